@@ -1,0 +1,239 @@
+"""What one modality looks like *raw* (as it arrives) and *ready* (what the model eats).
+
+A spec is a frozen dataclass of plain Python values. Everything else is built from it: the reader, the preprocessing,
+the model's inputs, the signatures of the export. `raw` and `ready` give the tensors of one example by name, without
+the batch axis.
+
+One rule names them all: a modality called `photo` arrives as `photo`, and is ready as `photo` and `photo_mask`. The
+mask is boolean, True marks what is real; an absent modality is all False. Only a required image needs no mask.
+
+>>> import mmkeras as mm
+>>> mm.Text("review", max_tokens=16).ready
+{'review': Tensor(shape=(None,), dtype='int32'), 'review_mask': Tensor(shape=(None,), dtype='bool')}
+>>> mm.Image("photo", size=(96, 96), optional=True).ready
+{'photo': Tensor(shape=(96, 96, 3), dtype='uint8'), 'photo_mask': Tensor(shape=(1,), dtype='bool')}
+"""
+
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Tensor(NamedTuple):
+    """Shape (without the batch axis; None where it varies) and dtype of one named tensor."""
+
+    shape: tuple
+    dtype: str
+
+
+def _check(ok, rule, received, remedy):
+    if not ok:
+        raise ValueError(f"{rule} Received: {received}. {remedy}")
+
+
+def _check_name(name):
+    ok = isinstance(name, str) and name.isidentifier() and not name.endswith("_mask")
+    remedy = "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _."
+    _check(ok, "A name must be a Python identifier that does not end in '_mask'.", f"{name!r}", remedy)
+
+
+def _check_positive(name, **values):
+    for argument, value in values.items():
+        _check(value > 0, f"{argument} of '{name}' must be positive.", f"{argument}={value!r}", "Give a number above 0.")
+
+
+def _check_choice(name, argument, value, choices):
+    near = did_you_mean(value, choices)
+    _check(value in choices, f"{argument} of '{name}' must be one of {list(choices)}.", f"{argument}={value!r}", near)
+
+
+def did_you_mean(name, choices):
+    """' Did you mean ...?' for the nearest of `choices`, or an empty string."""
+    near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Text: raw a UTF-8 string, ready token ids (T,) int32 and their mask; id 0 pads, id 1 is the unknown token.
+
+    Args:
+        name: key of this modality everywhere.
+        max_tokens: longer texts are cut to this many tokens. Ready text has a free length T <= max_tokens.
+        tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
+            spaces), or "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown).
+        vocabulary_size: most ids, the two special ones included; an `Embedding` of the branch has this many rows.
+        vocabulary: None to learn it with `adapt`, or a UTF-8 file with one token per line, or the tokens themselves
+            (without the two special ones; wordpiece continuations begin with "##").
+        lowercase: fold case (Unicode, not only ASCII).
+        strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
+        optional: the empty string means absent; a required text must not be empty.
+    """
+
+    name: str
+    max_tokens: int = 64
+    tokenizer: str = "words"
+    vocabulary_size: int = 20_000
+    vocabulary: str | tuple | None = None
+    lowercase: bool = True
+    strip_markup: bool = True
+    optional: bool = False
+
+    def __post_init__(self):
+        _check_name(self.name)
+        _check_positive(self.name, max_tokens=self.max_tokens)
+        _check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece"))
+        if self.vocabulary is not None:
+            object.__setattr__(self, "vocabulary", _vocabulary(self.name, self.vocabulary))
+            object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)
+        _check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
+               "Two ids are taken by padding and the unknown token.")  # fmt: skip
+
+    @property
+    def raw(self):
+        return {self.name: Tensor((), "string")}
+
+    @property
+    def ready(self):
+        return {self.name: Tensor((None,), "int32"), f"{self.name}_mask": Tensor((None,), "bool")}
+
+
+def _vocabulary(name, vocabulary):
+    if isinstance(vocabulary, str | Path):
+        vocabulary = Path(vocabulary).read_text(encoding="utf-8").split("\n")
+    tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
+    repeated = [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1] if len(set(tokens)) < len(tokens) else []
+    _check(tokens and not repeated, f"vocabulary of '{name}' must hold tokens, each once.", repeated[:5] or "no token",
+           "Give one token per line.")  # fmt: skip
+    return tokens
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A still image: raw the bytes of a JPEG, PNG, GIF (first frame) or BMP file, ready uint8 pixels (H, W, C).
+
+    Args:
+        name: key of this modality everywhere.
+        size: (height, width) in pixels.
+        channels: 1 grey, 3 RGB.
+        resize: "stretch" to the size, "pad" to keep the whole picture, "crop" to fill the size from the centre.
+        optional: `b""` means absent.
+    """
+
+    name: str
+    size: tuple = (224, 224)
+    channels: int = 3
+    resize: str = "stretch"
+    optional: bool = False
+
+    def __post_init__(self):
+        _check_name(self.name)
+        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
+        _check(len(size) == 2, f"size of '{self.name}' must be (height, width).", f"{self.size!r}", "Give two numbers.")
+        object.__setattr__(self, "size", size)
+        _check_positive(self.name, height=size[0], width=size[1])
+        _check_choice(self.name, "channels", self.channels, (1, 3))
+        _check_choice(self.name, "resize", self.resize, ("stretch", "pad", "crop"))
+
+    @property
+    def raw(self):
+        return {self.name: Tensor((), "string")}
+
+    @property
+    def ready(self):
+        pixels = {self.name: Tensor((*self.size, self.channels), "uint8")}
+        return pixels | ({f"{self.name}_mask": Tensor((1,), "bool")} if self.optional else {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Audio:
+    """A sound clip: raw the bytes of a WAV file, ready a mono waveform (S,) float32 in [-1, 1] and its mask.
+
+    Args:
+        name: key of this modality everywhere.
+        seconds: length of the ready clip: longer ones are cut, shorter ones padded with masked zeros.
+        sample_rate: of the ready clip, in Hz; files of other rates are resampled.
+        optional: `b""` means absent.
+    """
+
+    name: str
+    seconds: float = 1.0
+    sample_rate: int = 16_000
+    optional: bool = False
+
+    def __post_init__(self):
+        _check_name(self.name)
+        _check_positive(self.name, seconds=self.seconds, sample_rate=self.sample_rate)
+
+    @property
+    def samples(self):
+        """S, the length of the ready waveform."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def raw(self):
+        return {self.name: Tensor((), "string")}
+
+    @property
+    def ready(self):
+        return {self.name: Tensor((self.samples,), "float32"), f"{self.name}_mask": Tensor((self.samples,), "bool")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
+
+    The ready row holds the numeric columns first, standardised with the mean and the deviation that `adapt` learned,
+    then the ids of the categorical columns (1 is an unknown category). A missing value (NaN, "") is False in the mask.
+
+    Args:
+        name: key of the ready row; the raw keys are the columns' own names.
+        numeric: names of the columns that hold numbers.
+        categorical: names of the columns that hold categories (strings).
+        max_categories: most ids of one categorical column, the two special ones included.
+        optional: every column may be missing at once.
+    """
+
+    name: str
+    numeric: tuple = ()
+    categorical: tuple = ()
+    max_categories: int = 100
+    optional: bool = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "numeric", tuple(self.numeric))
+        object.__setattr__(self, "categorical", tuple(self.categorical))
+        for name in (self.name, *self.columns):
+            _check_name(name)
+        _check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
+        _check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
+               "Two ids are taken by missing and unknown.")  # fmt: skip
+
+    @property
+    def columns(self):
+        """Names of the N columns in the order of the ready row."""
+        return (*self.numeric, *self.categorical)
+
+    @property
+    def raw(self):
+        numbers = {column: Tensor((), "float32") for column in self.numeric}
+        return numbers | {column: Tensor((), "string") for column in self.categorical}
+
+    @property
+    def ready(self):
+        n = len(self.columns)
+        return {self.name: Tensor((n,), "float32"), f"{self.name}_mask": Tensor((n,), "bool")}
+
+
+def check_specs(specs):
+    """Raises where two specs would meet under one raw or ready name.
+
+    Raises:
+        ValueError: two specs share a name, or there is none.
+    """
+    _check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
+    for stage in ("raw", "ready"):
+        names = [name for spec in specs for name in getattr(spec, stage)]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        _check(not repeated, f"Each {stage} name may belong to one spec only.", f"{repeated} twice", "Rename one of them.")
