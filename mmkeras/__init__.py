@@ -1,0 +1,43 @@
+"""Multi-input Keras models: text, image, audio and table branches, fused, trained with `model.fit`, and shipped.
+
+    specs       what a modality looks like raw (as it arrives) and ready (what the model eats)
+    data        files and tables -> a tf.data.Dataset of raw examples; raw examples -> batches
+    preprocess  raw -> ready, one keras.Model; the same object runs in tf.data and in the SavedModel
+    layers      blocks that branches and fusions share
+    branches    ready -> tokens (B, T, D) and mask (B, T)
+    fusion      tokens and masks of every modality -> one vector (B, D)
+    heads       the vector -> answers; loss, metrics and label coding under one name
+    models      `fusion_model`: all of it as one functional keras.Model
+    distribute  strategies and mixed precision
+    train       callbacks: checkpoints, resuming, logs, curves; the loop is model.fit
+    evaluate    reports, curves, baselines
+    export      SavedModel for TF Serving
+
+Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
+
+Importing `mmkeras` loads none of the heavy packages: each of these rooms opens on first use.
+"""
+
+import importlib
+
+from mmkeras.specs import Audio, Image, Table, Text
+
+__version__ = "0.1.0"
+
+_ROOMS = ("branches", "data", "distribute", "evaluate", "export", "fusion", "heads", "layers", "models", "preprocess",
+          "specs", "train")  # fmt: skip
+_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models"}
+
+__all__ = ["Audio", "Image", "Table", "Text", *_NAMES, *_ROOMS]
+
+
+def __getattr__(name):
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"mmkeras.{_NAMES[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"mmkeras.{name}")
+    raise AttributeError(f"module 'mmkeras' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

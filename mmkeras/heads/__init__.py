@@ -1,0 +1,70 @@
+"""Heads: what a model answers. Output layer, loss, metrics, label encoding and decoding under one name.
+
+A head's name is its key everywhere: in the data set, in the model's output, in the metrics and in the signature.
+
+| head | answers | label in the data | model output | serving output |
+|---|---|---|---|---|
+| `classification(name, classes)` | one class | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
+| `classification(..., multi_label=True)` | any classes | names joined by "\\|" | probabilities (B, N) | `name_scores`, `name_classes` |
+| `regression(name, size)` | numbers | number, or list of them | values (B, K) in their own unit | `name` |
+"""
+
+import numpy as np
+
+from mmkeras.heads.classification import Classification
+from mmkeras.heads.classification import Classification as classification
+from mmkeras.heads.regression import Regression
+from mmkeras.heads.regression import Regression as regression
+
+__all__ = ["Classification", "Regression", "adapt", "check_heads", "classification", "compile_for", "regression"]
+
+
+def compile_for(heads, loss_weights=None):
+    """Arguments of `model.compile`: the loss and the metrics of every head, by name.
+
+    Args:
+        heads: the heads that the model was built with.
+        loss_weights: dict, head name -> weight of its loss in the sum.
+
+    Returns:
+        Dict with `loss`, `metrics`, and `loss_weights` where given. Metric names begin with the head's name.
+
+    >>> from mmkeras import heads
+    >>> sorted(heads.compile_for([heads.classification("mood", classes=["good", "bad"])])["loss"])
+    ['mood']
+    """
+    check_heads(heads)
+    # Keras puts the output's name before the metric's only where there are several outputs.
+    prefix = f"{heads[0].name}_" if len(heads) == 1 else ""
+    arguments = {
+        "loss": {head.name: head.loss() for head in heads},
+        "metrics": {head.name: head.metrics(prefix) for head in heads},
+    }
+    return arguments | ({"loss_weights": loss_weights} if loss_weights else {})
+
+
+def adapt(heads, raw):
+    """Learns from the labels what heads leave open: class weights, mean and deviation of regression targets.
+
+    Args:
+        heads: list of heads.
+        raw: `tf.data.Dataset` of raw examples of the *training* part; only its labels are read.
+
+    Returns:
+        A new list of heads, in the same order.
+    """
+    return [head.adapted(_labels(raw, head.name)) if head.needs_adapt else head for head in heads]
+
+
+def _labels(raw, name):
+    table = getattr(raw, "table", None)
+    if table is not None:
+        return table[name]
+    return np.stack(list(raw.map(lambda example: example[name]).as_numpy_iterator()))
+
+
+def check_heads(heads):
+    """Raises ValueError where there is no head, or two share a name."""
+    names = [head.name for head in heads]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"Heads need names of their own, and there must be one. Received: {names}. Rename the others.")

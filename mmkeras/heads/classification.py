@@ -1,0 +1,164 @@
+"""One class, or any number of classes, out of N."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from mmkeras.specs import did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+    """Names the class, or the classes, of an example.
+
+    Args:
+        name: key of the label, the output and the metrics.
+        classes: names of the N classes, in the order of the scores. Labels that are not strings (1, True) count as
+            their `str`.
+        multi_label: any number of classes may hold at once: sigmoid and binary crossentropy, instead of softmax and
+            categorical crossentropy. In a column, the names are joined by "|"; "" is none.
+        label_smoothing: share of the target that is spread over all classes, in [0, 1).
+        class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (n examples); or a dict, class
+            -> weight. They become per-head sample weights in `train_batches`, so that several heads may have them.
+        dropout: share of the fused vector that is dropped before the output layer while training.
+
+    Raises:
+        ValueError: fewer than two classes, or one twice, or weights of unknown classes.
+
+    >>> from mmkeras import heads
+    >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
+    [1, 0]
+    """
+
+    name: str
+    classes: tuple
+    multi_label: bool = False
+    label_smoothing: float = 0.0
+    class_weights: str | dict | None = None
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        classes = tuple(str(name) for name in self.classes)
+        object.__setattr__(self, "classes", classes)
+        if len(classes) < (1 if self.multi_label else 2) or len(set(classes)) < len(classes):
+            raise ValueError(f"Head '{self.name}' needs two or more classes, each once. Received: {list(classes)}.")
+        if isinstance(self.class_weights, dict) and set(map(str, self.class_weights)) != set(classes):
+            raise ValueError(
+                f"class_weights of head '{self.name}' must name every class once. Received: "
+                f"{list(self.class_weights)}, classes are {list(classes)}."
+            )
+        if isinstance(self.class_weights, str) and self.class_weights != "balanced":
+            raise ValueError(
+                f"class_weights of '{self.name}' is 'balanced' or a dict. Received: {self.class_weights!r}."
+            )
+
+    @property
+    def label(self):
+        """Shape and dtype of one encoded label."""
+        return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
+
+    def encode(self, column):
+        """Labels as they stand in a table -> int32 (n,) class numbers, or float32 (n, N) of 0 and 1.
+
+        Raises:
+            ValueError: a label is not one of the classes; the message names its row.
+        """
+        number = {name: i for i, name in enumerate(self.classes)}
+        if not self.multi_label:
+            return np.array([self._number(number, label, row) for row, label in enumerate(column)], "int32")
+        encoded = np.zeros((len(column), len(number)), "float32")
+        for row, labels in enumerate(column):
+            labels = labels.split("|") if isinstance(labels, str) else labels
+            for label in labels:
+                if label != "":
+                    encoded[row, self._number(number, label, row)] = 1.0
+        return encoded
+
+    def _number(self, number, label, row):
+        label = str(label).strip()
+        if label not in number:
+            raise ValueError(
+                f"Head '{self.name}': each label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
+                f"{did_you_mean(label, self.classes)} Clean the column, or add the class."
+            )
+        return number[label]
+
+    def output(self, features):
+        """Features (B, D) -> probabilities (B, N) float32, called `name`."""
+        if self.dropout:
+            features = keras.layers.Dropout(self.dropout, name=f"{self.name}_dropout")(features)
+        logits = keras.layers.Dense(len(self.classes), name=f"{self.name}_logits")(features)
+        activation = "sigmoid" if self.multi_label else "softmax"
+        return keras.layers.Activation(activation, dtype="float32", name=self.name)(logits)
+
+    def loss(self):
+        """The Keras loss of this head's labels and probabilities."""
+        if self.multi_label:
+            return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
+        if self.label_smoothing:
+            return SmoothedCrossentropy(self.label_smoothing)
+        return keras.losses.SparseCategoricalCrossentropy()
+
+    def metrics(self, prefix=""):
+        """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
+        accuracy = keras.metrics.BinaryAccuracy if self.multi_label else keras.metrics.SparseCategoricalAccuracy
+        return [accuracy(f"{prefix}accuracy")]
+
+    @property
+    def needs_adapt(self):
+        return self.class_weights == "balanced"
+
+    def adapted(self, labels):
+        """This head with the class weights of `labels` (encoded)."""
+        labels = np.asarray(labels)
+        count = labels.sum(0) if self.multi_label else np.bincount(labels, minlength=len(self.classes))
+        weights = len(labels) / (len(self.classes) * np.maximum(count, 1))
+        weights = dict(zip(self.classes, weights.tolist(), strict=True))
+        return dataclasses.replace(self, class_weights=weights)
+
+    def sample_weights(self, labels):
+        """Encoded labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
+        if self.class_weights is None:
+            return None
+        if self.needs_adapt:
+            raise ValueError(
+                f"Head '{self.name}' has class_weights='balanced', which are not learned yet. "
+                "Call heads = mm.heads.adapt(heads, raw) before train_batches."
+            )
+        named = {str(name): weight for name, weight in self.class_weights.items()}
+        weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
+        if not self.multi_label:
+            return ops.take(weights, labels, axis=0)
+        count = ops.sum(labels, axis=-1)
+        return ops.where(count > 0, ops.matmul(labels, weights) / ops.maximum(count, 1.0), 1.0)
+
+    def decode(self, scores):
+        """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N)."""
+        names = ops.convert_to_tensor(np.array(self.classes, object), dtype="string")
+        every = ops.broadcast_to(names, ops.shape(scores))
+        answers = {f"{self.name}_scores": scores, f"{self.name}_classes": every}
+        if self.multi_label:
+            return answers
+        return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Categorical crossentropy of class numbers (B,) with smoothed targets; Keras' sparse loss has no smoothing.
+
+    Source: Szegedy et al., Rethinking the Inception Architecture, arXiv 1512.00567, section 7.
+    """
+
+    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        one_hot = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
+        return keras.losses.categorical_crossentropy(one_hot, y_pred, label_smoothing=self.label_smoothing)
+
+    def get_config(self):
+        return super().get_config() | {"label_smoothing": self.label_smoothing}

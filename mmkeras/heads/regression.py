@@ -1,0 +1,138 @@
+"""One number, or several."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """Predicts K numbers in their own unit, trained on the standardised ones.
+
+    The output layer itself undoes the standardisation: `predict`, the SavedModel and the LiteRT file all answer in the
+    unit of the labels, and the loss is that of standardised values, so that heads of different units add up.
+
+    Args:
+        name: key of the label, the output and the metrics.
+        size: K, how many numbers.
+        mean: None, learned by `heads.adapt`; or K numbers.
+        std: None, learned by `heads.adapt`; or K numbers.
+        loss_function: "mse" or "huber", both on standardised values.
+        dropout: share of the fused vector that is dropped before the output layer while training.
+
+    >>> from mmkeras import heads
+    >>> heads.regression("price", mean=10.0, std=2.0).encode([8, 12]).tolist()
+    [[8.0], [12.0]]
+    """
+
+    name: str
+    size: int = 1
+    mean: tuple | float | None = None
+    std: tuple | float | None = None
+    loss_function: str = "mse"
+    dropout: float = 0.0
+
+    def __post_init__(self):
+        for field in ("mean", "std"):
+            value = getattr(self, field)
+            if value is not None:
+                value = tuple(float(number) for number in np.broadcast_to(value, (self.size,)))
+                object.__setattr__(self, field, value)
+        if self.loss_function not in ("mse", "huber"):
+            raise ValueError(f"loss_function of '{self.name}' is 'mse' or 'huber'. Received: {self.loss_function!r}.")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std of head '{self.name}' must be positive. Received: {self.std}.")
+
+    @property
+    def label(self):
+        """Shape and dtype of one encoded label."""
+        return (self.size,), "float32"
+
+    def encode(self, column):
+        """Labels as they stand in a table, numbers or lists of K -> float32 (n, K).
+
+        Raises:
+            ValueError: a label is not K finite numbers; the message names its row.
+        """
+        rows = [self._numbers(value, row) for row, value in enumerate(column)]
+        return np.array(rows, "float32").reshape(len(rows), self.size)
+
+    def _numbers(self, value, row):
+        try:
+            numbers = np.asarray(value, "float32").reshape(self.size)
+        except (TypeError, ValueError):
+            numbers = np.array([np.nan])
+        if not np.isfinite(numbers).all():
+            raise ValueError(
+                f"Head '{self.name}': each label must be {self.size} finite number(s). Received: {value!r} in row {row}. "
+                "Drop the row or fill the value."
+            )
+        return numbers
+
+    def output(self, features):
+        """Features (B, D) -> values (B, K) float32 in the labels' unit, called `name`."""
+        self._check_adapted()
+        if self.dropout:
+            features = keras.layers.Dropout(self.dropout, name=f"{self.name}_dropout")(features)
+        standardised = keras.layers.Dense(self.size, name=f"{self.name}_standardised")(features)
+        scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=self.name)
+        return scale(standardised)
+
+    def loss(self):
+        """The Keras loss of this head's labels and values."""
+        self._check_adapted()
+        return StandardisedLoss(self.std, self.loss_function)
+
+    def metrics(self, prefix=""):
+        """The Keras metrics shown while training, in the labels' unit."""
+        return [keras.metrics.MeanAbsoluteError(f"{prefix}mae")]
+
+    @property
+    def needs_adapt(self):
+        return self.mean is None or self.std is None
+
+    def adapted(self, labels):
+        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1."""
+        labels = np.asarray(labels, "float64").reshape(-1, self.size)
+        std = np.where(labels.std(0) > 0, labels.std(0), 1.0)
+        return dataclasses.replace(self, mean=tuple(labels.mean(0)), std=tuple(std))
+
+    def _check_adapted(self):
+        if self.needs_adapt:
+            raise ValueError(
+                f"Head '{self.name}' does not know mean and deviation of its target yet. "
+                "Call heads = mm.heads.adapt(heads, raw) first, or give mean= and std=."
+            )
+
+    def sample_weights(self, labels):
+        """None: every example weighs the same."""
+        return None
+
+    def decode(self, values):
+        """Values (B, K) -> the named answer."""
+        return {self.name: values}
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class StandardisedLoss(keras.losses.Loss):
+    """Squared or Huber error of values divided by their standard deviation: ((y - p) / std)**2 for "mse".
+
+    Args:
+        std: K positive numbers.
+        function: "mse" or "huber" (delta 1).
+    """
+
+    def __init__(self, std, function="mse", name="standardised_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.std = tuple(std)
+        self.function = function
+
+    def call(self, y_true, y_pred):
+        std = ops.convert_to_tensor(self.std, "float32")
+        function = keras.losses.huber if self.function == "huber" else keras.losses.mean_squared_error
+        return function(ops.cast(y_true, "float32") / std, ops.cast(y_pred, "float32") / std)
+
+    def get_config(self):
+        return super().get_config() | {"std": self.std, "function": self.function}
