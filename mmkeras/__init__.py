@@ -3,6 +3,7 @@
     specs       what a modality looks like raw (as it arrives) and ready (what the model eats)
     data        files and tables -> a tf.data.Dataset of raw examples; raw examples -> batches
     preprocess  raw -> ready, one keras.Model; the same object runs in tf.data and in the SavedModel
+    contract    the check of names, shapes and dtypes that every model makes
     layers      blocks that branches and fusions share
     branches    ready -> tokens (B, T, D) and mask (B, T)
     fusion      tokens and masks of every modality -> one vector (B, D)

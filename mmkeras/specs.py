@@ -40,7 +40,9 @@ def _check_name(name):
 
 def _check_positive(name, **values):
     for argument, value in values.items():
-        _check(value > 0, f"{argument} of '{name}' must be positive.", f"{argument}={value!r}", "Give a number above 0.")
+        _check(
+            value > 0, f"{argument} of '{name}' must be positive.", f"{argument}={value!r}", "Give a number above 0."
+        )
 
 
 def _check_choice(name, argument, value, choices):
@@ -103,7 +105,9 @@ def _vocabulary(name, vocabulary):
     if isinstance(vocabulary, str | Path):
         vocabulary = Path(vocabulary).read_text(encoding="utf-8").split("\n")
     tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
-    repeated = [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1] if len(set(tokens)) < len(tokens) else []
+    repeated = (
+        [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1] if len(set(tokens)) < len(tokens) else []
+    )
     _check(tokens and not repeated, f"vocabulary of '{name}' must hold tokens, each once.", repeated[:5] or "no token",
            "Give one token per line.")  # fmt: skip
     return tokens
@@ -236,4 +240,6 @@ def check_specs(specs):
     for stage in ("raw", "ready"):
         names = [name for spec in specs for name in getattr(spec, stage)]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        _check(not repeated, f"Each {stage} name may belong to one spec only.", f"{repeated} twice", "Rename one of them.")
+        _check(
+            not repeated, f"Each {stage} name may belong to one spec only.", f"{repeated} twice", "Rename one of them."
+        )

@@ -1,0 +1,34 @@
+import keras
+from keras import ops
+
+from mmkeras.layers import MaskedMean
+
+
+def inputs(spec, kind):
+    """Symbolic ready tensors of a spec, by name."""
+    if type(spec).__name__ != kind:
+        raise TypeError(f"This branch is for mm.{kind} specs. Received: {spec!r}. Use mmkeras.branches.{_room(spec)}.")
+    return {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in spec.ready.items()}
+
+
+def _room(spec):
+    return type(spec).__name__.lower()
+
+
+def branch(spec, inputs, tokens, mask):
+    """Names the branch after its modality."""
+    return keras.Model(inputs, [tokens, mask], name=f"{spec.name}_branch")
+
+
+def check_pool(spec, pool, choices):
+    if pool not in choices:
+        raise ValueError(f"pool of the branch of '{spec.name}' must be one of {list(choices)}. Received: {pool!r}.")
+
+
+def one_token(vector, mask):
+    """Vector (B, D) and the mask of what it was made from (B, T) -> tokens (B, 1, D), mask (B, 1)."""
+    return ops.expand_dims(vector, 1), ops.any(mask, axis=1, keepdims=True)
+
+
+def mean_token(tokens, mask):
+    return one_token(MaskedMean()(tokens, mask), mask)

@@ -1,0 +1,50 @@
+"""Audio branches: waveform (B, S) -> tokens. The log-mel front end is part of the model.
+
+>>> import mmkeras as mm
+>>> conv2d(mm.Audio("voice", seconds=1.0, sample_rate=8000), filters=(8, 16)).output_shape
+[(None, 24, 16), (None, 24)]
+"""
+
+import keras
+from keras import ops
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token
+from mmkeras.branches.image import conv_blocks
+from mmkeras.layers import LogMel, PoolMask, PositionEmbedding
+
+
+def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
+           dropout=0.0, pool=None):  # fmt: skip
+    """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
+
+    Args:
+        spec: `mm.Audio`.
+        filters: width of each block; each halves time and pitch. The last one is D.
+        kernel_size: of every convolution.
+        mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
+        dropout: share of the feature map's channels dropped after each block while training.
+        pool: None one token per moment, with a learned position; "mean" over the real moments.
+
+    Masking: what lies behind the end of a clip counts as silence and makes no token.
+
+    Returns:
+        keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).
+
+    Raises:
+        ValueError: the clip is too short, or has too few bands, to be halved `len(filters)` times.
+    """
+    check_pool(spec, pool, (None, "mean"))
+    ready = inputs(spec, "Audio")
+    spectrum, mask = LogMel(spec.sample_rate, mel_bands, frame_seconds, hop_seconds, name="log_mel")(*ready.values())
+    if min(spectrum.shape[1:]) >> len(filters) == 0:
+        raise ValueError(
+            f"Each of the {len(filters)} blocks halves the frames and bands of '{spec.name}'. Received: "
+            f"{spectrum.shape[1]} frames of {spectrum.shape[2]} bands. Give fewer filters, more seconds or more bands."
+        )
+    x = keras.layers.BatchNormalization(name="norm")(ops.expand_dims(spectrum, -1))
+    x = conv_blocks(x, filters, kernel_size, dropout)
+    mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
+    x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)
+    x = PositionEmbedding(name="position")(x)
+    return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))

@@ -1,0 +1,67 @@
+"""Image branches: uint8 pixels (B, H, W, C) -> tokens. Rescaling is part of the model.
+
+>>> import mmkeras as mm
+>>> conv2d(mm.Image("photo", size=(32, 32)), filters=(8, 16)).output_shape
+[(None, 64, 16), (None, 64)]
+"""
+
+import keras
+from keras import ops
+
+from mmkeras.branches._model import branch, check_pool, inputs
+from mmkeras.layers import PositionEmbedding
+
+
+def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
+    """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network to train from scratch.
+
+    Args:
+        spec: `mm.Image`.
+        filters: width of each block; each halves height and width. The last one is D.
+        kernel_size: of every convolution.
+        dropout: share of the feature map's channels dropped after each block while training.
+        pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
+            "flatten" keeps the layout in one wide token, D = places * filters[-1].
+
+    Masking: an absent image has all its tokens masked.
+
+    Returns:
+        keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
+
+    Raises:
+        ValueError: the image is too small to be halved `len(filters)` times.
+    """
+    check_pool(spec, pool, (None, "mean", "max", "flatten"))
+    if min(spec.size) >> len(filters) == 0:
+        raise ValueError(
+            f"Each of the {len(filters)} blocks halves the image of '{spec.name}'. Received: size={spec.size}. "
+            "Give fewer filters or a larger size."
+        )
+    ready = inputs(spec, "Image")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
+    x = conv_blocks(x, filters, kernel_size, dropout)
+    return branch(spec, ready, *_tokens(x, ready.get(f"{spec.name}_mask"), pool))
+
+
+def conv_blocks(x, filters, kernel_size, dropout):
+    """[Conv2D, batch norm, ReLU, max pooling by 2] per filter: (B, H, W, C) -> (B, H / 2**n, W / 2**n, D)."""
+    for i, width in enumerate(filters):
+        x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
+        x = keras.layers.ReLU(name=f"relu_{i}")(x)
+        x = keras.layers.MaxPooling2D(2, name=f"pool_{i}")(x)
+        x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
+    return x
+
+
+def _tokens(x, present, pool):
+    if pool in ("mean", "max"):
+        pooling = keras.layers.GlobalAveragePooling2D if pool == "mean" else keras.layers.GlobalMaxPooling2D
+        tokens = ops.expand_dims(pooling()(x), 1)
+    elif pool == "flatten":
+        tokens = ops.expand_dims(keras.layers.Flatten()(x), 1)
+    else:
+        tokens = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="tokens")(x)
+        tokens = PositionEmbedding(name="position")(tokens)
+    every = ops.ones_like(tokens[:, :, 0], dtype="bool")
+    return tokens, every if present is None else ops.logical_and(every, present)

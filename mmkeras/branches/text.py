@@ -1,0 +1,101 @@
+"""Text branches: token ids (B, T) -> tokens.
+
+>>> import mmkeras as mm
+>>> branch = lstm(mm.Text("review", vocabulary_size=100), units=16)
+>>> branch.output_shape
+[(None, 1, 16), (None, 1)]
+"""
+
+import keras
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
+from mmkeras.layers import GuardEmpty
+
+
+def lstm(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0.0, pool="last"):
+    """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
+
+    Args:
+        spec: `mm.Text`.
+        units: width of the LSTM; D = units, or 2 * units where bidirectional.
+        embed_dim: width of the word vectors.
+        layers: how many LSTMs are stacked.
+        bidirectional: read from both ends.
+        dropout: share of the word vectors' and of each layer's output that is dropped while training.
+        pool: "last" the state after the last real token (T = 1), "mean" of all states (T = 1), None every state.
+
+    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
+
+    Returns:
+        keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
+
+    Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997.
+    """
+    return _recurrent(keras.layers.LSTM, spec, units, embed_dim, layers, bidirectional, dropout, pool)
+
+
+def gru(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0.0, pool="last"):
+    """Embedding + GRU: a quarter fewer weights than `lstm`, often as accurate.
+
+    Args, masking and result: as `lstm`.
+
+    Source: Cho et al., arXiv 1406.1078.
+    """
+    return _recurrent(keras.layers.GRU, spec, units, embed_dim, layers, bidirectional, dropout, pool)
+
+
+def _recurrent(layer, spec, units, embed_dim, layers, bidirectional, dropout, pool):
+    check_pool(spec, pool, ("last", "mean", None))
+    ready = inputs(spec, "Text")
+    ids, mask = ready.values()
+    readable = GuardEmpty(name="readable")(mask)
+    x = _embedding(spec, embed_dim, dropout)(ids)
+    for i in range(layers):
+        whole = pool != "last" or i < layers - 1
+        name = f"{layer.__name__.lower()}_{i}"
+        recurrent = layer(units, return_sequences=whole, name=name)
+        x = (keras.layers.Bidirectional(recurrent, name=f"bi{name}") if bidirectional else recurrent)(x, mask=readable)
+        x = keras.layers.Dropout(dropout)(x) if dropout else x
+    pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
+    return branch(spec, ready, *pooled(x, mask))
+
+
+def _embedding(spec, embed_dim, dropout):
+    embedding = keras.layers.Embedding(spec.vocabulary_size, embed_dim, name="embedding")
+    if not dropout:
+        return embedding
+    return lambda ids: keras.layers.Dropout(dropout)(embedding(ids))
+
+
+def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=0.1, pool=None):
+    """Word and position embeddings + Transformer encoder blocks: every word sees every other.
+
+    Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
+
+    Args:
+        spec: `mm.Text`; positions are learned up to its `max_tokens`.
+        dim: D, width of the tokens.
+        heads: attention heads; they divide `dim`.
+        feedforward_dim: width of each block's hidden layer, 2 * dim by default.
+        layers: number of blocks.
+        dropout: in each block, while training.
+        pool: None every token, "mean" one token.
+
+    Masking: padding is attended by no token.
+
+    Returns:
+        keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
+
+    Source: Vaswani et al., arXiv 1706.03762; blocks and embeddings are keras-hub's.
+    """
+    import keras_nlp  # takes seconds
+
+    check_pool(spec, pool, ("mean", None))
+    ready = inputs(spec, "Text")
+    ids, mask = ready.values()
+    embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.vocabulary_size, spec.max_tokens, dim, name="embedding")
+    x = keras.layers.Dropout(dropout)(embed(ids))
+    for i in range(layers):
+        block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, heads, dropout, name=f"block_{i}")
+        x = block(x, padding_mask=mask)
+    return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))

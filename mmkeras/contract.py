@@ -1,0 +1,59 @@
+"""The contract of names: a functional model that checks what it is fed, key by key."""
+
+import keras
+
+from mmkeras.specs import did_you_mean
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class NamedModel(keras.Model):
+    """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
+
+    Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones.
+
+    Raises:
+        ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
+    """
+
+    def __call__(self, inputs, *args, **kwargs):
+        expected = self.input
+        if not isinstance(inputs, dict):
+            raise ValueError(
+                f"Model '{self.name}' takes a dict by name. Received: {type(inputs).__name__}. "
+                f"Give the keys {list(expected)}."
+            )
+        _check_keys(self.name, inputs, expected)
+        for key, tensor in expected.items():
+            _check_tensor(self.name, key, inputs[key], tensor)
+        return super().__call__({key: inputs[key] for key in expected}, *args, **kwargs)
+
+
+def _check_keys(model, inputs, expected):
+    missing = [key for key in expected if key not in inputs]
+    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
+    if missing or unknown:
+        raise ValueError(
+            f"Model '{model}' must be fed exactly its inputs, by name. Expected: {list(expected)}. "
+            f"Received: {list(inputs)}. Missing: {missing}. Unknown: {unknown}."
+        )
+
+
+def _check_tensor(model, key, received, expected):
+    dtype = keras.backend.standardize_dtype(received.dtype)
+    if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
+        raise ValueError(
+            f"Input '{key}' of model '{model}' does not fit; was another modality fed under this name? "
+            f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, {dtype}."
+        )
+
+
+def _shapes_agree(received, expected):
+    if getattr(received, "rank", 0) is None:  # a tf.TensorShape that knows nothing yet
+        return True
+    pairs = zip(received, expected, strict=False)
+    return len(received) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
+
+
+def _kind(dtype):
+    """Numbers may be cast into each other, but nothing becomes a string, and masks are no numbers."""
+    return dtype if dtype in ("string", "bool") else "integer" if "int" in dtype else "float"

@@ -1,0 +1,137 @@
+"""Strategies and mixed precision: the one window to `tf.distribute`.
+
+    with mm.distribute.strategy().scope():
+        model = mm.fusion_model(specs, branches, fusion, heads)
+        model.compile("adam", **mm.heads.compile_for(heads))
+    model.fit(batches)
+
+XLA is left to Keras: `jit_compile="auto"`, its default, is off on CPUs and under `tf.distribute`, and on where it pays;
+`model.compile(jit_compile=True)` insists.
+"""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.specs import did_you_mean
+
+STRATEGIES = ("auto", "none", "one_device", "mirrored")
+_POLICIES = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16", "float32": "float32", False: "float32"}
+
+
+def strategy(name=None, devices=None, mixed_precision=None):
+    """The `tf.distribute.Strategy` in whose `scope()` a model is built and compiled.
+
+    Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things
+    differ from one device. Keras averages the means of the replicas, so the steps equal those of one device only
+    where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
+    for training. And `BatchNormalization` sees the examples of its own replica only, unless it is built with
+    `synchronized=True`; its moving averages are the mean over the replicas.
+
+    Args:
+        name: None or "auto": mirrored where several devices of one kind are visible (GPUs before CPUs), else one
+            device. "none" or "one_device": one device. "mirrored": `tf.distribute.MirroredStrategy`, one replica per
+            device. Or a `tf.distribute.Strategy`, which is passed through.
+        devices: names such as `["GPU:0", "GPU:1"]`; None for all GPUs, or where there is none, all logical CPUs.
+        mixed_precision: sets Keras' global dtype policy, for every layer that is built afterwards. "float16" (Keras
+            then scales the loss by itself), "bfloat16", "float32" or False; True is float16 where there is a GPU and
+            bfloat16 on CPUs. None leaves the policy as it is.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: an unknown name, device or precision, or several devices for one.
+        NotImplementedError: "multi_worker".
+
+    Example:
+
+    >>> from mmkeras import distribute
+    >>> with distribute.strategy("one_device").scope() as scope:
+    ...     distribute.strategy().num_replicas_in_sync
+    1
+    """
+    if mixed_precision is not None:
+        keras.config.set_dtype_policy(_policy(mixed_precision))
+    if isinstance(name, tf.distribute.Strategy):
+        return _passed_through(name, devices)
+    name = _checked(name)
+    if name == "mirrored" or (name == "auto" and len(_devices(devices)) > 1):
+        return Mirrored(_devices(devices))
+    return _one_device(devices)
+
+
+class Mirrored(tf.distribute.MirroredStrategy):
+    """`tf.distribute.MirroredStrategy` under which `fit` takes masks.
+
+    Before the first step Keras averages one batch over the replicas, only to look at its shapes and dtypes, which
+    fails for bool and string tensors (seen with Keras 3.15). Of those, the first replica's part serves as well.
+    """
+
+    def reduce(self, reduce_op, value, axis=None):
+        """As `tf.distribute.Strategy.reduce`; bool and string values are those of the first replica."""
+
+        def one(leaf):
+            parts = self.experimental_local_results(leaf)
+            counted = not isinstance(parts[0], tf.Tensor) or parts[0].dtype not in (tf.bool, tf.string)
+            return super(Mirrored, self).reduce(reduce_op, leaf, axis) if counted else parts[0]
+
+        return tf.nest.map_structure(one, value)
+
+
+def _one_device(devices):
+    if devices is None or _devices(devices) == _devices(None)[:1]:
+        return tf.distribute.get_strategy()
+    if len(devices) > 1:
+        raise ValueError(f"One device was asked for. Received: devices={devices}. Name one, or ask for 'mirrored'.")
+    return tf.distribute.OneDeviceStrategy(_devices(devices)[0])
+
+
+def _passed_through(given, devices):
+    if devices is not None:
+        raise ValueError(f"A ready strategy has its devices. Received: {given} and devices={devices}. Drop devices=.")
+    return given
+
+
+def _checked(name):
+    name = "auto" if name is None else name
+    if name in ("multi_worker", "multiworker"):
+        raise NotImplementedError(
+            "Training on several machines is not supported yet: model.fit of Keras 3 fails under "
+            f"MultiWorkerMirroredStrategy. Received: {name!r}. Use 'mirrored' on one machine with several GPUs."
+        )
+    if name not in STRATEGIES:
+        raise ValueError(
+            f"A strategy is one of {list(STRATEGIES)}, or a tf.distribute.Strategy. Received: {name!r}. "
+            f"{did_you_mean(name, STRATEGIES)}"
+        )
+    return name
+
+
+def _devices(devices):
+    logical = {kind: [_short(device.name) for device in tf.config.list_logical_devices(kind)] for kind in ("GPU", "CPU")}
+    if devices is None:
+        return logical["GPU"] or logical["CPU"]
+    devices, visible = [_short(name) for name in devices], logical["GPU"] + logical["CPU"]
+    unknown = [name for name in devices if name not in visible]
+    if unknown or not devices:
+        raise ValueError(
+            f"devices must be visible ones: {visible}. Received: {devices}. Logical devices are made with "
+            "tf.config.set_logical_device_configuration before TensorFlow is first used."
+        )
+    return devices
+
+
+def _short(name):
+    """'/device:GPU:0' and 'gpu:0' -> 'GPU:0'."""
+    return ":".join(name.upper().split(":")[-2:]).removeprefix("/")
+
+
+def _policy(mixed_precision):
+    if mixed_precision is True:
+        return "mixed_float16" if tf.config.list_logical_devices("GPU") else "mixed_bfloat16"
+    if mixed_precision not in _POLICIES:
+        raise ValueError(
+            "mixed_precision is 'float16', 'bfloat16', 'float32', True, False or None. "
+            f"Received: {mixed_precision!r}. {did_you_mean(mixed_precision, ['float16', 'bfloat16', 'float32'])}"
+        )
+    return _POLICIES[mixed_precision]

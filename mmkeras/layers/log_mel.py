@@ -1,0 +1,82 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class LogMel(keras.layers.Layer):
+    """Waveform -> log-mel spectrogram, inside the model, so that training, serving and the edge share one front end.
+
+    Prefer it to `keras.layers.MelSpectrogram`, whose decibel scale takes its ceiling from the whole batch: there, what
+    comes out for one clip depends on its neighbours. Always computed in float32.
+
+    Masking: samples under False count as silence; a frame is real where its first sample is.
+
+    Args:
+        sample_rate: of the waveform, in Hz.
+        mel_bands: M, number of mel bands from 20 Hz to half the sample rate.
+        frame_seconds: length of one Hann-windowed frame.
+        hop_seconds: step from frame to frame.
+
+    Call arguments:
+        waveform: (B, S) float32 in [-1, 1].
+        mask: (B, S) bool.
+
+    Returns:
+        (B, F, M) float32, log(mel power + 1e-6), and the frames' mask (B, F) bool, F = 1 + (S - frame) // hop.
+
+    Raises:
+        ValueError: the clip is shorter than one frame.
+
+    Source: HTK's mel scale, mel = 2595 log10(1 + f / 700), as in Keras' `MelSpectrogram.linear_to_mel_weight_matrix`.
+
+    >>> spectrum, mask = LogMel(8000, mel_bands=32)(np.zeros((2, 4000), "float32"), np.ones((2, 4000), bool))
+    >>> spectrum.shape, mask.shape
+    (TensorShape([2, 48, 32]), TensorShape([2, 48]))
+    """
+
+    def __init__(self, sample_rate, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, **kwargs):
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.sample_rate = sample_rate
+        self.mel_bands = mel_bands
+        self.frame_seconds = frame_seconds
+        self.hop_seconds = hop_seconds
+        self.frame = round(frame_seconds * sample_rate)
+        self.hop = round(hop_seconds * sample_rate)
+        self.fft_length = 1 << (self.frame - 1).bit_length()
+
+    def frames(self, samples):
+        """F, the number of frames of a clip of `samples` samples."""
+        if samples < self.frame:
+            raise ValueError(
+                f"LogMel needs clips of at least one frame, {self.frame} samples. Received: {samples} samples. "
+                "Give the Audio spec more seconds, or LogMel a smaller frame_seconds."
+            )
+        return 1 + (samples - self.frame) // self.hop
+
+    def build(self, waveform_shape, mask_shape=None):
+        mel = keras.layers.MelSpectrogram(sampling_rate=self.sample_rate)
+        matrix = mel.linear_to_mel_weight_matrix(
+            self.mel_bands, self.fft_length // 2 + 1, self.sample_rate, 20.0, self.sample_rate / 2
+        )
+        self.matrix = ops.convert_to_numpy(matrix)
+
+    def call(self, waveform, mask):
+        heard = ops.where(mask, ops.cast(waveform, "float32"), 0.0)
+        # stft starts and steps at the frames' first sample, but windows fft_length samples: pad the last frame's tail.
+        heard = ops.pad(heard, ((0, 0), (0, self.fft_length - self.frame)))
+        real, imaginary = ops.stft(heard, self.frame, self.hop, self.fft_length, center=False)
+        power = ops.square(real) + ops.square(imaginary)
+        frames = self.frames(waveform.shape[1])
+        spectrum = ops.log(ops.matmul(power, self.matrix) + 1e-6)[:, :frames]
+        return spectrum, mask[:, : (frames - 1) * self.hop + 1 : self.hop]
+
+    def compute_output_spec(self, waveform, mask):
+        batch, frames = waveform.shape[0], self.frames(waveform.shape[1])
+        spectrum = keras.KerasTensor((batch, frames, self.mel_bands), "float32")
+        return spectrum, keras.KerasTensor((batch, frames), "bool")
+
+    def get_config(self):
+        config = {"sample_rate": self.sample_rate, "mel_bands": self.mel_bands}
+        config |= {"frame_seconds": self.frame_seconds, "hop_seconds": self.hop_seconds}
+        return super().get_config() | config

@@ -1,0 +1,32 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class MaskedMean(keras.layers.Layer):
+    """Mean of the real tokens; zeros where a row has none.
+
+    Prefer it to `GlobalAveragePooling1D(mask=...)`, which divides by zero in a row without tokens.
+
+    Masking: tokens under False have no weight.
+
+    Call arguments:
+        tokens: (B, T, D) float.
+        mask: (B, T) bool.
+
+    Returns:
+        (B, D) float.
+
+    >>> tokens = np.array([[[1.0], [3.0], [99.0]]])
+    >>> MaskedMean()(tokens, np.array([[True, True, False]])).numpy().tolist()
+    [[2.0]]
+    """
+
+    def call(self, tokens, mask):
+        real = ops.expand_dims(mask, -1)
+        total = ops.sum(ops.where(real, tokens, ops.zeros_like(tokens)), axis=1)
+        count = ops.sum(ops.cast(real, tokens.dtype), axis=1)
+        return total / ops.maximum(count, ops.cast(1, tokens.dtype))
+
+    def compute_output_spec(self, tokens, mask):
+        return keras.KerasTensor((tokens.shape[0], tokens.shape[2]), self.compute_dtype)

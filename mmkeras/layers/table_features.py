@@ -1,0 +1,54 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class TableFeatures(keras.layers.Layer):
+    """One row of a table -> one vector: numbers, which of them are there, and an embedding per category.
+
+    Masking: a missing number is 0 with its presence bit 0; a missing category has an embedding of its own (id 0).
+
+    Args:
+        numeric: how many of the N columns are numbers; they come first.
+        max_categories: ids of one categorical column.
+        embed_dim: width of the embedding of one category.
+
+    Call arguments:
+        row: (B, N) float32, numbers and category ids.
+        mask: (B, N) bool.
+
+    Returns:
+        (B, 2 * numeric + (N - numeric) * embed_dim) float.
+    """
+
+    def __init__(self, numeric, max_categories, embed_dim=8, **kwargs):
+        super().__init__(**kwargs)
+        self.numeric = numeric
+        self.max_categories = max_categories
+        self.embed_dim = embed_dim
+        self.embedding = None
+
+    def build(self, row_shape, mask_shape=None):
+        self.categorical = row_shape[-1] - self.numeric
+        if self.categorical:
+            rows = self.categorical * self.max_categories
+            self.embedding = keras.layers.Embedding(rows, self.embed_dim, dtype=self.dtype_policy, name="embedding")
+            self.embedding.build((None, self.categorical))
+
+    def call(self, row, mask):
+        numbers, there = row[:, : self.numeric], mask[:, : self.numeric]
+        parts = [ops.where(there, numbers, ops.zeros_like(numbers)), ops.cast(there, numbers.dtype)]
+        if self.categorical:
+            ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
+            ids = ids + ops.expand_dims(ops.arange(self.categorical) * self.max_categories, 0)
+            vectors = ops.reshape(self.embedding(ids), (-1, self.categorical * self.embed_dim))
+            parts.append(vectors)
+        return ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=-1)
+
+    def compute_output_spec(self, row, mask):
+        width = 2 * self.numeric + (row.shape[-1] - self.numeric) * self.embed_dim
+        return keras.KerasTensor((row.shape[0], width), self.compute_dtype)
+
+    def get_config(self):
+        config = {"numeric": self.numeric, "max_categories": self.max_categories, "embed_dim": self.embed_dim}
+        return super().get_config() | config
