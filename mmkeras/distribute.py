@@ -46,8 +46,7 @@ def strategy(name=None, devices=None, mixed_precision=None):
     Example:
 
     >>> from mmkeras import distribute
-    >>> with distribute.strategy("one_device").scope() as scope:
-    ...     distribute.strategy().num_replicas_in_sync
+    >>> distribute.strategy("one_device").num_replicas_in_sync
     1
     """
     if mixed_precision is not None:
@@ -68,12 +67,13 @@ class Mirrored(tf.distribute.MirroredStrategy):
     """
 
     def reduce(self, reduce_op, value, axis=None):
-        """As `tf.distribute.Strategy.reduce`; bool and string values are those of the first replica."""
+        """As `tf.distribute.Strategy.reduce`; the "mean" of bool and string values is that of the first replica."""
 
         def one(leaf):
-            parts = self.experimental_local_results(leaf)
-            counted = not isinstance(parts[0], tf.Tensor) or parts[0].dtype not in (tf.bool, tf.string)
-            return super(Mirrored, self).reduce(reduce_op, leaf, axis) if counted else parts[0]
+            first = self.experimental_local_results(leaf)[0]
+            if reduce_op in ("MEAN", tf.distribute.ReduceOp.MEAN) and first.dtype in (tf.bool, tf.string):
+                return first
+            return super(Mirrored, self).reduce(reduce_op, leaf, axis)
 
         return tf.nest.map_structure(one, value)
 
@@ -108,7 +108,9 @@ def _checked(name):
 
 
 def _devices(devices):
-    logical = {kind: [_short(device.name) for device in tf.config.list_logical_devices(kind)] for kind in ("GPU", "CPU")}
+    logical = {
+        kind: [_short(device.name) for device in tf.config.list_logical_devices(kind)] for kind in ("GPU", "CPU")
+    }
     if devices is None:
         return logical["GPU"] or logical["CPU"]
     devices, visible = [_short(name) for name in devices], logical["GPU"] + logical["CPU"]

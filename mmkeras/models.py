@@ -28,8 +28,9 @@ def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
     >>> spec = mm.Image("photo", size=(8, 8))
     >>> branch = mm.branches.image.conv2d(spec, filters=(4,))
     >>> head = mm.heads.classification("kind", classes=["cat", "dog"])
-    >>> mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(16), [head]).output_shape
-    {'kind': (None, 2)}
+    >>> model = mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(16), [head])
+    >>> list(model.input), list(model.output)
+    (['photo'], ['kind'])
     """
     check_specs(specs)
     check_heads(heads)

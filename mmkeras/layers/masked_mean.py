@@ -22,6 +22,11 @@ class MaskedMean(keras.layers.Layer):
     [[2.0]]
     """
 
+    supports_masking = True  # the explicit mask is the one that counts
+
+    def compute_mask(self, tokens, mask=None, previous_mask=None):
+        return None
+
     def call(self, tokens, mask):
         real = ops.expand_dims(mask, -1)
         total = ops.sum(ops.where(real, tokens, ops.zeros_like(tokens)), axis=1)

@@ -1,0 +1,91 @@
+"""A table of examples as a `tf.data.Dataset`."""
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
+from mmkeras.specs import Audio, Image
+
+
+class Examples(tf.data.Dataset):
+    """Raw examples, each a flat dict of raw tensors and encoded labels; files are read when an example is.
+
+    It is a plain `tf.data.Dataset` to everything that takes one. What it adds: it remembers its rows, so that `split`
+    can pick among them, `train_batches` shuffles all of them before a file is opened, and errors name row and file.
+
+    Args:
+        frame: `pandas.DataFrame` that the rows came from; its index is what errors call a row.
+        columns: dict, raw or head name -> numpy array with one value per row. A column of files holds `str` paths,
+            `bytes`, or `b""` where absent.
+        specs: list of specs.
+        heads: list of heads whose labels are among the columns.
+        on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
+        skipped: faults of rows that were left out already.
+    """
+
+    def __init__(self, frame, columns, specs, heads=(), on_error="raise", skipped=()):
+        self.frame = frame
+        self.table = columns
+        self.specs = list(specs)
+        self.heads = list(heads)
+        self.on_error = on_error
+        self.skipped = list(skipped)
+        self._readers = {name: reader for name, reader in self._file_readers() if name in columns}
+        with tf.device("CPU:0"):
+            self._columns = {name: tf.constant(_storable(values)) for name, values in columns.items()}
+        rows = tf.data.Dataset.range(len(frame)).batch(64)
+        self._examples = rows.map(self.read, tf.data.AUTOTUNE).unbatch()
+        self._examples = self._examples.apply(tf.data.experimental.assert_cardinality(len(frame)))
+        super().__init__(self._examples._variant_tensor)
+
+    def _inputs(self):
+        return [self._examples]
+
+    @property
+    def element_spec(self):
+        return self._examples.element_spec
+
+    def _file_readers(self):
+        for spec in self.specs:
+            if isinstance(spec, Audio | Image):
+                values = self.table.get(spec.name, ())
+                transcode = to_wav if isinstance(spec, Audio) else to_png
+                yield spec.name, _reader(transcode if any(map(needs_transcoding, values)) else None)
+
+    def read(self, rows):
+        """Positions (B,) int64 -> raw tensors and labels (B, ...) by name; runs in graphs and eagerly."""
+        batch = {name: tf.gather(column, rows) for name, column in self._columns.items()}
+        return batch | {name: reader(batch[name]) for name, reader in self._readers.items()}
+
+    def origin(self, position, name):
+        """The path of a file, or how many bytes it was given as."""
+        value = self.table[name][position]
+        return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else str(value)
+
+    def select(self, names):
+        """The same rows with some of the columns only; the files of the others are not read."""
+        columns = {name: self.table[name] for name in names}
+        return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped)
+
+    def subset(self, positions):
+        """The rows at these positions, in this order."""
+        positions = np.asarray(positions)
+        columns = {name: values[positions] for name, values in self.table.items()}
+        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error, self.skipped)
+
+
+def _storable(values):
+    """Paths and bytes of one column as bytes; a path is told from content by a leading mark."""
+    if values.dtype != object:
+        return values
+    return np.array([b"@" + value.encode() if isinstance(value, str) else value for value in values], object)
+
+
+def _reader(transcode):
+    def read(value):
+        # No image or sound begins with "@", so it marks a path.
+        is_path = tf.equal(tf.strings.substr(value, 0, 1), "@")
+        content = tf.cond(is_path, lambda: tf.io.read_file(tf.strings.substr(value, 1, -1)), lambda: value)
+        return transcode(content) if transcode else content
+
+    return lambda batch: tf.map_fn(read, batch, parallel_iterations=1)

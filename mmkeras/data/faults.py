@@ -1,0 +1,75 @@
+"""What is wrong with an example: found in the table, or when a file is read and decoded."""
+
+import re
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from mmkeras.preprocess._layer import RawLayer
+
+
+class Fault(NamedTuple):
+    """One unusable value: the table's row, the modality, the file, and why."""
+
+    row: object
+    modality: str
+    file: str
+    cause: str
+
+    def __str__(self):
+        return f"row {self.row}, '{self.modality}'{f', {self.file}' if self.file else ''}: {self.cause}"
+
+
+def check_on_error(on_error):
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")
+
+
+def find(batch, preprocess, row, origin):
+    """Runs each step of one example on its own, to name the one that fails.
+
+    Args:
+        batch: function without arguments that reads the example: dict of raw tensors (1, ...).
+        preprocess: the model from raw to ready.
+        row: what the table calls this row.
+        origin: function, raw name -> where its value came from.
+
+    Returns:
+        A `Fault`, or None if nothing fails.
+    """
+    try:
+        raw = batch()
+    except tf.errors.OpError as error:
+        return Fault(row, "file", "", cause_of(error))
+    for layer in preprocess.layers:
+        if isinstance(layer, RawLayer):
+            names = layer.raw_names
+            try:
+                layer({name: raw[name] for name in names} if layer.takes_columns else raw[names[0]])
+            except tf.errors.OpError as error:
+                return Fault(row, layer.modality, origin(names[0]), cause_of(error))
+    return None
+
+
+def cause_of(error):
+    """The readable part of a TensorFlow error."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", error.message or str(error))
+    own = re.search(r"ValueError: (.*?)(?:\nTraceback|\Z)", message, re.DOTALL)
+    if own:  # one that Python raised within a graph
+        return own.group(1).strip()
+    told = re.search(r"(?:Summarized data|assertion failed): ?\[?(.*?)(?:\[\[|\[Op:|\Z)", message, re.DOTALL)
+    if told:
+        parts = re.findall(r"""b(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")|([^\s'"]+)""", told.group(1))
+        return " ".join(part for group in parts for part in group if part).strip()
+    message = re.sub(r"\{\{.*?\}\}|\[Op:.*|\[\[.*", "", message, flags=re.DOTALL)
+    return message.strip().splitlines()[0] if message.strip() else type(error).__name__
+
+
+def report(faults, most=20):
+    """What is wrong, one line per fault, and what can be done."""
+    listed = "\n".join(f"  {fault}" for fault in faults[:most])
+    more = f"\n  ... and {len(faults) - most} more" if len(faults) > most else ""
+    return (
+        f"{len(faults)} example(s) cannot be used:\n{listed}{more}\n"
+        "Mend them, declare an absent modality optional=True, or leave these rows out with on_error='skip'."
+    )

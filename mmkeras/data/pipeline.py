@@ -1,0 +1,177 @@
+"""Raw examples -> batches for `model.fit`, `evaluate` and `predict`."""
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.data import faults, order
+from mmkeras.data.examples import Examples
+from mmkeras.data.ready import ready_batches
+from mmkeras.data.store import fingerprint_of, materialise
+from mmkeras.specs import did_you_mean
+
+_READ_AT_ONCE = 64
+
+
+def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, bucket_by=None, augment=None,
+                  shuffle_buffer=10_000, on_error=None, verbose=True):  # fmt: skip
+    """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
+
+    The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
+    batch are left out of an epoch (other ones each time), so that every replica of a strategy gets the same share.
+
+    Args:
+        raw: `Examples`, shuffled as a whole; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
+        preprocess: model from raw to ready, adapted.
+        heads: list of heads; their labels are among the raw examples. Heads with class weights give sample weights.
+        batch_size: examples of a batch, over all replicas.
+        seed: of order and augmentation.
+        cache: None decodes in every epoch; "memory" decodes now and keeps the *ready* tensors; a path keeps them in
+            that folder, for later runs too. A cached data set is shuffled as a whole.
+        bucket_by: name of a text: batches hold texts of similar length and are cut to the longest of them.
+        augment: function (ready dict of a batch, seed (2,) int64) -> ready dict; training only, stateless.
+        shuffle_buffer: for a `raw` that is not `Examples` and not cached.
+        on_error: "raise" or "skip"; None takes that of `raw`. What is skipped stands in `batches.skipped`.
+        verbose: show a progress bar while the cache is filled.
+
+    Returns:
+        tf.data.Dataset with two attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
+        (None where the order cannot be replayed), and `skipped`, a list of faults.
+
+    Raises:
+        ValueError: fewer examples than one batch; or a broken file, named with row, modality and cause.
+    """
+    source = _Source(raw, preprocess, heads, cache, on_error, verbose)
+    rows, epoch = source.rows, None
+    if rows is not None and rows < batch_size:
+        raise ValueError(
+            f"train_batches needs at least one full batch. Received: {rows} example(s) for batch_size={batch_size}. "
+            "Make the batches smaller, or look at how many examples were skipped."
+        )
+    if rows is None:
+        _check_bucket(bucket_by, None, raw)
+        keyed = source.shuffled(batch_size, shuffle_buffer, seed)
+    else:
+        lengths = source.lengths(bucket_by) if bucket_by else None
+        keyed, epoch = order.epochs(rows, batch_size, seed, lengths)
+    batches = source.ready(keyed)
+    if bucket_by:
+        batches = batches.map(lambda key, x, y: (key, _cut(x, bucket_by), y))
+    if augment:
+        batches = batches.map(lambda key, x, y: (key, augment(x, key), y), tf.data.AUTOTUNE)
+    steps = None if rows is None or source.drops else rows // batch_size
+    return _finished(batches.map(lambda key, x, y: _weighted(x, y, heads)), steps, epoch, source.skipped)
+
+
+def eval_batches(raw, preprocess, heads=(), batch_size=64, cache=None, on_error=None, verbose=True):
+    """Batches (inputs, labels) in the order of the examples, the last one smaller; none is lost, none augmented.
+
+    Without heads, batches of inputs alone, for `model.predict`. Args and attributes: as in `train_batches`.
+    """
+    source = _Source(raw, preprocess, heads, cache, on_error, verbose)
+    batches = source.ready(source.in_order(batch_size))
+    steps = None if source.rows is None or source.drops else -(-source.rows // batch_size)
+    made = batches.map(lambda key, x, y: (x, y) if heads else x)
+    return _finished(made, steps, None, source.skipped)
+
+
+class _Source:
+    """Where ready batches come from: a store, the rows of a table, or a stream."""
+
+    def __init__(self, raw, preprocess, heads, cache, on_error, verbose):
+        _check_raw(raw, preprocess, heads)
+        self.on_error = on_error or getattr(raw, "on_error", "raise")
+        faults.check_on_error(self.on_error)
+        self.skipped = list(getattr(raw, "skipped", ()))
+        self.raw, self.preprocess, self.heads, self.store = raw, preprocess, heads, None
+        self.rows = len(raw.frame) if isinstance(raw, Examples) else None
+        self.drops = self.on_error == "skip"
+        if cache:
+            batches = self.ready(self.in_order(_READ_AT_ONCE))
+            rows = self.rows or int(raw.reduce(np.int64(0), lambda n, _: n + 1))
+            steps = -(-rows // _READ_AT_ONCE)
+            self.store = materialise(
+                batches, rows, steps, cache, fingerprint_of(raw, preprocess), self.skipped, verbose
+            )
+            self.rows, self.drops = self.store.rows, False
+
+    def in_order(self, batch_size):
+        if self.rows is None:
+            return self.raw.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
+        return tf.data.Dataset.range(self.rows).batch(batch_size).map(lambda rows: (0, rows))
+
+    def shuffled(self, batch_size, buffer, seed):
+        batches = self.raw.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+        return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload))
+
+    def ready(self, keyed):
+        if self.store:
+            inputs, labels = list(self.preprocess.output), [head.name for head in self.heads]
+
+            def split(key, rows):
+                batch = self.store.read(rows)
+                return key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels}
+
+            return keyed.map(split, tf.data.AUTOTUNE)
+        stream = (lambda payload: payload[1]), _position
+        read, describe = stream if self.rows is None else (self.raw.read, self._row)
+        return ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
+
+    def _row(self, rows):
+        position = int(rows[0])
+        return self.raw.frame.index[position], lambda name: self.raw.origin(position, name)
+
+    def lengths(self, name):
+        """How long each row's text is: in tokens where they are known already, else in bytes."""
+        _check_bucket(name, self.preprocess, self.raw)
+        if self.store:
+            return np.sum(self.store.arrays[f"{name}_mask"], axis=1)
+        return np.array([len(text) for text in self.raw.table[name]])
+
+
+def _position(payload):
+    return int(payload[0][0]), lambda name: ""
+
+
+def _check_raw(raw, preprocess, heads):
+    wanted = [*preprocess.input, *(head.name for head in heads)]
+    received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
+    missing = [f"{name!r} {did_you_mean(name, received)}".strip() for name in wanted if name not in received]
+    clash = [head.name for head in heads if head.name in preprocess.output]
+    if missing or clash:
+        raise ValueError(
+            f"Raw examples must be dicts with each raw name and each head's label. Missing: {missing}. "
+            f"Received: {list(received)}. Heads that are called like an input: {clash}. Rename the keys."
+        )
+
+
+def _check_bucket(name, preprocess, raw):
+    if name and preprocess is None:
+        raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
+    texts = [key for key in getattr(preprocess, "output", ()) if f"{key}_mask" in preprocess.output]
+    if name and name not in texts:
+        raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
+
+
+def _cut(ready, name):
+    """Cuts a text to the longest of the batch."""
+    longest = tf.maximum(1, tf.reduce_max(tf.reduce_sum(tf.cast(ready[f"{name}_mask"], tf.int32), axis=1)))
+    return ready | {key: ready[key][:, :longest] for key in (name, f"{name}_mask")}
+
+
+def _weighted(ready, labels, heads):
+    weights = {head.name: head.sample_weights(labels[head.name]) for head in heads}
+    if all(weight is None for weight in weights.values()):
+        return ready, labels
+    rows = tf.shape(next(iter(labels.values())))[0]
+    return ready, labels, {name: tf.ones([rows]) if weight is None else weight for name, weight in weights.items()}
+
+
+def _finished(batches, steps, epoch, skipped):
+    if steps is not None:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    options = tf.data.Options()
+    options.deterministic = True
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    batches.epoch, batches.skipped = epoch, skipped
+    return batches

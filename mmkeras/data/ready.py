@@ -1,0 +1,72 @@
+"""Batches of rows -> batches of ready tensors, with the faults of single examples named."""
+
+import os
+
+import tensorflow as tf
+
+from mmkeras.data import faults
+
+
+def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped):
+    """Reads and preprocesses batches in parallel, in order.
+
+    A batch that fails is tried again example by example, outside the graph, where the fault can be named; the good
+    path costs nothing for it.
+
+    Args:
+        batches: data set of (key, payload); every tensor of the payload has the batch axis.
+        read: function, payload -> raw tensors and labels by name.
+        describe: function, payload of one example -> (its row, function from raw name to origin).
+        preprocess: model from raw to ready.
+        heads: list of heads.
+        on_error: "raise" or "skip".
+        skipped: list that faults are put into.
+
+    Returns:
+        tf.data.Dataset of (key, ready dict, labels dict).
+    """
+
+    def finish(payload):
+        raw = read(payload)
+        ready = preprocess({name: raw[name] for name in preprocess.input})
+        return ready, {head.name: raw[head.name] for head in heads}
+
+    def salvage(payload):
+        good, found = [], []
+        for i in range(len(tf.nest.flatten(payload)[0])):
+            one = tf.nest.map_structure(lambda tensor, i=i: tensor[i : i + 1], payload)
+            fault = faults.find(lambda one=one: read(one), preprocess, *describe(one))
+            found.append(fault) if fault else good.append(i)
+        if found and on_error == "raise":
+            raise ValueError(faults.report(found))
+        known = {fault.row for fault in skipped}
+        skipped.extend(fault for fault in found if fault.row not in known)
+        return finish(tf.nest.map_structure(lambda tensor: tf.gather(tensor, good), payload)) if good else None
+
+    def attempt(key, payload):
+        one = tf.data.Dataset.from_tensors((key, payload))
+        fast = one.map(lambda key, payload: (key, *finish(payload)))
+        slow = one.map(lambda key, payload: (key, *_eagerly(salvage, payload, fast.element_spec[1:])))
+        return fast.ignore_errors().concatenate(slow).take(1)
+
+    workers = os.cpu_count()
+    made = batches.interleave(attempt, workers, 1, num_parallel_calls=workers, deterministic=True)
+    if on_error == "skip":
+        made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
+    return made
+
+
+def _eagerly(function, payload, spec):
+    """Calls a Python function of nested tensors within a graph; None from it stands for a batch without examples."""
+    flat_spec = tf.nest.flatten(spec)
+
+    def call(*flat):
+        result = function(tf.nest.pack_sequence_as(payload, flat))
+        if result is None:
+            return [tf.zeros([0, *(size or 0 for size in each.shape[1:])], each.dtype) for each in flat_spec]
+        return tf.nest.flatten(result)
+
+    flat = tf.py_function(call, tf.nest.flatten(payload), [each.dtype for each in flat_spec])
+    for tensor, each in zip(flat, flat_spec, strict=True):
+        tensor.set_shape(each.shape)
+    return tf.nest.pack_sequence_as(spec, flat)

@@ -1,0 +1,12 @@
+"""How good a model is, against what: scores with intervals, pictures, and rows of simpler models beside it.
+
+report = mm.evaluate.report(model, test_batches, heads, out_dir="runs/1/report", train=raw,
+                            baselines={"photo only": photo_model})
+rich.print(mm.evaluate.table(report))
+"""
+
+from mmkeras.evaluate.predict import majority, predict
+from mmkeras.evaluate.report import report, table
+from mmkeras.evaluate.scores import scores
+
+__all__ = ["majority", "predict", "report", "scores", "table"]

@@ -1,0 +1,134 @@
+"""One model and those it must beat, on the same examples."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mmkeras.evaluate import curves
+from mmkeras.evaluate.predict import majority, predict
+from mmkeras.evaluate.scores import scores
+from mmkeras.heads import check_heads
+
+# Columns of the table, heading and key of the score.
+_COLUMNS = {
+    "classification": {"accuracy": "accuracy", "F1": "f1_macro", "ROC AUC": "roc_auc_macro", "log loss": "log_loss"},
+    "multi_label": {"all right": "accuracy", "F1": "f1_macro", "F1 micro": "f1_micro", "ROC AUC": "roc_auc_macro"},
+    "regression": {"MAE": "mae", "RMSE": "rmse", "R²": "r2"},
+}
+
+
+def report(model, batches, heads, out_dir=None, train=None, baselines=None):
+    """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
+
+    Args:
+        model: `keras.Model`, dict of ready tensors -> dict {head: output}.
+        batches: `tf.data.Dataset` of (inputs, labels), as `mmkeras.data.eval_batches` makes it.
+        heads: list of the heads to score.
+        out_dir: folder for `report.json` and the pictures of `model` (see `curves.draw`); None: nothing is written.
+        train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
+            answer without looking at the inputs (most frequent class, mean of the numbers).
+        baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
+
+    Returns:
+        Dict that JSON holds, what is undefined as None: `models`, {row: {head: scores}} in the order model,
+        baselines, majority; and `files`, names of the pictures in `out_dir`.
+
+    Raises:
+        ValueError: a label, an input or an output is missing, or a baseline has the name of another row.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from mmkeras import evaluate, heads
+    >>> x = keras.Input((1,), name="x")
+    >>> price = heads.regression("price")
+    >>> model = keras.Model({"x": x}, {"price": x * 2})
+    >>> batches = [({"x": np.array([[1.0], [2.0]], "float32")}, {"price": np.array([[2.0], [3.0]])})]
+    >>> found = evaluate.report(model, batches, [price], train={"price": [3.0, 5.0]})
+    >>> found["models"]["model"]["price"]["mae"], found["models"]["majority"]["price"]["mae"]
+    (0.5, 1.5)
+    """
+    check_heads(heads)
+    _check_rows(baselines or {})
+    rows = {}
+    for name, each in {"model": model, **(baselines or {})}.items():
+        labels, outputs = predict(each, batches, heads)
+        rows[name] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
+        if name == "model":
+            kept = labels, outputs
+    if train is not None:
+        rows["majority"] = _majority_row(heads, train, *kept)
+    files = [] if out_dir is None else _draw(heads, *kept, rows["model"], out_dir)
+    found = _json({"models": rows, "files": files})
+    if out_dir is not None:
+        text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
+        (Path(out_dir) / "report.json").write_text(text + "\n", encoding="utf-8")
+    return found
+
+
+def table(report):
+    """A `rich.table.Table` of a report: a row for each model, the best number of each column in bold.
+
+    Args:
+        report: what `report` returned, or the content of `report.json`.
+
+    >>> score = {"kind": "regression", "mae": 0.5, "rmse": 0.75, "r2": None}
+    >>> shown = table({"models": {"model": {"price": score}}})
+    >>> [column.header for column in shown.columns]
+    ['', 'price\\nMAE', 'price\\nRMSE', 'price\\nR²']
+    """
+    from rich.table import Table
+
+    rows = report["models"]
+    first = next(iter(rows.values()))
+    columns = [(head, *column) for head, found in first.items() for column in _COLUMNS[found["kind"]].items()]
+    best = {(head, key): _best(key, [row[head][key] for row in rows.values()]) for head, _, key in columns}
+    shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns))
+    for name, row in rows.items():
+        shown.add_row(name, *(_cell(row[head], key, best[head, key]) for head, _, key in columns))
+    return shown
+
+
+def _check_rows(baselines):
+    taken = sorted({"model", "majority"} & set(baselines))
+    if taken:
+        raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
+
+
+def _majority_row(heads, train, labels, outputs):
+    constant = majority(heads, train)
+    every = {head.name: np.broadcast_to(constant[head.name], outputs[head.name].shape) for head in heads}
+    return {head.name: scores(head, labels[head.name], every[head.name]) for head in heads}
+
+
+def _draw(heads, labels, outputs, found, out_dir):
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    parts = [curves.draw(h, labels[h.name], outputs[h.name], found[h.name], out_dir) for h in heads]
+    return [file for files in parts for file in files]
+
+
+def _json(value):
+    if isinstance(value, dict):
+        return {key: _json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _best(key, values):
+    values = [value for value in values if value is not None]
+    if len(values) < 2:
+        return None
+    return min(values) if key in ("mae", "rmse", "log_loss") else max(values)
+
+
+def _cell(found, key, best):
+    if found[key] is None:
+        return "-"
+    text = f"{found[key]:.4g}" if found["kind"] == "regression" else f"{found[key]:.3f}"
+    text = f"[bold]{text}[/bold]" if found[key] == best else text
+    if key == "accuracy":
+        low, high = found["accuracy_interval"]
+        text += f" ({low:.3f}-{high:.3f})"
+    return text

@@ -1,0 +1,13 @@
+"""What leaves the training: `saved_model` for TF Serving, proved in a process of its own before it appears.
+
+saved_models/NAME/VERSION/
+  saved_model.pb, variables/, assets/     signatures `serving_default` (raw), `ready`, `examples` (tf.Example)
+  assets.extra/request.json               a REST body to copy
+  assets.extra/signature.json             names, shapes, dtypes, classes, versions
+  assets.extra/parity.json                how far its answers are from Python's
+  assets.extra/tf_serving_warmup_requests replayed by TF Serving before the first request
+"""
+
+from mmkeras.export.saved_model import saved_model
+
+__all__ = ["saved_model"]

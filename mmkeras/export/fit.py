@@ -1,0 +1,58 @@
+"""Do preprocess, model and heads belong together?"""
+
+from mmkeras.specs import did_you_mean
+
+
+def check_fit(preprocess, model, heads):
+    """Raises ValueError where the model does not take what preprocess gives, or its outputs are not the heads'."""
+    for stage, part in (("preprocess", preprocess), ("model", model)):
+        if not isinstance(part.input, dict) or not isinstance(part.output, dict):
+            raise ValueError(
+                f"{stage} must be a functional keras.Model with dict inputs and outputs. Received: {part!r}."
+            )
+    _check_names("model must take what preprocess gives.", preprocess.output, model.input)
+    _check_names("model must have one output for each head.", [head.name for head in heads], model.output)
+    for key, tensor in model.input.items():
+        given = preprocess.output[key]
+        if given.dtype != tensor.dtype or not _agree(given.shape, tensor.shape):
+            raise ValueError(
+                f"model must take what preprocess gives. Expected for '{key}': {tensor.shape}, {tensor.dtype}. "
+                f"Received: {given.shape}, {given.dtype}. Build both from the same specs."
+            )
+    for head in heads:
+        classes, width = getattr(head, "classes", None), model.output[head.name].shape[-1]
+        if classes and len(classes) != width:
+            raise ValueError(
+                f"Head '{head.name}' must be the one model was built with. It has {len(classes)} classes. "
+                f"Received: an output of width {width}."
+            )
+
+
+def _check_names(rule, given, taken):
+    missing = [f"{name!r} {did_you_mean(name, given)}".strip() for name in taken if name not in given]
+    unused = [name for name in given if name not in taken]
+    if missing or unused:
+        raise ValueError(
+            f"{rule} Expected: {list(taken)}. Received: {list(given)}. Missing: {missing}. Unknown: {unused}. "
+            "Build them from the same specs and heads."
+        )
+
+
+def _agree(given, taken):
+    pairs = zip(given, taken, strict=False)
+    return len(given) == len(taken) and all(a is None or b is None or a == b for a, b in pairs)
+
+
+def decoded(heads, outputs):
+    """Model outputs by head name -> the answers of all heads by name.
+
+    Raises:
+        ValueError: two heads give an answer of one name, as `mood` and a head called `mood_scores` do.
+    """
+    answers = {}
+    for head in heads:
+        own = head.decode(outputs[head.name])
+        if met := sorted(set(own) & set(answers)):
+            raise ValueError(f"Each answer's name may belong to one head. Received: {met} twice. Rename '{head.name}'.")
+        answers |= own
+    return answers

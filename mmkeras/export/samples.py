@@ -1,0 +1,96 @@
+"""A few raw examples to try an export with."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.preprocess import DecodeAudio, DecodeImage, TableRow
+from mmkeras.specs import did_you_mean
+
+COUNT = 8
+ABSENT = {"string": b"", "float32": np.float32("nan")}
+
+
+def raw_samples(preprocess, samples=None):
+    """The first examples, and one more in which everything optional is absent.
+
+    Args:
+        preprocess: model from `mm.preprocessor`.
+        samples: `tf.data.Dataset` of raw examples, or dict of arrays; other keys (labels) are ignored. None generates
+            them: the word "a", a picture and a clip of noise, the number 0.
+
+    Returns:
+        Dict, raw name -> array (n,), n <= 9: float32, or objects of type bytes (NumPy's own strings lose trailing
+        zero bytes).
+    """
+    inputs = preprocess.input
+    if samples is None:
+        examples = _generated(preprocess)
+    elif isinstance(samples, dict):
+        _check_columns(samples, inputs)
+        examples = {key: samples[key][:COUNT] for key in inputs}
+    else:
+        examples = _first(samples, inputs)
+    arrays = {key: _array(examples[key], tensor.dtype) for key, tensor in inputs.items()}
+    return _with_absent(arrays, optional_names(preprocess))
+
+
+def optional_names(preprocess, cells=False):
+    """Raw names whose modality may be absent; with `cells`, also the columns of a row that needs only one value."""
+    layers = [layer for layer in preprocess.layers if hasattr(layer, "optional")]
+    chosen = [layer for layer in layers if layer.optional or (cells and isinstance(layer, TableRow))]
+    return [name for layer in chosen for name in _raw_names(preprocess, layer)]
+
+
+def _raw_names(preprocess, layer):
+    taken = {id(tensor) for tensor in keras.tree.flatten(layer.input)}
+    return [name for name, tensor in preprocess.input.items() if id(tensor) in taken]
+
+
+def _first(samples, inputs):
+    _check_columns(samples.element_spec, inputs)
+    if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
+        samples = samples.select(list(inputs))
+    rows = list(samples.take(COUNT).as_numpy_iterator())
+    if not rows:
+        raise ValueError("samples must hold at least one raw example. Received: an empty data set.")
+    return {key: [row[key] for row in rows] for key in inputs}
+
+
+def _check_columns(columns, inputs):
+    received = list(columns) if isinstance(columns, dict) else columns
+    missing = [f"{key!r} {did_you_mean(key, received)}".strip() for key in inputs if key not in received]
+    if missing:
+        raise ValueError(f"samples must hold every raw name. Missing: {missing}. Received: {received}.")
+
+
+def _array(values, dtype):
+    if dtype != "string":
+        return np.array(values, dtype).reshape(-1)
+    array = np.empty(len(values), object)
+    array[:] = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
+    return array
+
+
+def _with_absent(arrays, optional):
+    if not optional:
+        return arrays
+    last = {key: array[:1].copy() for key, array in arrays.items()}
+    for key in optional:
+        last[key][0] = ABSENT["string" if last[key].dtype == object else "float32"]
+    return {key: np.concatenate([array, last[key]]) for key, array in arrays.items()}
+
+
+def _generated(preprocess):
+    examples = {key: [b"a" if tensor.dtype == "string" else 0.0] * 2 for key, tensor in preprocess.input.items()}
+    rng = np.random.default_rng(0)
+    for layer in preprocess.layers:
+        if isinstance(layer, DecodeImage):
+            pixels = rng.integers(0, 256, (*layer.size, 3), "uint8")
+            files = [encode(pixels).numpy() for encode in (tf.io.encode_png, tf.io.encode_jpeg)]
+            examples |= dict.fromkeys(_raw_names(preprocess, layer), files)
+        elif isinstance(layer, DecodeAudio):
+            clip = rng.uniform(-0.5, 0.5, (layer.sample_rate, 1)).astype("float32")
+            file = tf.audio.encode_wav(clip, layer.sample_rate).numpy()
+            examples |= dict.fromkeys(_raw_names(preprocess, layer), [file] * 2)
+    return examples

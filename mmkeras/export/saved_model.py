@@ -1,0 +1,187 @@
+"""Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
+
+import contextlib
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from mmkeras import __version__
+from mmkeras.export import serving
+from mmkeras.export.fit import check_fit, decoded
+from mmkeras.export.folder import check_version, new_version
+from mmkeras.export.folder import next_version as next_free
+from mmkeras.export.ops import check_ops, used_ops
+from mmkeras.export.parity import check_differences, difference, run_fresh
+from mmkeras.export.samples import ABSENT, optional_names, raw_samples
+
+
+def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, next_version=False):
+    """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
+
+    Three signatures, each with the heads' decoded answers by name, and a free batch dimension:
+
+    | signature | takes |
+    |---|---|
+    | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers |
+    | `ready` | ready tensors by name, as `preprocess` gives them |
+    | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; what may be absent may be left out |
+
+    Before the folder gets its name, every op is looked up in the registries of TensorFlow and tensorflow-text, and a
+    fresh process that cannot import mmkeras loads the artefact and answers `samples` through every signature.
+
+    Args:
+        preprocess: adapted model, raw -> ready.
+        model: trained model, ready -> outputs by head name.
+        heads: the heads `model` was built with.
+        path: `saved_models/NAME/VERSION`, a positive integer that is not there yet.
+        samples: where the examples to compare come from: `tf.data.Dataset` of raw examples, or dict of arrays; labels
+            in it are ignored. The first 8 are taken, and one more without anything optional. None makes up two by
+            specs (the word "a", noise, zeros), which exercises the graph, not your data: give real ones.
+        tolerance: largest difference from Python allowed, relative to numbers above 1; names must be equal.
+        next_version: `path` is `saved_models/NAME`, and the next free number is taken.
+
+    Returns:
+        Dict, the report: "path", "samples", "max_difference" by run and answer, "ops", "warmup", "seconds". It is
+        also in `assets.extra/parity.json`; beside it are `request.json` (a REST body to copy), `signature.json` and
+        the requests that TF Serving warms up with.
+
+    Raises:
+        ValueError: the three do not fit together, an op may not be served, or answers differ.
+        FileExistsError: this version is there.
+        RuntimeError: the artefact does not load or run on its own.
+            Whatever is raised, nothing is left behind.
+    """
+    started = time.perf_counter()
+    path = next_free(path) if next_version else Path(path)
+    check_version(path)
+    check_fit(preprocess, model, heads)
+    raw = raw_samples(preprocess, samples)
+    with new_version(path) as unfinished, _portable(model):
+        _write(preprocess, model, heads, unfinished)
+        places = used_ops(unfinished)
+        check_ops(places)
+        runs, expected = _runs(preprocess, model, heads, raw)
+        fresh = run_fresh(unfinished, places, list(runs.values()))
+        check_ops(places, fresh["owners"])
+        report = _report(fresh, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
+        warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
+        _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
+    return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _write(preprocess, model, heads, path):
+    def ready(tensors):
+        return decoded(heads, model(tensors, training=False))
+
+    def serving_default(tensors):
+        return functions["ready"](preprocess(tensors, training=False))
+
+    def examples(protos):
+        return functions["serving_default"](tf.io.parse_example(protos, _features(preprocess)))
+
+    # One trace of the model serves all three; TensorFlow inlines the calls when it runs them.
+    functions = {
+        "ready": _function(ready, _tensor_specs(model.input)),
+        "serving_default": _function(serving_default, _tensor_specs(preprocess.input)),
+        "examples": _function(examples, tf.TensorSpec((None,), tf.string, name="examples")),
+    }
+    signatures = {name: function.get_concrete_function() for name, function in functions.items()}
+    # Nobody differentiates a served model.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(_holder(signatures, preprocess, model), str(path), signatures, options)
+
+
+def _function(python_function, spec):
+    return tf.function(python_function, input_signature=[spec], autograph=False)
+
+
+def _holder(signatures, *models):
+    """Holds what the signatures use, and not the models: with these, saving traces every layer a second time."""
+    holder = tf.Module()
+    used = [variable for signature in signatures.values() for variable in signature.graph.variables]
+    layers = [layer for model in models for layer in model._flatten_layers()]
+    found = [child for layer in layers for child in tf.train.TrackableView(layer).descendants()]
+    tables = [child for child in found if isinstance(child, tf.saved_model.experimental.TrackableResource)]
+    holder.used_variables = list({id(variable): variable for variable in used}.values())
+    holder.used_tables = list({id(table): table for table in tables}.values())
+    return holder
+
+
+def _tensor_specs(inputs):
+    return {key: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=key) for key, tensor in inputs.items()}
+
+
+def _features(preprocess):
+    optional = optional_names(preprocess, cells=True)
+    return {
+        key: tf.io.FixedLenFeature((), tensor.dtype, ABSENT[tensor.dtype] if key in optional else None)
+        for key, tensor in preprocess.input.items()
+    }
+
+
+@contextlib.contextmanager
+def _portable(model):
+    """Keras picks cuDNN's LSTM while tracing on a machine with GPUs, and such a graph runs on no other."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    before = [layer.use_cudnn for layer in layers]
+    try:
+        for layer in layers:
+            layer.use_cudnn = False
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            layer.use_cudnn = value
+
+
+def _runs(preprocess, model, heads, raw):
+    """Every signature on the same samples, and one example alone; and Python's answers to each."""
+    with tf.device("CPU:0"):  # where the fresh process runs; a GPU multiplies in less than float32
+        ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
+        answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
+    protos = serving.serialized_examples(raw, optional_names(preprocess, cells=True))
+    first = {key: value[:1] for key, value in raw.items()}
+    runs = {
+        "serving_default": ("serving_default", raw),
+        "serving_default, one example": ("serving_default", first),
+        "ready": ("ready", {key: value.numpy() for key, value in ready.items()}),
+        "examples": ("examples", {"examples": protos}),
+    }
+    return runs, [answers, {key: value[:1] for key, value in answers.items()}, answers, answers]
+
+
+def _report(fresh, expected, raw, made_up, tolerance):
+    pairs = zip(expected, fresh["outputs"], expected.values(), strict=True)
+    differences = {run: difference(received, wanted) for run, received, wanted in pairs}
+    check_differences(differences, tolerance)
+    owners = fresh["owners"]
+    return {
+        "samples": f"{len(next(iter(raw.values())))} {'made up' if made_up else 'given'}",
+        "tolerance": tolerance,
+        "max_difference": differences,
+        "ops": {
+            "tensorflow": sum(owner == "tensorflow" for owner in owners.values()),
+            "tensorflow-text": [op for op, owner in owners.items() if owner == "tensorflow-text"],
+        },
+    }
+
+
+def _signature(fresh, heads, preprocess):
+    return {
+        "versions": {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "signatures": fresh["signatures"],
+        "classes": {head.name: list(head.classes) for head in heads if hasattr(head, "classes")},
+        "may_be_absent": optional_names(preprocess),
+    }
+
+
+def _write_beside(unfinished, path, report, raw, warmup, signature):
+    extra = unfinished / "assets.extra"
+    extra.mkdir()
+    written = serving.write_warmup(extra, path.parent.name, warmup)
+    missing = "left out: tensorflow-serving-api is not installed (pip install 'mmkeras[serving]')"
+    report["warmup"] = f"{len(warmup)} requests" if written else missing
+    serving.write_json(extra, "request.json", serving.rest_request({key: value[:2] for key, value in raw.items()}))
+    serving.write_json(extra, "signature.json", signature)
+    serving.write_json(extra, "parity.json", report)

@@ -1,0 +1,92 @@
+"""What stands beside the graph in `assets.extra`: a request to copy, the signatures, and requests to warm up with."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
+
+
+def rest_request(raw):
+    """The body of `POST /v1/models/NAME:predict` for raw examples (n,).
+
+    What is UTF-8 without control characters is a plain JSON string, other bytes are `{"b64": ...}`; the server reads
+    both into the same kind of tensor. A missing number is the token NaN, which the server takes though JSON does not.
+
+    Source: TensorFlow Serving, RESTful API, "Encoding binary values" and "JSON conformance".
+
+    >>> rest_request({"review": np.array([b"good"], object)})
+    {'signature_name': 'serving_default', 'instances': [{'review': 'good'}]}
+    """
+    rows = zip(*raw.values(), strict=True)
+    instances = [{key: _json_value(value) for key, value in zip(raw, row, strict=True)} for row in rows]
+    return {"signature_name": "serving_default", "instances": instances}
+
+
+def _json_value(value):
+    if not isinstance(value, bytes):
+        return float(value)
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = "\0"
+    binary = any(ord(letter) < 32 and letter not in "\t\n\r" for letter in text)
+    return {"b64": base64.b64encode(value).decode()} if binary else text
+
+
+def write_json(folder, name, content):
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    Path(folder, name).write_text(text + "\n", encoding="utf-8")
+
+
+def write_warmup(folder, model_name, requests):
+    """Writes the requests that TF Serving replays before it calls a version ready.
+
+    Args:
+        folder: `assets.extra` of the version.
+        model_name: that the server will use.
+        requests: list of (signature, dict of input arrays).
+
+    Returns:
+        Whether it was written; it needs tensorflow-serving-api, `pip install "mmkeras[serving]"`.
+
+    Source: TensorFlow Serving, "SavedModel Warmup".
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2
+    except ImportError:
+        return False
+    with tf.io.TFRecordWriter(str(Path(folder, WARMUP))) as writer:
+        for signature, inputs in requests:
+            log = prediction_log_pb2.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name, request.model_spec.signature_name = model_name, signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(log.SerializeToString())
+    return True
+
+
+def serialized_examples(raw, optional):
+    """Raw examples as serialized `tf.Example` protos (n,), without the optional values that are absent."""
+    rows = zip(*raw.values(), strict=True)
+    protos = [_example(dict(zip(raw, row, strict=True)), optional) for row in rows]
+    array = np.empty(len(protos), object)
+    array[:] = protos
+    return array
+
+
+def _example(row, optional):
+    there = {key: value for key, value in row.items() if key not in optional or not (value == b"" or value != value)}
+    return tf.train.Example(
+        features=tf.train.Features(feature={key: _feature(value) for key, value in there.items()})
+    ).SerializeToString()
+
+
+def _feature(value):
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))

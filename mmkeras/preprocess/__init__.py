@@ -1,0 +1,120 @@
+"""Raw -> ready: one `keras.Model` without trained weights and without randomness.
+
+The same object runs in `tf.data` and inside the SavedModel, so what serving does to a file is what training did.
+Everything in its graph is TensorFlow's own or tensorflow-text's, which is what TF Serving's stock binary holds.
+"""
+
+import keras
+import tensorflow as tf
+from rich.progress import track
+
+from mmkeras.contract import NamedModel
+from mmkeras.preprocess.audio import DecodeAudio
+from mmkeras.preprocess.image import DecodeImage
+from mmkeras.preprocess.table import TableRow
+from mmkeras.preprocess.text import TokenIds
+from mmkeras.specs import Audio, Image, Table, Text, check_specs
+
+__all__ = ["DecodeAudio", "DecodeImage", "TableRow", "TokenIds", "adapt", "preprocessor"]
+
+
+def preprocessor(specs, name="preprocess"):
+    """A model, dict of raw (B,) strings and numbers -> dict of ready tensors, for all specs.
+
+    Text vocabularies, category vocabularies and the statistics of numeric columns are learned by `adapt`.
+
+    Args:
+        specs: list of specs.
+        name: of the model.
+
+    Returns:
+        keras.Model; save it as `.keras`, call it on batches, map it over a `tf.data.Dataset` of batches.
+
+    Raises:
+        ValueError: two specs share a raw or ready name.
+
+    >>> import mmkeras as mm
+    >>> ready = mm.preprocessor([mm.Text("review", vocabulary=("good", "bad"), max_tokens=3)])
+    >>> ready({"review": tf.constant(["Good!", "not bad"])})["review"].numpy().tolist()
+    [[2, 1, 0], [1, 3, 0]]
+    """
+    check_specs(specs)
+    inputs = {
+        key: keras.Input(shape, dtype=dtype, name=key) for spec in specs for key, (shape, dtype) in spec.raw.items()
+    }
+    ready = {}
+    for spec in specs:
+        raw = {key: inputs[key] for key in spec.raw}
+        outputs = _layer(spec)(raw if isinstance(spec, Table) else raw[spec.name])
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        ready |= zip(spec.ready, outputs, strict=True)
+    return NamedModel(inputs, ready, name=name)
+
+
+def _layer(spec):
+    name = f"{spec.name}_preprocess"
+    match spec:
+        case Text():
+            return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
+                            spec.strip_markup, spec.optional, name=name)  # fmt: skip
+        case Image():
+            return DecodeImage(spec.size, spec.channels, spec.resize, spec.optional, name=name)
+        case Audio():
+            return DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name)
+        case Table():
+            return TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name)
+    raise TypeError(f"A spec is mm.Text, mm.Image, mm.Audio or mm.Table. Received: {spec!r}.")
+
+
+def adapt(preprocess, raw, batch_size=1024, verbose=True):
+    """Learns vocabularies and statistics from the raw examples, in one pass, and returns the same model.
+
+    Only the columns that something is learned from are read; no image or sound file is opened.
+
+    Args:
+        preprocess: model from `preprocessor`.
+        raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only.
+        batch_size: examples per step.
+        verbose: show a progress bar and what was learned.
+
+    Returns:
+        `preprocess`, which is changed in place.
+
+    Raises:
+        ValueError: the data set is empty, infinite, or lacks a column.
+    """
+    layers = [layer for layer in preprocess.layers if getattr(layer, "adapts", False)]
+    if not layers:
+        return preprocess
+    columns = [column for layer in layers for column in layer.raw_names]
+    for layer in layers:
+        layer.reset_state()
+    batches = _select(raw, columns).batch(batch_size)
+    steps = int(batches.cardinality())
+    if steps == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("adapt needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
+    seen = 0
+    for batch in track(batches, "Learning vocabularies", steps if steps > 0 else None, disable=not verbose):
+        seen += len(next(iter(batch.values())))
+        for layer in layers:
+            layer.update_state({column: batch[column].numpy() for column in layer.raw_names})
+    if not seen:
+        raise ValueError("adapt needs examples. Received: an empty data set. Check the filter or the split before it.")
+    for layer in layers:
+        report = layer.finalize_state()
+        if verbose:
+            print(f"  {layer.modality}: {report}")
+    return preprocess
+
+
+def _select(raw, columns):
+    received = list(raw.element_spec) if isinstance(raw.element_spec, dict) else raw.element_spec
+    missing = [column for column in columns if column not in received]
+    if missing:
+        raise ValueError(
+            f"Raw examples must be dicts that hold each raw name. Missing: {missing}. Received: {received}. "
+            "Build them with mmkeras.data, or rename the keys."
+        )
+    if hasattr(raw, "select"):  # mm.data.Examples: without reading the other columns' files
+        return raw.select(columns)
+    return raw.map(lambda example: {column: example[column] for column in columns})

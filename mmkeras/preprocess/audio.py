@@ -1,0 +1,116 @@
+"""Sounds: the bytes of WAV files in, mono waveforms of one length and rate out."""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess import wav
+from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.headers import refuse
+from mmkeras.preprocess.resample import input_samples, resample
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class DecodeAudio(RawLayer):
+    """Turns the bytes of WAV files into mono waveforms of one length and sample rate, inside the graph.
+
+    It reads PCM of 8, 16, 24 and 32 bits and float of 32 and 64 bits, of any number of channels and any rate. Only
+    TensorFlow's own ops are used, so that it may be exported and served. In this order: integers are divided by
+    2^(bits - 1) (8-bit ones less 128 before), the channels averaged, the rate changed (see `resample`), values clipped
+    to [-1, 1], and the clip cut or filled with zeros at its end.
+
+    Masking: True marks the samples that came from the file.
+
+    Args:
+        samples: length of the result.
+        sample_rate: of the result, in Hz.
+        optional: `b""` means absent; it is refused otherwise.
+        name: MODALITY_preprocess; errors begin with the modality.
+
+    Call arguments:
+        x: (B,) string, the bytes of one file each.
+
+    Returns:
+        (B, samples) float32 in [-1, 1], and its mask (B, samples) bool. An absent sound is 0 and all False.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, damaged, cut off or without samples.
+
+    Example:
+
+    >>> file = tf.audio.encode_wav([[0.5], [-0.25]], 16000)
+    >>> wave, mask = DecodeAudio(samples=3, sample_rate=16000, name="voice")(file[None])
+    >>> wave.numpy().round(3).tolist(), mask.numpy().tolist()
+    ([[0.5, -0.25, 0.0]], [[True, True, False]])
+    """
+
+    def __init__(self, samples, sample_rate, optional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.samples, self.sample_rate, self.optional = samples, sample_rate, optional
+        self.supports_jit = False
+
+    def call(self, x):
+        head = wav.read(x)
+        x = refuse(x, self.modality, wav.problem(x, head, self.optional), wav.MESSAGES, head.describe)
+        simple = (head.codec == wav.PCM16) & (head.channels == 1) & (head.rate == self.sample_rate) | (head.start == 0)
+        waves, counts = tf.cond(
+            tf.reduce_all(simple), lambda: self._all_simple(x, head), lambda: self._one_by_one(x, head)
+        )
+        return waves, tf.sequence_mask(counts, self.samples)
+
+    def _all_simple(self, x, head):
+        """The whole batch in one op: every file is 16-bit mono of the right rate, or absent."""
+        counts = tf.minimum(head.frames, self.samples)
+        data = tf.io.decode_raw(tf.strings.substr(x, head.start, 2 * counts), tf.int16, fixed_length=2 * self.samples)
+        return tf.cast(data, tf.float32) / 2.0**15, counts
+
+    def _one_by_one(self, x, head):
+        present = head.start > 0
+        codec, channels = tf.where(present, head.codec, wav.PCM16), tf.where(present, head.channels, 1)
+        rate = tf.where(present, head.rate, self.sample_rate)
+        examples = (x, codec, channels, head.bits, rate, head.start, head.frames)
+        result = (tf.TensorSpec((self.samples,), tf.float32), tf.TensorSpec((), tf.int64))
+        return tf.map_fn(self._one, examples, fn_output_signature=result, parallel_iterations=1)
+
+    def _one(self, example):
+        file, codec, channels, bits, rate, start, frames = example
+        frames = tf.minimum(frames, input_samples(rate, self.sample_rate, self.samples))
+        data = self._numbers(tf.strings.substr(file, start, frames * channels * bits // 8), codec)
+        mono = tf.reduce_mean(tf.reshape(data, [frames, channels]), axis=1)
+        mono = tf.cond(
+            tf.equal(rate, self.sample_rate),
+            lambda: mono[: self.samples],
+            lambda: resample(mono, rate, self.sample_rate, self.samples),
+        )
+        count = tf.size(mono, tf.int64)
+        filled = tf.pad(tf.clip_by_value(mono, -1.0, 1.0), [[0, self.samples - count]])
+        return tf.ensure_shape(filled, (self.samples,)), count
+
+    def _numbers(self, data, codec):
+        """The values of one data chunk, scaled to [-1, 1]; the branches are in the order of the constants in `wav`."""
+
+        def integers(dtype):
+            return lambda: tf.cast(tf.io.decode_raw(data, dtype), tf.float32) / -float(dtype.min)
+
+        def bytes8():
+            return (tf.cast(tf.io.decode_raw(data, tf.uint8), tf.float32) - 128.0) / 128.0
+
+        def bytes24():
+            parts = tf.reshape(tf.io.decode_raw(data, tf.uint8), [-1, 3])
+            low, middle, high = tf.unstack(tf.cast(parts, tf.int32), axis=1)
+            value = low + 256 * middle + 65536 * high
+            return tf.cast(tf.where(high >= 128, value - 2**24, value), tf.float32) / 2.0**23
+
+        def floats(dtype):
+            rule = f"{self.modality}: a float WAV file must hold numbers. Received some that are not. Write it again"
+            return lambda: tf.debugging.check_numerics(tf.cast(tf.io.decode_raw(data, dtype), tf.float32), rule)
+
+        order = [bytes8, integers(tf.int16), bytes24, integers(tf.int32), floats(tf.float32), floats(tf.float64)]
+        return tf.switch_case(tf.cast(codec, tf.int32) - 1, order)
+
+    def compute_output_spec(self, x):
+        shape = (x.shape[0], self.samples)
+        return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
+
+    def get_config(self):
+        own = {"samples": self.samples, "sample_rate": self.sample_rate, "optional": self.optional}
+        return {**super().get_config(), **own}

@@ -1,0 +1,185 @@
+"""Pictures: the bytes of JPEG, PNG, GIF and BMP files in, uint8 pixels of one size out."""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess import exif, picture
+from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.headers import little, peek, refuse
+
+# A PNG of one black pixel: it stands for an absent picture, and scaled to any size it is black.
+_BLANK = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a4944415478da6360000000020001e527de"
+    "fc0000000049454e44ae426082"
+)
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class DecodeImage(RawLayer):
+    """Turns the bytes of picture files into uint8 pixels of one size, inside the graph.
+
+    It reads JPEG (turned upright by its EXIF orientation; equal to Pillow to the bit), PNG (grey, palette, RGB, with
+    or without transparency, 8 or 16 bits), the first frame of GIF, and uncompressed BMP. Transparent parts of a PNG
+    become white. Only TensorFlow's own ops are used, so that it may be exported and served.
+
+    A picture that has the size already keeps its exact pixels. Others are scaled bilinearly with antialiasing, then
+    rounded: to h x w = `size` ("stretch"), to the largest h x w inside it, the rest black ("pad"), or to the smallest
+    around it, the rest cut off on both sides ("crop"). The longer side is rounded down, h = floor(W height / W'), and
+    the picture sits at floor of half the difference.
+
+    Args:
+        size: (height, width) in pixels.
+        channels: 1 grey (ITU-R 601-2 luma, as Pillow rounds it), 3 RGB.
+        resize: "stretch", "pad" or "crop".
+        optional: `b""` means absent; it is refused otherwise.
+        name: MODALITY_preprocess; errors begin with the modality.
+
+    Call arguments:
+        x: (B,) string, the bytes of one file each.
+
+    Returns:
+        (B, H, W, C) uint8 pixels; where `optional`, also (B, 1) bool, False where the picture is absent (its pixels
+        are 0 then).
+
+    Raises:
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, or damaged. Damage that only the decoder
+            sees is told in TensorFlow's words, with the layer's name in the name of the node.
+
+    Example:
+
+    >>> png = tf.io.encode_png(tf.constant([[[255, 0, 0], [0, 0, 255]]], "uint8"))
+    >>> pixels, present = DecodeImage(size=(1, 2), optional=True, name="photo")(tf.stack([png, b""]))
+    >>> pixels.numpy().tolist(), present.numpy().tolist()
+    ([[[[255, 0, 0], [0, 0, 255]]], [[[0, 0, 0], [0, 0, 0]]]], [[True], [False]])
+    """
+
+    def __init__(self, size, channels=3, resize="stretch", optional=False, **kwargs):
+        super().__init__(**kwargs)
+        if resize not in _PLACES:
+            raise ValueError(
+                f"resize must be one of {list(_PLACES)}. Received: resize={resize!r} in '{self.modality}'."
+            )
+        if channels not in (1, 3):
+            raise ValueError(
+                f"channels must be 1 (grey) or 3 (RGB). Received: channels={channels!r} in '{self.modality}'."
+            )
+        self.size, self.channels, self.resize, self.optional = tuple(size), channels, resize, optional
+        self.supports_jit = False
+
+    def call(self, x):
+        kind, problem = picture.look(x, self.optional)
+        x = refuse(x, self.modality, problem, picture.MESSAGES)
+        orientation = exif.orientation(x, tf.equal(kind, picture.JPEG))
+        file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
+        # A branch costs 20 us a picture, so it is taken for the whole batch. One op reads JPEG and opaque PNG alike.
+        fits = tf.reduce_all((kind == picture.PNG) & picture.png_has_size(x, self.size))
+        usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
+        pixels = tf.switch_case(
+            tf.where(fits, 0, tf.where(usual, 1, 2)),
+            [
+                lambda: self._one_by_one(self._fitting, file),
+                lambda: self._one_by_one(self._usual, file),
+                lambda: self._one_by_one(self._any, (file, kind, orientation)),
+            ],
+        )
+        return (pixels, (kind != picture.ABSENT)[:, None]) if self.optional else pixels
+
+    def _one_by_one(self, function, examples):
+        # Not in parallel: tf.data already runs batches in parallel, and inside one this is the fastest.
+        result = tf.TensorSpec((*self.size, self.channels), tf.uint8)
+        try:
+            return tf.map_fn(function, examples, fn_output_signature=result, parallel_iterations=1)
+        except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
+            message = f"{self.modality}: a picture is damaged, leave it out. Received: {error.message}"
+            raise tf.errors.InvalidArgumentError(None, None, message) from error
+
+    def _fitting(self, file):
+        return self._finished(_decode_jpeg_or_png(file))
+
+    def _usual(self, file):
+        return self._fitted(_decode_jpeg_or_png(file))
+
+    def _any(self, example):
+        file, kind, orientation = example
+        decoders = [
+            lambda: _decode_jpeg_or_png(file),
+            lambda: _over_white(tf.io.decode_png(file, 4)),
+            lambda: tf.io.decode_image(file, 3, expand_animations=False),
+            lambda: _decode_bmp(file),
+        ]
+        pixels = tf.switch_case(tf.maximum(kind - picture.PNG, 0), decoders)
+        return self._fitted(exif.upright(pixels, orientation))
+
+    def _fitted(self, pixels):
+        fits = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], self.size))
+        return self._finished(tf.cond(fits, lambda: pixels, lambda: self._scaled(pixels)))
+
+    def _finished(self, pixels):
+        return tf.ensure_shape(_grey(pixels) if self.channels == 1 else pixels, (*self.size, self.channels))
+
+    def _scaled(self, pixels):
+        shape = tf.shape(pixels, tf.int64)[:2]
+        scaled, corner = _PLACES[self.resize](shape, tf.constant(self.size, tf.int64))
+        scale = tf.cast(scaled, tf.float32) / tf.cast(shape, tf.float32)
+        corner = tf.cast(corner, tf.float32)
+        # The op behind tf.image.resize(antialias=True); its translation cuts and pads, with no larger picture between.
+        scaled = tf.raw_ops.ScaleAndTranslate(
+            images=pixels[None], size=self.size, scale=scale, translation=corner, kernel_type="triangle"
+        )
+        return tf.cast(tf.clip_by_value(tf.round(scaled[0]), 0, 255), tf.uint8)
+
+    def compute_output_spec(self, x):
+        pixels = keras.KerasTensor((x.shape[0], *self.size, self.channels), "uint8")
+        return (pixels, keras.KerasTensor((x.shape[0], 1), "bool")) if self.optional else pixels
+
+    def get_config(self):
+        own = {"size": self.size, "channels": self.channels, "resize": self.resize, "optional": self.optional}
+        return {**super().get_config(), **own}
+
+
+def _stretch(shape, size):
+    return size, tf.zeros_like(size)
+
+
+def _pad(shape, size):
+    """Size of the largest picture of the same aspect inside `size`, and where its corner is."""
+    inside = tf.minimum(size, tf.maximum(1, shape * size[::-1] // shape[::-1]))
+    return inside, (size - inside) // 2
+
+
+def _crop(shape, size):
+    """Size of the smallest picture of the same aspect around `size`, and where its corner is (0 or less)."""
+    around = tf.maximum(size, shape * size[::-1] // shape[::-1])
+    return around, -((around - size) // 2)
+
+
+_PLACES = {"stretch": _stretch, "pad": _pad, "crop": _crop}
+
+
+def _decode_jpeg_or_png(file):
+    """RGB pixels; in spite of its name the op reads PNG too, and needs no branch for it."""
+    return tf.io.decode_jpeg(file, 3, dct_method="INTEGER_ACCURATE", fancy_upscaling=True)
+
+
+def _grey(rgb):
+    luma = tf.reduce_sum(tf.cast(rgb, tf.int32) * [19595, 38470, 7471], axis=-1, keepdims=True)
+    return tf.cast((luma + 32768) // 65536, tf.uint8)
+
+
+def _over_white(rgba):
+    rgba = tf.cast(rgba, tf.int32)
+    color, alpha = rgba[..., :3], rgba[..., 3:]
+    return tf.cast((color * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
+
+
+def _decode_bmp(file):
+    """RGB pixels; TensorFlow hands out the palette's indices of an 8-bit BMP, and the alpha of others, often all 0."""
+    pixels = tf.io.decode_bmp(file)
+
+    def colors():
+        head = peek(file[None], tf.constant([0], tf.int64), 54)
+        start = 14 + little(head[:, 14:18])  # the palette follows the header: blue, green, red, 0 each
+        palette = tf.reshape(peek(file[None], start, 1024), [256, 4])
+        return tf.gather(tf.cast(palette[:, 2::-1], tf.uint8), tf.cast(pixels[..., 0], tf.int32))
+
+    return tf.cond(tf.shape(pixels)[-1] == 1, colors, lambda: pixels[..., :3])

@@ -1,0 +1,178 @@
+"""Text -> token ids. What is done to a string, in this order, so that it can be ported:
+
+1. tags `<...>` and entities `&...;` become a space (`strip_markup`);
+2. Unicode normal form NFKC, then full case folding (`lowercase`), then NFKC again;
+3. control and separator characters (categories C*, Z*) become a space, format characters (Cf) vanish;
+4. each punctuation mark or symbol (P*, S*) and each character of a script written without spaces, with the marks (M*)
+   that follow it, becomes a token of its own; the rest is split at spaces;
+5. tokens are looked up: 0 pads, 1 is unknown. With "wordpiece", each token is first split greedily into the longest
+   pieces of the vocabulary, "##" before all but the first; a token that cannot be split, or is longer than 100 bytes,
+   is unknown.
+"""
+
+import collections
+import types
+
+import keras
+import tensorflow as tf
+import tensorflow_text as tf_text
+
+from mmkeras.preprocess._layer import RawLayer
+
+UNKNOWN = "[UNK]"
+SPECIAL = ("[PAD]", UNKNOWN)  # ids 0 and 1
+
+_MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);"
+# Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (with extension A, compatibility, planes 2 and 3).
+_UNSPACED = (
+    r"\x{0E00}-\x{0EFF}\x{1000}-\x{109F}\x{1780}-\x{17FF}\x{3040}-\x{30FF}\x{31F0}-\x{31FF}"
+    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{323AF}"
+)
+_ALONE = rf"([{_UNSPACED}\p{{P}}\p{{S}}]\p{{M}}*)"
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class TokenIds(RawLayer):
+    """Strings -> ids of words or word pieces, cut and padded to `max_tokens`.
+
+    Args:
+        max_tokens, tokenizer, vocabulary_size, vocabulary, lowercase, strip_markup, optional: as in `mm.Text`.
+
+    Call arguments:
+        strings: (B,) UTF-8.
+
+    Returns:
+        ids (B, max_tokens) int32 and mask (B, max_tokens) bool, False where padded.
+
+    Raises:
+        ValueError: the vocabulary is not learned yet.
+        InvalidArgumentError: a string is not UTF-8, or a required one is empty.
+
+    Source: the splitting is BERT's (arXiv 1810.04805, basic tokenizer), widened to more scripts without spaces; pieces
+    are found by LinMaxMatch (arXiv 2012.15524) and learned by tensorflow-text's WordPiece learner.
+    """
+
+    def __init__(self, max_tokens=64, tokenizer="words", vocabulary_size=20_000, vocabulary=None, lowercase=True,
+                 strip_markup=True, optional=False, **kwargs):  # fmt: skip
+        super().__init__(**kwargs)
+        self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
+        self.vocabulary_size = vocabulary_size
+        self.lowercase = lowercase
+        self.strip_markup = strip_markup
+        self.optional = optional
+        self.given = vocabulary
+        self.lookup = keras.layers.StringLookup(vocabulary_size, mask_token="[PAD]", oov_token=UNKNOWN, name="lookup")
+        self.adapts = vocabulary is None
+        self._pieces = None
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary)
+
+    def build(self, strings_shape):
+        self.lookup.build(strings_shape)
+
+    @property
+    def vocabulary(self):
+        """All tokens in the order of their ids, the two special ones first."""
+        return self.lookup.get_vocabulary()
+
+    def set_vocabulary(self, tokens):
+        """Takes tokens (without the special ones) as ids 2, 3, ..."""
+        self.lookup.set_vocabulary([*SPECIAL, *tokens])
+        self._pieces = None
+
+    def reset_state(self):
+        # Keras would wrap a bare dict to track it.
+        self._seen = types.SimpleNamespace(words=collections.Counter())
+
+    def update_state(self, batch):
+        """Counts the words of a batch of raw strings."""
+        words = self._words(tf.constant(batch[self.modality])).flat_values.numpy()
+        self._seen.words.update(words.tolist())
+
+    def finalize_state(self):
+        """Learns the vocabulary of the words counted, most frequent first; says what it learned."""
+        counts = sorted(self._seen.words.items(), key=lambda item: (-item[1], item[0]))
+        room = self.vocabulary_size - len(SPECIAL)
+        words = [(word.decode(), count) for word, count in counts]
+        tokens = self._learn_pieces(words) if self.tokenizer == "wordpiece" else [word for word, _ in words]
+        special = set(SPECIAL)
+        tokens = [token for token in tokens if token not in special]
+        self.set_vocabulary(tokens[:room])
+        kind = "word pieces" if self.tokenizer == "wordpiece" else "words"
+        return f"{min(len(tokens), room):,} {kind} of {len(words):,} different words; room for {room:,}"
+
+    def _learn_pieces(self, words):
+        from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
+
+        pieces = learner.learn(words, vocab_size=self.vocabulary_size, reserved_tokens=list(SPECIAL))
+        return [piece for piece in pieces if piece not in SPECIAL]
+
+    def call(self, strings):
+        words = self._words(self._checked(strings))
+        if self.tokenizer == "wordpiece":
+            pieces = self._wordpieces().tokenize(words.flat_values)
+            ids = words.with_flat_values(pieces).merge_dims(1, 2)
+        else:
+            self._check_adapted()
+            ids = words.with_flat_values(tf.cast(self.lookup(words.flat_values), tf.int32))
+        mask = tf.sequence_mask(ids.row_lengths(), self.max_tokens)
+        # Rows of uneven length become a rectangle; the mask, which has it already, gives the static shape.
+        return tf.ensure_shape(ids.to_tensor(shape=[None, self.max_tokens]), [None, self.max_tokens]), mask
+
+    def _checked(self, strings):
+        """Fails, with the modality's name, on what is no text."""
+        recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
+        rule = f"{self.modality}: text must be UTF-8 (was a file of another modality fed under this name?). Received: "
+        checks = [
+            tf.debugging.Assert(
+                tf.reduce_all(recoded == strings), [rule, tf.boolean_mask(strings, recoded != strings)], summarize=2
+            )
+        ]
+        if not self.optional:
+            rule = f"{self.modality}: a required text must not be empty. Give one, or declare it optional=True. "
+            empty = tf.equal(strings, "")
+            checks.append(
+                tf.debugging.Assert(~tf.reduce_any(empty), [rule, "Rows of the batch:", tf.where(empty)[:, 0]])
+            )
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            return tf.identity(strings)
+
+    def _words(self, strings):
+        """(B,) strings -> (B, words) ragged."""
+        x = strings
+        if self.strip_markup:
+            x = tf.strings.regex_replace(x, _MARKUP, " ")
+        x = tf_text.normalize_utf8(x, "NFKC")
+        if self.lowercase:
+            x = tf_text.normalize_utf8(tf_text.case_fold_utf8(x), "NFKC")
+        x = tf.strings.regex_replace(x, r"\p{Cf}", "")
+        x = tf.strings.regex_replace(x, r"[\p{C}\p{Z}]", " ")
+        return tf.strings.split(tf.strings.regex_replace(x, _ALONE, r" \1 "))
+
+    def _wordpieces(self):
+        if self._pieces is None:
+            self._check_adapted()
+            with tf.init_scope():
+                self._pieces = tf_text.FastWordpieceTokenizer(
+                    self.vocabulary, token_out_type=tf.int32, unknown_token=UNKNOWN, no_pretokenization=True
+                )
+        return self._pieces
+
+    def _check_adapted(self):
+        with tf.init_scope():
+            empty = int(self.lookup.vocabulary_size()) <= len(SPECIAL)
+        if empty:
+            raise ValueError(
+                f"{self.modality}: the vocabulary is not learned yet. "
+                "Call preprocess = mm.adapt(preprocess, raw) before using it, or give the spec a vocabulary."
+            )
+
+    def compute_output_spec(self, strings):
+        shape = (strings.shape[0], self.max_tokens)
+        return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, "bool")
+
+    def get_config(self):
+        config = {"max_tokens": self.max_tokens, "tokenizer": self.tokenizer, "vocabulary_size": self.vocabulary_size}
+        config |= {"vocabulary": self.given, "lowercase": self.lowercase, "strip_markup": self.strip_markup}
+        return super().get_config() | config | {"optional": self.optional}

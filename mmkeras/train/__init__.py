@@ -1,0 +1,69 @@
+"""Callbacks for `model.fit`: best checkpoint, early stopping, exact resuming, a log and its curves, in one run folder.
+
+    run_dir/
+      best.keras     the model of the best epoch so far
+      resume.npz     everything the next epoch depends on, as of the end of the last whole epoch
+      log.csv        one row per epoch
+      curves.png     the log, drawn
+
+The same script run again after a kill goes on behind the last whole epoch, and ends with the weights of a run that was
+never interrupted:
+
+    keras.utils.set_random_seed(1)
+    tf.config.experimental.enable_op_determinism()      # else sums may differ in their last bits
+    ...
+    model.fit(batches, validation_data=..., epochs=20, callbacks=mm.train.callbacks("runs/1", batches))
+"""
+
+from pathlib import Path
+
+import keras
+
+from mmkeras.train.log import Curves, Log, draw_log
+from mmkeras.train.resume import Resume
+from mmkeras.train.saving import BestCheckpoint, whole_epochs
+
+__all__ = ["BestCheckpoint", "Curves", "Log", "Resume", "callbacks", "draw_log", "whole_epochs"]
+
+_RISING = ("accuracy", "auc", "precision", "recall", "f1", "f1_score", "r2", "r2_score")
+
+
+def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=10, others=()):
+    """The callbacks of one training run, for `model.fit(..., callbacks=...)`.
+
+    After `fit` the model has the weights of the best epoch. Calling `fit` again with the same folder goes on behind
+    its last epoch; where that was already the last, or early stopping ended the run, nothing is trained (a message
+    says so) until `epochs` or `patience` is larger.
+
+    Args:
+        run_dir: folder of the run; made where it is not there.
+        batches: what `fit` is given, made by `mmkeras.data.train_batches`: their `epoch` is set at the beginning of
+            each epoch, so that a resumed run sees the order of the uninterrupted one. None, or data sets without
+            `epoch`: the order is not replayed.
+        monitor: key of the log that says which epoch is the best.
+        mode: "min", "max", or "auto": "max" for accuracy, AUC, precision, recall, F1 and R2, else "min".
+        patience: epochs without improvement after which training stops. None: it does not stop, and the model keeps
+            the weights of the last epoch (`best.keras` has the best ones).
+        others: further callbacks. Of `ReduceLROnPlateau`, `EarlyStopping` and `ModelCheckpoint` among them, the state
+            is resumed too.
+
+    Returns:
+        List of `keras.callbacks.Callback`, in an order that matters: put further ones into `others`.
+
+    Example:
+
+    >>> import tempfile
+    >>> from mmkeras import train
+    >>> folder = tempfile.mkdtemp()
+    >>> [type(callback).__name__ for callback in train.callbacks(folder)]
+    ['BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Resume']
+    """
+    run_dir = Path(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if mode == "auto":
+        mode = "max" if monitor.lower().endswith(_RISING) else "min"
+    chosen = [BestCheckpoint(run_dir / "best.keras", monitor, mode)]
+    if patience is not None:
+        chosen.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True))
+    chosen += [*others, Log(run_dir), Curves(run_dir, monitor, mode)]
+    return [*chosen, Resume(run_dir, batches, chosen)]

@@ -1,0 +1,135 @@
+"""Going on where a run was interrupted, to the same end."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mmkeras.train.saving import load, whole
+
+# What EarlyStopping, ModelCheckpoint and ReduceLROnPlateau remember from epoch to epoch; never their arguments, so that
+# a run may go on with more patience.
+_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter")
+
+
+class Resume(keras.callbacks.Callback):
+    """Saves everything the next epoch depends on at the end of each, and restores it where a run goes on.
+
+    That is: weights, the seeds of `Dropout` and its like (which `save_weights`, and so Keras' `BackupAndRestore`,
+    leaves out), the optimizer with its learning rate, what other callbacks remember, and the epoch, which sets the
+    order of the batches. An epoch that was interrupted is trained again from its beginning. An epoch whose loss is not
+    finite is not saved. Not covered: random numbers drawn without a `SeedGenerator`, and metrics.
+
+    Args:
+        run_dir: folder of `resume.npz`.
+        batches: data set with the attribute `epoch`, a `tf.Variable`, or None.
+        callbacks: those whose state is kept; they must stand before this one in the list.
+
+    Raises:
+        ValueError: the folder holds the run of another model.
+    """
+
+    def __init__(self, run_dir, batches=None, callbacks=()):
+        super().__init__()
+        self.path = Path(run_dir) / "resume.npz"
+        self.order = getattr(batches, "epoch", None)
+        self.callbacks = list(callbacks)
+
+    def on_train_begin(self, logs=None):
+        if not self.model.built:
+            raise ValueError("Resuming needs a built model. Received: one without weights. Call it on a batch first.")
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        if self.path.exists():
+            self._restore()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.order is not None:
+            self.order.assign(epoch)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite(logs.get("loss", 0.0)):
+            print(f"Epoch {epoch + 1}: the loss is not finite, {self.path} stays at the last epoch where it was.")
+            return
+        arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        remembered = {name: _state(callback) for name, callback in self._named()}
+        meta = {"epoch": epoch + 1, "model": self._signature(), "callbacks": remembered}
+        for name, callback in self._named():
+            best = getattr(callback, "best_weights", None) or []
+            arrays |= {f"{name}_best_{i}": array for i, array in enumerate(best)}
+        with whole(self.path) as file:
+            np.savez(file, meta=json.dumps(meta), **arrays)
+
+    def on_train_end(self, logs=None):
+        self.model._initial_epoch = None  # else a later fit without these callbacks would begin there, too
+
+    def _variables(self):
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def _named(self):
+        """(name, callback): the class, and which of that class it is."""
+        named, classes = [], [type(callback).__name__ for callback in self.callbacks]
+        for i, callback in enumerate(self.callbacks):
+            named.append((f"{classes[i]}_{classes[:i].count(classes[i])}", callback))
+        return named
+
+    def _signature(self):
+        """What must be equal for a run to go on; no names that Keras makes up, as they count on from model to model."""
+        ends = [f"{name} {tuple(t.shape)}" for ends in (self.model.input, self.model.output) for name, t in _flat(ends)]
+        optimizer = [type(self.model.optimizer).__name__]
+        weights = [f"{v.path.split('/')[-1]} {tuple(v.shape)} {v.dtype}" for v in self.model.variables]
+        return ends + weights + optimizer + [f"{tuple(v.shape)} {v.dtype}" for v in self.model.optimizer.variables]
+
+    def _restore(self):
+        with load(self.path) as saved:
+            meta = json.loads(str(saved["meta"]))
+            self._check(meta["model"])
+            for i, variable in enumerate(self._variables()):
+                variable.assign(_typed(saved[f"variable_{i}"], variable.dtype))
+            for name, callback in self._named():
+                self._remind(callback, name, meta["callbacks"].get(name, {}), saved)
+        self._go_on(meta["epoch"])
+
+    def _remind(self, callback, name, state, saved):
+        for attribute, value in state.items():
+            setattr(callback, attribute, value)
+        if f"{name}_best_0" in saved:
+            weights = enumerate(self.model.weights)
+            callback.best_weights = [_typed(saved[f"{name}_best_{i}"], weight.dtype) for i, weight in weights]
+
+    def _go_on(self, epoch):
+        stopped = [c for c in self.callbacks if isinstance(c, keras.callbacks.EarlyStopping) and c.stopped_epoch]
+        done = any(callback.wait >= callback.patience for callback in stopped)
+        if done or epoch >= self.params["epochs"]:
+            why = "stopped early" if done else "is at its end"
+            more = "a larger patience" if done else "more epochs"
+            print(f"The run in {self.path.parent} {why} after epoch {epoch}: nothing to train. To go on, give {more}.")
+            epoch = self.params["epochs"]
+        self.model._initial_epoch = epoch
+
+    def _check(self, saved):
+        here = self._signature()
+        if saved == here:
+            return
+        pairs = [*zip(saved, here, strict=False), (f"{len(saved)} entries", f"{len(here)} entries")]
+        there, now = next(pair for pair in pairs if pair[0] != pair[1])
+        raise ValueError(
+            f"A run goes on with the model it began with. {self.path} was written by another one: it has '{there}', "
+            f"this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
+        )
+
+
+def _state(callback):
+    state = {name: getattr(callback, name) for name in _REMEMBERED if hasattr(callback, name)}
+    return {name: float(value) if name == "best" and value is not None else value for name, value in state.items()}
+
+
+def _flat(tensors):
+    named = tensors if isinstance(tensors, dict) else dict(enumerate(keras.tree.flatten(tensors)))
+    return sorted((str(name), tensor) for name, tensor in named.items())
+
+
+def _typed(array, dtype):
+    # NumPy files know no bfloat16: its bytes come back as void.
+    return array.view(keras.backend.standardize_dtype(dtype)) if array.dtype.kind == "V" else array

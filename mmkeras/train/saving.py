@@ -1,0 +1,66 @@
+"""Files that are whole at every moment: a kill during the writing leaves the previous one."""
+
+import contextlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from mmkeras.specs import did_you_mean
+
+
+@contextlib.contextmanager
+def whole(path):
+    """A binary file to write to, which takes the place of `path` when all is written."""
+    partial = Path(path).with_name(Path(path).name + ".writing")
+    with open(partial, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def load(path):
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no file of mmkeras.train. Received: {error}. Delete it to begin anew.") from error
+
+
+def whole_epochs(run_dir):
+    """How many epochs of the run in `run_dir` are saved whole; 0 where there is none.
+
+    >>> whole_epochs("no/such/run")
+    0
+    """
+    path = Path(run_dir) / "resume.npz"
+    if not path.exists():
+        return 0
+    with load(path) as saved:
+        return json.loads(str(saved["meta"]))["epoch"]
+
+
+class BestCheckpoint(keras.callbacks.ModelCheckpoint):
+    """`ModelCheckpoint(save_best_only=True)` whose file is whole at every moment, also during its writing."""
+
+    def __init__(self, path, monitor="val_loss", mode="min"):
+        self.path = Path(path)
+        super().__init__(str(self.path.with_suffix(".writing.keras")), monitor, mode=mode, save_best_only=True)
+
+    def on_train_begin(self, logs=None):
+        Path(self.filepath).unlink(missing_ok=True)  # half a file of a run that was killed
+        super().on_train_begin(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        names = {name.removeprefix("val_") for name in logs}
+        if self.monitor.removeprefix("val_") not in names:
+            raise ValueError(
+                f"monitor must be a key of the log. Received: monitor={self.monitor!r}, the log has {sorted(logs)}. "
+                f"{did_you_mean(self.monitor, [*logs, *(f'val_{name}' for name in names)])}"
+            )
+        super().on_epoch_end(epoch, logs)
+        if os.path.exists(self.filepath):
+            os.replace(self.filepath, self.path)

@@ -1,0 +1,133 @@
+"""The cases: one for every public layer, branch, fusion and head; the promises are the files beside this one."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+
+import mmkeras as mm
+
+TEXT = mm.Text("text", max_tokens=6, vocabulary_size=20)
+IMAGE = mm.Image("image", size=(8, 12), optional=True)
+AUDIO = mm.Audio("audio", seconds=0.1, sample_rate=8000)
+TABLE = mm.Table("table", numeric=["a", "b"], categorical=["c", "d"], max_categories=20)
+
+
+@dataclasses.dataclass
+class Case:
+    """A small functional model of one public thing, and the inputs to feed it.
+
+    Args:
+        covers: the public thing.
+        build: function without arguments -> functional model with dict inputs.
+        length: of the axes that are free.
+    """
+
+    covers: object
+    build: Callable
+    length: int = 6
+
+    def feed(self, model, batch=3, seed=0):
+        """Random inputs; of each mask the first row is full, the second half, the third empty."""
+        rng = np.random.default_rng(seed)
+        return {name: self._random(rng, (batch, *(n or self.length for n in tensor.shape[1:])), tensor.dtype)
+                for name, tensor in model.input.items()}  # fmt: skip
+
+    def _random(self, rng, shape, dtype):
+        if dtype == "bool":
+            share = np.array([1.0, 0.5, 0.0])[np.arange(shape[0]) % 3]
+            return np.arange(shape[1]) < np.ceil(share * shape[1])[:, None]
+        if "int" in dtype:
+            return rng.integers(0, 200 if dtype == "uint8" else 20, shape).astype(dtype)
+        # Table rows hold category ids as floats; small whole numbers suit every other layer as well.
+        return rng.integers(0, 5, shape).astype(dtype) + (rng.random(shape).astype(dtype) if shape[-1] != 4 else 0)
+
+    def hidden(self, feed):
+        """The same inputs with other values wherever a mask says that they do not count."""
+        changed = dict(feed)
+        for name, mask in feed.items():
+            value = feed.get(name.removesuffix("_mask"))
+            if name.endswith("_mask") and value is not None:
+                shape = mask.shape + (1,) * (value.ndim - mask.ndim)
+                mask = mask.reshape(shape) if mask.shape[1] > 1 else mask.reshape((-1,) + (1,) * (value.ndim - 1))
+                changed[name.removesuffix("_mask")] = np.where(mask, value, (value + 1) % 20).astype(value.dtype)
+        return changed
+
+
+def case(covers, layer, length=6, **inputs):
+    """A case of a layer that is called with the inputs in their order."""
+
+    def build():
+        tensors = {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in inputs.items()}
+        return keras.Model(tensors, layer()(*tensors.values()))
+
+    return Case(covers, build, length)
+
+
+def fusion_case(covers, **arguments):
+    """A case of a fusion of three tokens and one vector."""
+
+    def build():
+        x = {"a": keras.Input((3, 4), name="a"), "a_mask": keras.Input((3,), dtype="bool", name="a_mask"),
+             "b": keras.Input((1, 5), name="b"), "b_mask": keras.Input((1,), dtype="bool", name="b_mask")}  # fmt: skip
+        return keras.Model(x, covers(**arguments)([x["a"], x["b"]], [x["a_mask"], x["b_mask"]]))
+
+    return Case(covers, build)
+
+
+def head_case(covers, head):
+    def build():
+        x = keras.Input((4,), name="x")
+        return keras.Model({"x": x}, {head.name: head.output(x)})
+
+    return Case(covers, build)
+
+
+L, B, F, H = mm.layers, mm.branches, mm.fusion, mm.heads
+MASK = ((6,), "bool")
+CASES = {
+    "GuardEmpty": case(L.GuardEmpty, L.GuardEmpty, x_mask=MASK),
+    "LogMel": case(L.LogMel, lambda: L.LogMel(8000, mel_bands=8), x=((800,), "float32"), x_mask=((800,), "bool")),
+    "MaskedMean": case(L.MaskedMean, L.MaskedMean, x=((6, 4), "float32"), x_mask=MASK),
+    "PoolMask": case(L.PoolMask, lambda: L.PoolMask(2), x_mask=MASK),
+    "PositionEmbedding": case(L.PositionEmbedding, L.PositionEmbedding, x=((6, 4), "float32")),
+    "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
+    "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, layers=2, bidirectional=True)),
+    "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
+    "text.gru": Case(B.text.gru, lambda: B.text.gru(TEXT, units=4, embed_dim=4, pool="mean")),
+    "text.transformer": Case(B.text.transformer, lambda: B.text.transformer(TEXT, dim=8, heads=2, layers=1)),
+    "image.conv2d": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4))),
+    "image.conv2d flat": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4), pool="flatten")),
+    "audio.conv2d": Case(B.audio.conv2d, lambda: B.audio.conv2d(AUDIO, filters=(4, 4), mel_bands=8)),
+    "table.mlp": Case(B.table.mlp, lambda: B.table.mlp(TABLE, units=(4,), embed_dim=2)),
+    "Concatenate": fusion_case(F.Concatenate, dim=4),
+    "WeightedSum": fusion_case(F.WeightedSum, dim=4),
+    "WeightedSum fixed": fusion_case(F.WeightedSum, dim=4, alpha=0.3),
+    "Attention": fusion_case(F.Attention, dim=4, heads=2),
+    "classification": head_case(H.classification, H.classification("y", ["a", "b", "c"])),
+    "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
+    "regression": head_case(H.regression, H.regression("y", size=2, mean=(1.0, 2.0), std=(3.0, 4.0))),
+}
+
+
+@pytest.fixture(params=CASES, scope="module")
+def case_(request):
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="session")
+def cases():
+    return CASES
+
+
+def outputs(result):
+    """The outputs of a model as a flat list of float arrays, the masks among them as 0 and 1."""
+    return [np.asarray(keras.ops.cast(tensor, "float32")) for tensor in keras.tree.flatten(result)]
+
+
+@pytest.fixture(scope="session")
+def run():
+    """Function (model, feed) -> flat list of output arrays."""
+    return lambda model, feed: outputs(model({name: keras.ops.convert_to_tensor(v) for name, v in feed.items()}))

@@ -1,0 +1,33 @@
+"""A public layer, branch, fusion or head without a case would be free of every promise."""
+
+import inspect
+
+import pytest
+
+import mmkeras as mm
+
+ROOMS = {
+    "layers": [getattr(mm.layers, name) for name in mm.layers.__all__],
+    "fusion": [getattr(mm.fusion, name) for name in mm.fusion.__all__],
+    "heads": [mm.heads.classification, mm.heads.regression],
+    "branches": [
+        function
+        for room in mm.branches.__all__
+        for name, function in inspect.getmembers(getattr(mm.branches, room), inspect.isfunction)
+        if function.__module__ == f"mmkeras.branches.{room}" and not name.startswith("_") and name != "conv_blocks"
+    ],
+}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_public_thing_has_a_case(room, cases):
+    covered = [case.covers for case in cases.values()]
+    assert ROOMS[room]
+    assert [thing.__name__ for thing in ROOMS[room] if thing not in covered] == []
+
+
+def test_every_head_is_known_here():
+    lower = [
+        name for name in mm.heads.__all__ if getattr(mm.heads, name) in (mm.heads.Classification, mm.heads.Regression)
+    ]
+    assert set(lower) == {"classification", "regression", "Classification", "Regression"}

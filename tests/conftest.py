@@ -1,0 +1,79 @@
+"""What the tests share: quiet TensorFlow, two logical CPU devices, and one small data set with its preprocessing."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import keras
+import pytest
+import tensorflow as tf
+
+import mmkeras as mm
+
+# One physical CPU becomes two devices, so that MirroredStrategy has two replicas to keep equal.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory):
+    """The CSV file of 120 generated scenes; some rows lack the photo or the voice."""
+    return mm.data.generate.scenes(tmp_path_factory.mktemp("scenes"), n=120, size=24, seconds=0.25, missing=0.2)
+
+
+@pytest.fixture(scope="session")
+def specs():
+    """Specs of every modality that fit `scenes`."""
+    return [
+        mm.Text("question", max_tokens=16, vocabulary_size=100),
+        mm.Image("photo", size=(24, 24), optional=True),
+        mm.Audio("voice", seconds=0.25, sample_rate=8000, optional=True),
+        mm.Table("meta", numeric=["hour"], categorical=["room"], max_categories=10),
+    ]
+
+
+@pytest.fixture(scope="session")
+def heads():
+    """Heads of every kind that fit `scenes`."""
+    return [
+        mm.heads.classification("answer", mm.data.generate.ANSWERS),
+        mm.heads.classification("objects", mm.data.generate.SHAPES, multi_label=True),
+        mm.heads.regression("loudness", mean=-18.0, std=6.0),
+    ]
+
+
+@pytest.fixture(scope="session")
+def raw(scenes, specs, heads):
+    """`scenes` as raw examples."""
+    return mm.data.from_csv(scenes, specs, heads)
+
+
+@pytest.fixture(scope="session")
+def preprocess(specs, raw):
+    """From raw to ready, adapted to `raw`."""
+    return mm.adapt(mm.preprocessor(specs), raw, verbose=False)
+
+
+@pytest.fixture(scope="session")
+def model(specs, heads):
+    """A small untrained model of `specs` and `heads`."""
+    return tiny_model(specs, heads)
+
+
+def tiny_model(specs, heads):
+    keras.utils.set_random_seed(0)
+    branches = {
+        "question": mm.branches.text.lstm(specs[0], units=8, embed_dim=8),
+        "photo": mm.branches.image.conv2d(specs[1], filters=(4, 8)),
+        "voice": mm.branches.audio.conv2d(specs[2], filters=(4, 8), mel_bands=16),
+        "meta": mm.branches.table.mlp(specs[3], units=(8,)),
+    }
+    return mm.fusion_model(specs, branches, mm.fusion.Attention(16, heads=2), heads)

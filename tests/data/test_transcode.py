@@ -1,0 +1,186 @@
+import functools
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_io as tfio
+from PIL import Image
+
+from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
+
+RATE = 32000
+TIME = np.arange(RATE // 2) / RATE
+TONES = np.stack([0.5 * np.sin(2 * np.pi * 440 * TIME), 0.3 * np.sin(2 * np.pi * 1000 * TIME)], 1).astype("float32")
+BROKEN = tf.errors.InvalidArgumentError
+
+
+@functools.cache
+def flac(dtype="int16", channels=2):
+    full, zero = {"uint8": (127, 128), "int16": (32767, 0), "int32": (2**31 - 1, 0)}[dtype]
+    sound = np.round(TONES[:, :channels].astype("float64") * full + zero).astype(dtype)
+    return sound, tfio.audio.encode_flac(sound, RATE).numpy()
+
+
+@functools.cache
+def vorbis():
+    return tfio.audio.encode_vorbis(TONES, RATE).numpy()
+
+
+def mp3(rate=44100, line=40, frames=20):
+    """Mono Layer III frames of 112 kbit/s (MPEG-1) or 64 (2, 2.5) with one spectral line each: a tone."""
+    low = rate < 32000
+    huffman = "1" * (line // 2) + "010"  # table 1: pairs of zeros, then (1, 0) and its sign
+    granule = f"{len(huffman):012b}{line // 2 + 1:09b}{200:08b}{0:0{9 if low else 4}b}0" + "00001" * 3
+    granule += "0" * (9 if low else 10)
+    side = "0" * 9 + granule if low else "0" * 18 + granule * 2
+    header = {44100: 0xFFFB80C0, 22050: 0xFFF380C0, 11025: 0xFFE380C0}[rate]
+    bits = f"{header:032b}" + side + huffman * (1 if low else 2)
+    size = 72 * 64000 // rate if low else 144 * 112000 // rate
+    return int(bits.ljust(8 * size, "0"), 2).to_bytes(size, "big") * frames
+
+
+def read(wav):
+    sound, rate = tf.audio.decode_wav(wav)
+    return sound.numpy(), int(rate)
+
+
+def flipped(file, at):
+    return file[:at] + bytes([file[at] ^ 0x10]) + file[at + 1 :]
+
+
+def webp(pixels, **options):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "WEBP", lossless=True, exact=True, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_flac_of_16_bits_is_exact(channels):
+    sound, file = flac(channels=channels)
+    got, rate = read(to_wav(file))
+    assert rate == RATE
+    np.testing.assert_array_equal(got * 2**15, sound)
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("uint8", 2**-7), ("int32", 2**-15)])
+def test_flac_of_other_widths_keeps_its_scale(dtype, step):
+    got, rate = read(to_wav(flac(dtype)[1]))
+    assert (rate, got.shape) == (RATE, TONES.shape)
+    np.testing.assert_allclose(got, TONES, atol=1.1 * step)
+
+
+def test_flac_checksums_reach_beyond_one_turn():
+    noise = np.random.default_rng(0).integers(-(2**15), 2**15, (20000, 1)).astype("int16")
+    file = tfio.audio.encode_flac(noise, 8000).numpy()
+    np.testing.assert_array_equal(read(to_wav(file))[0] * 2**15, noise)
+    for at in (200, len(file) // 2, len(file) - 1):
+        with pytest.raises(BROKEN, match=f"checksum is wrong. Received: {len(file)} bytes"):
+            to_wav(flipped(file, at))
+
+
+def test_flac_cut_off_raises():
+    _, file = flac()
+    frame = file.rindex(b"\xff\xf8")  # without the guard, a file cut between two frames is decoded for ever
+    for size in (4, 20, 86, frame, frame + 1, len(file) - 1):
+        with pytest.raises(BROKEN):
+            to_wav(file[:size])
+
+
+def test_flac_of_unknown_length_raises():
+    _, file = flac()
+    with pytest.raises(BROKEN, match="must hold samples"):
+        to_wav(file[:22] + bytes(4) + file[26:])
+
+
+def test_vorbis():
+    got, rate = read(to_wav(vorbis()))
+    assert (rate, got.shape) == (RATE, TONES.shape)
+    assert np.sqrt(np.mean((got - TONES) ** 2)) < 0.02
+
+
+DAMAGES = {
+    "cut": lambda file: file[:-1],
+    "last page": lambda file: flipped(file, len(file) - 5),
+    "a page": lambda file: flipped(file, len(file) * 3 // 4),
+    "headers only": lambda file: b"OggS".join(file.split(b"OggS")[:3]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_vorbis_damaged_raises(damage):
+    with pytest.raises(BROKEN):
+        to_wav(DAMAGES[damage](vorbis()))
+
+
+@pytest.mark.parametrize(("rate", "samples"), [(44100, 1152), (22050, 576), (11025, 576)])
+def test_mp3(rate, samples):
+    got, got_rate = read(to_wav(mp3(rate)))
+    assert (got_rate, got.shape) == (rate, (20 * samples, 1))  # no encoder's tag, so that no delay is taken off
+    spectrum = np.abs(np.fft.rfft(got[:, 0] * np.hanning(len(got))))
+    line = spectrum.argmax() * rate / len(got) / (rate / 1152)
+    assert abs(line - 40.5) < 1
+    assert 0.01 < np.abs(got).max() < 1
+
+
+def test_tag_before_the_sound_is_skipped():
+    tag = b"ID3\x04\x00\x00\x00\x00\x02\x01" + b"\xff\xfb\x90" * 85 + b"\x00\x00"  # 257 bytes
+    for file in (mp3(), flac()[1]):
+        assert to_wav(tag + file) == to_wav(file)
+
+
+@pytest.mark.parametrize("file", [mp3()[:3], mp3()[:200], mp3()[:4] + b"nothing of the kind" * 99])
+def test_mp3_without_frames_raises(file):
+    with pytest.raises(BROKEN):
+        to_wav(file)
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+def test_webp_is_exact(transparent):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 13, 4 if transparent else 3), dtype=np.uint8)
+    png = to_png(webp(pixels))
+    np.testing.assert_array_equal(tf.io.decode_png(png), pixels)
+
+
+def test_webp_cut_off_or_animated_raises():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
+    moving = webp(pixels, save_all=True, append_images=[Image.fromarray(255 - pixels)], duration=9)
+    for file in (webp(pixels)[:-9], moving):
+        with pytest.raises(BROKEN, match="WebP"):
+            to_png(file)
+
+
+OTHERS = [b"", b"I", b"fLa", b"RIFF", bytes(range(256)), b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f", b"\xff\xd8\xff\xe0JFIF",
+          b"OggS" + bytes(24) + b"OpusHead" + bytes(40)]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", [*OTHERS, tf.audio.encode_wav(TONES, RATE).numpy()])
+def test_others_pass_unchanged(file):
+    assert to_wav(tf.constant(file)) == file
+    assert to_png(tf.constant(file)) == file
+
+
+def test_in_tf_data_and_its_error_says_what_came():
+    files = [flac()[1], b"", vorbis(), mp3()]
+    got = list(tf.data.Dataset.from_tensor_slices(files).batch(4).map(lambda batch: tf.map_fn(to_wav, batch)).unbatch())
+    assert [file.numpy() for file in got] == [to_wav(file).numpy() for file in files]
+    broken = tf.data.Dataset.from_tensors(files[0][:-1]).map(to_wav)
+    with pytest.raises(BROKEN, match=f"FLAC file must be whole.*Received: {len(files[0]) - 1} bytes"):
+        next(iter(broken))
+
+
+def test_needs_transcoding():
+    yes = [
+        "x.flac",
+        "a/B.MP3",
+        "x.ogg",
+        "x.oga",
+        "x.WebP",
+        flac()[1],
+        vorbis(),
+        mp3(),
+        webp(np.zeros((2, 2, 3), "uint8")),
+    ]
+    assert all(map(needs_transcoding, yes))
+    wav = tf.audio.encode_wav(TONES, RATE).numpy()
+    assert not any(map(needs_transcoding, ["x.wav", "flac", "x.mp3.wav", b"", b"\xff", b"\xff\xd8\xff", wav]))

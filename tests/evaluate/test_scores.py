@@ -1,0 +1,87 @@
+"""Every number against scikit-learn called by hand, or against a sum on paper."""
+
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from mmkeras import heads
+from mmkeras.evaluate import scores
+from mmkeras.evaluate.scores import wilson
+
+MOOD = heads.classification("mood", classes=["bad", "fair", "good"])
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 60)
+    logits = rng.normal(size=(60, 3)) + np.eye(3)[labels]
+    return labels, np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+
+
+def test_single_label_equals_scikit_learn(data):
+    labels, p = data
+    found, answers = scores(MOOD, labels.astype("int32"), p.astype("float32")), p.argmax(1)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, answers))
+    for average in ("macro", "micro"):
+        expected = metrics.precision_recall_fscore_support(labels, answers, average=average)[:3]
+        assert [found[f"{key}_{average}"] for key in ("precision", "recall", "f1")] == pytest.approx(expected)
+    assert found["roc_auc_macro"] == pytest.approx(metrics.roc_auc_score(labels, p, multi_class="ovr"), abs=1e-6)
+    assert found["pr_auc_macro"] == pytest.approx(metrics.average_precision_score(np.eye(3)[labels], p), abs=1e-6)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(labels, p), abs=1e-5)
+    assert found["confusion"] == metrics.confusion_matrix(labels, answers).tolist()
+    assert [row["support"] for row in found["per_class"].values()] == np.bincount(labels).tolist()
+
+
+def test_class_that_does_not_occur_is_left_out_of_macro_averages():
+    labels = np.array([0, 0, 2, 2])
+    found = scores(MOOD, labels, np.eye(3)[[0, 1, 2, 2]])
+    assert math.isnan(found["per_class"]["fair"]["recall"]) and found["per_class"]["fair"]["support"] == 0
+    assert found["recall_macro"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["precision_micro"] == pytest.approx(3 / 4)
+    assert found["roc_auc_macro"] == pytest.approx((0.75 + 1) / 2)
+    assert math.isnan(scores(MOOD, [0, 0], np.eye(3)[[0, 1]])["roc_auc_macro"])
+
+
+def test_multi_label_equals_scikit_learn():
+    rng = np.random.default_rng(1)
+    head = heads.classification("tags", classes=["a", "b", "c"], multi_label=True)
+    y = (rng.random((50, 3)) < 0.4).astype("float32")
+    p = np.clip(0.4 * y + 0.6 * rng.random((50, 3)), 0.01, 0.99)
+    found, answers = scores(head, y, p), p >= 0.5
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(y, answers))
+    for average in ("macro", "micro"):
+        assert found[f"f1_{average}"] == pytest.approx(metrics.f1_score(y, answers, average=average))
+    assert found["roc_auc_macro"] == pytest.approx(metrics.roc_auc_score(y, p))
+    assert found["log_loss"] == pytest.approx(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
+    assert found["confusion"] == metrics.multilabel_confusion_matrix(y, answers).tolist()
+
+
+def test_multi_label_of_one_class():
+    head = heads.classification("tags", classes=["a"], multi_label=True)
+    found = scores(head, np.array([[1.0], [0.0], [1.0]]), np.array([[0.9], [0.2], [0.3]]))
+    assert found["confusion"] == [[[1, 0], [1, 1]]] and found["recall_macro"] == 0.5
+
+
+def test_regression_by_hand():
+    head = heads.regression("place", size=2)
+    found = scores(head, [[0.0, 1.0], [2.0, 1.0]], [[0.0, 2.0], [1.0, 2.0]])
+    assert found["per_value"]["mae"] == [0.5, 1.0]
+    assert found["per_value"]["rmse"] == pytest.approx([math.sqrt(0.5), 1.0])
+    assert found["per_value"]["r2"][0] == pytest.approx(0.5)
+    assert math.isnan(found["per_value"]["r2"][1]) and found["mae"] == 0.75
+    assert math.isnan(scores(heads.regression("price"), [[1.0]], [[2.0]])["r2"])
+
+
+@pytest.mark.parametrize(("right", "n"), [(8, 10), (0, 5), (5, 5), (400, 1000)])
+def test_wilson_ends_are_shares_that_the_sample_just_does_not_reject(right, n):
+    for end in wilson(right, n):
+        # The score test: |share - end| = z * its deviation under `end`; ends at 0 and 1 are the sample itself.
+        assert abs(right / n - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n), abs=1e-7)
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match=r"'mood' must be finite.*in 1 of 2 examples.*diverged"):
+        scores(MOOD, [0, 1], [[np.nan, 0, 1], [0, 1, 0]])

@@ -1,0 +1,37 @@
+import pytest
+
+from mmkeras.export.folder import new_version, next_version
+
+
+def test_the_folder_appears_only_when_the_block_ends(tmp_path):
+    with new_version(tmp_path / "name" / "1") as unfinished:
+        unfinished.mkdir()
+        (unfinished / "file").write_text("content")
+        assert [path.name for path in (tmp_path / "name").iterdir() if path.name.isdecimal()] == []
+    assert [path.name for path in (tmp_path / "name").iterdir()] == ["1"]
+    assert (tmp_path / "name" / "1" / "file").read_text() == "content"
+
+
+def test_nothing_is_left_behind_upon_failure(tmp_path):
+    with pytest.raises(RuntimeError), new_version(tmp_path / "a" / "b" / "1") as unfinished:
+        unfinished.mkdir()
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["latest", "0", "v1", "-1", "1.0"])
+def test_a_version_is_a_positive_integer(tmp_path, name):
+    with pytest.raises(ValueError, match="positive integer"), new_version(tmp_path / name):
+        pass
+
+
+def test_a_version_is_never_overwritten(tmp_path):
+    (tmp_path / "7").mkdir()
+    with pytest.raises(FileExistsError, match=r"next free one is '.*8'"), new_version(tmp_path / "7"):
+        pass
+
+
+def test_next_version_counts_on_from_the_highest(tmp_path):
+    for name in ("2", "10", "notes"):
+        (tmp_path / name).mkdir()
+    assert next_version(tmp_path) == tmp_path / "11"

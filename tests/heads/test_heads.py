@@ -1,0 +1,99 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mmkeras import heads
+
+
+def test_single_label_encode_and_decode():
+    head = heads.classification("mood", classes=["good", "bad", 3])
+    assert head.encode(["bad", "good", 3]).tolist() == [1, 0, 2]
+    answers = head.decode(tf.constant([[0.1, 0.7, 0.2]]))
+    assert list(answers) == ["mood", "mood_scores", "mood_classes"]
+    assert answers["mood"].numpy().tolist() == [b"bad"]
+    assert answers["mood_classes"].numpy().tolist() == [[b"good", b"bad", b"3"]]
+
+
+def test_multi_label_encode_and_decode():
+    head = heads.classification("tags", classes=["a", "b", "c"], multi_label=True)
+    assert head.encode(["a|c", "", ["b"]]).tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+    assert list(head.decode(tf.constant([[0.1, 0.7, 0.2]]))) == ["tags_scores", "tags_classes"]
+
+
+def test_balanced_class_weights_are_learned():
+    raw = tf.data.Dataset.from_tensor_slices({"mood": [0, 0, 0, 1]})
+    (head,) = heads.adapt([heads.classification("mood", ["x", "y"], class_weights="balanced")], raw)
+    assert head.class_weights == pytest.approx({"x": 4 / 6, "y": 2})
+    np.testing.assert_allclose(head.sample_weights(tf.constant([0, 1])), [4 / 6, 2], rtol=1e-6)
+    tags = heads.classification("t", ["x", "y"], multi_label=True, class_weights={"y": 3, "x": 1})
+    np.testing.assert_allclose(tags.sample_weights(tf.constant([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])), [2, 3, 1])
+
+
+def test_smoothed_loss_equals_the_one_hot_one():
+    head = heads.classification("mood", ["x", "y", "z"], label_smoothing=0.2)
+    labels, scores = np.array([0, 2]), np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]], "float32")
+    target = np.eye(3)[labels] * 0.8 + 0.2 / 3
+    expected = -(target * np.log(scores)).sum(1).mean()
+    assert float(head.loss()(labels, scores)) == pytest.approx(expected, rel=1e-5)
+    again = keras.losses.deserialize(keras.losses.serialize(head.loss()))
+    assert float(again(labels, scores)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_regression_trains_on_standardised_values_and_answers_in_the_unit():
+    raw = tf.data.Dataset.from_tensor_slices({"price": [[100.0], [300.0]]})
+    (head,) = heads.adapt([heads.regression("price")], raw)
+    assert (head.mean, head.std) == ((200.0,), (100.0,))
+    x = keras.Input((1,))
+    model = keras.Model(x, {"price": head.output(x)})
+    model.set_weights([np.array([[2.0]]), np.array([1.0])])
+    assert model(np.array([[3.0]]))["price"].numpy().tolist() == [[(2 * 3 + 1) * 100 + 200]]
+    assert float(head.loss()([[100.0]], [[150.0]])) == pytest.approx(0.25)
+    huber = heads.regression("price", mean=0, std=10, loss_function="huber").loss()
+    assert float(huber([[0.0]], [[30.0]])) == pytest.approx(3 - 0.5)
+
+
+def test_a_constant_target_does_not_divide_by_zero():
+    assert heads.regression("x").adapted(np.ones((5, 1))).std == (1.0,)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_metric_names_begin_with_the_head(n):
+    used = [heads.classification("mood", ["x", "y"]), heads.regression("price", mean=0, std=1)][:n]
+    x = keras.Input((2,))
+    model = keras.Model(x, {head.name: head.output(x) for head in used})
+    model.compile("sgd", **heads.compile_for(used))
+    labels = {"mood": np.zeros(4, "int32"), "price": np.zeros((4, 1))}
+    history = model.fit(np.ones((4, 2)), {head.name: labels[head.name] for head in used}, verbose=0).history
+    assert {"mood_accuracy", "price_mae"} & set(history) == {"mood_accuracy", "price_mae"} - (
+        {"price_mae"} if n == 1 else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: heads.classification("m", ["x"]), "two or more classes"),
+        (lambda: heads.classification("m", ["x", "x"]), "each once"),
+        (lambda: heads.classification("m", ["x", "y"], class_weights={"x": 1}), "must name every class once"),
+        (lambda: heads.classification("m", ["x", "y"], class_weights="even"), "'balanced' or a dict"),
+        (
+            lambda: heads.classification("m", ["cat", "dog"]).encode(["cat", "dgo"]),
+            "'dgo' in row 1. Did you mean 'dog'",
+        ),
+        (
+            lambda: heads.classification("m", ["x", "y"], class_weights="balanced").sample_weights(np.array([0])),
+            "not learned yet.*heads.adapt",
+        ),
+        (lambda: heads.regression("p").loss(), "does not know mean and deviation.*heads.adapt"),
+        (lambda: heads.regression("p").encode([1.0, "many"]), "1 finite number.*'many' in row 1"),
+        (lambda: heads.regression("p").encode([float("nan")]), "finite"),
+        (lambda: heads.regression("p", std=0.0), "std of head 'p' must be positive"),
+        (lambda: heads.regression("p", loss_function="l1"), "'mse' or 'huber'"),
+        (lambda: heads.compile_for([]), "there must be one"),
+        (lambda: heads.compile_for([heads.regression("p"), heads.regression("p")]), "names of their own"),
+    ],
+)
+def test_errors(make, message):
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        make()

@@ -1,0 +1,49 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import mmkeras as mm
+
+
+def test_all_modalities_equal_eager_mapped_one_by_one_and_reloaded(raw, preprocess, tmp_path):
+    rows = raw.select(list(preprocess.input)).take(12)
+    expected = preprocess(next(iter(rows.batch(12))))
+    preprocess.save(tmp_path / "p.keras")
+    again = keras.models.load_model(tmp_path / "p.keras")
+    for found in (
+        rows.batch(12).map(preprocess),
+        rows.batch(1).map(preprocess).unbatch().batch(12),
+        rows.batch(12).map(again),
+    ):
+        for name, value in next(iter(found)).items():
+            np.testing.assert_array_equal(value, expected[name])
+
+
+def test_ready_is_what_the_specs_say(raw, specs, preprocess):
+    ready = preprocess(next(iter(raw.select(list(preprocess.input)).batch(5))))
+    assert list(ready) == [name for spec in specs for name in spec.ready]
+    for spec in specs:
+        for name, (shape, dtype) in spec.ready.items():
+            assert ready[name].dtype == dtype
+            assert tf.TensorShape([5, *shape]).is_compatible_with(ready[name].shape)
+
+
+def test_adapt_needs_examples_and_columns():
+    model = mm.preprocessor([mm.Text("review")])
+    empty = tf.data.Dataset.from_tensor_slices({"review": np.array([], object)})
+    with pytest.raises(ValueError, match="adapt needs examples. Received: an empty data set"):
+        mm.adapt(model, empty, verbose=False)
+    with pytest.raises(ValueError, match=r"Missing: \['review'\]. Received: \['text'\]"):
+        mm.adapt(model, tf.data.Dataset.from_tensor_slices({"text": ["a"]}), verbose=False)
+    with pytest.raises(ValueError, match=r"finite data set.*raw.take"):
+        mm.adapt(model, tf.data.Dataset.from_tensor_slices({"review": ["a"]}).repeat(), verbose=False)
+
+
+def test_keys_are_checked(preprocess):
+    with pytest.raises(ValueError, match=r"(?s)Missing: \['question'.*Unknown: \[\"'questoin' Did you mean 'question'"):
+        preprocess({"questoin": tf.constant(["a"])})
+
+
+def test_no_trained_weights(preprocess):
+    assert preprocess.trainable_weights == []

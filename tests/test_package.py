@@ -1,0 +1,86 @@
+"""The walls of the house: what imports what, and what stays unloaded until it is used."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import mmkeras as mm
+
+ROOT = Path(mm.__file__).parent
+# The data's way: a room may import from rooms before it.
+ORDER = ["specs", "contract", "layers", "preprocess", "data", "branches", "fusion", "heads", "models", "distribute",
+         "train", "evaluate", "export"]  # fmt: skip
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "fresh.py")
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmkeras"):
+            names = node.module.split(".")[1:2] or [alias.name for alias in node.names]
+            yield from (name for name in names if name != "__version__")
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("mmkeras."))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_point_one_way(path):
+    room = path.relative_to(ROOT).with_suffix("").parts[0]
+    if room != "__init__":
+        for imported in _imports(path):
+            assert ORDER.index(imported) <= ORDER.index(room), f"{path} imports mmkeras.{imported}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parts[-2] in ("layers", "branches", "fusion", "heads")])
+def test_model_code_is_free_of_tensorflow(path):
+    roots = {(node.module or "").split(".")[0] for node in ast.walk(ast.parse(path.read_text()))
+             if isinstance(node, ast.ImportFrom)}  # fmt: skip
+    roots |= {alias.name.split(".")[0] for node in ast.walk(ast.parse(path.read_text()))
+              if isinstance(node, ast.Import) for alias in node.names}  # fmt: skip
+    assert not roots & {"tensorflow", "tensorflow_text", "tensorflow_io"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_can_be_read_in_one_go(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_heavy_packages_wait_until_they_are_used():
+    code = """
+import sys, mmkeras as mm
+spec = mm.Text("review"); spec.ready; dir(mm)
+heavy = {"tensorflow", "keras", "tensorflow_text", "tensorflow_io", "keras_hub", "keras_nlp", "keras_cv", "pandas"}
+print(sorted(heavy & set(sys.modules)), len(sys.modules))
+mm.branches, mm.fusion, mm.data, mm.preprocess, mm.heads, mm.models, mm.train, mm.evaluate, mm.export
+print(sorted({"tensorflow_io", "keras_hub", "keras_nlp", "keras_cv"} & set(sys.modules)))
+"""
+    first, second = subprocess.check_output([sys.executable, "-c", code], text=True).strip().splitlines()[-2:]
+    names, count = first.rsplit(" ", 1)
+    assert names == "[]"
+    assert int(count) < 200
+    assert second == "[]"
+
+
+def test_every_public_name_is_there():
+    for name in mm.__all__:
+        assert getattr(mm, name) is not None
+        assert name in dir(mm)
+    with pytest.raises(AttributeError, match="no attribute 'fusion_modle'"):
+        _ = mm.fusion_modle
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_in_docstrings(path):
+    if ">>>" not in path.read_text():
+        pytest.skip("no example")
+    module = importlib.import_module(".".join(["mmkeras", *path.relative_to(ROOT).with_suffix("").parts]))
+    found = doctest.testmod(module, extraglobs={"np": np, "tf": tf, "keras": keras}, optionflags=doctest.ELLIPSIS)
+    assert found.attempted > 0
+    assert found.failed == 0

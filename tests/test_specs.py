@@ -1,0 +1,57 @@
+import dataclasses
+
+import pytest
+
+import mmkeras as mm
+from mmkeras.specs import Tensor, check_specs
+
+
+def test_raw_and_ready_of_each_modality():
+    assert mm.Text("q").ready == {"q": Tensor((None,), "int32"), "q_mask": Tensor((None,), "bool")}
+    assert mm.Image("p", size=(4, 6)).ready == {"p": Tensor((4, 6, 3), "uint8")}
+    assert mm.Image("p", size=4, channels=1, optional=True).ready == {
+        "p": Tensor((4, 4, 1), "uint8"),
+        "p_mask": Tensor((1,), "bool"),
+    }
+    assert mm.Audio("v", seconds=0.5, sample_rate=8000).ready["v"] == Tensor((4000,), "float32")
+    table = mm.Table("t", numeric=["a"], categorical=["b"])
+    assert table.raw == {"a": Tensor((), "float32"), "b": Tensor((), "string")}
+    assert table.ready == {"t": Tensor((2,), "float32"), "t_mask": Tensor((2,), "bool")}
+
+
+def test_specs_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        mm.Text("q").max_tokens = 3
+
+
+def test_vocabulary_from_file_and_tuple(tmp_path):
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\nhello\nwörld\n", encoding="utf-8")
+    spec = mm.Text("q", vocabulary=str(tmp_path / "vocab.txt"))
+    assert spec.vocabulary == ("hello", "wörld")
+    assert spec.vocabulary_size == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: mm.Text("my text"), "Python identifier.*Received: 'my text'"),
+        (lambda: mm.Text("x_mask"), "does not end in '_mask'"),
+        (lambda: mm.Text("q", max_tokens=0), "max_tokens of 'q' must be positive. Received: max_tokens=0"),
+        (lambda: mm.Text("q", tokenizer="word"), "tokenizer of 'q' must be one of.*Did you mean 'words'"),
+        (lambda: mm.Text("q", vocabulary=("a", "a")), r"each once. Received: \['a'\]"),
+        (lambda: mm.Image("p", resize="crop_to_fit"), "resize of 'p' must be one of"),
+        (lambda: mm.Image("p", channels=4), "channels of 'p' must be one of"),
+        (lambda: mm.Image("p", size=(1, 2, 3)), "size of 'p' must be"),
+        (lambda: mm.Audio("v", seconds=-1), "seconds of 'v' must be positive"),
+        (lambda: mm.Table("t"), "Table 't' needs columns"),
+        (lambda: check_specs([]), "At least one spec is needed"),
+        (
+            lambda: check_specs([mm.Text("q"), mm.Image("q")]),
+            r"Each raw name may belong to one spec only.*\['q'\] twice",
+        ),
+        (lambda: check_specs([mm.Text("a"), mm.Table("t", numeric=["a"])]), "raw name may belong to one"),
+    ],
+)
+def test_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
