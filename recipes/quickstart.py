@@ -2,13 +2,14 @@
 
     python recipes/quickstart.py
 
-The pictures, sounds and questions are generated: two shapes side by side, a tone that rises or falls, and "Which colour
-is on the right if the tone rises, on the left if it falls?". No one or two of the three inputs tell the answer, so
-the table at the end shows the fused model beside models that get one of them.
+The files are generated: two shapes side by side, a tone that rises or falls, and questions such as "Which colour is on
+the right if the tone rises, on the left if it falls?". Only all three inputs together tell the answer, so the table at
+the end shows the fused model beside models that get one of them.
 """
 
 import argparse
 import json
+import logging
 import os
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
 
 import keras
 import rich
@@ -29,99 +31,108 @@ def main(args):
     started = time.perf_counter()
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/quickstart-smoke" if args.smoke else "runs/quickstart"))
-    epochs = 1 if args.smoke else args.epochs
 
-    # 1. What goes in, and what is to come out. Names are the columns of the table, and later of the REST request.
-    specs = [
-        mm.Text("question", max_tokens=24, vocabulary_size=100),
-        mm.Image("photo", size=(48, 48)),
-        mm.Audio("voice", seconds=0.5, sample_rate=8000),
-    ]
+    # 1. What goes in and what comes out. The names are the columns of the table, and the keys of a request later.
+    question = mm.Text("question", max_tokens=24, vocabulary_size=100)
+    photo = mm.Image("photo", size=(48, 48))
+    voice = mm.Audio("voice", seconds=0.5, sample_rate=8000)
+    specs = [question, photo, voice]
     heads = [mm.heads.classification("answer", classes=mm.data.generate.ANSWERS)]
 
-    # 2. A table of texts, paths and answers. Two questions share a picture: a scene must stay in one part.
-    if args.data is None:
-        mm.data.generate.scenes(out / "data", n=240 if args.smoke else 3600, seed=args.seed, size=48)
+    # 2. A table of texts, paths and answers. Two questions share one scene, which must not be in two parts.
     data = Path(args.data or out / "data")
+    if not args.data:
+        mm.data.generate.scenes(data, n=240 if args.smoke else 3600, seed=args.seed, size=48)
     raw = mm.data.from_csv(data / "examples.csv", specs, heads)
     raw_train, raw_valid, raw_test = mm.data.split(raw, (0.75, 0.1, 0.15), seed=args.seed, group="scene")
 
-    # 3. Strings and bytes -> numbers. The same model is part of the export. It is run once: the result is cached.
+    # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, cache="memory")
 
-    # 4. A branch for each input, a fusion, a head for each answer; the baselines are the same with one input.
+    # 4. A branch for each input, a fusion, a head for each answer. The baselines are the same with one input.
     branches = {
-        "question": lambda spec: text.lstm(spec, units=64),
-        "photo": lambda spec: image.conv2d(spec, filters=(16, 32, 64), pool="flatten"),
-        "voice": lambda spec: audio.conv2d(spec, (16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
+        "question": lambda: text.lstm(question, units=64),
+        "photo": lambda: image.conv2d(photo, filters=(16, 32, 64), pool="flatten"),
+        "voice": lambda: audio.conv2d(voice, (16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
     }
-    chosen_specs = {"all three": specs, **{f"{spec.name} only": [spec] for spec in specs}}
+    # An interrupted run goes on when it is started again; so each data set and seed needs a folder of its own.
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}"
     models = {}
-    for name, chosen in chosen_specs.items():
+    for name, inputs in {"all three": specs, **{f"{spec.name} only": [spec] for spec in specs}}.items():
         rich.print(f"\n[bold]{name}[/bold]")
         with mm.distribute.strategy().scope():
-            own = {spec.name: branches[spec.name](spec) for spec in chosen}
-            model = mm.fusion_model(chosen, own, mm.fusion.Concatenate(), heads)
+            own_branches = {spec.name: branches[spec.name]() for spec in inputs}
+            model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(), heads)
             model.compile("adam", **mm.heads.compile_for(heads))
         model.fit(
-            inputs_of(model, train),
-            validation_data=inputs_of(model, valid),
-            epochs=epochs if name == "all three" else min(epochs, args.baseline_epochs),
-            callbacks=mm.train.callbacks(out / "training" / name.replace(" ", "_"), train),
+            only_inputs_of(model, train),
+            validation_data=only_inputs_of(model, valid),
+            epochs=1 if args.smoke else args.epochs if name == "all three" else args.baseline_epochs,
+            callbacks=mm.train.callbacks(run_dir / name.replace(" ", "_"), train),
+            shuffle=False,  # the batches are shuffled
             verbose=2,
         )
         models[name] = model
 
-    # 5. Scores on scenes that no model has seen, with pictures in OUT/evaluation.
+    # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
     model = models.pop("all three")
     found = mm.evaluate.report(model, test, heads, out / "evaluation", train=raw_train, baselines=models)
     rows = {"all three": found["models"].pop("model")} | found["models"]
 
-    # 6. One artefact: raw strings and bytes in, answers out. A process without mmkeras has to agree before it is kept.
-    export = mm.export.saved_model(
-        preprocess, model, heads, Path("saved_models", out.name), samples=raw_test, next_version=True
-    )
+    # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
+    name = Path("saved_models", out.name)
+    export = mm.export.saved_model(preprocess, model, heads, name, samples=raw_test, next_version=True)
     parity = max(value for run in export["max_difference"].values() for value in run.values())
 
-    # 7. The export at work, on files.
+    # 7. One example of the test part, asked as a server would be.
     row = raw_test.frame.iloc[0]
-    asked = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
-    command = ["recipes/ask.py", export["path"], *asked]
-    ask = [sys.executable, str(Path(__file__).with_name("ask.py")), *command[1:]]
-    answer = json.loads(subprocess.run(ask, check=True, capture_output=True, text=True).stdout)
+    example = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
+    ask = [str(Path(__file__).with_name("ask.py")), export["path"], *example]
+    answers = json.loads(subprocess.run([sys.executable, *ask], check=True, stdout=subprocess.PIPE).stdout)
 
+    accuracies = {name: row["answer"]["accuracy"] for name, row in rows.items()}
     report = {
-        "accuracy": rows["all three"]["answer"]["accuracy"],
+        "accuracy": accuracies.pop("all three"),
         "interval": rows["all three"]["answer"]["accuracy_interval"],
-        "baselines": {name: row["answer"]["accuracy"] for name, row in rows.items() if name != "all three"},
+        "baselines": accuracies,
         "parity_max_abs": parity,
         "n_train": len(raw_train.frame),
         "n_test": len(raw_test.frame),
         "skipped": len(train.skipped + valid.skipped + test.skipped),
+        "export": export["path"],
+        "export_bytes": sum(file.stat().st_size for file in Path(export["path"]).rglob("*") if file.is_file()),
+        "weights": model.count_params(),
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
-        "export": export["path"],
     }
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    rich.print(mm.evaluate.table({"models": rows}))
-    print(json.dumps(report, indent=1), shlex.join(command), answer)
-    return report
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+    table = mm.evaluate.table({"models": rows})
+    table.title = f"{report['n_test']} unseen questions, {report['n_train']} to learn from"
+    rich.print("", table)
+    print(f"Export {export['path']}: {report['export_bytes'] / 1e6:.1f} MB, {report['weights']:,} weights, at most "
+          f"{parity:.0e} from Python's answers. {report['seconds']:.0f} s in all.")  # fmt: skip
+    print(f"\n$ python {shlex.join(ask)}")
+    print(f"{answers['answer']} ({max(answers['answer_scores']):.3f}); the label is {row.answer}")
+    print(f"\nWritten: {out}/report.json, training/ (curves, best weights), evaluation/ ({', '.join(found['files'])})")
 
 
-def inputs_of(model, batches):
-    """The batches without the inputs that `model` does not take."""
+def only_inputs_of(model, batches):
+    """The batches without the inputs that a model of one modality does not take."""
     return batches.map(lambda x, y: ({name: x[name] for name in model.input}, y))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", help="folder with examples.csv, images/ and sounds/; without, OUT/data is generated")
-    parser.add_argument("--out", help="folder of the run, runs/quickstart; given again, the run goes on where it ended")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--baseline-epochs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that all parts work")
+    parser.add_argument(
+        "--data", help="folder with examples.csv, images/ and sounds/; by default OUT/data is generated"
+    )
+    parser.add_argument("--out", help="folder of the run, runs/quickstart by default; its name is that of the export")
+    parser.add_argument("--epochs", type=int, default=12, help="of the fused model")
+    parser.add_argument("--baseline-epochs", type=int, default=6, help="of the models with one input")
+    parser.add_argument("--seed", type=int, default=0, help="of data, split, order and weights")
+    parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
     main(parser.parse_args())

@@ -1,0 +1,69 @@
+"""Files that turn out to be broken: named, or counted; never a black picture."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import mmkeras as mm
+
+
+@pytest.fixture(scope="module")
+def broken(scenes, tmp_path_factory):
+    """The scenes with a text under a JPEG's name, half a PNG and an empty WAV file."""
+    folder = tmp_path_factory.mktemp("broken") / "scenes"
+    shutil.copytree(scenes.parent, folder)
+    (folder / "images/0001.jpg").write_text("hello")
+    png = (folder / "images/0002.png").read_bytes()
+    (folder / "images/0002.png").write_bytes(png[: len(png) // 2])
+    (folder / "sounds/0005.wav").write_bytes(b"")
+    return folder / "examples.csv"
+
+
+@pytest.fixture(scope="module")
+def bad_rows(broken):
+    frame = mm.data.from_csv(broken, [mm.Text("question")]).frame
+    bad = frame.photo.isin(["images/0001.jpg", "images/0002.png"]) | (frame.voice == "sounds/0005.wav")
+    return sorted(frame.index[bad])
+
+
+@pytest.mark.parametrize("cache", [None, "memory"])
+def test_raise_names_file_row_modality_and_cause(broken, specs, heads, preprocess, cache):
+    raw = mm.data.from_csv(broken, specs, heads)
+    with pytest.raises(
+        (ValueError, tf.errors.OpError), match=r"(?s)row \d+, 'photo', .*000[12]\.(jpg|png): \w+.*on_error"
+    ):
+        list(mm.data.eval_batches(raw, preprocess, heads, cache=cache, verbose=False))
+
+
+@pytest.mark.parametrize("cache", [None, "memory"])
+def test_skip_counts_and_lists(broken, specs, heads, preprocess, bad_rows, cache):
+    raw = mm.data.from_csv(broken, specs, heads, on_error="skip")
+    batches = mm.data.eval_batches(raw, preprocess, heads, cache=cache, verbose=False)
+    for _ in range(2):  # a second epoch meets the same files again
+        labels = np.concatenate([y["loudness"][:, 0] for _, y in batches])
+        good = [i for i in range(120) if i not in bad_rows]
+        np.testing.assert_array_equal(labels, raw.table["loudness"][good, 0])
+    assert sorted(fault.row for fault in batches.skipped) == bad_rows
+    assert {fault.modality for fault in batches.skipped} == {"photo", "voice"}
+    fault = next(fault for fault in batches.skipped if fault.file.endswith("0001.jpg"))
+    assert "hello" in fault.cause
+    assert "\x1b" not in fault.cause and "Traceback" not in fault.cause
+
+
+def test_training_goes_on_without_the_skipped(broken, specs, heads, preprocess, model):
+    raw = mm.data.from_csv(broken, specs, heads, on_error="skip")
+    batches = mm.data.train_batches(raw, preprocess, heads, 30)
+    model.compile("adam", **mm.heads.compile_for(heads))
+    model.fit(batches, epochs=1, verbose=0)
+    assert batches.skipped
+
+
+def test_a_stream_names_the_position(preprocess, raw, heads):
+    def spoil(i, example):
+        return example | {"photo": tf.where(i == 7, b"hello", example["photo"])}
+
+    stream = raw.enumerate().map(spoil)
+    with pytest.raises(ValueError, match=r"row 7, 'photo'"):
+        mm.data.eval_batches(stream, preprocess, heads, cache="memory", verbose=False)

@@ -1,0 +1,68 @@
+import json
+
+import numpy as np
+import pytest
+
+import mmkeras as mm
+
+
+@pytest.fixture
+def make(raw, preprocess, heads, tmp_path):
+    def make(raw=raw, preprocess=preprocess, cache=tmp_path / "cache"):
+        return mm.data.eval_batches(raw, preprocess, heads, batch_size=32, cache=cache, verbose=False)
+
+    return make
+
+
+def rows(batches):
+    arrays = {}
+    for x, y in batches:
+        for name, tensor in (x | y).items():
+            arrays.setdefault(name, []).append(tensor.numpy())
+    return {name: np.concatenate(parts) for name, parts in arrays.items()}
+
+
+def same(a, b):
+    assert list(a) == list(b)
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_memory_and_disk_hold_what_is_read_without(make, tmp_path):
+    plain = rows(make(cache=None))
+    same(rows(make(cache="memory")), plain)
+    same(rows(make()), plain)
+    assert np.load(tmp_path / "cache/photo.npy", mmap_mode="r").dtype == np.uint8
+
+
+def test_a_folder_is_used_again_and_written_anew_when_the_data_change(make, raw, tmp_path):
+    make()
+    written = (tmp_path / "cache/photo.npy").stat().st_mtime_ns
+    make()
+    assert (tmp_path / "cache/photo.npy").stat().st_mtime_ns == written
+    part = raw.subset(range(50))
+    assert len(rows(make(raw=part))["photo"]) == 50
+    assert json.loads((tmp_path / "cache/store.json").read_text())["rows"] == 50
+
+
+def test_another_vocabulary_writes_anew(make, raw, specs, preprocess):
+    before = rows(make())
+    fewer = mm.adapt(mm.preprocessor(specs), raw.subset(range(3)), verbose=False)
+    after = rows(make(preprocess=fewer))
+    assert not np.array_equal(before["question"], after["question"])
+    same(rows(make()), before)
+
+
+def test_an_interrupted_writing_leaves_nothing_that_is_taken_for_whole(make, raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("mmkeras.data.store.json.dumps", lambda told: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        make()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_files_is_not_touched(make, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/thesis.txt").write_text("do not delete")
+    with pytest.raises(ValueError, match="a folder of its own"):
+        make()
+    assert (tmp_path / "cache/thesis.txt").read_text() == "do not delete"
