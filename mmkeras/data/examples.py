@@ -50,7 +50,7 @@ class Examples(tf.data.Dataset):
             if isinstance(spec, Audio | Image):
                 values = self.table.get(spec.name, ())
                 transcode = to_wav if isinstance(spec, Audio) else to_png
-                yield spec.name, _reader(transcode if any(map(needs_transcoding, values)) else None)
+                yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, values)) else None)
 
     def read(self, rows):
         """Positions (B,) int64 -> raw tensors and labels (B, ...) by name; runs in graphs and eagerly."""
@@ -81,11 +81,18 @@ def _storable(values):
     return np.array([b"@" + value.encode() if isinstance(value, str) else value for value in values], object)
 
 
-def _reader(transcode):
+def _reader(name, transcode):
+    def read_file(path):
+        content = tf.io.read_file(path)
+        # Zero bytes mean "absent" from here on, which a file is not.
+        empty = tf.debugging.Assert(tf.strings.length(content) > 0, [f"{name}: the file is empty (0 bytes)."])
+        with tf.control_dependencies([empty] if empty is not None else []):
+            return tf.identity(content)
+
     def read(value):
         # No image or sound begins with "@", so it marks a path.
         is_path = tf.equal(tf.strings.substr(value, 0, 1), "@")
-        content = tf.cond(is_path, lambda: tf.io.read_file(tf.strings.substr(value, 1, -1)), lambda: value)
+        content = tf.cond(is_path, lambda: read_file(tf.strings.substr(value, 1, -1)), lambda: value)
         return transcode(content) if transcode else content
 
     return lambda batch: tf.map_fn(read, batch, parallel_iterations=1)

@@ -25,30 +25,33 @@ def check_on_error(on_error):
         raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")
 
 
-def find(batch, preprocess, row, origin):
-    """Runs each step of one example on its own, to name the one that fails.
+def locate(error, batch, preprocess, row, origin):
+    """Runs each step of one example on its own, to name the one that failed.
 
     Args:
+        error: what the example failed with.
         batch: function without arguments that reads the example: dict of raw tensors (1, ...).
         preprocess: the model from raw to ready.
         row: what the table calls this row.
         origin: function, raw name -> where its value came from.
 
     Returns:
-        A `Fault`, or None if nothing fails.
+        A `Fault`; without a modality where no step fails on its own.
     """
     try:
         raw = batch()
-    except tf.errors.OpError as error:
-        return Fault(row, "file", "", cause_of(error))
+    except tf.errors.OpError as failure:
+        cause = cause_of(failure)
+        told = [name for name in preprocess.input if cause.startswith(f"{name}:") or (origin(name) or "\0") in cause]
+        return Fault(row, told[0], origin(told[0]), cause) if told else Fault(row, "", "", cause)
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             names = layer.raw_names
-            try:
+            try:  # eagerly: a decoder's own error then names the layer
                 layer({name: raw[name] for name in names} if layer.takes_columns else raw[names[0]])
-            except tf.errors.OpError as error:
-                return Fault(row, layer.modality, origin(names[0]), cause_of(error))
-    return None
+            except tf.errors.OpError as failure:
+                return Fault(row, layer.modality, origin(names[0]), cause_of(failure))
+    return Fault(row, "", "", cause_of(error))
 
 
 def cause_of(error):

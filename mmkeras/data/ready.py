@@ -34,16 +34,23 @@ def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped)
     def salvage(payload):
         good, found = [], []
         for i in range(len(tf.nest.flatten(payload)[0])):
-            one = tf.nest.map_structure(lambda tensor, i=i: tensor[i : i + 1], payload)
-            fault = faults.find(lambda one=one: read(one), preprocess, *describe(one))
-            found.append(fault) if fault else good.append(i)
+            one = tf.nest.map_structure(lambda tensor, i=i: tf.constant(tensor[i : i + 1]), payload)
+            try:
+                alone(one)
+                good.append(i)
+            except tf.errors.OpError as error:
+                found.append(faults.locate(error, lambda one=one: read(one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
         known = {fault.row for fault in skipped}
         skipped.extend(fault for fault in found if fault.row not in known)
         return finish(tf.nest.map_structure(lambda tensor: tf.gather(tensor, good), payload)) if good else None
 
+    alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault is met
+
     def attempt(key, payload):
+        if on_error == "skip":
+            payload = tf.nest.map_structure(_of_any_size, payload)
         one = tf.data.Dataset.from_tensors((key, payload))
         fast = one.map(lambda key, payload: (key, *finish(payload)))
         slow = one.map(lambda key, payload: (key, *_eagerly(salvage, payload, fast.element_spec[1:])))
@@ -54,6 +61,11 @@ def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped)
     if on_error == "skip":
         made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
     return made
+
+
+def _of_any_size(tensor):
+    """Forgets how large the batch is: what is left of it may be smaller."""
+    return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])
 
 
 def _eagerly(function, payload, spec):

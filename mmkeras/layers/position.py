@@ -5,7 +5,7 @@ import keras
 class PositionEmbedding(keras.layers.Layer):
     """Adds a learned vector per position, so that attention knows where in the picture or the clip a token is.
 
-    keras-hub has a layer of this name for text; importing keras-hub takes seconds, which image and audio branches spare.
+    keras-hub has a layer of this name for text; importing keras-hub takes seconds, which these branches spare.
 
     Call arguments:
         tokens: (B, T, D) float, T fixed.

@@ -17,14 +17,14 @@ def broken(scenes, tmp_path_factory):
     (folder / "images/0001.jpg").write_text("hello")
     png = (folder / "images/0002.png").read_bytes()
     (folder / "images/0002.png").write_bytes(png[: len(png) // 2])
-    (folder / "sounds/0005.wav").write_bytes(b"")
+    (folder / "sounds/0009.wav").write_bytes(b"")
     return folder / "examples.csv"
 
 
 @pytest.fixture(scope="module")
 def bad_rows(broken):
     frame = mm.data.from_csv(broken, [mm.Text("question")]).frame
-    bad = frame.photo.isin(["images/0001.jpg", "images/0002.png"]) | (frame.voice == "sounds/0005.wav")
+    bad = frame.photo.isin(["images/0001.jpg", "images/0002.png"]) | (frame.voice == "sounds/0009.wav")
     return sorted(frame.index[bad])
 
 

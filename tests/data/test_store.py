@@ -6,6 +6,21 @@ import pytest
 import mmkeras as mm
 
 
+@pytest.fixture(scope="module")
+def specs():
+    return [mm.Text("question", max_tokens=24, vocabulary_size=100), mm.Table("meta", numeric=["hour"])]
+
+
+@pytest.fixture(scope="module")
+def raw(scenes, specs, heads):
+    return mm.data.from_csv(scenes, specs, heads)
+
+
+@pytest.fixture(scope="module")
+def preprocess(raw, specs):
+    return mm.adapt(mm.preprocessor(specs), raw, verbose=False)
+
+
 @pytest.fixture
 def make(raw, preprocess, heads, tmp_path):
     def make(raw=raw, preprocess=preprocess, cache=tmp_path / "cache"):
@@ -32,16 +47,16 @@ def test_memory_and_disk_hold_what_is_read_without(make, tmp_path):
     plain = rows(make(cache=None))
     same(rows(make(cache="memory")), plain)
     same(rows(make()), plain)
-    assert np.load(tmp_path / "cache/photo.npy", mmap_mode="r").dtype == np.uint8
+    assert np.load(tmp_path / "cache/question.npy", mmap_mode="r").dtype == np.int32
 
 
 def test_a_folder_is_used_again_and_written_anew_when_the_data_change(make, raw, tmp_path):
     make()
-    written = (tmp_path / "cache/photo.npy").stat().st_mtime_ns
+    written = (tmp_path / "cache/question.npy").stat().st_mtime_ns
     make()
-    assert (tmp_path / "cache/photo.npy").stat().st_mtime_ns == written
+    assert (tmp_path / "cache/question.npy").stat().st_mtime_ns == written
     part = raw.subset(range(50))
-    assert len(rows(make(raw=part))["photo"]) == 50
+    assert len(rows(make(raw=part))["question"]) == 50
     assert json.loads((tmp_path / "cache/store.json").read_text())["rows"] == 50
 
 

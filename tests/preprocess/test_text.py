@@ -16,7 +16,7 @@ def tokens(*texts, **options):
     [
         ("Hello, World!", ["hello", ",", "world", "!"]),
         ("<p class='x'>a<br />b</p>&nbsp;c &#169; 3 < 4", ["a", "b", "c", "3", "<", "4"]),
-        ("ﬁne Ⅳ ½ Ａ", ["fine", "iv", "1⁄2".split("⁄")[0], "⁄", "2", "a"]),
+        ("ﬁne Ⅳ ½ Ａ", ["fine", "iv", "1", "⁄", "2", "a"]),
         ("Straße ÉCOLE", ["strasse", "école"]),
         ("a\u200db c\x00d\te\u3000f", ["ab", "c", "d", "e", "f"]),
         ("我爱北京", ["我", "爱", "北", "京"]),
