@@ -2,6 +2,7 @@
 
     python recipes/quickstart.py
 
+It answered 0.998 of 538 unseen questions (0.990 to 1.000), the best model of one input 0.232, after 139 s on two cores.
 The files are generated: two shapes side by side, a tone that rises or falls, and questions such as "Which colour is on
 the right if the tone rises, on the left if it falls?". Only all three inputs together tell the answer, so the table at
 the end shows the fused model beside models that get one of them.
@@ -18,7 +19,6 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
 
 import keras
 import rich
@@ -29,8 +29,10 @@ from mmkeras.branches import audio, image, text
 
 def main(args):
     started = time.perf_counter()
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes four models in one process for a mistake
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/quickstart-smoke" if args.smoke else "runs/quickstart"))
+    size, epochs = (240, 1) if args.smoke else (3600, args.epochs)
 
     # 1. What goes in and what comes out. The names are the columns of the table, and the keys of a request later.
     question = mm.Text("question", max_tokens=24, vocabulary_size=100)
@@ -42,7 +44,7 @@ def main(args):
     # 2. A table of texts, paths and answers. Two questions share one scene, which must not be in two parts.
     data = Path(args.data or out / "data")
     if not args.data:
-        mm.data.generate.scenes(data, n=240 if args.smoke else 3600, seed=args.seed, size=48)
+        mm.data.generate.scenes(data, n=size, seed=args.seed, size=48)
     raw = mm.data.from_csv(data / "examples.csv", specs, heads)
     raw_train, raw_valid, raw_test = mm.data.split(raw, (0.75, 0.1, 0.15), seed=args.seed, group="scene")
 
@@ -58,7 +60,7 @@ def main(args):
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64), pool="flatten"),
         "voice": lambda: audio.conv2d(voice, (16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
     }
-    # An interrupted run goes on when it is started again; so each data set and seed needs a folder of its own.
+    # A run that was interrupted goes on when it is started again, so each data set and seed gets a folder of its own.
     run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}"
     models = {}
     for name, inputs in {"all three": specs, **{f"{spec.name} only": [spec] for spec in specs}}.items():
@@ -67,14 +69,9 @@ def main(args):
             own_branches = {spec.name: branches[spec.name]() for spec in inputs}
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(), heads)
             model.compile("adam", **mm.heads.compile_for(heads))
-        model.fit(
-            only_inputs_of(model, train),
-            validation_data=only_inputs_of(model, valid),
-            epochs=1 if args.smoke else args.epochs if name == "all three" else args.baseline_epochs,
-            callbacks=mm.train.callbacks(run_dir / name.replace(" ", "_"), train),
-            shuffle=False,  # the batches are shuffled
-            verbose=2,
-        )
+        own_train, own_valid = only_inputs_of(model, train), only_inputs_of(model, valid)
+        callbacks = mm.train.callbacks(run_dir / name.replace(" ", "_"), train, patience=4)
+        model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
     # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
@@ -85,12 +82,13 @@ def main(args):
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
     name = Path("saved_models", out.name)
     export = mm.export.saved_model(preprocess, model, heads, name, samples=raw_test, next_version=True)
-    parity = max(value for run in export["max_difference"].values() for value in run.values())
+    parity = max(max(differences.values()) for differences in export["max_difference"].values())
+    megabytes = sum(file.stat().st_size for file in Path(export["path"]).rglob("*") if file.is_file()) / 1e6
 
     # 7. One example of the test part, asked as a server would be.
     row = raw_test.frame.iloc[0]
     example = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
-    ask = [str(Path(__file__).with_name("ask.py")), export["path"], *example]
+    ask = [os.path.relpath(Path(__file__).with_name("ask.py")), export["path"], *example]
     answers = json.loads(subprocess.run([sys.executable, *ask], check=True, stdout=subprocess.PIPE).stdout)
 
     accuracies = {name: row["answer"]["accuracy"] for name, row in rows.items()}
@@ -101,10 +99,8 @@ def main(args):
         "parity_max_abs": parity,
         "n_train": len(raw_train.frame),
         "n_test": len(raw_test.frame),
-        "skipped": len(train.skipped + valid.skipped + test.skipped),
+        "skipped": len({*train.skipped, *valid.skipped, *test.skipped}),
         "export": export["path"],
-        "export_bytes": sum(file.stat().st_size for file in Path(export["path"]).rglob("*") if file.is_file()),
-        "weights": model.count_params(),
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -113,8 +109,9 @@ def main(args):
     table = mm.evaluate.table({"models": rows})
     table.title = f"{report['n_test']} unseen questions, {report['n_train']} to learn from"
     rich.print("", table)
-    print(f"Export {export['path']}: {report['export_bytes'] / 1e6:.1f} MB, {report['weights']:,} weights, at most "
-          f"{parity:.0e} from Python's answers. {report['seconds']:.0f} s in all.")  # fmt: skip
+    print(
+        f"{export['path']}: {megabytes:.1f} MB, answers as Python does ({parity:.0e}); {report['seconds']:.0f} s in all"
+    )
     print(f"\n$ python {shlex.join(ask)}")
     print(f"{answers['answer']} ({max(answers['answer_scores']):.3f}); the label is {row.answer}")
     print(f"\nWritten: {out}/report.json, training/ (curves, best weights), evaluation/ ({', '.join(found['files'])})")
@@ -127,12 +124,9 @@ def only_inputs_of(model, batches):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--data", help="folder with examples.csv, images/ and sounds/; by default OUT/data is generated"
-    )
+    parser.add_argument("--data", help="folder with an examples.csv such as that of OUT/data, which is made without it")
     parser.add_argument("--out", help="folder of the run, runs/quickstart by default; its name is that of the export")
-    parser.add_argument("--epochs", type=int, default=12, help="of the fused model")
-    parser.add_argument("--baseline-epochs", type=int, default=6, help="of the models with one input")
+    parser.add_argument("--epochs", type=int, default=14, help="at most; a model that learns nothing more ends sooner")
     parser.add_argument("--seed", type=int, default=0, help="of data, split, order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
     main(parser.parse_args())

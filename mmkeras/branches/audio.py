@@ -46,5 +46,6 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_secon
     mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)
-    x = PositionEmbedding(name="position")(x)
-    return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
+    if pool:
+        return branch(spec, ready, *mean_token(x, mask))
+    return branch(spec, ready, PositionEmbedding(name="position")(x), mask)

@@ -2,11 +2,11 @@
 
 A head's name is its key everywhere: in the data set, in the model's output, in the metrics and in the signature.
 
-| head | answers | label in the data | model output | serving output |
-|---|---|---|---|---|
-| `classification(name, classes)` | one class | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
-| `classification(..., multi_label=True)` | any classes | names joined by "\\|" | probabilities (B, N) | `name_scores`, `name_classes` |
-| `regression(name, size)` | numbers | number, or list of them | values (B, K) in their own unit | `name` |
+| head | label in the data | model output | serving output |
+|---|---|---|---|
+| `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
+| the same, `multi_label=True` | names joined by "\|" | probabilities (B, N) | `name_scores`, `name_classes` |
+| `regression(name, size)` | number, or list of them | values (B, K) in their unit | `name` |
 """
 
 import numpy as np

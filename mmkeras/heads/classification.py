@@ -80,7 +80,7 @@ class Classification:
         label = str(label).strip()
         if label not in number:
             raise ValueError(
-                f"Head '{self.name}': each label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
+                f"Head '{self.name}': a label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
                 f"{did_you_mean(label, self.classes)} Clean the column, or add the class."
             )
         return number[label]

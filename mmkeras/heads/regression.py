@@ -66,7 +66,7 @@ class Regression:
             numbers = np.array([np.nan])
         if not np.isfinite(numbers).all():
             raise ValueError(
-                f"Head '{self.name}': each label must be {self.size} finite number(s). Received: {value!r} in row {row}. "
+                f"Head '{self.name}': a label must be {self.size} finite number(s). Received: {value!r} in row {row}. "
                 "Drop the row or fill the value."
             )
         return numbers

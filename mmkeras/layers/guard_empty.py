@@ -6,7 +6,7 @@ from keras import ops
 class GuardEmpty(keras.layers.Layer):
     """Marks the first token of rows that have none, so that a recurrent layer may run over them.
 
-    cuDNN crashes on a row that is all padding. What comes out of such a row must still be masked by the *unguarded* mask.
+    cuDNN crashes on a row that is all padding. What comes out of such a row must still be masked, by the first mask.
 
     Call arguments:
         mask: (B, T) bool.

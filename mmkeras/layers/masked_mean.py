@@ -29,7 +29,10 @@ class MaskedMean(keras.layers.Layer):
 
     def call(self, tokens, mask):
         real = ops.expand_dims(mask, -1)
-        total = ops.sum(ops.where(real, tokens, ops.zeros_like(tokens)), axis=1)
+        heard = ops.where(real, tokens, ops.zeros_like(tokens))
+        if tokens.shape[1] == 1:
+            return heard[:, 0]
+        total = ops.sum(heard, axis=1)
         count = ops.sum(ops.cast(real, tokens.dtype), axis=1)
         return total / ops.maximum(count, ops.cast(1, tokens.dtype))
 

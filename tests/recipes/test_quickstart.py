@@ -1,0 +1,76 @@
+"""The main job of the README, on tiny data: everything happens but the learning."""
+
+import json
+import math
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  the export holds its ops
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.py"
+OUT = Path("runs/tiny")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The recipe, run once in an empty folder where version 1 of the export is there already."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    served = folder / "saved_models" / "tiny" / "1"
+    served.mkdir(parents=True)
+    (served / "saved_model.pb").write_text("loaded by a server")
+    command = [sys.executable, str(RECIPE), "--smoke", "--out", str(OUT), "--seed", "3"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((folder / OUT / "report.json").read_text())
+    return types.SimpleNamespace(folder=folder, served=served, printed=done.stdout, said=done.stderr, report=report)
+
+
+def test_report_counts_the_examples_and_names_every_baseline(run):
+    assert set(run.report["baselines"]) == {"question only", "photo only", "voice only", "majority"}
+    scores = [run.report["accuracy"], *run.report["baselines"].values()]
+    low, high = run.report["interval"]
+    assert all(0 <= score <= 1 for score in scores) and low <= run.report["accuracy"] <= high
+    assert 150 <= run.report["n_train"] <= 200 and 20 <= run.report["n_test"] <= 60
+    assert run.report["skipped"] == 0 and run.report["seed"] == 3 and run.report["seconds"] > 0
+
+
+def test_accuracy_is_a_share_of_the_test_part(run):
+    right = run.report["accuracy"] * run.report["n_test"]
+    assert math.isclose(right, round(right), abs_tol=1e-6)
+
+
+def test_export_answers_as_python_does(run):
+    assert 0 <= run.report["parity_max_abs"] <= 1e-5
+
+
+def test_export_is_a_version_more_and_leaves_the_one_that_is_served(run):
+    assert run.report["export"] == "saved_models/tiny/2"
+    assert [file.name for file in run.served.iterdir()] == ["saved_model.pb"]
+    assert (run.served / "saved_model.pb").read_text() == "loaded by a server"
+
+
+def test_export_takes_raw_files_under_the_names_of_the_table(run):
+    signatures = tf.saved_model.load(str(run.folder / run.report["export"])).signatures
+    assert set(signatures) == {"serving_default", "ready", "examples"}
+    _, inputs = signatures["serving_default"].structured_input_signature
+    assert {name: spec.dtype for name, spec in inputs.items()} == dict.fromkeys(
+        ("question", "photo", "voice"), tf.string
+    )
+
+
+def test_printed_command_and_answer_are_there(run):
+    assert "majority" in run.printed and "ask.py saved_models/tiny/2" in run.printed
+    assert "the label is" in run.printed and "Written: runs/tiny/report.json" in run.printed
+
+
+def test_nothing_is_written_elsewhere(run):
+    assert {path.name for path in run.folder.iterdir()} == {"runs", "saved_models"}
+    assert {path.name for path in (run.folder / OUT).iterdir()} == {"data", "training", "evaluation", "report.json"}
+
+
+def test_no_warning_distracts_the_reader(run):
+    assert "Warning" not in run.said and "WARNING" not in run.said
