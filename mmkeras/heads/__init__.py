@@ -5,7 +5,7 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 | head | label in the data | model output | serving output |
 |---|---|---|---|
 | `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
-| the same, `multi_label=True` | names joined by "\|" | probabilities (B, N) | `name_scores`, `name_classes` |
+| the same, `multi_label=True` | names joined by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
 | `regression(name, size)` | number, or list of them | values (B, K) in their unit | `name` |
 """
 
