@@ -69,15 +69,15 @@ def main(args):
             own_branches = {spec.name: branches[spec.name]() for spec in inputs}
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(256), heads)
             model.compile("adam", **mm.heads.compile_for(heads))
-        own_train, own_valid = only_inputs_of(model, train), only_inputs_of(model, valid)
+        own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
         callbacks = mm.train.callbacks(run_dir / name.replace(" ", "_"), train, patience=4)
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
     # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
     model = models.pop("all three")
-    found = mm.evaluate.report(model, test, heads, out / "evaluation", train=raw_train, baselines=models)
-    rows = {"all three": found["models"].pop("model")} | found["models"]
+    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="all three")
+    rows = found["models"]
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
     name = Path("saved_models", out.name)
@@ -115,11 +115,6 @@ def main(args):
     print(f"\n$ python {shlex.join(ask)}")
     print(f"{answers['answer']} ({max(answers['answer_scores']):.3f}); the label is {row.answer}")
     print(f"\nWritten: {out}/report.json, training/ (curves, best weights), evaluation/ ({', '.join(found['files'])})")
-
-
-def only_inputs_of(model, batches):
-    """The batches without the inputs that a model of one modality does not take."""
-    return batches.map(lambda x, y: ({name: x[name] for name in model.input}, y))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,24 @@ from_csv, from_jsonl, from_dataframe   a table of texts, paths, numbers and labe
 Examples                               a `tf.data.Dataset` of raw examples that knows its table
 split                                  `Examples` -> parts, stratified, by group, seeded
 train_batches, eval_batches            raw -> ready -> batches of (inputs, labels[, weights]) for `model.fit`
+for_model                              the same batches for a model that takes some of the inputs
 generate                               real files drawn and synthesised, for trying things out
 """
 
 from mmkeras.data import generate
 from mmkeras.data.examples import Examples
-from mmkeras.data.pipeline import eval_batches, train_batches
+from mmkeras.data.pipeline import eval_batches, for_model, train_batches
 from mmkeras.data.sources import from_csv, from_dataframe, from_jsonl
 from mmkeras.data.splitting import split
 
-__all__ = ["Examples", "eval_batches", "from_csv", "from_dataframe", "from_jsonl", "generate", "split", "train_batches"]
+__all__ = [
+    "Examples",
+    "eval_batches",
+    "for_model",
+    "from_csv",
+    "from_dataframe",
+    "from_jsonl",
+    "generate",
+    "split",
+    "train_batches",
+]

@@ -34,8 +34,9 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         verbose: show a progress bar while the cache is filled.
 
     Returns:
-        tf.data.Dataset with two attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
-        (None where the order cannot be replayed), and `skipped`, a list of faults.
+        tf.data.Dataset with three attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
+        (None where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
+        and `skipped`, a list of faults.
 
     Raises:
         ValueError: fewer examples than one batch; or a broken file, named with row, modality and cause.
@@ -59,7 +60,9 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
     if augment:
         batches = batches.map(lambda key, x, y: (key, augment(x, key), y), tf.data.AUTOTUNE)
     steps = None if rows is None or source.drops else rows // batch_size
-    return _finished(batches.map(lambda key, x, y: _weighted(x, y, heads)), steps, epoch, source.skipped)
+    made = _finished(batches.map(lambda key, x, y: _weighted(x, y, heads)), steps, epoch, source.skipped)
+    made.fingerprint = None if epoch is None else f"{fingerprint_of(raw, preprocess, files=False)} {seed} {batch_size}"
+    return made
 
 
 def eval_batches(raw, preprocess, heads=(), batch_size=64, cache=None, on_error=None, verbose=True):
@@ -173,5 +176,26 @@ def _finished(batches, steps, epoch, skipped):
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-    batches.epoch, batches.skipped = epoch, skipped
+    batches.epoch, batches.skipped, batches.fingerprint = epoch, skipped, None
     return batches
+
+
+def for_model(batches, model):
+    """The same batches with only those inputs that the model takes, as for a baseline of one modality.
+
+    Args:
+        batches: data set of inputs, (inputs, labels) or (inputs, labels, weights).
+        model: functional `keras.Model` with dict inputs.
+
+    Returns:
+        tf.data.Dataset, with the attributes of `batches`.
+    """
+
+    def pick(inputs, *rest):
+        picked = {name: inputs[name] for name in model.input}
+        return (picked, *rest) if rest else picked
+
+    made = batches.map(pick)
+    for name in ("epoch", "skipped", "fingerprint"):
+        setattr(made, name, getattr(batches, name, None))
+    return made

@@ -18,7 +18,7 @@ _COLUMNS = {
 }
 
 
-def report(model, batches, heads, out_dir=None, train=None, baselines=None):
+def report(model, batches, heads, out_dir=None, train=None, baselines=None, name="model"):
     """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
 
     Args:
@@ -29,10 +29,12 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None):
         train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
             answer without looking at the inputs (most frequent class, mean of the numbers).
         baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
+        name: of the row of `model`.
 
     Returns:
         Dict that JSON holds, what is undefined as None: `models`, {row: {head: scores}} in the order model,
-        baselines, majority; and `files`, names of the pictures in `out_dir`.
+        baselines, majority; `skipped`, what was left out of `batches` and `train` and why, a line each; and `files`,
+        names of the pictures in `out_dir`.
 
     Raises:
         ValueError: a label, an input or an output is missing, or a baseline has the name of another row.
@@ -50,17 +52,18 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None):
     (0.5, 1.5)
     """
     check_heads(heads)
-    _check_rows(baselines or {})
+    _check_rows(name, baselines or {})
     rows = {}
-    for name, each in {"model": model, **(baselines or {})}.items():
+    for row, each in {name: model, **(baselines or {})}.items():
         labels, outputs = predict(each, batches, heads)
-        rows[name] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
-        if name == "model":
+        rows[row] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
+        if row == name:
             kept = labels, outputs
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
-    files = [] if out_dir is None else _draw(heads, *kept, rows["model"], out_dir)
-    found = _json({"models": rows, "files": files})
+    files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)
+    skipped = dict.fromkeys(str(fault) for part in (train, batches) for fault in getattr(part, "skipped", ()))
+    found = _json({"models": rows, "skipped": list(skipped), "files": files})
     if out_dir is not None:
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (Path(out_dir) / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -90,8 +93,8 @@ def table(report):
     return shown
 
 
-def _check_rows(baselines):
-    taken = sorted({"model", "majority"} & set(baselines))
+def _check_rows(name, baselines):
+    taken = sorted({name, "majority"} & set(baselines))
     if taken:
         raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
 

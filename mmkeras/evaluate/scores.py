@@ -1,6 +1,7 @@
 """Scores of one head, by scikit-learn."""
 
 import numpy as np
+from scipy import stats
 from sklearn import metrics
 
 from mmkeras.heads import Classification, Regression
@@ -137,20 +138,10 @@ def _r2(labels, values):
     return found
 
 
-def _r2(labels, values):
-    """(K,), NaN where the labels are all equal: there is no variance to explain."""
-    found = np.full(labels.shape[-1], np.nan)
-    vary = np.ptp(labels, axis=0) > 0
-    if vary.any():
-        found[vary] = metrics.r2_score(labels[:, vary], values[:, vary], multioutput="raw_values")
-    return found
-
-
-def wilson(right, n, z=1.959964):
-    """Interval of a share, 95 % with this z: stays within [0, 1] and serves small samples.
+def wilson(right, n):
+    """95 % interval of a share: stays within [0, 1] and serves small samples.
 
     >>> [round(end, 3) for end in wilson(8, 10)]
     [0.49, 0.943]
     """
-    centre, spread = right + z * z / 2, z * np.sqrt(right * (n - right) / n + z * z / 4)
-    return [max(0.0, float((centre - spread) / (n + z * z))), min(1.0, float((centre + spread) / (n + z * z)))]
+    return [float(end) for end in stats.binomtest(right, n).proportion_ci(0.95, "wilson")]

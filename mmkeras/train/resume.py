@@ -27,13 +27,14 @@ class Resume(keras.callbacks.Callback):
         callbacks: those whose state is kept; they must stand before this one in the list.
 
     Raises:
-        ValueError: the folder holds the run of another model.
+        ValueError: the folder holds the run of another model, or of other examples than `batches`.
     """
 
     def __init__(self, run_dir, batches=None, callbacks=()):
         super().__init__()
         self.path = Path(run_dir) / "resume.npz"
         self.order = getattr(batches, "epoch", None)
+        self.fingerprint = getattr(batches, "fingerprint", None)
         self.callbacks = list(callbacks)
 
     def on_train_begin(self, logs=None):
@@ -54,7 +55,7 @@ class Resume(keras.callbacks.Callback):
             return
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         remembered = {name: _state(callback) for name, callback in self._named()}
-        meta = {"epoch": epoch + 1, "model": self._signature(), "callbacks": remembered}
+        meta = {"epoch": epoch + 1, "model": self._signature(), "callbacks": remembered, "batches": self.fingerprint}
         for name, callback in self._named():
             best = getattr(callback, "best_weights", None) or []
             arrays |= {f"{name}_best_{i}": array for i, array in enumerate(best)}
@@ -85,6 +86,7 @@ class Resume(keras.callbacks.Callback):
         with load(self.path) as saved:
             meta = json.loads(str(saved["meta"]))
             self._check(meta["model"])
+            self._check_batches(meta["batches"])
             for i, variable in enumerate(self._variables()):
                 variable.assign(_typed(saved[f"variable_{i}"], variable.dtype))
             for name, callback in self._named():
@@ -118,6 +120,13 @@ class Resume(keras.callbacks.Callback):
             f"A run goes on with the model it began with. {self.path} was written by another one: it has '{there}', "
             f"this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
         )
+
+    def _check_batches(self, saved):
+        if None not in (saved, self.fingerprint) and saved != self.fingerprint:
+            raise ValueError(
+                f"A run goes on with the examples, seed and batch size it began with. {self.path} was written with "
+                f"others. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
+            )
 
 
 def _state(callback):

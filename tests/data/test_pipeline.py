@@ -123,3 +123,22 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
         mm.data.train_batches(texts.take(50), to_ids, heads, bucket_by="question")
     with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'"):
         mm.data.eval_batches(texts, to_ids, heads, on_error="drop")
+
+
+def test_batches_for_a_model_of_fewer_inputs(raw, preprocess, specs, heads):
+    branch = mm.branches.text.lstm(specs[0], units=4, embed_dim=4)
+    model = mm.fusion_model(specs[:1], {"question": branch}, mm.fusion.Concatenate(4), heads)
+    batches = mm.data.train_batches(raw, preprocess, heads, 40)
+    own = mm.data.for_model(batches, model)
+    assert list(own.element_spec[0]) == ["question", "question_mask"]
+    assert own.epoch is batches.epoch
+    model.compile("adam", **mm.heads.compile_for(heads))
+    assert np.isfinite(model.fit(own, verbose=0).history["loss"][0])
+
+
+def test_fingerprint_knows_examples_seed_and_vocabulary(texts, text_specs, to_ids, heads):
+    make = lambda raw=texts, ids=to_ids, seed=0: mm.data.train_batches(raw, ids, heads, 30, seed).fingerprint  # noqa: E731
+    fewer = mm.adapt(mm.preprocessor(text_specs), texts.subset(range(4)), verbose=False)
+    prints = [make(), make(seed=1), make(texts.subset(range(1, 120))), make(ids=fewer)]
+    assert len(set(prints)) == 4
+    assert make() == prints[0]

@@ -1,39 +1,43 @@
 """Run by test_resume.py: python run_and_kill.py FOLDER [kill]; with "kill" it ends itself amid epoch 3."""
 
+import functools
 import os
 import signal
 import sys
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+import mmkeras as mm
 from mmkeras import train
 
+COLUMNS = [f"x{i}" for i in range(6)]
+SPEC = mm.Table("x", numeric=COLUMNS)
+HEAD = mm.heads.classification("mood", classes=["a", "b", "c"])
 
-def batches(seed=0, size=8):
-    """Batches as `train_batches` makes them: the order is a function of (seed, epoch), counted in `epoch`."""
+
+@functools.cache
+def raw(seed):
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(40, 6)).astype("float32")
-    y = np.argmax(x[:, :3], axis=-1).astype("int32")
-    epoch = tf.Variable(0, dtype="int64", trainable=False)
+    frame = pd.DataFrame(rng.normal(size=(40, 6)), columns=COLUMNS)
+    frame["mood"] = np.array(HEAD.classes)[frame.to_numpy()[:, :3].argmax(1)]
+    return mm.data.from_dataframe(frame, [SPEC], [HEAD])
 
-    def order(_):
-        now = epoch.read_value()
-        epoch.assign_add(1)
-        rows = tf.random.experimental.stateless_shuffle(tf.range(40), seed=tf.stack([tf.cast(seed, "int64"), now]))
-        return tf.data.Dataset.from_tensor_slices(rows)
 
-    rows = tf.data.Dataset.range(1).flat_map(order)
-    dataset = rows.map(lambda row: ({"x": tf.gather(x, row)}, {"mood": tf.gather(y, row)})).batch(size)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(5))
-    dataset.epoch = epoch
-    return dataset
+@functools.cache
+def preprocess():
+    return mm.adapt(mm.preprocessor([SPEC]), raw(0), verbose=False)
+
+
+def batches():
+    return mm.data.train_batches(raw(0), preprocess(), [HEAD], batch_size=8)
 
 
 def model(units=16):
     keras.utils.set_random_seed(3)
-    inputs = {"x": keras.Input((6,), name="x")}
+    inputs = {"x": keras.Input((6,), name="x"), "x_mask": keras.Input((6,), dtype="bool", name="x_mask")}
     hidden = keras.layers.BatchNormalization()(keras.layers.Dense(units, activation="relu")(inputs["x"]))
     hidden = keras.layers.Dropout(0.4)(hidden)
     built = keras.Model(inputs, {"mood": keras.layers.Dense(3, activation="softmax", name="mood")(hidden)})
@@ -45,7 +49,7 @@ def fit(folder, epochs=5, patience=9, extra=(), units=16):
     data, built = batches(), model(units)
     plateau = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.5, patience=1)
     chosen = train.callbacks(folder, data, patience=patience, others=[plateau, *extra])
-    validation = batches(seed=1)
+    validation = mm.data.eval_batches(raw(1), preprocess(), [HEAD], batch_size=8)
     built.fit(data, validation_data=validation, epochs=epochs, verbose=0, callbacks=chosen)
     return built, chosen
 

@@ -95,6 +95,19 @@ def test_another_model_is_refused(runs):
         run_and_kill.fit(runs[2] / "whole", units=17)
 
 
+def test_other_examples_are_refused(runs, tmp_path):
+    batches = tf.data.Dataset.from_tensors(0)
+    batches.fingerprint = "these"
+    first = train.Resume(tmp_path, batches)
+    first.set_model(runs[0][0])
+    first.on_epoch_end(0, {"loss": 1.0})
+    batches.fingerprint = "others"
+    second = train.Resume(tmp_path, batches)
+    second.set_model(runs[0][0])
+    with pytest.raises(ValueError, match="the examples, seed and batch size it began with.*Give a new run_dir"):
+        second.on_train_begin()
+
+
 def test_early_stop_holds_until_patience_grows(tmp_path, capsys):
     frozen = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=1.0))
     chosen = {"epochs": 9}
