@@ -25,9 +25,9 @@ from mmkeras.specs import Audio, Image, Table, Text
 
 __version__ = "0.1.0"
 
-_ROOMS = ("branches", "data", "distribute", "evaluate", "export", "fusion", "heads", "layers", "models", "preprocess",
-          "specs", "train")  # fmt: skip
-_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models"}
+_ROOMS = ("branches", "contract", "data", "distribute", "evaluate", "export", "fusion", "heads", "layers", "models",
+          "preprocess", "specs", "train")  # fmt: skip
+_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "models"}
 
 __all__ = ["Audio", "Image", "Table", "Text", *_NAMES, *_ROOMS]
 

@@ -9,6 +9,8 @@ XLA is left to Keras: `jit_compile="auto"`, its default, is off on CPUs and unde
 `model.compile(jit_compile=True)` insists.
 """
 
+import functools
+
 import keras
 import tensorflow as tf
 
@@ -55,23 +57,30 @@ def strategy(name=None, devices=None, mixed_precision=None):
         return _passed_through(name, devices)
     name = _checked(name)
     if name == "mirrored" or (name == "auto" and len(_devices(devices)) > 1):
-        return Mirrored(_devices(devices))
+        return _mirrored(tuple(_devices(devices)))
     return _one_device(devices)
+
+
+@functools.cache
+def _mirrored(devices):
+    """One strategy per set of devices: the reductions of two in one process would take each other's results."""
+    return Mirrored(devices)
 
 
 class Mirrored(tf.distribute.MirroredStrategy):
     """`tf.distribute.MirroredStrategy` under which `fit` takes masks.
 
-    Before the first step Keras averages one batch over the replicas, only to look at its shapes and dtypes, which
-    fails for bool and string tensors (seen with Keras 3.15). Of those, the first replica's part serves as well.
+    Before the first step Keras averages one batch over the replicas, only to look at its shapes and dtypes (seen with
+    Keras 3.15). That fails for bool and string tensors, and makes floats of integers; of all these, the first
+    replica's part serves as well.
     """
 
     def reduce(self, reduce_op, value, axis=None):
-        """As `tf.distribute.Strategy.reduce`; the "mean" of bool and string values is that of the first replica."""
+        """As `tf.distribute.Strategy.reduce`; the "mean" of values that are not floats is that of the first replica."""
 
         def one(leaf):
             first = self.experimental_local_results(leaf)[0]
-            if reduce_op in ("MEAN", tf.distribute.ReduceOp.MEAN) and first.dtype in (tf.bool, tf.string):
+            if reduce_op in ("MEAN", tf.distribute.ReduceOp.MEAN) and not first.dtype.is_floating:
                 return first
             return super(Mirrored, self).reduce(reduce_op, leaf, axis)
 

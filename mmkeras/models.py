@@ -1,10 +1,31 @@
 """Functional-API builders: branches, fusion and heads as one `keras.Model`."""
 
+import importlib
+import zipfile
+
 import keras
 
 from mmkeras.contract import NamedModel
 from mmkeras.heads import check_heads
 from mmkeras.specs import check_specs, did_you_mean
+
+
+def load_model(path):
+    """Loads a `.keras` file of this package: a model, or a preprocess, with all that it learned.
+
+    Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.
+
+    Args:
+        path: of the file, or `best.keras` of a run folder.
+
+    Returns:
+        keras.Model.
+    """
+    config = zipfile.ZipFile(path).read("config.json") if zipfile.is_zipfile(path) else b""
+    rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
+    for room in [*rooms, "keras_nlp"] if b"keras_hub" in config else rooms:
+        importlib.import_module(room)
+    return keras.saving.load_model(path)
 
 
 def fusion_model(specs, branches, fusion, heads, name="fusion_model"):

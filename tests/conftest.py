@@ -63,12 +63,18 @@ def preprocess(specs, raw):
 
 
 @pytest.fixture(scope="session")
-def model(specs, heads):
+def model(tiny_model, specs, heads):
     """A small untrained model of `specs` and `heads`."""
     return tiny_model(specs, heads)
 
 
-def tiny_model(specs, heads):
+@pytest.fixture(scope="session")
+def tiny_model():
+    """Function (specs, heads) -> the same small model each time."""
+    return _tiny_model
+
+
+def _tiny_model(specs, heads):
     keras.utils.set_random_seed(0)
     branches = {
         "question": mm.branches.text.lstm(specs[0], units=8, embed_dim=8),

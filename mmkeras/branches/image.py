@@ -23,7 +23,8 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
         pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
             "flatten" keeps the layout in one wide token, D = places * filters[-1].
 
-    Masking: an absent image has all its tokens masked.
+    Masking: an absent image has all its tokens masked. Batch norm counts it, as a black one, in its statistics while
+    training.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

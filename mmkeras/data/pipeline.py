@@ -5,8 +5,10 @@ import tensorflow as tf
 
 from mmkeras.data import faults, order
 from mmkeras.data.examples import Examples
+from mmkeras.data.fingerprint import fingerprint
 from mmkeras.data.ready import ready_batches
-from mmkeras.data.store import fingerprint_of, materialise
+from mmkeras.data.store import materialise
+from mmkeras.preprocess import TokenIds
 from mmkeras.specs import did_you_mean
 
 _READ_AT_ONCE = 64
@@ -18,6 +20,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
 
     The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
     batch are left out of an epoch (other ones each time), so that every replica of a strategy gets the same share.
+    Keras may look at a batch before it trains (it does under MirroredStrategy), which counts as an epoch here; with
+    `train.callbacks(run_dir, batches)` the epochs are those of `fit`.
 
     Args:
         raw: `Examples`, shuffled as a whole; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
@@ -26,7 +30,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         batch_size: examples of a batch, over all replicas.
         seed: of order and augmentation.
         cache: None decodes in every epoch; "memory" decodes now and keeps the *ready* tensors; a path keeps them in
-            that folder, for later runs too. A cached data set is shuffled as a whole.
+            that folder, for later runs too (a folder for each data set: one for training, one for validation). A
+            cached data set is shuffled as a whole.
         bucket_by: name of a text: batches hold texts of similar length and are cut to the longest of them.
         augment: function (ready dict of a batch, seed (2,) int64) -> ready dict; training only, stateless.
         shuffle_buffer: for a `raw` that is not `Examples` and not cached.
@@ -39,15 +44,13 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         and `skipped`, a list of faults.
 
     Raises:
-        ValueError: fewer examples than one batch; or a broken file, named with row, modality and cause.
+        ValueError: fewer examples than one batch; heads that the labels were not read with; a call within
+            `strategy.scope()`; or a broken file, named with row, modality and cause.
     """
+    _check_scope()
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
     rows, epoch = source.rows, None
-    if rows is not None and rows < batch_size:
-        raise ValueError(
-            f"train_batches needs at least one full batch. Received: {rows} example(s) for batch_size={batch_size}. "
-            "Make the batches smaller, or look at how many examples were skipped."
-        )
+    _check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
         _check_bucket(bucket_by, None, raw)
         keyed = source.shuffled(batch_size, shuffle_buffer, seed)
@@ -61,7 +64,7 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         batches = batches.map(lambda key, x, y: (key, augment(x, key), y), tf.data.AUTOTUNE)
     steps = None if rows is None or source.drops else rows // batch_size
     made = _finished(batches.map(lambda key, x, y: _weighted(x, y, heads)), steps, epoch, source.skipped)
-    made.fingerprint = None if epoch is None else f"{fingerprint_of(raw, preprocess, files=False)} {seed} {batch_size}"
+    made.fingerprint = fingerprint(raw, preprocess, heads, seed, batch_size, bucket_by, stamps=False)
     return made
 
 
@@ -90,11 +93,9 @@ class _Source:
         self.drops = self.on_error == "skip"
         if cache:
             batches = self.ready(self.in_order(_READ_AT_ONCE))
-            rows = self.rows or int(raw.reduce(np.int64(0), lambda n, _: n + 1))
+            rows, content = _count(raw), fingerprint(raw, preprocess, heads, self.on_error)
             steps = -(-rows // _READ_AT_ONCE)
-            self.store = materialise(
-                batches, rows, steps, cache, fingerprint_of(raw, preprocess), self.skipped, verbose
-            )
+            self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
             self.rows, self.drops = self.store.rows, False
 
     def in_order(self, batch_size):
@@ -132,14 +133,38 @@ class _Source:
         return np.array([len(text) for text in self.raw.table[name]])
 
 
+def _count(raw):
+    if raw.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("cache= needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
+    known = int(raw.cardinality())
+    return known if known >= 0 else int(raw.reduce(np.int64(0), lambda n, _: n + 1))
+
+
 def _position(payload):
     return int(payload[0][0]), lambda name: ""
+
+
+def _check_scope():
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            "train_batches counts its epochs in a variable, which must not be mirrored. Received: a call within "
+            "strategy.scope(). Make the batches outside; only the model belongs inside."
+        )
+
+
+def _check_size(rows, batch_size):
+    if 0 <= rows < batch_size:
+        raise ValueError(
+            f"train_batches needs at least one full batch. Received: {rows} example(s) for batch_size={batch_size}. "
+            "Make the batches smaller, or look at how many examples were skipped."
+        )
 
 
 def _check_raw(raw, preprocess, heads):
     wanted = [*preprocess.input, *(head.name for head in heads)]
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     missing = [f"{name!r} {did_you_mean(name, received)}".strip() for name in wanted if name not in received]
+    _check_heads(getattr(raw, "heads", ()), heads)
     clash = [head.name for head in heads if head.name in preprocess.output]
     if missing or clash:
         raise ValueError(
@@ -148,10 +173,22 @@ def _check_raw(raw, preprocess, heads):
         )
 
 
+def _check_heads(encoded, heads):
+    """Labels were encoded by heads; others of the same name would read them wrongly."""
+    known = {head.name: head for head in encoded}
+    for head in heads:
+        first = known.get(head.name, head)
+        if (first.label, getattr(first, "classes", ())) != (head.label, getattr(head, "classes", ())):
+            raise ValueError(
+                f"The labels of '{head.name}' were read with another head. Expected: {first}. Received: {head}. "
+                "Read the table with the heads that you train."
+            )
+
+
 def _check_bucket(name, preprocess, raw):
     if name and preprocess is None:
         raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
-    texts = [key for key in getattr(preprocess, "output", ()) if f"{key}_mask" in preprocess.output]
+    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if isinstance(layer, TokenIds)]
     if name and name not in texts:
         raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
 

@@ -1,9 +1,9 @@
 """Ready tensors of a whole data set, decoded once: in memory, or in a folder of .npy files."""
 
-import hashlib
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import tensorflow as tf
 from rich.progress import track
 
 from mmkeras.data import faults
-from mmkeras.data.examples import Examples
 
 
 class Store:
@@ -48,8 +47,8 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
         batches: data set of (key, ready dict, labels dict).
         rows: at most how many examples they hold.
         steps: at most how many batches there are.
-        where: "memory", or a folder. The folder is used again where it holds the same examples, made by the same
-            preprocessing, and is written anew otherwise; a half-written one is never taken for a whole one.
+        where: "memory", or a folder. The folder is used again where it holds the same examples and labels, made by
+            the same preprocessing, and is written anew otherwise; a half-written one is never taken for a whole one.
         fingerprint: of examples and preprocessing; None writes anew every time.
         skipped: list that faults are put into; those of a folder that is used again are added.
         verbose: show a progress bar.
@@ -59,12 +58,21 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
     """
     if where == "memory":
         return Store(_collect(batches, rows, steps, skipped, _in_memory, verbose))
-    folder = Path(where)
+    folder = _folder(where)
     if fingerprint is None or _told(folder).get("fingerprint") != fingerprint:
         _write(folder, batches, rows, steps, fingerprint, skipped, verbose)
     told = _told(folder)
     skipped[:] = [faults.Fault(*fault) for fault in told["skipped"]]
     return Store({name: np.load(folder / f"{name}.npy", mmap_mode="r")[: told["rows"]] for name in told["names"]})
+
+
+def _folder(where):
+    if not isinstance(where, str | Path):
+        raise ValueError(f"cache is None, 'memory' or the path of a folder. Received: {where!r}.")
+    folder = Path(where)
+    if folder.exists() and "fingerprint" not in _told(folder) and any(folder.iterdir()):
+        raise ValueError(f"cache= needs a folder of its own. Received: '{folder}', which holds other files.")
+    return folder
 
 
 def _in_memory(shape, dtype, name):
@@ -77,8 +85,8 @@ def _told(folder):
 
 
 def _write(folder, batches, rows, steps, fingerprint, skipped, verbose):
-    unfinished = folder.with_name(f"{folder.name}.unfinished-{os.getpid()}")
-    unfinished.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
     try:
 
         def on_disk(shape, dtype, name):
@@ -89,8 +97,6 @@ def _write(folder, batches, rows, steps, fingerprint, skipped, verbose):
         told["skipped"] = [[str(part) for part in fault] for fault in skipped]
         (unfinished / "store.json").write_text(json.dumps(told))
         if folder.exists():
-            if "fingerprint" not in _told(folder) and any(folder.iterdir()):
-                raise ValueError(f"cache= needs a folder of its own. Received: '{folder}', which holds other files.")
             shutil.rmtree(folder)
         os.replace(unfinished, folder)
     finally:
@@ -114,27 +120,3 @@ def _collect(batches, rows, steps, skipped, allocate, verbose):
     if not filled:
         raise ValueError(f"No example is left to train on. {len(skipped)} were skipped.\n{faults.report(skipped)}")
     return {name: array[:filled] for name, array in arrays.items()}
-
-
-def fingerprint_of(raw, preprocess, files=True):
-    """A digest of the rows and of what preprocess does; None for other data sets than `Examples`.
-
-    With `files`, of the sizes and dates of files as well; without, of their names alone, wherever they lie.
-    """
-    if not isinstance(raw, Examples):
-        return None
-    digest = hashlib.sha256(preprocess.to_json().encode())
-    for layer in preprocess.layers:
-        learned = [weight.numpy().tobytes() for weight in layer.weights]
-        learned += [repr(lookup.get_vocabulary()).encode() for lookup in getattr(layer, "lookups", ())]
-        digest.update(b"".join([*learned, repr(getattr(layer, "vocabulary", None)).encode()]))
-    for name, values in sorted(raw.table.items()):
-        digest.update(name.encode())
-        for value in values.tolist() if values.dtype == object else [values.tobytes()]:
-            digest.update(value if isinstance(value, bytes) else _stamp(value) if files else Path(value).name.encode())
-    return digest.hexdigest()
-
-
-def _stamp(path):
-    status = os.stat(path)
-    return f"{path} {status.st_size} {status.st_mtime_ns}".encode()

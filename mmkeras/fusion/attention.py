@@ -12,7 +12,7 @@ class Attention(keras.layers.Layer):
     With X = [x_1 + e_1; ...; x_n + e_n], where x_i = W_i tokens_i + b_i and e_i is the embedding of modality i, one
     step is Q <- Q + MultiHead(norm(Q), X), Q <- Q + MLP(norm(Q)); the result is norm(Q), its rows side by side.
 
-    Masking: masked tokens have no weight; without any token the queries stay as they were learned.
+    Masking: masked tokens have no weight; without any token the queries read nothing.
 
     Args:
         dim: width of one query; D = queries * dim.

@@ -32,9 +32,10 @@ class MaskedMean(keras.layers.Layer):
         heard = ops.where(real, tokens, ops.zeros_like(tokens))
         if tokens.shape[1] == 1:
             return heard[:, 0]
-        total = ops.sum(heard, axis=1)
-        count = ops.sum(ops.cast(real, tokens.dtype), axis=1)
-        return total / ops.maximum(count, ops.cast(1, tokens.dtype))
+        # In float32: half precision loses count of a few thousand tokens.
+        total = ops.sum(ops.cast(heard, "float32"), axis=1)
+        count = ops.sum(ops.cast(real, "float32"), axis=1)
+        return ops.cast(total / ops.maximum(count, 1.0), tokens.dtype)
 
     def compute_output_spec(self, tokens, mask):
         return keras.KerasTensor((tokens.shape[0], tokens.shape[2]), self.compute_dtype)

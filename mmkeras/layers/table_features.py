@@ -22,7 +22,7 @@ class TableFeatures(keras.layers.Layer):
     """
 
     def __init__(self, numeric, max_categories, embed_dim=8, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.embed_dim = embed_dim

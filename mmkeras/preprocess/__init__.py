@@ -28,7 +28,8 @@ def preprocessor(specs, name="preprocess"):
         name: of the model.
 
     Returns:
-        keras.Model; save it as `.keras`, call it on batches, map it over a `tf.data.Dataset` of batches.
+        keras.Model; save it as `.keras` (`mm.load_model` loads it), call it on batches, map it over a
+        `tf.data.Dataset` of batches.
 
     Raises:
         ValueError: two specs share a raw or ready name.

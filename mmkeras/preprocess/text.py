@@ -105,7 +105,12 @@ class TokenIds(RawLayer):
     def _learn_pieces(self, words):
         from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
 
-        pieces = learner.learn(words, vocab_size=self.vocabulary_size, reserved_tokens=list(SPECIAL))
+        pieces = learner.learn(
+            words,
+            self.vocabulary_size,
+            list(SPECIAL),
+            max_unique_chars=self.vocabulary_size,  # Han has thousands
+        )
         return [piece for piece in pieces if piece not in SPECIAL]
 
     def call(self, strings):

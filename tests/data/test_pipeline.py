@@ -121,6 +121,17 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
         mm.data.train_batches(texts, to_ids, heads, bucket_by="questions")
     with pytest.raises(ValueError, match="needs mm.data.Examples or cache="):
         mm.data.train_batches(texts.take(50), to_ids, heads, bucket_by="question")
+    with pytest.raises(ValueError, match="bucket_by names a text. Received: 'voice'"):
+        mm.data.train_batches(raw, preprocess, heads, bucket_by="voice")
+    with pytest.raises(ValueError, match="at least one full batch. Received: 5 example"):
+        mm.data.train_batches(texts.take(5), to_ids, heads)
+    with pytest.raises(ValueError, match="cache= needs a finite data set"):
+        mm.data.train_batches(texts.repeat(), to_ids, heads, cache="memory")
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope(), pytest.raises(ValueError, match="Make the batches outside"):
+        mm.data.train_batches(texts, to_ids, heads)
+    swapped = mm.heads.classification("answer", mm.data.generate.ANSWERS[::-1])
+    with pytest.raises(ValueError, match="labels of 'answer' were read with another head"):
+        mm.data.train_batches(texts, to_ids, [swapped])
     with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'"):
         mm.data.eval_batches(texts, to_ids, heads, on_error="drop")
 

@@ -1,9 +1,11 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mmkeras as mm
+from mmkeras.data.fingerprint import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,36 @@ def test_another_vocabulary_writes_anew(make, raw, specs, preprocess):
     after = rows(make(preprocess=fewer))
     assert not np.array_equal(before["question"], after["question"])
     same(rows(make()), before)
+
+
+def test_other_heads_write_anew(make, raw, preprocess, heads, tmp_path):
+    one = mm.data.eval_batches(raw, preprocess, heads[:1], cache=tmp_path / "cache", verbose=False)
+    assert list(rows(make())) == [*list(rows(one)), *(head.name for head in heads[1:])]
+
+
+def test_the_ends_of_texts_count():
+    spec, head = mm.Text("q", vocabulary=("w1", "w2", "w3")), mm.heads.regression("y", mean=0, std=1)
+    make = lambda *texts: mm.data.from_dataframe(pd.DataFrame({"q": texts, "y": 0.0}), [spec], [head])  # noqa: E731
+    prints = {fingerprint(raw, mm.preprocessor([spec]), [head]) for raw in (make("w1 w2", "w3"), make("w1", " w2w3"))}
+    assert len(prints) == 2
+
+
+def test_a_changed_file_writes_anew(scenes, tmp_path):
+    png = scenes.parent / "images/0000.png"
+    (tmp_path / "a.png").write_bytes(png.read_bytes())
+    spec = mm.Image("photo", size=(8, 8))
+    raw = mm.data.from_dataframe(pd.DataFrame({"photo": ["a.png"]}), [spec], root=tmp_path)
+    before = fingerprint(raw, mm.preprocessor([spec]), [])
+    (tmp_path / "a.png").write_bytes(png.read_bytes() + b" ")
+    assert fingerprint(raw, mm.preprocessor([spec]), []) != before
+    assert fingerprint(raw, mm.preprocessor([spec]), [], stamps=False) == fingerprint(
+        raw, mm.preprocessor([spec]), [], stamps=False
+    )
+
+
+def test_cache_is_memory_or_a_path(make):
+    with pytest.raises(ValueError, match="cache is None, 'memory' or the path of a folder. Received: True"):
+        make(cache=True)
 
 
 def test_an_interrupted_writing_leaves_nothing_that_is_taken_for_whole(make, raw, tmp_path, monkeypatch):

@@ -18,6 +18,11 @@ def test_masked_mean():
     assert mean[2].tolist() == [0, 0]
 
 
+def test_masked_mean_keeps_count_in_half_precision():
+    tokens, mask = np.full((1, 12_000, 1), 10.0, "float16"), np.ones((1, 12_000), bool)
+    assert float(layers.MaskedMean(dtype="float16")(tokens, mask)[0, 0]) == 10.0
+
+
 def test_guard_empty_marks_only_empty_rows():
     mask = np.array([[False, True], [False, False]])
     assert layers.GuardEmpty()(mask).numpy().tolist() == [[False, True], [True, False]]
@@ -78,6 +83,13 @@ def test_table_features_keep_columns_apart():
     layer = layers.TableFeatures(numeric=0, max_categories=3, embed_dim=2)
     features = layer(np.array([[1.0, 1.0]], "float32"), np.ones((1, 2), bool)).numpy()[0]
     assert features[:2].tolist() != features[2:].tolist()
+
+
+def test_table_features_keep_large_ids_in_half_precision():
+    layer = layers.TableFeatures(numeric=0, max_categories=5000, embed_dim=1, dtype="mixed_bfloat16")
+    features = layer(np.array([[1001.0], [4001.0]], "float32"), np.ones((2, 1), bool))
+    table = layer.embedding.embeddings.numpy()
+    np.testing.assert_allclose(np.asarray(features, "float32")[:, 0], table[[1001, 4001], 0], rtol=1e-2)
 
 
 def test_position_embedding_adds_a_vector_per_place():

@@ -63,6 +63,14 @@ def test_wordpiece_splits_into_learned_pieces(texts):
     assert "".join(piece.removeprefix("##") for piece in pieces) == "walked我wal"
 
 
+def test_wordpiece_knows_every_frequent_character():
+    signs = [chr(0x4E00 + i) for i in range(1500)]
+    texts = tf.data.Dataset.from_tensor_slices({"text": [" ".join(signs)] * 20})
+    spec = mm.Text("text", tokenizer="wordpiece", vocabulary_size=4000, max_tokens=1500)
+    ready = mm.adapt(mm.preprocessor([spec]), texts, verbose=False)({"text": tf.constant([" ".join(signs)])})
+    assert not (ready["text"].numpy() == 1).any()
+
+
 def test_given_pieces_are_used_as_they_are():
     layer = mm.preprocess.TokenIds(6, "wordpiece", vocabulary=("un", "##aff", "##able", "a"), name="text_preprocess")
     ids, mask = layer(tf.constant(["Unaffable A zebra"]))
