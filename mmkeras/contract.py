@@ -1,6 +1,7 @@
 """The contract of names: a functional model that checks what it is fed, key by key."""
 
 import keras
+import numpy as np
 
 from mmkeras.specs import did_you_mean
 
@@ -9,7 +10,8 @@ from mmkeras.specs import did_you_mean
 class NamedModel(keras.Model):
     """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
 
-    Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones.
+    Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
+    be called like the outputs.
 
     Raises:
         ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
@@ -22,24 +24,43 @@ class NamedModel(keras.Model):
                 f"Model '{self.name}' takes a dict by name. Received: {type(inputs).__name__}. "
                 f"Give the keys {list(expected)}."
             )
-        _check_keys(self.name, inputs, expected)
+        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected)
+        inputs = {key: _as_array(value) for key, value in inputs.items()}
         for key, tensor in expected.items():
             _check_tensor(self.name, key, inputs[key], tensor)
         return super().__call__({key: inputs[key] for key in expected}, *args, **kwargs)
 
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        self._check_labels(y, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-def _check_keys(model, inputs, expected):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        self._check_labels(y, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _check_labels(self, y, y_pred):
+        if isinstance(y, dict) and isinstance(y_pred, dict):
+            _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
+
+
+def _as_array(value):
+    """Python lists as arrays; those of strings as objects, since NumPy's own kind drops zero bytes at the end."""
+    array = value if hasattr(value, "dtype") else np.asarray(value)
+    return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
+
+
+def _check_keys(rule, inputs, expected):
     missing = [key for key in expected if key not in inputs]
     unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
     if missing or unknown:
         raise ValueError(
-            f"Model '{model}' must be fed exactly its inputs, by name. Expected: {list(expected)}. "
-            f"Received: {list(inputs)}. Missing: {missing}. Unknown: {unknown}."
+            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. Unknown: {unknown}."
         )
 
 
 def _check_tensor(model, key, received, expected):
-    dtype = keras.backend.standardize_dtype(received.dtype)
+    is_object = getattr(received.dtype, "kind", "") == "O"  # strings, or what cannot become any
+    dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
     if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
         raise ValueError(
             f"Input '{key}' of model '{model}' does not fit; was another modality fed under this name? "

@@ -16,6 +16,7 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 
 import dataclasses
 import difflib
+import numbers
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,10 +33,29 @@ def _check(ok, rule, received, remedy):
         raise ValueError(f"{rule} Received: {received}. {remedy}")
 
 
-def _check_name(name):
+def check_name(name):
+    """Raises ValueError where a spec, a column or a head cannot be called so."""
     ok = isinstance(name, str) and name.isidentifier() and not name.endswith("_mask")
     remedy = "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _."
     _check(ok, "A name must be a Python identifier that does not end in '_mask'.", f"{name!r}", remedy)
+
+
+def check_list(argument, values):
+    """Raises TypeError where one thing is given alone instead of a list of them."""
+    if not isinstance(values, list | tuple):
+        raise TypeError(f"{argument} must be a list. Received: {values!r}. For a single one write [it].")
+
+
+def as_text(value):
+    """How a value of a column is written: 3, not 3.0, for the float that a gap in its column has made of an integer.
+
+    >>> as_text(3.0), as_text(0.5), as_text(True), as_text("3.0"), as_text(b"x")
+    ('3', '0.5', 'True', '3.0', 'x')
+    """
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    is_float = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
+    return str(int(value)) if is_float and float(value).is_integer() else str(value)
 
 
 def _check_positive(name, **values):
@@ -83,7 +103,7 @@ class Text:
     optional: bool = False
 
     def __post_init__(self):
-        _check_name(self.name)
+        check_name(self.name)
         _check_positive(self.name, max_tokens=self.max_tokens)
         _check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece"))
         if self.vocabulary is not None:
@@ -103,7 +123,7 @@ class Text:
 
 def _vocabulary(name, vocabulary):
     if isinstance(vocabulary, str | Path):
-        vocabulary = Path(vocabulary).read_text(encoding="utf-8").split("\n")
+        vocabulary = Path(vocabulary).read_text(encoding="utf-8-sig").split("\n")
     tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
     repeated = (
         [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1] if len(set(tokens)) < len(tokens) else []
@@ -132,7 +152,7 @@ class Image:
     optional: bool = False
 
     def __post_init__(self):
-        _check_name(self.name)
+        check_name(self.name)
         size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
         _check(len(size) == 2, f"size of '{self.name}' must be (height, width).", f"{self.size!r}", "Give two numbers.")
         object.__setattr__(self, "size", size)
@@ -167,7 +187,7 @@ class Audio:
     optional: bool = False
 
     def __post_init__(self):
-        _check_name(self.name)
+        check_name(self.name)
         _check_positive(self.name, seconds=self.seconds, sample_rate=self.sample_rate)
 
     @property
@@ -193,8 +213,8 @@ class Table:
 
     Args:
         name: key of the ready row; the raw keys are the columns' own names.
-        numeric: names of the columns that hold numbers.
-        categorical: names of the columns that hold categories (strings).
+        numeric: names of the columns that hold numbers, or the name of the only one.
+        categorical: names of the columns that hold categories (strings), or the name of the only one.
         max_categories: most ids of one categorical column, the two special ones included.
         optional: every column may be missing at once.
     """
@@ -206,11 +226,14 @@ class Table:
     optional: bool = False
 
     def __post_init__(self):
-        object.__setattr__(self, "numeric", tuple(self.numeric))
-        object.__setattr__(self, "categorical", tuple(self.categorical))
+        for kind in ("numeric", "categorical"):
+            names = getattr(self, kind)
+            object.__setattr__(self, kind, (names,) if isinstance(names, str) else tuple(names))
         for name in (self.name, *self.columns):
-            _check_name(name)
+            check_name(name)
         _check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        _check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
         _check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
                "Two ids are taken by missing and unknown.")  # fmt: skip
 
@@ -234,8 +257,10 @@ def check_specs(specs):
     """Raises where two specs would meet under one raw or ready name.
 
     Raises:
+        TypeError: a spec stands alone, not in a list.
         ValueError: two specs share a name, or there is none.
     """
+    check_list("specs", specs)
     _check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
     for stage in ("raw", "ready"):
         names = [name for spec in specs for name in getattr(spec, stage)]

@@ -16,6 +16,7 @@ def test_raw_and_ready_of_each_modality():
     assert mm.Audio("v", seconds=0.5, sample_rate=8000).ready["v"] == Tensor((4000,), "float32")
     table = mm.Table("t", numeric=["a"], categorical=["b"])
     assert table.raw == {"a": Tensor((), "float32"), "b": Tensor((), "string")}
+    assert mm.Table("t", numeric="age", categorical="city").columns == ("age", "city")
     assert table.ready == {"t": Tensor((2,), "float32"), "t_mask": Tensor((2,), "bool")}
 
 
@@ -29,6 +30,8 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
     spec = mm.Text("q", vocabulary=str(tmp_path / "vocab.txt"))
     assert spec.vocabulary == ("hello", "wörld")
     assert spec.vocabulary_size == 4
+    (tmp_path / "vocab.txt").write_text("hello\nwörld\n", encoding="utf-8-sig")  # with a byte order mark
+    assert mm.Text("q", vocabulary=tmp_path / "vocab.txt").vocabulary == ("hello", "wörld")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,7 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
         (lambda: mm.Image("p", size=(1, 2, 3)), "size of 'p' must be"),
         (lambda: mm.Audio("v", seconds=-1), "seconds of 'v' must be positive"),
         (lambda: mm.Table("t"), "Table 't' needs columns"),
+        (lambda: mm.Table("t", ["a"], ["a"]), r"takes each column once. Received: \['a'\] twice"),
         (lambda: check_specs([]), "At least one spec is needed"),
         (
             lambda: check_specs([mm.Text("q"), mm.Image("q")]),

@@ -12,11 +12,13 @@ class Examples(tf.data.Dataset):
 
     It is a plain `tf.data.Dataset` to everything that takes one. What it adds: it remembers its rows, so that `split`
     can pick among them, `train_batches` shuffles all of them before a file is opened, and errors name row and file.
+    What `take`, `map` and other operations of tf.data return is a plain data set again: it does not know its rows, a
+    file that cannot be read is TensorFlow's own error there, and nothing is skipped. `split` and `subset` keep them.
 
     Args:
         frame: `pandas.DataFrame` that the rows came from; its index is what errors call a row.
         columns: dict, raw or head name -> numpy array with one value per row. A column of files holds `str` paths,
-            `bytes`, or `b""` where absent.
+            `bytes`, or `b""` where absent, as objects.
         specs: list of specs.
         heads: list of heads whose labels are among the columns.
         on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
@@ -32,7 +34,10 @@ class Examples(tf.data.Dataset):
         self.skipped = list(skipped)
         self._readers = {name: reader for name, reader in self._file_readers() if name in columns}
         with tf.device("CPU:0"):
-            self._columns = {name: tf.constant(_storable(values)) for name, values in columns.items()}
+            self._columns = {
+                name: tf.constant(_marked(values) if name in self._readers else values)
+                for name, values in columns.items()
+            }
         rows = tf.data.Dataset.range(len(frame)).batch(64)
         self._examples = rows.map(self.read, tf.data.AUTOTUNE).unbatch()
         self._examples = self._examples.apply(tf.data.experimental.assert_cardinality(len(frame)))
@@ -68,17 +73,16 @@ class Examples(tf.data.Dataset):
         return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped)
 
     def subset(self, positions):
-        """The rows at these positions, in this order."""
+        """The rows at these positions, in this order; without `skipped`, which tells of rows that are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
-        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error, self.skipped)
+        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error)
 
 
-def _storable(values):
-    """Paths and bytes of one column as bytes; a path is told from content by a leading mark."""
-    if values.dtype != object:
-        return values
-    return np.array([b"@" + value.encode() if isinstance(value, str) else value for value in values], object)
+def _marked(values):
+    """Paths and contents of one column as bytes: b"@path", b"=content", b"=" where absent."""
+    marked = [b"@" + value.encode() if isinstance(value, str) else b"=" + value for value in values]
+    return np.array(marked, object)
 
 
 def _reader(name, transcode):
@@ -90,9 +94,9 @@ def _reader(name, transcode):
             return tf.identity(content)
 
     def read(value):
-        # No image or sound begins with "@", so it marks a path.
         is_path = tf.equal(tf.strings.substr(value, 0, 1), "@")
-        content = tf.cond(is_path, lambda: read_file(tf.strings.substr(value, 1, -1)), lambda: value)
+        rest = tf.strings.substr(value, 1, -1)
+        content = tf.cond(is_path, lambda: read_file(rest), lambda: rest)
         return transcode(content) if transcode else content
 
     return lambda batch: tf.map_fn(read, batch, parallel_iterations=1)

@@ -7,6 +7,17 @@ import tensorflow as tf
 
 from mmkeras.preprocess._layer import RawLayer
 
+# What Keras, AutoGraph and tf.data put around the words of an op.
+_WRAPPINGS = [
+    r"Exception encountered when calling .*?\n\n",
+    r"\n\nArguments received by .*",
+    r"in user code:.*?\w+Error: ",
+    r"\{\{.*?\}\} ?",
+    r"Error in user-defined function passed to \S+ transformation with iterator: \S+ ",
+    r"\s*\[Op:.*",
+    r"\s*\[\[.*",
+]
+
 
 class Fault(NamedTuple):
     """One unusable value: the table's row, the modality, the file, and why."""
@@ -60,12 +71,20 @@ def cause_of(error):
     own = re.search(r"ValueError: (.*?)(?:\nTraceback|\Z)", message, re.DOTALL)
     if own:  # one that Python raised within a graph
         return own.group(1).strip()
-    told = re.search(r"(?:Summarized data|assertion failed): ?\[?(.*?)(?:\[\[|\[Op:|\Z)", message, re.DOTALL)
-    if told:
-        parts = re.findall(r"""b(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")|([^\s'"]+)""", told.group(1))
-        return " ".join(part for group in parts for part in group if part).strip()
-    message = re.sub(r"\{\{.*?\}\}|\[Op:.*|\[\[.*", "", message, flags=re.DOTALL)
+    kernel = re.search(r"assertion failed: \[(.*?)\]\s*(?:\[\[\{\{|\[Op:|\Z)", message, re.DOTALL)
+    if kernel:
+        return _unescaped(kernel.group(1).replace("] [", " "))
+    message = re.sub("|".join(_WRAPPINGS), "", message, flags=re.DOTALL)
+    eager = re.search(r"to be true\. Summarized data: (.*)", message, re.DOTALL)
+    if eager:
+        parts = re.findall(r"""b'((?:[^'\\]|\\.)*)'|b"((?:[^"\\]|\\.)*)"|(\S+)""", eager.group(1))
+        return " ".join(_unescaped("".join(part)) for part in parts)
     return message.strip().splitlines()[0] if message.strip() else type(error).__name__
+
+
+def _unescaped(text):
+    """Text as it was before TensorFlow or `repr` put backslashes before quotes and wrote bytes as numbers."""
+    return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def report(faults, most=20):

@@ -42,8 +42,8 @@ def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped)
                 found.append(faults.locate(error, lambda one=one: read(one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
-        known = {fault.row for fault in skipped}
-        skipped.extend(fault for fault in found if fault.row not in known)
+        known = {fault[:3] for fault in skipped}  # row labels may occur twice, causes are worded differently
+        skipped.extend(fault for fault in found if fault[:3] not in known)
         return finish(tf.nest.map_structure(lambda tensor: tf.gather(tensor, good), payload)) if good else None
 
     alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault is met

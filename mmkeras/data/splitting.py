@@ -16,26 +16,47 @@ def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
         fractions: shares of the parts; they add up to 1.
         seed: int.
         stratify: name of the single-label head whose classes are spread evenly over the parts; "auto" takes the first
-            one where its classes have enough examples; None spreads nothing.
+            one where its classes have enough examples, or none; None spreads nothing.
         group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. Fractions
             are then met as well as the groups allow, in steps of 5 %.
 
     Returns:
-        A tuple of `Examples`, one per fraction; none is empty.
+        A tuple of `Examples`, one per fraction; none is empty. Faults of rows that were left out of `raw` belong to no
+        part: the first one carries them as `skipped`, so that they count once.
 
     Raises:
-        ValueError: fractions do not add up to 1; the head or the column does not exist; a part would be empty.
+        ValueError: fractions do not add up to 1; the head or the column does not exist, or has gaps; classes are too
+            rare for `stratify`; a part would be empty.
     """
     if abs(sum(fractions) - 1) > 1e-6 or min(fractions) <= 0:
         raise ValueError(f"fractions must be positive and add up to 1. Received: {fractions}.")
     labels = _labels(raw, stratify, len(fractions))
-    if group is None:
-        parts = _by_row(np.arange(len(raw.frame)), labels, fractions, seed)
-    else:
-        parts = _by_group(_groups(raw, group), labels, fractions, seed)
-    if any(len(part) == 0 for part in parts):
-        raise ValueError(f"A part would be empty. Received: {len(raw.frame)} rows for fractions={fractions}.")
-    return tuple(raw.subset(np.sort(part)) for part in parts)
+    groups = np.arange(len(raw.frame)) if group is None else _groups(raw, group)
+    _check_enough(groups, fractions)
+    divide = _by_row if group is None else _by_group
+    try:
+        parts = divide(groups, labels, fractions, seed)
+    except ValueError as error:
+        if labels is None:
+            raise
+        if stratify == "auto":
+            return split(raw, fractions, seed, None, group)
+        raise ValueError(
+            f"Each class needs enough examples for every part. Received: stratify={stratify!r}, fractions={fractions}; "
+            f"{error} Join rare classes, or say stratify=None."
+        ) from error
+    made = tuple(raw.subset(np.sort(part)) for part in parts)
+    made[0].skipped = raw.skipped
+    return made
+
+
+def _check_enough(groups, fractions):
+    count = len(np.unique(groups))
+    if count < len(fractions):
+        raise ValueError(
+            f"Each part needs a row, or a group, of its own. Received: {count} for fractions={fractions}. "
+            "Give more, or ask for fewer parts."
+        )
 
 
 def _labels(raw, stratify, parts):
@@ -51,22 +72,28 @@ def _labels(raw, stratify, parts):
 def _groups(raw, group):
     if group not in raw.frame.columns:
         raise ValueError(f"group names a column of the table. Received: {group!r}. Columns: {list(raw.frame.columns)}.")
-    return raw.frame[group].to_numpy()
+    numbers = raw.frame[group].factorize()[0]
+    if (numbers < 0).any():
+        raise ValueError(
+            f"Every row needs a group. Received: {(numbers < 0).sum()} row(s) with nothing in column {group!r}. "
+            "Fill them in, or leave these rows out."
+        )
+    return numbers
 
 
-def _by_row(rows, labels, fractions, seed):
-    if len(fractions) == 1:
-        return [rows]
-    share = fractions[0] / sum(fractions)
-    chosen = None if labels is None else labels[rows]
-    first, rest = train_test_split(rows, train_size=share, random_state=seed, stratify=chosen)
-    return [first, *_by_row(rest, labels, fractions[1:], seed)]
+def _by_row(groups, labels, fractions, seed):
+    rest, parts = np.arange(len(groups)), []
+    for i, fraction in enumerate(fractions[:-1]):
+        size = round(len(rest) * fraction / sum(fractions[i:]))
+        size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # a row is left for each other part
+        chosen = None if labels is None else labels[rest]
+        part, rest = train_test_split(rest, train_size=size, random_state=seed, stratify=chosen)
+        parts.append(part)
+    return [*parts, rest]
 
 
 def _by_group(groups, labels, fractions, seed):
     folds = min(_FOLDS, len(np.unique(groups)))
-    if folds < len(fractions):
-        raise ValueError(f"Each part needs a group of its own. Received: {folds} group(s), {len(fractions)} parts.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class may be rarer than there are folds
         if labels is None:
@@ -74,6 +101,12 @@ def _by_group(groups, labels, fractions, seed):
         else:
             made = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(groups, labels, groups)
         pieces = [rows for _, rows in made]
+    # Parts end after whole folds; each gets at least one.
+    order = np.arange(len(fractions))
     ends = np.round(np.cumsum(fractions) * folds).astype(int)
-    ends = np.maximum(ends, np.arange(1, len(ends) + 1))
-    return [np.concatenate(pieces[a:b]) if b > a else [] for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    ends = np.maximum.accumulate(np.maximum(ends - order, 1)) + order
+    ends = np.minimum(ends, folds - order[::-1])
+    parts = [np.concatenate(pieces[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    if not all(map(len, parts)):
+        raise ValueError("a part would be empty.")
+    return parts

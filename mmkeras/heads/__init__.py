@@ -6,7 +6,7 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 |---|---|---|---|
 | `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
 | the same, `multi_label=True` | names joined by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
-| `regression(name, size)` | number, or list of them | values (B, K) in their unit | `name` |
+| `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from mmkeras.heads.classification import Classification
 from mmkeras.heads.classification import Classification as classification
 from mmkeras.heads.regression import Regression
 from mmkeras.heads.regression import Regression as regression
+from mmkeras.specs import check_list, did_you_mean
 
 __all__ = ["Classification", "Regression", "adapt", "check_heads", "classification", "compile_for", "regression"]
 
@@ -52,19 +53,30 @@ def adapt(heads, raw):
 
     Returns:
         A new list of heads, in the same order.
+
+    Raises:
+        ValueError: `raw` holds no labels of a head that has to learn from them.
     """
+    check_heads(heads)
     return [head.adapted(_labels(raw, head.name)) if head.needs_adapt else head for head in heads]
 
 
 def _labels(raw, name):
     table = getattr(raw, "table", None)
+    there = list(raw.element_spec) if isinstance(raw.element_spec, dict) else []
+    if name not in there:
+        raise ValueError(
+            f"heads.adapt needs raw examples with the labels of head '{name}'. Received: {there}. "
+            f"{did_you_mean(name, there)} Read them with heads=[...], or rename the head."
+        )
     if table is not None:
         return table[name]
     return np.stack(list(raw.map(lambda example: example[name]).as_numpy_iterator()))
 
 
 def check_heads(heads):
-    """Raises ValueError where there is no head, or two share a name."""
+    """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone."""
+    check_list("heads", heads)
     names = [head.name for head in heads]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"Heads need names of their own, and there must be one. Received: {names}. Rename the others.")

@@ -1,12 +1,13 @@
 """One class, or any number of classes, out of N."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.specs import did_you_mean
+from mmkeras.specs import as_text, check_name, did_you_mean
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,17 +16,18 @@ class Classification:
 
     Args:
         name: key of the label, the output and the metrics.
-        classes: names of the N classes, in the order of the scores. Labels that are not strings (1, True) count as
-            their `str`.
+        classes: names of the N classes, in the order of the scores. Names and labels that are not strings (1, True)
+            count as their `str`, a whole float (1.0) as an integer; spaces around them do not count.
         multi_label: any number of classes may hold at once: sigmoid and binary crossentropy, instead of softmax and
-            categorical crossentropy. In a column, the names are joined by "|"; "" is none.
+            categorical crossentropy. In a column, the names are joined by "|", or stand in a list or set; an
+            empty field (or None, NaN) is none.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (n examples); or a dict, class
             -> weight. They become per-head sample weights in `train_batches`, so that several heads may have them.
         dropout: share of the fused vector that is dropped before the output layer while training.
 
     Raises:
-        ValueError: fewer than two classes, or one twice, or weights of unknown classes.
+        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes.
 
     >>> from mmkeras import heads
     >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
@@ -40,11 +42,13 @@ class Classification:
     dropout: float = 0.0
 
     def __post_init__(self):
-        classes = tuple(str(name) for name in self.classes)
+        check_name(self.name)
+        given = (self.classes,) if isinstance(self.classes, str) else self.classes
+        classes = tuple(map(_named, given))
         object.__setattr__(self, "classes", classes)
-        if len(classes) < (1 if self.multi_label else 2) or len(set(classes)) < len(classes):
+        if len({*classes} - {""}) < max(len(classes), 1 if self.multi_label else 2):
             raise ValueError(f"Head '{self.name}' needs two or more classes, each once. Received: {list(classes)}.")
-        if isinstance(self.class_weights, dict) and set(map(str, self.class_weights)) != set(classes):
+        if isinstance(self.class_weights, dict) and set(map(_named, self.class_weights)) != set(classes):
             raise ValueError(
                 f"class_weights of head '{self.name}' must name every class once. Received: "
                 f"{list(self.class_weights)}, classes are {list(classes)}."
@@ -59,25 +63,33 @@ class Classification:
         """Shape and dtype of one encoded label."""
         return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
 
-    def encode(self, column):
+    def encode(self, column, rows=None):
         """Labels as they stand in a table -> int32 (n,) class numbers, or float32 (n, N) of 0 and 1.
 
+        Args:
+            column: n labels.
+            rows: what the message calls their rows; None numbers them.
+
         Raises:
-            ValueError: a label is not one of the classes; the message names its row.
+            ValueError: a label is missing or is not one of the classes; the message names its row.
         """
+        rows = range(len(column)) if rows is None else rows
         number = {name: i for i, name in enumerate(self.classes)}
         if not self.multi_label:
-            return np.array([self._number(number, label, row) for row, label in enumerate(column)], "int32")
+            return np.array([self._number(number, *pair) for pair in zip(column, rows, strict=True)], "int32")
         encoded = np.zeros((len(column), len(number)), "float32")
-        for row, labels in enumerate(column):
-            labels = labels.split("|") if isinstance(labels, str) else labels
-            for label in labels:
-                if label != "":
-                    encoded[row, self._number(number, label, row)] = 1.0
+        for line, labels, row in zip(encoded, column, rows, strict=True):
+            for label in _several(labels):
+                line[self._number(number, label, row)] = 1.0
         return encoded
 
     def _number(self, number, label, row):
-        label = str(label).strip()
+        if _is_absent(label):
+            raise ValueError(
+                f"Head '{self.name}': every example needs a label. Received: {label!r}, row {row} has no label. "
+                "Fill it in, or drop the row."
+            )
+        label = _named(label)
         if label not in number:
             raise ValueError(
                 f"Head '{self.name}': a label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
@@ -127,7 +139,7 @@ class Classification:
                 f"Head '{self.name}' has class_weights='balanced', which are not learned yet. "
                 "Call heads = mm.heads.adapt(heads, raw) before train_batches."
             )
-        named = {str(name): weight for name, weight in self.class_weights.items()}
+        named = {_named(name): weight for name, weight in self.class_weights.items()}
         weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
         if not self.multi_label:
             return ops.take(weights, labels, axis=0)
@@ -142,6 +154,24 @@ class Classification:
         if self.multi_label:
             return answers
         return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
+
+
+def _named(label):
+    return as_text(label).strip()
+
+
+def _is_absent(label):
+    """Whether it is empty, None, NaN, or pandas' NA, which is told by its name: heads import no pandas."""
+    return not _named(label) if isinstance(label, str | bytes) else str(label) in ("None", "nan", "NaT", "<NA>")
+
+
+def _several(labels):
+    """The labels of one example with several classes."""
+    if isinstance(labels, str | bytes):
+        labels = as_text(labels).split("|")
+    elif not isinstance(labels, Iterable):
+        labels = [labels]
+    return [label for label in labels if not _is_absent(label)]
 
 
 @keras.saving.register_keras_serializable("mmkeras")

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from mmkeras.specs import check_name
+
 
 @dataclasses.dataclass(frozen=True)
 class Regression:
@@ -35,6 +37,7 @@ class Regression:
     dropout: float = 0.0
 
     def __post_init__(self):
+        check_name(self.name)
         for field in ("mean", "std"):
             value = getattr(self, field)
             if value is not None:
@@ -50,18 +53,24 @@ class Regression:
         """Shape and dtype of one encoded label."""
         return (self.size,), "float32"
 
-    def encode(self, column):
-        """Labels as they stand in a table, numbers or lists of K -> float32 (n, K).
+    def encode(self, column, rows=None):
+        """Labels as they stand in a table -> float32 (n, K).
+
+        Args:
+            column: n numbers, or lists of K numbers, or strings of K numbers joined by "|".
+            rows: what the message calls their rows; None numbers them.
 
         Raises:
             ValueError: a label is not K finite numbers; the message names its row.
         """
-        rows = [self._numbers(value, row) for row, value in enumerate(column)]
-        return np.array(rows, "float32").reshape(len(rows), self.size)
+        rows = range(len(column)) if rows is None else rows
+        numbers = [self._numbers(value, row) for value, row in zip(column, rows, strict=True)]
+        return np.array(numbers, "float32").reshape(len(numbers), self.size)
 
     def _numbers(self, value, row):
         try:
-            numbers = np.asarray(value, "float32").reshape(self.size)
+            parts = value.split("|") if isinstance(value, str) else value
+            numbers = np.asarray(parts, "float32").reshape(self.size)
         except (TypeError, ValueError):
             numbers = np.array([np.nan])
         if not np.isfinite(numbers).all():

@@ -1,5 +1,6 @@
 """Files that turn out to be broken: named, or counted; never a black picture."""
 
+import re
 import shutil
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
+from mmkeras.data.faults import cause_of
+from mmkeras.preprocess import DecodeImage
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +70,43 @@ def test_a_stream_names_the_position(preprocess, raw, heads):
     stream = raw.enumerate().map(spoil)
     with pytest.raises(ValueError, match=r"row 7, 'photo'"):
         mm.data.eval_batches(stream, preprocess, heads, cache="memory", verbose=False)
+
+
+def _error(action):
+    with pytest.raises(tf.errors.OpError) as caught:
+        action()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("file", "cause"),
+    [
+        (b"hello", 'photo: .*Received: 5 bytes beginning with "hello" \\(example 0.*the file\'s bytes: not its path.*'),
+        (b"", "photo: .*then b'' means absent\\."),
+        (
+            b"\xff\xd8\xff" + bytes(20) + b"\xff\xd9",
+            r"(photo: a picture is damaged.*)?jpeg::Uncompress failed\. [\w ]+\.",
+        ),
+    ],
+)
+def test_causes_read_as_they_were_written(file, cause):
+    decode = DecodeImage((4, 4), name="photo_preprocess")
+    files = tf.data.Dataset.from_tensors([file])
+    for action in (lambda: decode(tf.constant([file])), lambda: list(files.map(decode))):
+        found = cause_of(_error(action))
+        assert re.fullmatch(cause, found), found
+
+
+def test_causes_of_eager_assertions():
+    data = ['photo: the file\'s "ä"', "it's", 3]
+    assert cause_of(_error(lambda: tf.debugging.Assert(tf.constant(False), data))) == " ".join(map(str, data))
+
+
+def test_faults_of_rows_with_the_same_name_are_all_told(preprocess, specs, scenes):
+    raw = mm.data.from_csv(scenes, specs)
+    frame = raw.frame.iloc[:3].assign(photo=[b"one", b"three", None], voice=None)
+    frame.index = [7, 7, 7]
+    raw = mm.data.from_dataframe(frame, specs, on_error="skip")
+    batches = mm.data.eval_batches(raw, preprocess, batch_size=1)
+    assert sum(len(x["photo"]) for x in batches) == 1
+    assert sorted(fault.file[:7] for fault in batches.skipped) == ["3 bytes", "5 bytes"]

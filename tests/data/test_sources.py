@@ -99,3 +99,65 @@ def test_bad_numbers_and_names():
         mm.data.from_dataframe(pd.DataFrame({"title": ["x"]}), [SPECS[0]], [mm.heads.regression("title")])
     with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'. Received: 'ignore'"):
         mm.data.from_dataframe(pd.DataFrame({"title": ["x"]}), [SPECS[0]], on_error="ignore")
+
+
+TABLE = [mm.Text("title"), mm.Table("t", numeric="age", categorical="zip")]
+
+
+def test_a_csv_file_is_read_as_it_is_written(tmp_path):
+    kinds = [mm.heads.classification("kind", ["01", "true"]), mm.heads.regression("price", size=2)]
+    (tmp_path / "t.csv").write_text("title,age,zip,kind,price\n007,3,01234,01,1|2.5\ntrue,,,true,3|4\n")
+    first, second = rows(mm.data.from_csv(tmp_path / "t.csv", TABLE, kinds))
+    assert (first["title"], first["age"], first["zip"], first["kind"]) == (b"007", 3, b"01234", 0)
+    assert (second["title"], second["zip"], second["kind"]) == (b"true", b"", 1)
+    assert np.isnan(second["age"]) and first["price"].tolist() == [1, 2.5]
+
+
+def test_numbers_in_text_columns_are_written_as_they_were(tmp_path):
+    tags = [mm.heads.classification("kind", [1, 2]), mm.heads.classification("tags", [1, 2], multi_label=True)]
+    lines = [{"title": 3, "zip": 9007199254740993, "age": 1, "kind": 1, "tags": 2, "date": 5},
+             {"title": "2020-01-01", "age": None, "zip": None, "kind": 2.0, "tags": None}]  # fmt: skip
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    raw = mm.data.from_jsonl(tmp_path / "t.jsonl", TABLE, tags)
+    assert [(row["title"], row["zip"]) for row in rows(raw)] == [(b"3", b"9007199254740993"), (b"2020-01-01", b"")]
+    assert [row["kind"] for row in rows(raw)] == [0, 1]
+    assert [row["tags"].tolist() for row in rows(raw)] == [[0, 1], [0, 0]]
+    frame = pd.DataFrame({"title": ["a", b"\xff", True], "zip": [7, None, 1.5], "age": pd.array([1, None, 2])})
+    raw = mm.data.from_dataframe(frame, TABLE)
+    assert raw.table["title"].tolist() == [b"a", b"\xff", b"True"]
+    assert raw.table["zip"].tolist() == [b"7", b"", b"1.5"]
+    np.testing.assert_array_equal(raw.table["age"], [1, np.nan, 2])
+
+
+def test_rows_are_left_out_by_position_and_their_labels_do_not_count():
+    frame = pd.DataFrame({"title": ["x", "", "z", "\u3000"], "kind": ["a", "wrong", "b", "b"]}, index=[5, 5, 5, 6])
+    raw = mm.data.from_dataframe(frame, [mm.Text("title")], HEADS, on_error="skip")
+    assert [(row["title"], row["kind"]) for row in rows(raw)] == [(b"x", 0), (b"z", 1)]
+    assert [fault.row for fault in raw.skipped] == [5, 6]
+    with pytest.raises(ValueError, match="2 example.*\n.*row 5, 'title': a required text is empty"):
+        mm.data.from_dataframe(frame[frame.title.str.strip() == ""], [mm.Text("title")], on_error="skip")
+
+
+@pytest.mark.parametrize("label", [None, np.nan, pd.NA, " "])
+def test_a_missing_label_is_named_by_its_row(label):
+    frame = pd.DataFrame({"title": ["x", "y"], "kind": ["a", label]}, index=["first", "second"])
+    with pytest.raises(ValueError, match="Head 'kind': .*row second has no label"):
+        mm.data.from_dataframe(frame, [mm.Text("title")], HEADS, on_error="skip")
+
+
+def test_bytes_that_look_like_a_path_are_bytes(folder):
+    content = b"@" + str(folder / "one.png").encode()
+    frame = pd.DataFrame({"title": ["x"], "photo": [content], "kind": ["a"]})
+    assert rows(mm.data.from_dataframe(frame, SPECS, HEADS))[0]["photo"] == content
+
+
+def test_decoded_files_repeated_columns_and_single_specs_are_refused():
+    frame = pd.DataFrame({"title": ["x"], "photo": [np.zeros((4, 4, 3))], "kind": ["a"]})
+    with pytest.raises(ValueError, match="path or as the bytes.*Received: ndarray as 'photo' in row 0.*encode_png"):
+        mm.data.from_dataframe(frame, SPECS, HEADS)
+    with pytest.raises(ValueError, match=r"Columns need names of their own. Received: \['title'\]"):
+        mm.data.from_dataframe(pd.DataFrame([["x", "y"]], columns=["title", "title"]), SPECS[:1])
+    with pytest.raises(TypeError, match="specs must be a list. Received: Text"):
+        mm.data.from_dataframe(frame, SPECS[0])
+    with pytest.raises(TypeError, match="heads must be a list. Received: Classification"):
+        mm.data.from_dataframe(frame, SPECS, HEADS[0])

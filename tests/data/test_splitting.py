@@ -57,5 +57,35 @@ def test_errors(raw, arguments, message):
 
 def test_too_few_groups(raw):
     frame = pd.DataFrame({"x": ["a"] * 4, "g": [1, 1, 1, 1]})
-    with pytest.raises(ValueError, match="Each part needs a group of its own"):
+    with pytest.raises(ValueError, match="Each part needs a row, or a group, of its own. Received: 1 for"):
         mm.data.split(mm.data.from_dataframe(frame, [mm.Text("x")]), group="g")
+
+
+def test_parts_as_small_as_one_row_or_one_group_are_filled(raw):
+    few = raw.subset(range(0, 24, 8))  # three rows, three speakers
+    for group in (None, "speaker"):
+        parts = mm.data.split(few, (0.9, 0.05, 0.05), stratify=None, group=group)
+        assert [len(part) for part in parts] == [1, 1, 1]
+    with pytest.raises(ValueError, match="a row, or a group, of its own. Received: 1 for"):
+        mm.data.split(few.subset([0]))
+
+
+def test_classes_that_are_too_rare_are_not_spread():
+    # Five classes of four: enough of each, but a part of 2 rows cannot hold 5 classes.
+    frame = pd.DataFrame({"x": list("abcdefghij") * 2, "y": list("abcde") * 4})
+    raw = mm.data.from_dataframe(frame, [mm.Text("x")], [mm.heads.classification("y", ["a", "b", "c", "d", "e"])])
+    assert sum(map(len, mm.data.split(raw, (0.9, 0.1)))) == 20
+    with pytest.raises(ValueError, match=r"(?s)enough examples for every part. Received: stratify='y'.*stratify=None"):
+        mm.data.split(raw, (0.9, 0.1), stratify="y")
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_groups_have_no_gaps(missing):
+    frame = pd.DataFrame({"x": list("abcd"), "g": [1, "b", missing, missing]})
+    with pytest.raises(ValueError, match="Every row needs a group. Received: 2 row.* with nothing in column 'g'"):
+        mm.data.split(mm.data.from_dataframe(frame, [mm.Text("x")]), group="g")
+
+
+def test_rows_left_out_count_once():
+    raw = mm.data.from_dataframe(pd.DataFrame({"x": ["a", "", "b"]}), [mm.Text("x")], on_error="skip")
+    assert [len(part.skipped) for part in mm.data.split(raw, (0.5, 0.5))] == [1, 0]

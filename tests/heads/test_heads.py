@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -19,6 +20,22 @@ def test_multi_label_encode_and_decode():
     head = heads.classification("tags", classes=["a", "b", "c"], multi_label=True)
     assert head.encode(["a|c", "", ["b"]]).tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
     assert list(head.decode(tf.constant([[0.1, 0.7, 0.2]]))) == ["tags_scores", "tags_classes"]
+    empty = ["", None, float("nan"), np.nan, pd.NA, [], [None, ""], " | "]
+    assert head.encode(empty).tolist() == [[0, 0, 0]] * len(empty)
+    numbers = heads.classification("tags", classes=[1, 2], multi_label=True)
+    assert numbers.encode([1, 2.0, {1, 2}, (2,), np.array([1.0])]).tolist() == [[1, 0], [0, 1], [1, 1], [0, 1], [1, 0]]
+
+
+def test_names_are_compared_without_spaces_and_whole_floats_as_integers():
+    head = heads.classification("mood", classes=[" good", 0], class_weights={"good ": 1, 0.0: 2})
+    assert head.classes == ("good", "0")
+    assert head.encode(["good ", 0.0, np.float32(0), b"0"]).tolist() == [0, 1, 1, 1]
+    np.testing.assert_allclose(head.sample_weights(tf.constant([0, 1])), [1, 2])
+
+
+def test_regression_takes_text():
+    assert heads.regression("p", size=2).encode(["1|2.5", [3, "4"]]).tolist() == [[1, 2.5], [3, 4]]
+    assert heads.regression("p").encode(["1e3"]).tolist() == [[1000]]
 
 
 def test_balanced_class_weights_are_learned():
@@ -90,6 +107,15 @@ def test_metric_names_begin_with_the_head(n):
         (lambda: heads.regression("p").encode([float("nan")]), "finite"),
         (lambda: heads.regression("p", std=0.0), "std of head 'p' must be positive"),
         (lambda: heads.regression("p", loss_function="l1"), "'mse' or 'huber'"),
+        (lambda: heads.regression("p").encode([1.0, "2|3"], ["r", "s"]), "'2|3' in row s".replace("|", "[|]")),
+        (lambda: heads.classification("m", ["x", "y"]).encode(["z"], ["r7"]), "'z' in row r7"),
+        (lambda: heads.classification("m", ["x", ""]), "two or more classes"),
+        (lambda: heads.classification("a/b", ["x", "y"]), "Python identifier.*'a/b'"),
+        (lambda: heads.regression("price_mask"), "does not end in '_mask'"),
+        (
+            lambda: heads.adapt([heads.regression("price")], tf.data.Dataset.from_tensors({"prise": [1.0]})),
+            r"labels of head 'price'. Received: \['prise'\]. Did you mean 'prise'",
+        ),
         (lambda: heads.compile_for([]), "there must be one"),
         (lambda: heads.compile_for([heads.regression("p"), heads.regression("p")]), "names of their own"),
     ],
@@ -97,3 +123,8 @@ def test_metric_names_begin_with_the_head(n):
 def test_errors(make, message):
     with pytest.raises(ValueError, match=f"(?s){message}"):
         make()
+
+
+def test_a_single_head_is_no_list():
+    with pytest.raises(TypeError, match=r"heads must be a list. Received: Regression.*write \[it\]"):
+        heads.compile_for(heads.regression("p"))

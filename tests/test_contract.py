@@ -1,0 +1,51 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mmkeras.contract import NamedModel
+from mmkeras.preprocess import DecodeImage
+
+
+@pytest.fixture
+def model():
+    x = keras.Input((2,), name="x")
+    model = NamedModel({"x": x}, {name: keras.layers.Dense(1, name=name)(x) for name in ("price", "size")})
+    model.compile("sgd", loss={"price": "mse", "size": "mse"}, metrics={"price": ["mae"]})
+    return model
+
+
+def batches(*labels):
+    y = {name: np.ones((4, 1), "float32") for name in labels}
+    return tf.data.Dataset.from_tensor_slices(({"x": np.ones((4, 2), "float32")}, y)).batch(2)
+
+
+@pytest.mark.parametrize("action", ["fit", "evaluate"])
+def test_labels_are_called_like_outputs(model, action):
+    wrong = (
+        r"labels of model .* called like its outputs. Expected: \['price', 'size'\]. Received: \['price', 'sise'\]. "
+    )
+    with pytest.raises(ValueError, match=rf"{wrong}Missing: \['size'\].*Did you mean 'size'"):
+        getattr(model, action)(batches("price", "sise"), verbose=0)
+
+
+def test_right_labels_train(model):
+    assert "loss" in model.fit(batches("price", "size"), verbose=0).history
+
+
+def test_lists_are_arrays(model):
+    assert model({"x": [[1, 2], [3.0, 4]]})["price"].shape == (2, 1)
+    with pytest.raises(ValueError, match=r"Input 'x' .*Expected: shape \(None, 2\), float32. Received: .*string"):
+        model({"x": [["1", "2"]]})
+
+
+def test_strings_may_be_lists_and_arrays_of_any_kind():
+    x = keras.Input((), dtype="string", name="photo")
+    model = NamedModel({"photo": x}, {"photo": DecodeImage((1, 1), name="photo_preprocess")(x)})
+    png = tf.io.encode_png(np.full((1, 1, 3), 7, "uint8")).numpy()
+    for files in ([png], np.array([png], object), np.array([png])):
+        assert model({"photo": files})["photo"].numpy().tolist() == [[[[7, 7, 7]]]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="looks like text"):
+        model({"photo": np.array(["a name of a file.jpg"])})
+    with pytest.raises(ValueError, match="Input 'photo' .*Expected: .*string. Received: .*int64"):
+        model({"photo": [3]})
