@@ -57,13 +57,13 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
     else:
         lengths = source.lengths(bucket_by) if bucket_by else None
         keyed, epoch = order.epochs(rows, batch_size, seed, lengths)
-    batches = source.ready(keyed)
-    if bucket_by:
-        batches = batches.map(lambda key, x, y: (key, _cut(x, bucket_by), y))
-    if augment:
-        batches = batches.map(lambda key, x, y: (key, augment(x, key), y), tf.data.AUTOTUNE)
+
+    def finish(key, x, y):
+        x = _cut(x, bucket_by) if bucket_by else x
+        return _weighted(augment(x, key) if augment else x, y, heads)
+
     steps = None if rows is None or source.drops else rows // batch_size
-    made = _finished(batches.map(lambda key, x, y: _weighted(x, y, heads)), steps, epoch, source.skipped)
+    made = _finished(source.ready(keyed, finish), steps, epoch, source.skipped)
     made.fingerprint = fingerprint(raw, preprocess, heads, seed, batch_size, bucket_by, stamps=False)
     return made
 
@@ -74,10 +74,9 @@ def eval_batches(raw, preprocess, heads=(), batch_size=64, cache=None, on_error=
     Without heads, batches of inputs alone, for `model.predict`. Args and attributes: as in `train_batches`.
     """
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
-    batches = source.ready(source.in_order(batch_size))
+    batches = source.ready(source.in_order(batch_size), lambda key, x, y: (x, y) if heads else x)
     steps = None if source.rows is None or source.drops else -(-source.rows // batch_size)
-    made = batches.map(lambda key, x, y: (x, y) if heads else x)
-    return _finished(made, steps, None, source.skipped)
+    return _finished(batches, steps, None, source.skipped)
 
 
 class _Source:
@@ -92,7 +91,7 @@ class _Source:
         self.rows = len(raw.frame) if isinstance(raw, Examples) else None
         self.drops = self.on_error == "skip"
         if cache:
-            batches = self.ready(self.in_order(_READ_AT_ONCE))
+            batches = self.ready(self.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
             rows, content = _count(raw), fingerprint(raw, preprocess, heads, self.on_error)
             steps = -(-rows // _READ_AT_ONCE)
             self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
@@ -108,18 +107,20 @@ class _Source:
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload))
 
-    def ready(self, keyed):
+    def ready(self, keyed, finish):
+        """Batches of (key, rows) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
         if self.store:
             inputs, labels = list(self.preprocess.output), [head.name for head in self.heads]
 
-            def split(key, rows):
+            def stored(key, rows):
                 batch = self.store.read(rows)
-                return key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels}
+                return finish(key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels})
 
-            return keyed.map(split, tf.data.AUTOTUNE)
+            return keyed.map(stored, tf.data.AUTOTUNE)
         stream = (lambda payload: payload[1]), _position
         read, describe = stream if self.rows is None else (self.raw.read, self._row)
-        return ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
+        made = ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
+        return made.map(finish, tf.data.AUTOTUNE)
 
     def _row(self, rows):
         position = int(rows[0])

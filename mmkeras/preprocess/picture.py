@@ -9,11 +9,11 @@ ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # DecodeImage's branche
 _NEEDED = "a JPEG, PNG, GIF or BMP file is needed"
 MESSAGES = [
     (f"{_NEEDED}; nothing came.", "Give the file's bytes, or say optional=True in its spec: then b'' means absent."),
-    (f"{_NEEDED}; this is WebP.", "Convert it, or let mmkeras.data read it."),
+    (f"{_NEEDED}; this is WebP.", "Convert it, or name the file .webp: mmkeras.data reads it then."),
     (f"{_NEEDED}; this is a WAV sound.", "Are the keys of two modalities swapped?"),
     (f"{_NEEDED}; this looks like text.",
      "Give the file's bytes: not its path, not base64; or the keys of two modalities are swapped."),
-    (f"{_NEEDED}.", "Convert it, or let mmkeras.data read it; or the keys of two modalities are swapped."),
+    (f"{_NEEDED}.", "Convert it; or are the keys of two modalities swapped?"),
     ("this kind of BMP is not read: it has to be uncompressed, of 8, 24 or 32 bits.", "Save it as PNG."),
     ("the file is cut off: the mark of its end is missing.",
      "Was it copied or downloaded whole? Leave it out, or fetch it again."),

@@ -194,7 +194,7 @@ BAD = {
     "text": (b"hello there, you", "photo: a JPEG, PNG, GIF or BMP.*text.*16 bytes beginning with .*hello.*base64"),
     "short text": (b"hi", "looks like text"),
     "wav": (b"RIFF\x24\0\0\0WAVEfmt ", "WAV sound.*swapped"),
-    "webp": (b"RIFF\x24\0\0\0WEBPVP8 ", "WebP.*Convert it, or let mmkeras.data read it"),
+    "webp": (b"RIFF\x24\0\0\0WEBPVP8 ", "WebP.*name the file .webp: mmkeras.data reads it"),
     "noise": (b"\xfe\x01\x02\xff\xff123456789", "BMP file is needed[.] Received: 14 bytes"),
     "cut jpeg": (JPEG[:-200], "photo: the file is cut off"),
     "cut png": (PNG[:-200], "photo: the file is cut off"),
