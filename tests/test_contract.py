@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import mmkeras as mm
 from mmkeras.contract import NamedModel
 from mmkeras.preprocess import DecodeImage
 
@@ -49,3 +50,29 @@ def test_strings_may_be_lists_and_arrays_of_any_kind():
         model({"photo": np.array(["a name of a file.jpg"])})
     with pytest.raises(ValueError, match="Input 'photo' .*Expected: .*string. Received: .*int64"):
         model({"photo": [3]})
+
+
+def _swapped(ready):
+    return ready | {"photo": ready["voice"], "voice": ready["photo"]}
+
+
+@pytest.mark.parametrize("action", ["fit", "predict"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: {name: x[name] for name in x if name != "photo"}, r"Missing: \['photo'\]. Unknown: \[\]"),
+        (lambda x: x | {"video": x["photo"]}, r"Missing: \[\]. Unknown: \[\"'video'"),
+        (lambda x: {name.replace("voice", "voise"): x[name] for name in x}, r"'voise' Did you mean 'voice'"),
+        (_swapped, r"Input 'photo' .* another modality.*Expected: shape \(None, 24, 24, 3\), uint8. Received: .*2000"),
+    ],
+    ids=["missing", "extra", "misspelt", "swapped"],
+)
+def test_inputs_are_fed_by_their_names(request, raw, preprocess, heads, action, spoil, message):
+    model = request.getfixturevalue("tiny_model")(raw.specs, heads)
+    model.compile("sgd", **mm.heads.compile_for(heads))
+    example = next(iter(raw.batch(4)))
+    ready = spoil(preprocess({name: example[name] for name in preprocess.input}))
+    labels = {head.name: example[head.name] for head in heads}
+    data = tf.data.Dataset.from_tensors((ready, labels) if action == "fit" else ready)
+    with pytest.raises(ValueError, match=f"(?s){message}"):
+        getattr(model, action)(data, verbose=0)

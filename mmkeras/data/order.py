@@ -16,7 +16,7 @@ def epochs(rows, batch_size, seed, lengths=None):
         lengths: (rows,) numbers; rows of similar length are then put into the same batch.
 
     Returns:
-        The data set, elements (seed of the batch (2,) int32, rows (batch_size,) int64), and the epoch, a `tf.Variable`.
+        The data set, elements (seed of the batch (2,) int64, rows (batch_size,) int64), and the epoch, a `tf.Variable`.
     """
     with tf.device("CPU:0"):
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")

@@ -108,3 +108,20 @@ def test_the_artefact_holds_the_weights_and_no_optimizer(exported, parts):
     weights = sum(np.prod(shape, dtype=int) for shape in shapes if shape)
     held = sum(np.prod(weight.shape, dtype=int) for weight in parts.model.trainable_weights)
     assert held <= weights < 1.1 * held + 10
+
+
+def test_the_served_graph_names_wrong_inputs(exported, raw):
+    serve = exported.loaded.signatures["serving_default"]
+    given = tensors({key: value[:1] for key, value in raw.items() if key in serve.structured_input_signature[1]})
+    swaps = {
+        "photo: .*Received: .*RIFF": given | {"photo": given["voice"]},
+        "voice: ": given | {"voice": given["photo"]},
+        "review: text must be UTF-8": given | {"review": given["photo"]},
+    }
+    for message, swapped in swaps.items():
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"(?s){message}"):
+            serve(**swapped)
+    with pytest.raises(TypeError, match="photo"):
+        serve(**{key: value for key, value in given.items() if key != "photo"})
+    with pytest.raises(TypeError, match="video"):
+        serve(**given, video=given["photo"])
