@@ -84,7 +84,8 @@ class Text:
         name: key of this modality everywhere.
         max_tokens: longer texts are cut to this many tokens. Ready text has a free length T <= max_tokens.
         tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
-            spaces), or "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown).
+            spaces); "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown); or
+            "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
         vocabulary_size: most ids, the two special ones included; an `Embedding` of the branch has this many rows.
         vocabulary: None to learn it with `adapt`, or a UTF-8 file with one token per line, or the tokens themselves
             (without the two special ones; wordpiece continuations begin with "##").
@@ -105,7 +106,7 @@ class Text:
     def __post_init__(self):
         check_name(self.name)
         _check_positive(self.name, max_tokens=self.max_tokens)
-        _check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece"))
+        _check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
         if self.vocabulary is not None:
             object.__setattr__(self, "vocabulary", _vocabulary(self.name, self.vocabulary))
             object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)

@@ -4,7 +4,8 @@
 2. Unicode normal form NFKC, then full case folding (`lowercase`), then NFKC again;
 3. control and separator characters (categories C*, Z*) become a space, format characters (Cf) vanish;
 4. each punctuation mark or symbol (P*, S*) and each character of a script written without spaces, with the marks (M*)
-   that follow it, becomes a token of its own; the rest is split at spaces;
+   that follow it, becomes a token of its own; the rest is split at spaces. With "characters" instead, every character
+   with its marks is a token, and so is each run of spaces within the text, as "▁";
 5. tokens are looked up: 0 pads, 1 is unknown. With "wordpiece", each token is first split greedily into the longest
    pieces of the vocabulary, "##" before all but the first; a token that cannot be split, or is longer than 100 bytes,
    is unknown.
@@ -34,11 +35,12 @@ _UNSPACED = (
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{323AF}"
 )
 _ALONE = rf"([{_UNSPACED}\p{{P}}\p{{S}}]\p{{M}}*)"
+_CHARACTER = r"(\P{M}\p{M}*)"
 
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TokenIds(RawLayer):
-    """Strings -> ids of words or word pieces, cut and padded to `max_tokens`.
+    """Strings -> ids of words, word pieces or characters, cut and padded to `max_tokens`.
 
     Args:
         max_tokens, tokenizer, vocabulary_size, vocabulary, lowercase, strip_markup, optional: as in `mm.Text`.
@@ -103,8 +105,9 @@ class TokenIds(RawLayer):
         tokens = self._learn_pieces(words) if self.tokenizer == "wordpiece" else [word for word, _ in words]
         tokens = [token for token in tokens if token not in SPECIAL]
         self.set_vocabulary(tokens[:room])
-        kind = "word pieces" if self.tokenizer == "wordpiece" else "words"
-        return f"{min(len(tokens), room):,} {kind} of {len(words):,} different words; room for {room:,}"
+        counted = "characters" if self.tokenizer == "characters" else "words"
+        kind = "word pieces" if self.tokenizer == "wordpiece" else counted
+        return f"{min(len(tokens), room):,} {kind} of {len(words):,} different {counted}; room for {room:,}"
 
     def _learn_pieces(self, words):
         from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
@@ -131,7 +134,7 @@ class TokenIds(RawLayer):
         return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
 
     def _words(self, strings):
-        """(B,) strings -> (B, words) ragged."""
+        """(B,) strings -> (B, words or characters) ragged."""
         x = strings
         if self.strip_markup:
             x = tf.strings.regex_replace(x, _MARKUP, " ")
@@ -140,7 +143,10 @@ class TokenIds(RawLayer):
             x = tf_text.normalize_utf8(tf_text.case_fold_utf8(x), "NFKC")
         x = tf.strings.regex_replace(x, r"\p{Cf}", "")
         x = tf.strings.regex_replace(x, r"[\p{C}\p{Z}]", " ")
-        return tf.strings.split(tf.strings.regex_replace(x, _ALONE, r" \1 "))
+        if self.tokenizer == "characters":
+            x = tf.strings.regex_replace(tf.strings.strip(x), r" +", "▁")
+        alone = _CHARACTER if self.tokenizer == "characters" else _ALONE
+        return tf.strings.split(tf.strings.regex_replace(x, alone, r" \1 "))
 
     def _wordpieces(self):
         if self._pieces is None:

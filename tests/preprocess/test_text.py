@@ -32,6 +32,29 @@ def test_words_of_many_scripts(text, expected):
     assert tokens(text) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  __ed  m ", list("__ed▁m")),
+        ("A<b>\u200dé", ["a", "▁", "é"]),
+        ("हिन्दी", ["हि", "न्", "दी"]),
+        ("我 爱", ["我", "▁", "爱"]),
+        ("", []),
+    ],
+)
+def test_characters_of_many_scripts(text, expected):
+    assert tokens(text, tokenizer="characters") == [expected]
+
+
+def test_characters_are_learned(texts, capsys):
+    spec = mm.Text("text", tokenizer="characters", vocabulary_size=50, max_tokens=9)
+    model = mm.adapt(mm.preprocessor([spec]), texts)
+    assert "15 characters of 15 different characters" in capsys.readouterr().out
+    ready = model({"text": tf.constant(["walk z"])})
+    vocabulary = model.get_layer("text_preprocess").vocabulary
+    assert [vocabulary[i] for i in ready["text"][0].numpy()] == ["w", "a", "l", "k", "▁", "[UNK]", *["[PAD]"] * 3]
+
+
 def test_case_and_markup_can_be_kept():
     assert tokens("A <b>", lowercase=False, strip_markup=False) == [["A", "<", "b", ">"]]
 
@@ -78,7 +101,7 @@ def test_given_pieces_are_used_as_they_are():
     assert mask.numpy().tolist() == [[True] * 5 + [False]]
 
 
-@pytest.mark.parametrize("tokenizer", ["words", "wordpiece"])
+@pytest.mark.parametrize("tokenizer", ["words", "wordpiece", "characters"])
 def test_equal_eager_mapped_batched_and_reloaded(texts, tokenizer, tmp_path):
     spec = mm.Text("text", tokenizer=tokenizer, vocabulary_size=50, optional=True)
     model = mm.adapt(mm.preprocessor([spec]), texts, verbose=False)
