@@ -1,7 +1,8 @@
 """Text -> token ids. What is done to a string, in this order, so that it can be ported:
 
 1. tags `<...>` and entities `&...;` become a space (`strip_markup`);
-2. Unicode normal form NFKC, then full case folding (`lowercase`), then NFKC again;
+2. Unicode normal form NFKC, then full case folding (`lowercase`), which drops what is ignorable by default (joiners,
+   variation selectors), then NFKC again;
 3. control and separator characters (categories C*, Z*) become a space, format characters (Cf) vanish;
 4. each punctuation mark or symbol (P*, S*) and each character of a script written without spaces, with the marks (M*)
    that follow it, becomes a token of its own; the rest is split at spaces. With "characters" instead, every character

@@ -1,0 +1,127 @@
+"""One LiteRT file, asked with raw values."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mmkeras.edge.audio import Audio
+from mmkeras.edge.image import Image
+from mmkeras.edge.table import Table
+from mmkeras.edge.text import Text
+
+KINDS = {"text": Text, "image": Image, "audio": Audio, "table": Table}
+
+
+class Preprocess:
+    """Raw values of one example -> ready tensors with a batch of 1, as `mmkeras.preprocessor` makes them.
+
+    Args:
+        inputs: list of dicts: the `kind` of each modality and the arguments of its class here.
+
+    Call arguments:
+        raw: dict, raw name -> value. What is not given is absent.
+
+    Returns:
+        dict, ready name -> array.
+
+    Raises:
+        ValueError: a name is unknown, or a value is refused; the message begins with the modality.
+    """
+
+    def __init__(self, inputs):
+        self.modalities = [KINDS[entry["kind"]](**{k: v for k, v in entry.items() if k != "kind"}) for entry in inputs]
+
+    @property
+    def names(self):
+        """Raw names, in order."""
+        return [name for modality in self.modalities for name in _raw_names(modality)]
+
+    def __call__(self, raw):
+        unknown = sorted(set(raw) - set(self.names))
+        if unknown:
+            raise ValueError(f"Raw values are given by name. Expected: {self.names}. Received: {unknown}.")
+        ready = {}
+        for modality in self.modalities:
+            ready |= modality(raw if isinstance(modality, Table) else raw.get(modality.name))
+        return ready
+
+
+def _raw_names(modality):
+    return [*modality.numeric, *modality.ids] if isinstance(modality, Table) else [modality.name]
+
+
+class Model:
+    """A `.tflite` of `mmkeras.export.litert`: raw values in, named answers out. Needs `ai-edge-litert`.
+
+    Args:
+        path: of the file; the description of its preprocessing and its answers is inside.
+        threads: of the interpreter.
+
+    Call arguments:
+        raw: dict, raw name -> one value: str, bytes of a file, number. What is not given is absent.
+
+    Returns:
+        dict: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several classes at
+        once without the first), for a regression `{name: float}`, or a list where it has several values.
+    """
+
+    def __init__(self, path, threads=1):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.description = describe(path)
+        self.preprocess = Preprocess(self.description["inputs"])
+        self._signature = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner()
+
+    def __call__(self, raw):
+        return self.decode(self.predict(self.preprocess(raw)))
+
+    def predict(self, ready):
+        """Ready tensors (1, ...) -> what the heads give, arrays (1, ...) float32, both by name."""
+        wanted = self._signature.get_input_details()
+        return self._signature(**{name: _quantised(ready[name], details) for name, details in wanted.items()})
+
+    def decode(self, outputs):
+        """Scores and values by head -> answers."""
+        answers = {}
+        for head in self.description["outputs"]:
+            answers |= _DECODE[head["kind"]](head, outputs[head["name"]][0])
+        return answers
+
+
+def describe(path):
+    """What stands in the file about its preprocessing and answers: the `preprocess.json` in it, a dict.
+
+    Raises:
+        ValueError: it was not written by `mmkeras.export.litert`.
+    """
+    try:
+        with zipfile.ZipFile(Path(path)) as file:
+            return json.loads(file.read("preprocess.json"))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(
+            f"A file of mmkeras.export.litert is needed; it holds a preprocess.json. Received: {path}."
+        ) from error
+
+
+def _quantised(value, details):
+    """Numbers as the file wants them: an int8 or int16 input has a scale and a zero point."""
+    scale, zero = details["quantization"]
+    if not scale or value.dtype == details["dtype"]:
+        return np.ascontiguousarray(value)
+    limits = np.iinfo(details["dtype"])
+    return np.clip(np.rint(value / scale) + zero, limits.min, limits.max).astype(details["dtype"])
+
+
+def _classes(head, scores):
+    name, classes = head["name"], head["classes"]
+    answers = {f"{name}_scores": scores.tolist(), f"{name}_classes": classes}
+    return answers if head["multi_label"] else {name: classes[int(np.argmax(scores))], **answers}
+
+
+def _values(head, values):
+    return {head["name"]: float(values[0]) if len(values) == 1 else values.tolist()}
+
+
+_DECODE = {"classification": _classes, "regression": _values}

@@ -1,0 +1,163 @@
+"""What a device prepares is what `preprocess` prepares."""
+
+import io
+import json
+import random
+import struct
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image as Pillow
+
+import mmkeras as mm
+from mmkeras import edge
+from mmkeras.export.litert.describe import describe
+
+
+def both(spec, raw, learn=None):
+    """Ready tensors of `raw` (dict of lists) by `preprocess` and by `mmkeras.edge`, by name."""
+    model = mm.preprocessor([spec])
+    if learn is not None:
+        model = mm.adapt(model, tf.data.Dataset.from_tensor_slices(learn), verbose=False)
+    described = json.loads(json.dumps(describe(model, [])))
+    prepare = edge.Preprocess(described["inputs"])
+    rows = [dict(zip(raw, values, strict=True)) for values in zip(*raw.values(), strict=True)]
+    ours = [prepare(row) for row in rows]
+    theirs = model({name: tf.constant(values) for name, values in raw.items()})
+    for name, value in theirs.items():
+        own = np.concatenate([row[name] for row in ours])
+        assert (own.shape, own.dtype) == (value.shape, value.numpy().dtype)
+        yield name, own, value.numpy()
+
+
+TEXTS = ["", "Hello, World!", "<p class='x'>a<br />b</p>&nbsp;c &#169; 3 < 4", "ﬁne Ⅳ ½ Ａ Straße ÉCOLE İ ς Σ",
+         "a\u200db c\x00d\te\u3000f\u00a0g", "我爱北京 カタカナと漢字 한국어 문장 हिन्दी में ที่ดี aั",
+         "\u0301a ́ x \u0301", "__ed_m", "x" * 101,
+         "unaffable untouchable", "👩‍👩‍👧 emoji ❤️"]  # fmt: skip
+
+
+def odd_texts(n):
+    draw = random.Random(0)
+    ranges = [(32, 126), (0xA0, 0x24F), (0x300, 0x3FF), (0x400, 0x5FF), (0x900, 0xE7F), (0x2000, 0x2BFF),
+              (0x3000, 0x30FF), (0x4E00, 0x4F00), (0xAC00, 0xAD00), (0xFE00, 0xFFEF), (0x1F300, 0x1F6FF)]  # fmt: skip
+    known = [chr(i) for low, high in ranges for i in range(low, high) if unicodedata.category(chr(i)) != "Cn"]
+    return ["".join(draw.choices(known + [" "] * 400, k=40)) for _ in range(n)]
+
+
+@pytest.mark.parametrize("tokenizer", ["words", "wordpiece", "characters"])
+def test_ids_of_text_are_the_same(tokenizer):
+    texts = TEXTS + odd_texts(300)
+    spec = mm.Text("text", max_tokens=30, tokenizer=tokenizer, vocabulary_size=400, optional=True)
+    learn = {"text": [text for text in texts[: len(texts) // 2] if text] + ["un ##aff able affable"] * 3}
+    for _, own, theirs in both(spec, {"text": texts}, learn):
+        assert [texts[i] for i in np.flatnonzero((own != theirs).any(axis=1))] == []
+        assert theirs.any(axis=1).mean() > 0.9
+
+
+def encoded(picture, kind="PNG", **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def pictures():
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (37, 53, 4), "uint8")
+    smooth = np.kron(rng.integers(0, 256, (6, 8, 3), "uint8"), np.ones((20, 20, 1), "uint8"))
+    rgb, rgba = Pillow.fromarray(noise[..., :3]), Pillow.fromarray(noise)
+    exif = [Pillow.Exif() for _ in range(8)]
+    for orientation, tags in enumerate(exif, 1):
+        tags[0x0112] = orientation
+    palette = rgb.quantize(16)
+    return [
+        encoded(rgb), encoded(rgba), encoded(rgb.convert("L")), encoded(rgb.convert("LA")), encoded(rgb.convert("1")),
+        encoded(palette), encoded(palette, transparency=3), encoded(rgb.convert("L"), transparency=7),
+        encoded(Pillow.fromarray((noise[..., 0].astype("uint16") << 8) + 77)),
+        encoded(rgb, "BMP"), encoded(palette, "BMP"), encoded(rgb, "GIF"),
+        encoded(rgb.resize((16, 12))), encoded(rgb.resize((7, 5))), encoded(rgb.resize((3, 90))),
+        encoded(rgb, "JPEG"), encoded(rgb.convert("L"), "JPEG"),
+        *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif], b"",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("resize", "channels"), [("stretch", 3), ("pad", 3), ("crop", 1)])
+def test_pixels_are_the_same_within_one_level(resize, channels):
+    spec = mm.Image("photo", size=(12, 16), channels=channels, resize=resize, optional=True)
+    (_, own, theirs), (_, own_mask, mask) = both(spec, {"photo": pictures()})
+    apart = np.abs(own.astype(int) - theirs).max(axis=(1, 2, 3))
+    assert apart.max() <= 1, apart
+    assert np.array_equal(own_mask, mask) and mask.sum() == len(mask) - 1
+
+
+def wav(data, tag, bits, channels=1, rate=8000, size=None, extra=b"LIST\x03\0\0\0abc\0"):
+    form = struct.pack("<IHHIIHH", 16, tag, channels, rate, rate * channels * bits // 8, channels * bits // 8, bits)
+    head = b"WAVEfmt " + form + extra + b"data" + struct.pack("<I", len(data) if size is None else size)
+    return b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data
+
+
+def sounds():
+    rng = np.random.default_rng(1)
+    wave = rng.uniform(-1.2, 1.2, 3000).astype("<f4")
+    numbers = rng.integers(-(2**15), 2**15, 3000).astype("<i2")
+    rates = [wav(numbers.tobytes(), 1, 16, rate=rate) for rate in (8000, 16000, 44100, 11025, 5000, 22050)]
+    return [
+        *rates, wav(numbers.tobytes(), 1, 16, channels=2), wav(numbers[:7].tobytes(), 1, 16, rate=44100),
+        wav(wave.tobytes(), 3, 32), wav(wave.astype("<f8").tobytes(), 3, 64, channels=3, rate=16000),
+        wav(rng.bytes(3000), 1, 8), wav(rng.bytes(3000), 1, 24, extra=b""), wav(rng.bytes(3000), 1, 32),
+        wav(numbers.tobytes(), 1, 16, size=0xFFFFFFFF), b"",
+    ]  # fmt: skip
+
+
+def test_waveforms_are_the_same():
+    spec = mm.Audio("voice", seconds=0.1, sample_rate=8000, optional=True)
+    (_, own, theirs), (_, own_mask, mask) = both(spec, {"voice": sounds()})
+    assert np.abs(own - theirs).max(axis=1).max() < 1e-5
+    assert np.array_equal(own_mask, mask) and mask.any(axis=1).sum() == len(mask) - 1
+
+
+def test_rows_are_the_same():
+    spec = mm.Table("meta", numeric=["age", "hour"], categorical=["room"], max_categories=4)
+    learn = {"age": [1.0, 2.0, 9.0], "hour": [3.0, 3.0, 3.0], "room": ["attic", "Küche", "attic"]}
+    raw = {"age": [5.0, np.nan, 1e6], "hour": [3.0, 4.0, np.nan], "room": ["Küche", "", "yard"]}
+    for name, own, theirs in both(spec, raw, learn):
+        assert np.allclose(own, theirs, rtol=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("reader", "value", "message"),
+    [
+        (edge.Text("q", ["[PAD]", "[UNK]"]), b"\xff", "q: text must be UTF-8. Received: bytes"),
+        (edge.Text("q", ["[PAD]", "[UNK]"]), "", "q: a required text must not be empty"),
+        (edge.Image("photo", (4, 4)), None, "photo: a picture is needed"),
+        (edge.Image("photo", (4, 4)), b"RIFFxxxxWAVE", "photo: a whole JPEG.* Received: 12 bytes"),
+        (edge.Image("photo", (4, 4)), pictures()[0][:60], "photo: a whole JPEG.* truncated"),
+        (edge.Audio("voice", 9, 8000), b"", "voice: a sound is needed"),
+        (edge.Audio("voice", 9, 8000), "a.wav", "voice: a WAV file is needed. Received: str"),
+        (edge.Audio("voice", 9, 8000), sounds()[0][:90], "voice: the WAV file is cut off"),
+        (edge.Audio("voice", 9, 8000), wav(b"", 1, 16), "voice: the WAV file holds no samples"),
+        (edge.Audio("voice", 9, 8000), wav(b"12", 7, 8), "voice: only PCM .* Received: format tag 7"),
+        (edge.Audio("voice", 9, 8000), wav(b"12", 1, 16, rate=0), "voice: a WAV file must have 1 or more channels"),
+        (edge.Table("meta", ["age"], [0], [1]), {"age": "old"}, "column 'age' holds finite numbers. Received: 'old'"),
+        (edge.Table("meta", ["age"], [0], [1]), {}, "meta: a required row needs at least one value"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_by_name(reader, value, message):
+    with pytest.raises(ValueError, match=message):
+        reader(value)
+
+
+def test_an_unknown_name_is_refused():
+    prepare = edge.Preprocess([{"kind": "text", "name": "q", "vocabulary": ["[PAD]", "[UNK]"]}])
+    with pytest.raises(ValueError, match="Expected: \\['q'\\]. Received: \\['quest'\\]"):
+        prepare({"quest": "what"})
+
+
+def test_it_loads_neither_tensorflow_nor_keras():
+    code = (
+        "import sys, mmkeras.edge; print([m for m in ('tensorflow', 'keras', 'pandas', 'scipy') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
