@@ -1,6 +1,8 @@
 """Raw examples in, batches out.
 
 from_csv, from_jsonl, from_dataframe   a table of texts, paths, numbers and labels -> `Examples`
+from_dataset                           a data set of Hugging Face or TensorFlow Datasets -> `Examples`, or a `Stream`
+write_tfrecord, from_tfrecord          raw examples in shards: written once, read in parallel, by several workers
 Examples                               a `tf.data.Dataset` of raw examples that knows its table
 split                                  `Examples` -> parts, stratified, by group, seeded
 train_batches, eval_batches            raw -> ready -> batches of (inputs, labels[, weights]) for `model.fit`
@@ -9,19 +11,26 @@ generate                               real files drawn and synthesised, for try
 """
 
 from mmkeras.data import generate
+from mmkeras.data.datasets import from_dataset
 from mmkeras.data.examples import Examples
 from mmkeras.data.pipeline import eval_batches, for_model, train_batches
 from mmkeras.data.sources import from_csv, from_dataframe, from_jsonl
 from mmkeras.data.splitting import split
+from mmkeras.data.stream import Stream
+from mmkeras.data.tfrecord import from_tfrecord, write_tfrecord
 
 __all__ = [
     "Examples",
+    "Stream",
     "eval_batches",
     "for_model",
     "from_csv",
     "from_dataframe",
+    "from_dataset",
     "from_jsonl",
+    "from_tfrecord",
     "generate",
     "split",
     "train_batches",
+    "write_tfrecord",
 ]

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.data.archives import as_given
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
 from mmkeras.specs import Audio, Image
 
@@ -25,19 +26,14 @@ class Examples(tf.data.Dataset):
         skipped: faults of rows that were left out already.
     """
 
-    def __init__(self, frame, columns, specs, heads=(), on_error="raise", skipped=()):
+    def __init__(self, frame, columns, specs, heads=(), on_error="raise", skipped=(), _shared=None):
         self.frame = frame
         self.table = columns
         self.specs = list(specs)
         self.heads = list(heads)
         self.on_error = on_error
         self.skipped = list(skipped)
-        self._readers = {name: reader for name, reader in self._file_readers() if name in columns}
-        with tf.device("CPU:0"):
-            self._columns = {
-                name: tf.constant(_marked(values) if name in self._readers else values)
-                for name, values in columns.items()
-            }
+        self._tensors, self._readers, self._positions = _shared or self._as_tensors()
         rows = tf.data.Dataset.range(len(frame)).batch(64)
         self._examples = rows.map(self.read, tf.data.AUTOTUNE).unbatch()
         self._examples = self._examples.apply(tf.data.experimental.assert_cardinality(len(frame)))
@@ -50,33 +46,49 @@ class Examples(tf.data.Dataset):
     def element_spec(self):
         return self._examples.element_spec
 
+    def _as_tensors(self):
+        readers = {name: reader for name, reader in self._file_readers() if name in self.table}
+        with tf.device("CPU:0"):
+            tensors = {
+                name: tf.constant(_marked(values) if name in readers else values)
+                for name, values in self.table.items()
+            }
+        return tensors, readers, None
+
     def _file_readers(self):
         for spec in self.specs:
             if isinstance(spec, Audio | Image):
                 values = self.table.get(spec.name, ())
                 transcode = to_wav if isinstance(spec, Audio) else to_png
-                yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, values)) else None)
+                ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
+                yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, ends)) else None)
 
     def read(self, rows):
         """Positions (B,) int64 -> raw tensors and labels (B, ...) by name; runs in graphs and eagerly."""
-        batch = {name: tf.gather(column, rows) for name, column in self._columns.items()}
-        return batch | {name: reader(batch[name]) for name, reader in self._readers.items()}
+        rows = rows if self._positions is None else tf.gather(self._positions, rows)
+        batch = {name: tf.gather(self._tensors[name], rows) for name in self.table}
+        return batch | {name: reader(batch[name]) for name, reader in self._readers.items() if name in batch}
 
     def origin(self, position, name):
-        """The path of a file, or how many bytes it was given as."""
+        """The path of a file as it was given, or how many bytes it was given as."""
         value = self.table[name][position]
-        return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else str(value)
+        return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else as_given(str(value))
 
     def select(self, names):
         """The same rows with some of the columns only; the files of the others are not read."""
         columns = {name: self.table[name] for name in names}
-        return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped)
+        shared = self._tensors, self._readers, self._positions
+        return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped, shared)
 
     def subset(self, positions):
         """The rows at these positions, in this order; without `skipped`, which tells of rows that are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
-        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error)
+        with tf.device("CPU:0"):  # the tensors are those of the whole table: strings are not copied for each part
+            chosen = tf.constant(np.arange(len(self.frame))[positions] if self._positions is None
+                                 else self._positions.numpy()[positions])  # fmt: skip
+        shared = self._tensors, self._readers, chosen
+        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error, (), shared)
 
 
 def _marked(values):

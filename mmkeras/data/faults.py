@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from mmkeras.data.archives import as_given
 from mmkeras.preprocess._layer import RawLayer
 
 # What Keras, AutoGraph and tf.data put around the words of an op.
@@ -52,7 +53,7 @@ def locate(error, batch, preprocess, row, origin):
     try:
         raw = batch()
     except tf.errors.OpError as failure:
-        cause = cause_of(failure)
+        cause = as_given(cause_of(failure))
         told = [name for name in preprocess.input if cause.startswith(f"{name}:") or (origin(name) or "\0") in cause]
         return Fault(row, told[0], origin(told[0]), cause) if told else Fault(row, "", "", cause)
     for layer in preprocess.layers:
@@ -87,10 +88,22 @@ def _unescaped(text):
     return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
+def _lines(faults, most=5):
+    """A line for each fault; but one for all rows that have the same file."""
+    same = {}
+    for number, fault in enumerate(faults):
+        same.setdefault(fault[1:] if fault.file else number, []).append(fault)
+    for first, *others in same.values():
+        rows = ", ".join(str(fault.row) for fault in others[:most])
+        more = f" and {len(others) - most} more" if len(others) > most else ""
+        yield f"{first} (The same in row {rows}{more}.)" if others else str(first)
+
+
 def report(faults, most=20):
     """What is wrong, one line per fault, and what can be done."""
-    listed = "\n".join(f"  {fault}" for fault in faults[:most])
-    more = f"\n  ... and {len(faults) - most} more" if len(faults) > most else ""
+    lines = list(_lines(faults))
+    listed = "\n".join(f"  {line}" for line in lines[:most])
+    more = f"\n  ... and {len(lines) - most} more" if len(lines) > most else ""
     return (
         f"{len(faults)} example(s) cannot be used:\n{listed}{more}\n"
         "Mend them, declare an absent modality optional=True, or leave these rows out with on_error='skip'."

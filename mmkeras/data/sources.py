@@ -2,9 +2,11 @@
 
 A table has a column per raw name: texts as strings; images and sounds as paths (relative to `root`) or bytes; numbers
 and categories as they are; and a column per head with its labels. Absent values are empty strings, None or NaN.
+An archive counts as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`).
 A number in a column of texts, categories or classes counts as its text, 3.0 as "3".
 """
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmkeras.data import archives
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
 from mmkeras.specs import Audio, Image, Table, Text, as_text, check_list, check_specs, did_you_mean
@@ -30,7 +33,7 @@ def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", *
     """
     # Guessed types would alter the data: 007 to 7.0, true to True.
     frame = pd.read_csv(path, **{"dtype": str, "keep_default_na": False, "na_values": [""], **read_csv})
-    return from_dataframe(frame, specs, heads, Path(path).parent if root is None else root, columns, on_error)
+    return from_dataframe(frame, specs, heads, _beside(path, specs, root), columns, on_error)
 
 
 def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise"):
@@ -38,7 +41,20 @@ def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise")
     with open(path, encoding="utf-8-sig") as lines:
         records = [json.loads(line) for line in lines if line.strip()]
     frame = pd.DataFrame(records, dtype=object)  # pandas' own reader would alter dates and integers
-    return from_dataframe(frame, specs, heads, Path(path).parent if root is None else root, columns, on_error)
+    return from_dataframe(frame, specs, heads, _beside(path, specs, root), columns, on_error)
+
+
+def _beside(path, specs, root):
+    """`root`; the table's own folder where that is silent."""
+    check_specs(specs)
+    own = Path(path).parent
+    if root is None or isinstance(root, dict):
+        return dict.fromkeys(_files(specs), own) | (root or {})
+    return root
+
+
+def _files(specs):
+    return [spec.name for spec in specs if isinstance(spec, Audio | Image)]
 
 
 def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise"):
@@ -48,7 +64,8 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
         frame: the table; errors call a row by its index.
         specs: list of specs; each of their raw names is a column.
         heads: list of heads; each of their names is a column of labels.
-        root: folder that paths are relative to.
+        root: folder or archive (.zip, .tar, .tar.gz, ...) that paths are relative to; or a dict of them, raw name ->
+            folder or archive, where they differ.
         columns: dict, raw or head name -> the name of the column where it differs.
         on_error: "raise", or "skip" to leave out, count and list rows with a missing file or a required value that is
             empty; the same is then done with files that turn out to be broken. A wrong label is always an error.
@@ -58,21 +75,24 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
 
     Raises:
         TypeError: a spec or a head stands alone, not in a list.
-        ValueError: columns are missing; a label is unknown; or files are missing, all of them named at once.
+        ValueError: columns are missing; a label is unknown; files are missing, all of them named at once; or an
+            archive is broken.
     """
     check_specs(specs)
     check_list("heads", heads)
     check_on_error(on_error)
     columns = columns or {}
+    roots = _roots(specs, root)
     names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
     _check_distinct(names)
-    _check_columns(frame, {name: columns.get(name, name) for name in names})
+    check_columns(list(frame.columns), {name: columns.get(name, name) for name in names})
+    _check_rows(frame)
     arrays, faults = {}, []
     for spec in specs:
         for name in spec.raw:
             values = frame[columns.get(name, name)]
-            arrays[name] = _RAW[type(spec)](spec, name, values, Path(root), faults)
-    keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults])
+            arrays[name] = _RAW[type(spec)](spec, name, values, roots.get(name), faults)
+    keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults]) if faults else slice(None)
     faults = [fault._replace(row=frame.index[fault.row]) for fault in faults]
     if faults and (on_error == "raise" or not len(keep)):
         raise ValueError(report(faults))
@@ -82,24 +102,50 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
     return Examples(frame, arrays, specs, heads, on_error, faults)
 
 
+def _roots(specs, root):
+    """Raw name -> folder on disk, for the columns of files."""
+    names = _files(specs)
+    roots = root if isinstance(root, dict) else dict.fromkeys(names, root)
+    unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]
+    if unknown:
+        raise ValueError(f"root takes raw names of files, {names}. Received: {', '.join(unknown)}.")
+    found = {name: archives.on_disk(str(folder)) for name, folder in roots.items()}
+    for name, folder in found.items():
+        if not os.path.isdir(folder):
+            raise ValueError(
+                f"root must be a folder or an archive that is there. Received: {str(roots[name])!r} for '{name}'. "
+                "Give where the paths of the table begin."
+            )
+    return {name: Path(found.get(name, ".")) for name in names}
+
+
 def _check_distinct(names):
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(f"A head must not be called like an input. Received: {repeated} twice. Rename the head.")
 
 
-def _check_columns(frame, wanted):
-    there = [str(column) for column in frame.columns]
-    repeated = sorted({column for column in there if there.count(column) > 1})
+def check_columns(there, wanted):
+    """Raises ValueError where a column is missing, or a name stands for several.
+
+    Args:
+        there: names of the columns.
+        wanted: dict, raw or head name -> name of its column.
+    """
+    names = [str(column) for column in there]
+    repeated = sorted({column for column in names if names.count(column) > 1}) if len(set(names)) < len(names) else []
     if repeated:
         raise ValueError(f"Columns need names of their own. Received: {repeated} twice. Rename or drop the others.")
-    missing = [f"{column!r} (for '{name}') {did_you_mean(column, there)}".strip()
-               for name, column in wanted.items() if column not in frame.columns]  # fmt: skip
+    missing = [f"{column!r} (for '{name}') {did_you_mean(column, names)}".strip()
+               for name, column in wanted.items() if column not in there]  # fmt: skip
     if missing:
         raise ValueError(
             f"The table needs a column for each raw name and each head. Missing: {', '.join(missing)}. "
-            f"Received: {there}. Rename them, or give columns={{name: column}}."
+            f"Received: {names}. Rename them, or give columns={{name: column}}."
         )
+
+
+def _check_rows(frame):
     if not len(frame):
         raise ValueError("The table needs rows. Received: none. Check the file, or the filter before it.")
 
@@ -118,7 +164,7 @@ def _text(spec, name, values, root, faults):
 
 def _strings(values):
     """UTF-8 bytes, b"" where absent; bytes as they are."""
-    pairs = zip(values, values.isna(), strict=True)
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)  # pandas' own iteration is several times slower
     return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
 
 
@@ -127,25 +173,31 @@ def _bytes(value):
 
 
 def _file(spec, name, values, root, faults):
-    given = zip(values.index, values, values.isna(), strict=True)
-    files = [b"" if absent else _path_or_bytes(name, row, value, root) for row, value, absent in given]
-    for i, file in enumerate(files):
-        if file == b"" and not spec.optional:
+    files = np.full(len(values), b"", object)
+    found = functools.cache(functools.partial(_found, root, {}))  # a file is looked for once, however many rows have it
+    for i, (value, absent) in enumerate(zip(values.tolist(), values.isna().tolist(), strict=True)):
+        path = None if absent or isinstance(value, bytes) else _path(name, values.index, i, value)
+        files[i], wrong = found(path) if path else (value if isinstance(value, bytes) else b"", None)
+        if files[i] == b"" and not spec.optional:
             faults.append(Fault(i, name, "", "a required file is not given"))
-        elif isinstance(file, str) and not Path(file).is_file():
-            faults.append(Fault(i, name, file, "there is no such file"))
-    return np.array(files, object)
+        elif wrong:
+            faults.append(Fault(i, name, *wrong))
+    return files
 
 
-def _path_or_bytes(name, row, value, root):
-    if isinstance(value, bytes):
-        return value
+def _path(name, rows, i, value):
     if isinstance(value, str | os.PathLike):
-        return str(root / value) if value != "" else b""
+        return os.fspath(value)
     raise ValueError(
         f"A file is given as its path or as the bytes of a whole file. Received: {type(value).__name__} as '{name}' in "
-        f"row {row}. Encode decoded pictures or sounds first, e.g. with tf.io.encode_png or tf.audio.encode_wav."
+        f"row {rows[i]}. Encode decoded pictures or sounds first, e.g. with tf.io.encode_png or tf.audio.encode_wav."
     )
+
+
+def _found(root, known, value):
+    """The file's place on disk, and None or (file, cause)."""
+    path = archives.on_disk(str(root / value), known)
+    return path, None if os.path.isfile(path) else archives.absence(path)
 
 
 def _column(spec, name, values, root, faults):

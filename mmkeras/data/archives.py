@@ -1,0 +1,162 @@
+"""Archives of files, taken as folders: `photos.zip/7.png` is the file `7.png` in `photos.zip`.
+
+An archive is extracted once, as a whole, into a cache: the folder in the environment variable `MMKERAS_CACHE`, or
+`~/.cache/mmkeras/archives`. So its files are read like any others, in parallel and without Python. They are named there
+by a fingerprint of the archive's path, size and date: a changed archive is extracted anew, an unchanged one is not even
+opened. The cache may be deleted whenever nothing reads from it.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from lzma import LZMAError
+from pathlib import Path, PurePosixPath
+
+_SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
+_given = {}  # folder in the cache -> the archive that was extracted into it
+
+
+def on_disk(path, known=None):
+    """Where a file or folder lies on disk; archives on the way there are extracted.
+
+    Args:
+        path: `str`. Each part of it that is a .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz or .txz *file* counts
+            as a folder; an archive may lie within an archive.
+        known: dict in which archives are remembered from call to call.
+
+    Returns:
+        `str`: the path itself where it goes through no archive; it need not exist.
+
+    Raises:
+        ValueError: an archive is broken, encrypted, or has members that do not belong within a folder.
+
+    Example:
+
+    >>> on_disk("photos/7.png")
+    'photos/7.png'
+    """
+    known = {} if known is None else known
+    for suffix in _SUFFIX.finditer(path):
+        archive, inner = path[: suffix.end()], path[suffix.end() :].strip("/")
+        if archive not in known and os.path.isfile(archive):
+            known[archive] = _extracted(archive)
+        if archive in known:
+            return on_disk(os.path.join(known[archive], inner) if inner else known[archive], known)
+    return path
+
+
+def as_given(text):
+    """A text in which files of the cache are called by their archives again: `photos.zip/7.png`."""
+    for folder, archive in reversed(_given.items()):
+        text = text.replace(folder, archive)
+    return text
+
+
+def absence(path):
+    """Why there is no such file: (what is missing, cause). `path` comes from `on_disk`."""
+    if os.path.isdir(path):
+        return as_given(path), "this is a folder or an archive, not a file in it"
+    for suffix in _SUFFIX.finditer(path):
+        archive = path[: suffix.end()]
+        if archive != path and not os.path.exists(archive):
+            return as_given(archive), "there is no such archive"
+    return as_given(path), "there is no such file"
+
+
+def once(name, stamp, fill):
+    """A folder of the cache with what `fill` puts there; it appears as a whole or not at all, and is filled once.
+
+    Args:
+        name: how the folder's name begins.
+        stamp: `str` that says what the content depends on.
+        fill: function of the path of an empty folder.
+
+    Returns:
+        `Path`.
+    """
+    folder = _place(name, stamp)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent)
+        try:
+            fill(unfinished)
+            _finish(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+        print(f"Extracted {as_given(name)}: {len(sizes):,} files, {sum(sizes) / 1e6:,.1f} MB, into {folder}")
+    return folder
+
+
+def _place(name, stamp):
+    cache = Path(os.environ.get("MMKERAS_CACHE") or "~/.cache/mmkeras/archives").expanduser().absolute()
+    return cache / f"{os.path.basename(name)}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+
+
+def _finish(unfinished, folder):
+    try:
+        os.rename(unfinished, folder)
+    except OSError:
+        if not folder.is_dir():  # else another process has been faster, with the same files
+            raise
+
+
+def _extracted(archive):
+    """The folder with the archive's files."""
+    status = os.stat(archive)
+    stamp = f"{os.path.realpath(archive)} {status.st_size} {status.st_mtime_ns}"
+    _given[str(_place(archive, stamp))] = archive
+    return str(once(archive, stamp, lambda folder: _extract(archive, folder, status.st_mtime)))
+
+
+def _extract(archive, folder, date):
+    """The files' dates become the archive's, so that a cache of what is made of them holds."""
+    try:
+        if archive.lower().endswith(".zip"):
+            _extract_zip(archive, folder)
+        else:
+            _extract_tar(archive, folder)
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno:  # the disk is full, a permission is missing, ...
+            raise
+        cause = (str(error).splitlines() or ["it ends too early"])[0].rstrip(":.")
+        raise _refusal(archive, cause, "Was it copied or downloaded whole?") from error
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            os.utime(os.path.join(parent, name), (date, date))
+
+
+def _extract_zip(archive, folder):
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            path = PurePosixPath(member.filename)
+            if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
+                raise _refusal(archive, f"its member {member.filename!r} {_OUTSIDE}", _UNPACK)
+            if member.flag_bits & 1:
+                raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
+        opened.extractall(folder)
+
+
+def _extract_tar(archive, folder):
+    try:
+        with tarfile.open(archive) as opened:
+            opened.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise _refusal(archive, f"its member {error.tarinfo.name!r} {_OUTSIDE}", _UNPACK) from error
+
+
+_OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
+_UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."
+
+
+def _refusal(archive, received, remedy):
+    return ValueError(
+        f"An archive must be whole, readable and safe to unpack. Received: {as_given(archive)}: {received}. {remedy}"
+    )

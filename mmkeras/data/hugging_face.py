@@ -1,0 +1,155 @@
+"""The columns of a Hugging Face `datasets.Dataset` as a table: contents of files go into the cache of `archives`.
+
+Everything comes through slices of the columns as they are stored, with no decoding.
+"""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mmkeras.data import archives
+from mmkeras.data.encoded import png_file, wav_file
+from mmkeras.data.stream import check_rate, leaves, named_by_numbers, picker
+from mmkeras.data.transcode import needs_transcoding
+from mmkeras.specs import Audio, Image
+
+_AT_ONCE = 100
+
+
+def table(dataset, files, used, sample_rate):
+    """The columns that are used, and those of single values, by which one may split.
+
+    Args:
+        dataset: `datasets.Dataset`.
+        files: dict, column -> its spec, for pictures and sounds.
+        used: names of the columns that are needed.
+        sample_rate: of sounds that are stored as samples alone, in Hz.
+
+    Returns:
+        `pandas.DataFrame`: pictures and sounds as paths, None where absent; a ClassLabel as the class's name.
+    """
+    columns, features = {}, dict(dataset.features)
+    for key in leaves(features):
+        feature = picker(key)(features)
+        if key in files:
+            columns[key] = _files(dataset, key, files[key], sample_rate)
+        elif key in used or _is_plain(feature):
+            cells = [cell for batch in _batches(dataset, key) for cell in batch]
+            columns[key] = pd.Series(_named(feature, cells), dtype=object)
+    return pd.DataFrame(columns)
+
+
+def _is_plain(feature):
+    return type(feature).__name__ in ("Value", "ClassLabel") and "binary" not in feature.dtype
+
+
+def _batches(dataset, key):
+    """Lists of the cells of a column as they are stored."""
+    top = key if key in dataset.features else key.split(".")[0]
+    stored, feature, pick = dataset.with_format(None).select_columns([top]), dataset.features[top], picker(key)
+    if _undecoded(feature) != feature:  # a cast of other columns would write them anew
+        stored = stored.cast_column(top, _undecoded(feature))
+    for start in range(0, len(stored), _AT_ONCE):
+        yield [pick({top: cell}) for cell in stored[start : start + _AT_ONCE][top]]
+
+
+def _undecoded(feature):
+    """The same feature, giving files as {"bytes", "path"}."""
+    if isinstance(feature, dict):
+        return {key: _undecoded(inner) for key, inner in feature.items()}
+    feature = copy.copy(feature)
+    if hasattr(feature, "decode"):
+        feature.decode = False
+    return feature
+
+
+def _named(feature, cells):
+    """Numbers of a ClassLabel, or lists of them, as the names of the classes; -1 is no label."""
+    feature = getattr(feature, "feature", feature)
+    names = getattr(feature, "names", None)
+    if not names:
+        return cells
+
+    def named(cell):
+        if isinstance(cell, list):
+            return [named(each) for each in cell]
+        return None if cell is None or cell < 0 else names[cell]
+
+    return [named(cell) for cell in cells]
+
+
+def labels(head, column):
+    """Numbers of classes as their names."""
+    if not hasattr(head, "classes") or named_by_numbers(head):
+        return column
+
+    def named(cell, row):
+        if isinstance(cell, list):
+            return [named(each, row) for each in cell]
+        if isinstance(cell, bool) or not isinstance(cell, int):
+            return cell
+        if not 0 <= cell < len(head.classes):
+            raise ValueError(
+                f"Head '{head.name}': a label's number must be one of 0 to {len(head.classes) - 1}, for "
+                f"{list(head.classes)}. Received: {cell} in row {row}. Add the class, or filter the data set."
+            )
+        return head.classes[cell]
+
+    return pd.Series([named(cell, row) for row, cell in column.items()], column.index, dtype=object)
+
+
+def _files(dataset, key, spec, sample_rate):
+    """A path for each cell, or None where it is absent; contents are written into the cache."""
+
+    def fill(folder):
+        kept = []
+        for batch in _batches(dataset, key):
+            kept += [_keep(cell, spec, Path(folder), len(kept) + i, sample_rate) for i, cell in enumerate(batch)]
+        (Path(folder) / "index.json").write_text(json.dumps(kept))
+
+    folder = archives.once(key, f"{dataset._fingerprint} {key} {spec} {sample_rate}", fill)
+    kept = json.loads((folder / "index.json").read_text())
+    return pd.Series([str(folder / name) if name else None for name in kept], dtype=object)
+
+
+def _keep(cell, spec, folder, row, sample_rate):
+    """Where a cell's file is: an absolute path, or a name in the folder, into which it is written; "" for none."""
+    cell = cell if isinstance(cell, dict) else {"path" if isinstance(cell, str) else "bytes": cell}
+    content, path = cell.get("bytes"), cell.get("path") or ""
+    if "array" in cell or isinstance(content, list | np.ndarray):
+        content = _encode(spec, row, cell.get("array", content), cell.get("sampling_rate", sample_rate))
+    if content is None:
+        return _local(spec, row, path) if path else ""
+    if not content:
+        return ""
+    suffix = Path(path).suffix
+    if needs_transcoding(content) and not needs_transcoding(suffix):
+        suffix = ".webp" if isinstance(spec, Image) else ".mp3"  # by which reading knows; the decoder looks inside
+    (folder / f"{row:08d}{suffix}").write_bytes(content)
+    return f"{row:08d}{suffix}"
+
+
+def _local(spec, row, path):
+    if "://" in path:
+        raise ValueError(
+            f"Files must lie within the data set or on this machine. Received: {path!r} as '{spec.name}' in row {row}. "
+            "Download them first."
+        )
+    return str(Path(path).absolute())
+
+
+def _encode(spec, row, values, rate):
+    array = np.asarray(values)
+    if isinstance(spec, Audio) and array.ndim == 1 and array.dtype.kind in "if":
+        return wav_file(f"'{spec.name}' in row {row}", tf.constant(array), check_rate(spec.name, rate)).numpy()
+    whole = array.dtype.kind in "iu" and array.min(initial=0) >= 0 and array.max(initial=0) <= 255
+    if isinstance(spec, Image) and array.ndim in (2, 3) and whole:
+        return png_file(tf.constant(array, tf.uint8)).numpy()
+    raise ValueError(
+        "Decoded sounds have shape (S,), pictures (H, W) or (H, W, C) and whole numbers from 0 to 255. Received: shape "
+        f"{array.shape}, {array.dtype}, as '{spec.name}' in row {row}. Store them so: dataset.map(...)."
+    )

@@ -1,0 +1,222 @@
+"""A `tf.data.Dataset` of decoded examples -> raw examples, in the graph."""
+
+import tensorflow as tf
+
+from mmkeras.data.encoded import png_file, wav_file
+from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
+from mmkeras.specs import Audio, Image, Table, Text
+
+
+class Stream(tf.data.Dataset):
+    """Raw examples that are made of those of another `tf.data.Dataset`, one after the other.
+
+    A plain `tf.data.Dataset` to everything that takes one. `train_batches` shuffles it by buffer, or as a whole with
+    `cache=`; `split` cannot part it.
+
+    Args:
+        dataset: `tf.data.Dataset`, whose elements hold a tensor for each name.
+        leaves: dict, raw or head name -> function of an element that gives its tensor.
+        specs: list of specs.
+        heads: list of heads.
+        on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded; a
+            wrong label, and a sound of another scale, are always errors.
+        sample_rate: of decoded sounds, in Hz.
+        names: raw and head names that the examples have; None: all of them.
+    """
+
+    def __init__(self, dataset, leaves, specs, heads=(), on_error="raise", sample_rate=None, names=None):
+        self.dataset, self.leaves, self.sample_rate = dataset, leaves, sample_rate
+        self.specs, self.heads, self.on_error = list(specs), list(heads), on_error
+        makers = dict(self._makers(names or list(leaves)))
+
+        def convert(position, element):
+            return {name: make(leaves[name](element), position) for name, make in makers.items()}
+
+        self._examples = dataset.enumerate().map(
+            lambda position, *element: convert(position, element if len(element) > 1 else element[0]), tf.data.AUTOTUNE
+        )
+        super().__init__(self._examples._variant_tensor)
+
+    def _inputs(self):
+        return [self._examples]
+
+    @property
+    def element_spec(self):
+        return self._examples.element_spec
+
+    def select(self, names):
+        """The same examples with some of the names only; the others' files are not encoded."""
+        return Stream(self.dataset, self.leaves, self.specs, self.heads, self.on_error, self.sample_rate, list(names))
+
+    def _makers(self, names):
+        """(name, function of a tensor and its position -> the raw tensor or the label)."""
+        kinds = {name: (_RAW[type(spec)], spec) for spec in self.specs for name in spec.raw}
+        kinds |= {head.name: (_label, head) for head in self.heads}
+        for name in names:
+            kind, owner = kinds[name]
+            yield name, kind(owner, name, self._spec(name), self)
+
+    def _spec(self, name):
+        leaf = self.leaves[name](self.dataset.element_spec)
+        if not isinstance(leaf, tf.TensorSpec):
+            raise _refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
+        return leaf
+
+    def first(self, name):
+        """The value of the first example; None where there is none."""
+        return next((self.leaves[name](element) for element in self.dataset.take(1).as_numpy_iterator()), None)
+
+
+def leaves(structure, prefix=""):
+    """Names of the columns; "a.b" within dicts and tuples."""
+    if isinstance(structure, tuple) and not isinstance(structure, tf.TensorSpec):
+        structure = dict(enumerate(structure))
+    if not isinstance(structure, dict):
+        return [prefix[:-1]]
+    return [leaf for key, inner in structure.items() for leaf in leaves(inner, f"{prefix}{key}.")]
+
+
+def picker(key):
+    """Function of an element that gives the value of the column `key`."""
+
+    def pick(element):
+        if isinstance(element, dict) and key in element:
+            return element[key]
+        for part in key.split("."):
+            element = element[int(part)] if isinstance(element, tuple) else element[part]
+        return element
+
+    return pick
+
+
+def _refusal(name, wanted, received, remedy="Change it first: dataset.map(...)."):
+    return ValueError(f"from_dataset needs {wanted} for '{name}'. Received: {received}. {remedy}")
+
+
+# A function for each kind: (spec or head, name, its TensorSpec, stream) -> function of (tensor, position).
+
+
+def _text(spec, name, leaf, stream):
+    _check_scalar(name, leaf)
+    if leaf.dtype.is_floating:
+        raise _refusal(name, "a text, or an integer", leaf)
+    return lambda value, position: _as_string(value)
+
+
+def _as_string(value):
+    if value.dtype == tf.bool:
+        return tf.where(value, "True", "False")
+    return value if value.dtype == tf.string else tf.strings.as_string(value)
+
+
+def _check_scalar(name, leaf):
+    if leaf.shape.rank not in (0, None):
+        raise _refusal(name, "one value in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
+
+
+def _image(spec, name, leaf, stream):
+    if leaf.dtype == tf.string:
+        return _file(name, leaf, stream, to_png)
+    if leaf.dtype != tf.uint8 or leaf.shape.rank not in (2, 3):
+        wanted = "pixels (H, W) or (H, W, C) of uint8, or the bytes of a file"
+        raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
+    return lambda value, position: png_file(value)
+
+
+def _audio(spec, name, leaf, stream):
+    if leaf.dtype == tf.string:
+        return _file(name, leaf, stream, to_wav)
+    known = leaf.dtype.is_floating or leaf.dtype in (tf.int16, tf.int32, tf.int64)
+    if not known or leaf.shape.rank not in (1, 2):
+        wanted = "samples (S,) or (S, channels) of int16 to int64 or float, or the bytes of a file"
+        raise _refusal(name, wanted, leaf, "Unbatch the data set, and cast the samples.")
+    rate = check_rate(name, stream.sample_rate)
+    return lambda value, position: wav_file(name, value, rate)
+
+
+def check_rate(name, rate):
+    """The sample rate of a decoded sound, which nothing but the argument tells."""
+    if rate is None:
+        raise ValueError(
+            f"Decoded sounds do not say how fast they are. Received: samples for '{name}', and sample_rate=None. "
+            "Give from_dataset(..., sample_rate=) in Hz, as the data set's documentation has it."
+        )
+    return rate
+
+
+def _file(name, leaf, stream, transcode):
+    _check_scalar(name, leaf)
+    first = stream.first(name)
+    convert = transcode if first and needs_transcoding(first) else tf.identity
+    return lambda value, position: convert(value)
+
+
+def _column(spec, name, leaf, stream):
+    if name in spec.categorical:
+        return _text(spec, name, leaf, stream)
+    _check_scalar(name, leaf)
+    if leaf.dtype == tf.string:
+        raise _refusal(name, "a number", leaf)
+    return lambda value, position: tf.cast(value, tf.float32)
+
+
+def _label(head, name, leaf, stream):
+    if not hasattr(head, "classes"):
+        return _numbers(head, leaf)
+    make = _class_numbers(head, leaf)
+    if not head.multi_label:
+        _check_scalar(name, leaf)
+        return make
+    if leaf.shape.rank != 1:
+        raise _refusal(name, "a list of classes, or a 0 or 1 for each", leaf)
+    if leaf.dtype != tf.string and leaf.shape[0] == len(head.classes):
+        return lambda value, position: tf.ensure_shape(tf.cast(value, tf.float32), [len(head.classes)])
+
+    def several(values, position):
+        return tf.minimum(tf.reduce_sum(tf.one_hot(make(values, position), len(head.classes)), axis=0), 1.0)
+
+    return several
+
+
+def _numbers(head, leaf):
+    if leaf.dtype == tf.string or leaf.shape.num_elements() not in (head.size, None):
+        raise _refusal(head.name, f"{head.size} number(s)", leaf)
+
+    def numbers(value, position):
+        value = tf.reshape(tf.cast(value, tf.float32), [head.size])
+        return _require(tf.reduce_all(tf.math.is_finite(value)), head.name, "finite numbers", value, position, value)
+
+    return numbers
+
+
+def _class_numbers(head, leaf):
+    """Names of classes, or their numbers -> numbers; integers are names where all of the classes are integers."""
+    if leaf.dtype != tf.string and not leaf.dtype.is_integer and not leaf.dtype.is_bool:
+        raise _refusal(head.name, "classes as their names or numbers", leaf)
+    by_name = leaf.dtype in (tf.string, tf.bool) or named_by_numbers(head)
+    table = tf.lookup.KeyValueTensorInitializer(list(head.classes), tf.range(len(head.classes)))
+    table = tf.lookup.StaticHashTable(table, -1)
+
+    def numbers(value, position):
+        number = table.lookup(tf.strings.strip(_as_string(value))) if by_name else tf.cast(value, tf.int32)
+        known = tf.reduce_all((number >= 0) & (number < len(head.classes)))
+        return _require(known, head.name, f"among {list(head.classes)}", value, position, number)
+
+    return numbers
+
+
+def named_by_numbers(head):
+    """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
+    return all(name.lstrip("-").isdigit() for name in head.classes)
+
+
+def _require(holds, name, rule, value, position, result):
+    received = tf.strings.reduce_join(_as_string(value), separator="|")
+    text = [f"Head '{name}': labels must be {rule}. Received: ", received, " in example ",
+            tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
+    text = tf.strings.join(text)
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):
+        return tf.identity(result)
+
+
+_RAW = {Text: _text, Image: _image, Audio: _audio, Table: _column}
