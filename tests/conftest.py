@@ -18,6 +18,12 @@ tf.config.set_logical_device_configuration(
 )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Archives are extracted into a folder of the tests, also by the recipes that they run."""
+    os.environ["MMKERAS_CACHE"] = str(tmp_path_factory.mktemp("archives"))
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)

@@ -1,4 +1,6 @@
-"""What leaves the training: `saved_model` for TF Serving, proved in a process of its own before it appears.
+"""What leaves the training: `saved_model` for TF Serving, `litert` for devices.
+
+Each is asked in a process of its own, which knows nothing of this package, before it appears under its name.
 
 saved_models/NAME/VERSION/
   saved_model.pb, variables/, assets/     signatures `serving_default` (raw), `ready`, `examples` (tf.Example)
@@ -6,8 +8,10 @@ saved_models/NAME/VERSION/
   assets.extra/signature.json             names, shapes, dtypes, classes, versions
   assets.extra/parity.json                how far its answers are from Python's
   assets.extra/tf_serving_warmup_requests replayed by TF Serving before the first request
+saved_models/NAME.tflite                  ready tensors in, the heads' outputs out
 """
 
+from mmkeras.export.litert import litert
 from mmkeras.export.saved_model import saved_model
 
-__all__ = ["saved_model"]
+__all__ = ["litert", "saved_model"]

@@ -1,4 +1,4 @@
-"""The folder of one version, as TF Serving wants it: all there or not at all."""
+"""Files and folders that are all there or not at all; a folder of one version is what TF Serving wants."""
 
 import contextlib
 import os
@@ -32,12 +32,52 @@ def new_version(path):
     """
     path = Path(path)
     check_version(path)
+    with _unfinished(path) as folder:
+        yield folder / path.name
+        os.rename(folder / path.name, path)
+
+
+@contextlib.contextmanager
+def new_file(path, suffix, overwrite=False):
+    """Gives a path to write to, in a folder for scraps, which becomes `path` when the block ends.
+
+    Args:
+        path: of the file.
+        suffix: that it must have.
+        overwrite: replace a file that is there.
+
+    Raises:
+        ValueError: the path has another suffix.
+        FileExistsError: the file is there, and shall not be overwritten; or it is a folder.
+    """
+    path = Path(path)
+    check_file(path, suffix, overwrite)
+    with _unfinished(path) as folder:
+        yield folder / path.name
+        check_file(path, suffix, overwrite)  # somebody else may have been faster
+        os.replace(folder / path.name, path)
+
+
+def check_file(path, suffix, overwrite=False):
+    """Raises where `new_file` would; cheap, so that it can be asked before any work."""
+    path = Path(path)
+    if path.suffix != suffix:
+        raise ValueError(f"The path must end in {suffix}. Received: '{path}'. Give '{path.with_suffix(suffix)}'.")
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise FileExistsError(
+            f"A file is not overwritten unasked. Received: '{path}', which is there. Give another name, or "
+            "overwrite=True."
+        )
+
+
+@contextlib.contextmanager
+def _unfinished(path):
+    """A folder beside `path`, which vanishes; so do the folders above it that were made for it, where this fails."""
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
     try:
-        yield temporary / path.name
-        os.rename(temporary / path.name, path)
+        yield temporary
         made = []
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

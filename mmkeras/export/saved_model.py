@@ -1,6 +1,5 @@
 """Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
 
-import contextlib
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mmkeras.export import serving
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
 from mmkeras.export.folder import next_version as next_free
+from mmkeras.export.graph import holder, portable
 from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.parity import check_differences, difference, run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
@@ -58,7 +58,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
     check_version(path)
     check_fit(preprocess, model, heads)
     raw = raw_samples(preprocess, samples)
-    with new_version(path) as unfinished, _portable(model):
+    with new_version(path) as unfinished, portable(model):
         _write(preprocess, model, heads, unfinished)
         places = used_ops(unfinished)
         check_ops(places)
@@ -90,23 +90,11 @@ def _write(preprocess, model, heads, path):
     signatures = {name: function.get_concrete_function() for name, function in functions.items()}
     # Nobody differentiates a served model.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(_holder(signatures, preprocess, model), str(path), signatures, options)
+    tf.saved_model.save(holder(signatures, preprocess, model), str(path), signatures, options)
 
 
 def _function(python_function, spec):
     return tf.function(python_function, input_signature=[spec], autograph=False)
-
-
-def _holder(signatures, *models):
-    """Holds what the signatures use, and not the models: with these, saving traces every layer a second time."""
-    holder = tf.Module()
-    used = [variable for signature in signatures.values() for variable in signature.graph.variables]
-    layers = [layer for model in models for layer in model._flatten_layers()]
-    found = [child for layer in layers for child in tf.train.TrackableView(layer).descendants()]
-    tables = [child for child in found if isinstance(child, tf.saved_model.experimental.TrackableResource)]
-    holder.used_variables = list({id(variable): variable for variable in used}.values())
-    holder.used_tables = list({id(table): table for table in tables}.values())
-    return holder
 
 
 def _tensor_specs(inputs):
@@ -119,20 +107,6 @@ def _features(preprocess):
         key: tf.io.FixedLenFeature((), tensor.dtype, ABSENT[tensor.dtype] if key in optional else None)
         for key, tensor in preprocess.input.items()
     }
-
-
-@contextlib.contextmanager
-def _portable(model):
-    """Keras picks cuDNN's LSTM while tracing on a machine with GPUs, and such a graph runs on no other."""
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
-    before = [layer.use_cudnn for layer in layers]
-    try:
-        for layer in layers:
-            layer.use_cudnn = False
-        yield
-    finally:
-        for layer, value in zip(layers, before, strict=True):
-            layer.use_cudnn = value
 
 
 def _runs(preprocess, model, heads, raw):

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -59,17 +60,29 @@ class LogMel(keras.layers.Layer):
         matrix = mel.linear_to_mel_weight_matrix(
             self.mel_bands, self.fft_length // 2 + 1, self.sample_rate, 20.0, self.sample_rate / 2
         )
-        self.matrix = ops.convert_to_numpy(matrix)
+        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.frame) / self.frame)
+        self.window, self.matrix = (
+            np.round(part * 2.0**24).astype("int32") for part in (window, ops.convert_to_numpy(matrix))
+        )
 
     def call(self, waveform, mask):
+        window, matrix, floor = self._constants(mask)
         heard = ops.where(mask, ops.cast(waveform, "float32"), 0.0)
         # stft starts and steps at the frames' first sample, but windows fft_length samples: pad the last frame's tail.
         heard = ops.pad(heard, ((0, 0), (0, self.fft_length - self.frame)))
-        real, imaginary = ops.stft(heard, self.frame, self.hop, self.fft_length, center=False)
+        real, imaginary = ops.stft(heard, self.frame, self.hop, self.fft_length, window, center=False)
         power = ops.square(real) + ops.square(imaginary)
         frames = self.frames(waveform.shape[1])
-        spectrum = ops.log(ops.matmul(power, self.matrix) + 1e-6)[:, :frames]
+        spectrum = ops.log(ops.matmul(power, matrix) + floor)[:, :frames]
         return spectrum, mask[:, : (frames - 1) * self.hop + 1 : self.hop]
+
+    def _constants(self, mask):
+        # LiteRT's quantisation rounds float constants to 8 or 16 bits. Power spans decades, so that coarse bands drown,
+        # and a coarse window leaks into quiet ones. Whole numbers are not rounded; and they stay whole in the file,
+        # since the zero they are added to is known at run time only.
+        zero = ops.minimum(ops.cast(ops.any(mask[:, :1]), "int32"), 0)
+        window, matrix = (ops.cast(whole + zero, "float32") * 2.0**-24 for whole in (self.window, self.matrix))
+        return window, matrix, 1.0 / ops.cast(1_000_000 + zero, "float32")
 
     def compute_output_spec(self, waveform, mask):
         batch, frames = waveform.shape[0], self.frames(waveform.shape[1])

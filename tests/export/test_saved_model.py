@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import saved_model
-from mmkeras.export.saved_model import _portable
+from mmkeras.export.graph import portable
 
 ANSWERS = {"mood", "mood_scores", "mood_classes", "topics_scores", "topics_classes", "stars"}
 
@@ -98,7 +98,7 @@ def test_python_in_the_graph_is_refused_and_nothing_left_behind(tmp_path):
 
 def test_recurrent_layers_are_traced_without_cudnn_and_restored(parts):
     layers = [layer for layer in parts.model._flatten_layers() if isinstance(layer, keras.layers.LSTM)]
-    with _portable(parts.model):
+    with portable(parts.model):
         assert layers and not any(layer.use_cudnn for layer in layers)
     assert all(layer.use_cudnn == "auto" for layer in layers)
 

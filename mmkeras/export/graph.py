@@ -1,0 +1,31 @@
+"""What every export does to a graph while it is traced and saved."""
+
+import contextlib
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def portable(model):
+    """Keras picks cuDNN's LSTM while tracing on a machine with GPUs, and such a graph runs on no other."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
+    before = [layer.use_cudnn for layer in layers]
+    try:
+        for layer in layers:
+            layer.use_cudnn = False
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            layer.use_cudnn = value
+
+
+def holder(signatures, *models):
+    """Holds what the signatures use, and not the models: with these, saving traces every layer a second time."""
+    holder = tf.Module()
+    used = [variable for signature in signatures.values() for variable in signature.graph.variables]
+    layers = [layer for model in models for layer in model._flatten_layers()]
+    found = [child for layer in layers for child in tf.train.TrackableView(layer).descendants()]
+    tables = [child for child in found if isinstance(child, tf.saved_model.experimental.TrackableResource)]
+    holder.used_variables = list({id(variable): variable for variable in used}.values())
+    holder.used_tables = list({id(table): table for table in tables}.values())
+    return holder

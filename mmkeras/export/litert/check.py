@@ -1,0 +1,95 @@
+"""Is the file what it should be: builtin ops, the model's names, Keras' answers?"""
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.export.litert.flatbuffer import check_builtin, signature, used_ops
+from mmkeras.export.litert.process import run_files
+from mmkeras.export.parity import check_differences, difference
+
+
+def described(path, model, form):
+    """What the file says of itself, after it was compared with the model.
+
+    Returns:
+        Dict: "ops" with their counts, "inputs" and "outputs" with shapes and dtypes.
+
+    Raises:
+        ValueError: an op is not builtin.
+        RuntimeError: names, dtypes or the batch are not the model's.
+    """
+    places = used_ops(path)
+    check_builtin(places)
+    found = signature(path)
+    outputs = {name: (form.batch_size, tensor.dtype) for name, tensor in model.output.items()}
+    wanted = {"inputs": {name: (form.batch_size, spec.dtype.name) for name, spec in form.specs(model).items()}}
+    for side, tensors in (wanted | {"outputs": outputs}).items():
+        if tensors != {name: (tensor["shape"][0], tensor["dtype"]) for name, tensor in found[side].items()}:
+            raise RuntimeError(
+                f"The file's {side} must be those of the model (batch and dtype): {tensors}. Received: {found[side]}. "
+                "An input that no output depends on is dropped; build the model without it."
+            )
+    return {"ops": {op: len(layers) for op, layers in places.items()}, **found}
+
+
+def batches(preprocess, raw, form, inputs):
+    """Ready batches of the file's size: the first as `preprocess` gives it, then all, cut to their longest text.
+
+    Args:
+        preprocess: raw -> ready.
+        raw: dict of arrays (n,).
+        form: of the file.
+        inputs: of `flatbuffer.signature`.
+
+    Returns:
+        List of dicts of arrays (batch_size, ...); the last example is repeated to fill the last batch.
+    """
+    ready = {key: value.numpy() for key, value in preprocess(tensors(raw), training=False).items()}
+    ready = form.fed(ready)
+    n, size = len(next(iter(ready.values()))), form.batch_size
+    rows = [np.minimum(np.arange(i, i + size), n - 1) for i in range(0, n, size)]
+    whole = [{key: value[some] for key, value in ready.items()} for some in rows]
+    return whole[:1] + [cut(batch, inputs) for batch in whole]
+
+
+def tensors(arrays):
+    return {key: tf.constant(value) for key, value in arrays.items()}
+
+
+def cut(ready, inputs):
+    """Drops the padding behind the last real token of a batch, where the file leaves the length free.
+
+    Args:
+        ready: dict of arrays.
+        inputs: of `flatbuffer.signature`.
+
+    >>> ready = {"a": np.array([[7, 0, 0]]), "a_mask": np.array([[True, False, False]])}
+    >>> free = {"shape": [1, None], "dtype": ""}
+    >>> cut(ready, {"a": free, "a_mask": free})["a"].tolist()
+    [[7]]
+    """
+    short = dict(ready)
+    for name, mask in ready.items():
+        if name.endswith("_mask") and None in inputs[name]["shape"]:
+            real = np.flatnonzero(mask.any(axis=0))
+            length = int(real[-1]) + 1 if real.size else 1
+            short |= {key: ready[key][:, :length] for key in (name, name.removesuffix("_mask"))}
+    return short
+
+
+def differences(path, model, feeds, form, tolerance, timeout):
+    """Largest difference of the file from Keras, by output.
+
+    Raises:
+        ValueError: one is beyond `tolerance`, or no number.
+        RuntimeError: the file does not run without TensorFlow.
+    """
+    (answers,) = run_files([(path, feeds)], timeout)
+    if isinstance(answers, str):
+        raise RuntimeError(f"A LiteRT file must run in a process that holds no TensorFlow. Received: {answers}")
+    every = [model(form.ready(tensors(feed)), training=False) for feed in feeds]
+    pairs = zip(answers, every, strict=True)
+    found = [difference(answer, {key: value.numpy() for key, value in keras.items()}) for answer, keras in pairs]
+    largest = {key: float(np.max([one[key] for one in found])) for key in found[0]}  # NaN stays NaN
+    check_differences({path.name: largest}, tolerance)
+    return largest

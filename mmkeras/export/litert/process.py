@@ -1,0 +1,89 @@
+"""Starts `convert.py` and `run.py` in processes of their own, which cannot take this one down with them."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TIMEOUT = 900.0
+_FOLDER = Path(__file__).parent
+
+
+def convert_files(jobs, timeout=TIMEOUT):
+    """Converts SavedModels to .tflite in a new process without GPUs.
+
+    Args:
+        jobs: list of {"saved_model", "path", "quantize"}, paths and None, "dynamic" or "float16".
+        timeout: seconds until the process is killed.
+
+    Returns:
+        List with {"seconds"} or {"error"}, the converter's own message, for each job.
+
+    Raises:
+        RuntimeError: the converter crashed.
+        TimeoutError: it took longer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        request, answer = Path(folder, "request"), Path(folder, "answer")
+        request.write_text(json.dumps([{key: value and str(value) for key, value in job.items()} for job in jobs]))
+        answer.touch()
+        code, said = _start("convert.py", request, answer, timeout)
+        lines = answer.read_text().splitlines()
+        if code:
+            name = Path(jobs[len(lines)]["path"]).name if len(lines) < len(jobs) else "the last file"
+            raise RuntimeError(
+                f"The LiteRT converter must come to its end. Received: {_ending(code)} while converting '{name}' "
+                f"with quantize={jobs[min(len(lines), len(jobs) - 1)]['quantize']!r}. Nothing was written, and this "
+                "process is unharmed. Try quantize=None, then fixed_length=True; if both crash, leave out one branch "
+                f"after the other to find the layer. The converter's last words:\n{said[-2000:]}"
+            )
+        return [json.loads(line) for line in lines]
+
+
+def run_files(runs, timeout=TIMEOUT):
+    """Runs .tflite files in a new process that holds no TensorFlow.
+
+    Args:
+        runs: list of (path, list of {input name: array}); each file answers its feeds in their order.
+        timeout: seconds until the process is killed.
+
+    Returns:
+        For each file a list of {output name: array}, or the message of the error that it gave.
+
+    Raises:
+        RuntimeError: the process crashed.
+        TimeoutError: it took longer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        request, answer = Path(folder, "request"), Path(folder, "answer")
+        request.write_bytes(pickle.dumps([(str(path), feeds) for path, feeds in runs]))
+        code, said = _start("run.py", request, answer, timeout)
+        if code:
+            raise RuntimeError(
+                "A LiteRT file must run in a process that holds ai-edge-litert and no TensorFlow. "
+                f"Received: {_ending(code)}, and\n{said[-2000:]}"
+            )
+        return pickle.loads(answer.read_bytes())
+
+
+def _start(script, request, answer, timeout):
+    # -P: without it the folder of the script comes first on the path, and its files stand before packages.
+    command = [sys.executable, "-P", str(_FOLDER / script), str(request), str(answer)]
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(
+            f"{script.removesuffix('.py').capitalize()} must end in time. Received: {timeout:g} seconds without an "
+            "end; it was killed, and nothing was written. Give a larger timeout=, or a smaller model."
+        ) from None
+    return done.returncode, done.stderr
+
+
+def _ending(code):
+    """-11 -> 'a crash (SIGSEGV)'."""
+    return f"a crash ({signal.Signals(-code).name})" if code < 0 else f"exit status {code}"
