@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mmkeras.data import generate
+from mmkeras.data.generate.scenes import COLOURS, TEMPLATES
 
 INPUTS = {"question": ("question",), "photo": ("caption",), "voice": ("tone",)}
 
@@ -68,7 +69,7 @@ def test_wording_and_table_say_nothing_about_the_answer(rows):
 
 def test_questions_are_short_and_of_many_wordings(rows):
     questions = {row["question"] for row in rows}
-    assert len(questions) == 2 * len(generate.TEMPLATES)
+    assert len(questions) == 2 * len(TEMPLATES)
     assert max(len(question.split()) for question in questions) <= 16
 
 
@@ -79,7 +80,7 @@ def test_picture_shows_what_the_caption_says(path, rows):
         _, left, _, _, _, _, right, _ = row["caption"].split()
         for half, colour in ((pixels[:, :16], left), (pixels[:, 16:], right)):
             middle = half.reshape(-1, 3)[np.argsort(np.ptp(half, axis=-1).ravel())[-20:]].mean(0)
-            near = min(generate.COLOURS, key=lambda name: np.abs(middle - generate.COLOURS[name]).sum())
+            near = min(COLOURS, key=lambda name: np.abs(middle - COLOURS[name]).sum())
             assert near == colour, row
         painted = (np.ptp(pixels, axis=-1) > 70).mean()
         assert painted == pytest.approx(float(row["area"]), abs=0.035)
@@ -139,3 +140,11 @@ def test_wrong_arguments_are_named(tmp_path, wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=rf"{name} .*Received: {value}"):
         generate.scenes(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("name", ["clothing_reviews", "digits", "easy_vqa", "emoji", "sound_events", "spoken_digits"])
+def test_lookalikes_are_written_the_same_again(name, tmp_path):
+    first, second = (getattr(generate.lookalikes, name)(tmp_path / part, seed=3) for part in "ab")
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.suffix in (".csv", ".tsv", ".json"))
+    assert files or name == "clothing_reviews"
+    assert [(first / file).read_bytes() for file in files] == [(second / file).read_bytes() for file in files]

@@ -1,4 +1,4 @@
-"""Generated examples: real PNG, JPEG and WAV files with a question that only picture, sound and text together answer.
+"""Scenes: real PNG, JPEG and WAV files with a question that only picture, sound and text together answer.
 
 A picture shows two shapes, left and right, of different colour and shape. The pitch of a sound rises, which stands for
 right, or falls, for left. The question asks for the colour or for the shape found on that side:
@@ -23,11 +23,12 @@ product onto itself, and so does exchanging the sides together with the tones. S
 
 import csv
 import itertools
-import wave
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
+
+from mmkeras.data.generate import files
 
 COLOURS = {"red": (214, 64, 58), "green": (62, 160, 92), "blue": (58, 104, 204), "yellow": (238, 190, 52)}
 # Tips of the outline, and the radius between two tips over the radius at a tip: cos(pi / tips) is a regular polygon.
@@ -92,8 +93,8 @@ def scenes(folder, n=3000, seed=0, size=64, sample_rate=8000, seconds=0.5, quest
         pixels, area = _picture(rng, objects, size)
         sound, loudness = _sound(rng, tone, round(seconds * sample_rate), sample_rate, ROOMS[room])
         photo, voice = f"images/{scene:04d}.{('png', 'jpg')[scene % 2]}", f"sounds/{scene:04d}.wav"
-        _write_image(folder / photo, pixels)
-        _write_wav(folder / voice, sound, sample_rate)
+        (folder / photo).write_bytes(files.image(pixels, photo.rpartition(".")[2]))
+        (folder / voice).write_bytes(files.wav(sound, sample_rate))
         described = (_caption(objects), "|".join(sorted(shape for _, shape in objects)))
         measured = (round(area, 4), round(loudness, 2), hour, room)
         for asked in [(first + k) % 2 for k in range(questions_per_scene)]:
@@ -203,21 +204,6 @@ def _write_csv(path, rows):
     with open(path, "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
     return path
-
-
-def _write_image(path, pixels):
-    import tensorflow as tf
-
-    encode = tf.io.encode_png if path.suffix == ".png" else tf.io.encode_jpeg
-    path.write_bytes(encode(pixels).numpy())
-
-
-def _write_wav(path, waveform, sample_rate):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(np.clip(waveform * 32767, -32768, 32767).round().astype("<i2").tobytes())
 
 
 def _check(ok, rule, received):

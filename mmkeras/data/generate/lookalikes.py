@@ -1,0 +1,117 @@
+"""Tiny sets laid out like the real ones of the recipes, learnable at a glance: to run a recipe where the set is not.
+
+Each function writes into a folder that it makes, and returns it; the same seed writes the same files.
+
+>>> import tempfile
+>>> sorted(path.name for path in spoken_digits(tempfile.mkdtemp()).iterdir())
+['test.tsv', 'test.zip', 'train.tsv', 'train.zip']
+"""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmkeras.data.generate.files import image, wav
+from mmkeras.data.generate.scenes import ANSWERS, scenes
+
+
+def easy_vqa(folder, seed=0):
+    """answers.txt, and PART_questions.json and PART_images.zip of train and test: `scenes` without their sounds.
+
+    Without a sound its answers are half a guess.
+    """
+    folder = _made(folder)
+    for part, n in {"train": 200, "test": 40}.items():
+        table = pd.read_csv(scenes(folder / part, n=n, seed=seed, size=64))
+        with zipfile.ZipFile(folder / f"{part}_images.zip", "w") as pictures:
+            for row in table.drop_duplicates("scene").itertuples():
+                pictures.write(folder / part / row.photo, f"{row.scene}.png")
+        rows = table[["question", "answer", "scene"]].to_numpy().tolist()
+        (folder / f"{part}_questions.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "answers.txt").write_text("\n".join(ANSWERS), encoding="utf-8")
+    return folder
+
+
+def digits(folder, seed=0):
+    """train.csv, valid.csv and test.csv of image, audio, text and digit: a digit is the number of one of `ANSWERS`."""
+    folder = _made(folder)
+    table = pd.read_csv(scenes(folder, n=160, seed=seed, size=28))
+    table = table.rename(columns={"photo": "image", "voice": "audio", "question": "text"})
+    table["digit"] = table.answer.map(ANSWERS.index)
+    for part, rows in {"train": table[:96], "valid": table[96:128], "test": table[128:]}.items():
+        rows.to_csv(folder / f"{part}.csv", index=False)
+    return folder
+
+
+def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "cs", "ru",
+                                     "ja", "zh", "hi")):  # fmt: skip
+    """emoji.tsv, noto72.zip and blob128.zip: a group is a colour, a subgroup its shade."""
+    folder, lines = _made(folder), []
+    words = {"ja": "赤青緑", "zh": "红蓝绿", "hi": ["लाल", "नीला", "हरा"]}
+    with zipfile.ZipFile(folder / "noto72.zip", "w") as new, zipfile.ZipFile(folder / "blob128.zip", "w") as old:
+        for i in range(36):
+            colour, shade = i % 3, i // 3 % 2
+            names = {f"name_{one}": f"{words.get(one, ['red', 'blue', 'green'])[colour]} {i}" for one in languages}
+            fields = {"id": f"{i:04x}", "concept": str(i), "has_blob": "1", "group": f"g{colour}"}
+            lines.append(fields | {"split": "test" if i < 12 else "train", "subgroup": f"g{colour}s{shade}"} | names)
+            for archive, size in ((new, 72), (old, 128)):
+                pixels = np.zeros((size, size, 4), "uint8")
+                pixels[8:-8, 8:-8, [colour, 3]] = 255, 255 - 120 * shade
+                archive.writestr(f"{i:04x}.png", image(pixels, "png"))
+    pd.DataFrame(lines).to_csv(folder / "emoji.tsv", sep="\t", index=False)
+    return folder
+
+
+def clothing_reviews(folder, seed=0):
+    """reviews.csv.gz: a word tells the stars, which tell the recommendation; titles, texts and facts may be missing."""
+    folder, rng = _made(folder), np.random.default_rng(seed)
+    words = np.array(["awful", "poor", "fair", "nice", "lovely"])
+    stars = rng.integers(1, 6, 400)
+    frame = pd.DataFrame({"Rating": stars, "Recommended IND": (stars > 3).astype(int)})
+    frame["Age"] = rng.integers(18, 80, 400)
+    frame["Review Text"] = [f"this {words[n - 1]} dress is {words[n - 1]}" * (i % 9 > 0) for i, n in enumerate(stars)]
+    frame["Title"] = [words[n - 1] * (i % 5 > 0) for i, n in enumerate(stars)]
+    frame["Positive Feedback Count"] = rng.poisson(2, 400)
+    for column in ("Division Name", "Department Name", "Class Name"):
+        frame[column] = rng.choice(["General", "Petite", ""], 400)
+    frame["split"] = np.where(np.arange(400) % 4, "train", "test")
+    frame.to_csv(folder / "reviews.csv.gz", index=False)
+    return folder
+
+
+def spoken_digits(folder, seed=0):
+    """PART.tsv and PART.zip of train and test: a digit is a pitch, a speaker a timbre."""
+    folder, rng = _made(folder), np.random.default_rng(seed)
+    for part, takes in {"test": range(2), "train": range(34, 40)}.items():
+        rows = [(f"{d}_{s}_{i}.wav", d, s, i) for d in range(10) for s in ("ann", "bob") for i in takes]
+        frame = pd.DataFrame(rows, columns=["file", "digit", "speaker", "index"])
+        frame.to_csv(folder / f"{part}.tsv", sep="\t", index=False)
+        with zipfile.ZipFile(folder / f"{part}.zip", "w") as files:
+            for row in frame.itertuples():
+                turns = np.arange(rng.integers(2000, 4000)) / 8000 * 2 * np.pi * 200 * 1.2**row.digit
+                sound = np.sin(turns) + (row.speaker == "bob") * np.sin(2 * turns) + rng.normal(0, 0.1, len(turns))
+                files.writestr(row.file, wav(sound / 3))
+    return folder
+
+
+def sound_events(folder, seed=0):
+    """clips.tsv and audio.zip, folds 3 and 4: a low tone, a high one, and noise."""
+    folder, rng = _made(folder), np.random.default_rng(seed)
+    rows = [(f"{fold}-{kind}-{i}.wav", kind, fold) for fold in (3, 4) for kind in "abc" for i in range(8)]
+    frame = pd.DataFrame(rows, columns=["file", "class", "fold"])
+    frame.to_csv(folder / "clips.tsv", sep="\t", index=False)
+    with zipfile.ZipFile(folder / "audio.zip", "w") as files:
+        for file, kind, _ in rows:
+            turns = np.arange(40_000) / 8000 * 2 * np.pi * rng.uniform(250, 350) * (1 + 3 * (kind == "b"))
+            sound = np.sin(turns) * (kind != "c") + rng.normal(0, 0.2, len(turns))
+            files.writestr(file, wav(sound / 3))
+    return folder
+
+
+def _made(folder):
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
