@@ -70,14 +70,16 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
     return found
 
 
-def table(report):
+def table(report, published=None):
     """A `rich.table.Table` of a report: a row for each model, the best number of each column in bold.
 
     Args:
         report: what `report` returned, or the content of `report.json`.
+        published: figures of others to show below: dict, row -> {head: {score: number}}, of as many scores as are
+            known. They are not compared with ours.
 
     >>> score = {"kind": "regression", "mae": 0.5, "rmse": 0.75, "r2": None}
-    >>> shown = table({"models": {"model": {"price": score}}})
+    >>> shown = table({"models": {"model": {"price": score}}}, {"Smith 2020": {"price": {"mae": 0.6}}})
     >>> [column.header for column in shown.columns]
     ['', 'price\\nMAE', 'price\\nRMSE', 'price\\nR²']
     """
@@ -90,6 +92,8 @@ def table(report):
     shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns))
     for name, row in rows.items():
         shown.add_row(name, *(_cell(row[head], key, best[head, key]) for head, _, key in columns))
+    for name, row in (published or {}).items():
+        shown.add_row(f"published: {name}", *(_figure(row.get(head, {}).get(key)) for head, _, key in columns))
     return shown
 
 
@@ -135,3 +139,7 @@ def _cell(found, key, best):
         low, high = found["accuracy_interval"]
         text += f" ({low:.3f}-{high:.3f})"
     return text
+
+
+def _figure(value):
+    return "-" if value is None else f"{value:.4g}"

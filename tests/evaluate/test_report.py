@@ -101,6 +101,14 @@ def test_table_prints_every_row(report):
         assert word in text.getvalue()
 
 
+def test_table_shows_figures_of_others_beside_ours(report):
+    text = io.StringIO()
+    shown = evaluate.table(report[0], published={"Smith 2020": {"mood": {"accuracy": 0.725}}})
+    rich.console.Console(file=text, width=200).print(shown)
+    (line,) = [line for line in text.getvalue().splitlines() if "published: Smith 2020" in line]
+    assert line.count("0.725") == 1 and line.count(" - ") == len(shown.columns) - 2
+
+
 def test_predict_keeps_pairs_together(model, batches):
     labels, outputs = evaluate.predict(model, batches)
     assert sorted(labels) == ["mood", "price", "tags"] and outputs["mood"].shape == (N, 3)
