@@ -3,6 +3,7 @@
     specs       what a modality looks like raw (as it arrives) and ready (what the model eats)
     data        files and tables -> a tf.data.Dataset of raw examples; raw examples -> batches
     preprocess  raw -> ready, one keras.Model; the same object runs in tf.data and in the SavedModel
+    augment     ready -> ready while training: pictures, sounds, texts, and mixing them with their labels
     contract    the check of names, shapes and dtypes that every model makes
     layers      blocks that branches and fusions share
     branches    ready -> tokens (B, T, D) and mask (B, T)
@@ -12,7 +13,8 @@
     distribute  strategies and mixed precision
     train       callbacks: checkpoints, resuming, logs, curves; the loop is model.fit
     evaluate    reports, curves, baselines
-    export      SavedModel for TF Serving
+    export      SavedModel for TF Serving, LiteRT for devices
+    edge        runs the LiteRT file on a device, from raw values to answers, without TensorFlow
 
 Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
 
@@ -25,8 +27,8 @@ from mmkeras.specs import Audio, Image, Table, Text
 
 __version__ = "0.1.0"
 
-_ROOMS = ("branches", "contract", "data", "distribute", "evaluate", "export", "fusion", "heads", "layers", "models",
-          "preprocess", "specs", "train")  # fmt: skip
+_ROOMS = ("augment", "branches", "contract", "data", "distribute", "edge", "evaluate", "export", "fusion", "heads",
+          "layers", "models", "preprocess", "specs", "train")  # fmt: skip
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "models"}
 
 __all__ = ["Audio", "Image", "Table", "Text", *_NAMES, *_ROOMS]

@@ -52,6 +52,8 @@ def as_text(value):
     >>> as_text(3.0), as_text(0.5), as_text(True), as_text("3.0"), as_text(b"x")
     ('3', '0.5', 'True', '3.0', 'x')
     """
+    if isinstance(value, str):
+        return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     is_float = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)

@@ -16,8 +16,8 @@ import mmkeras as mm
 
 ROOT = Path(mm.__file__).parent
 # The data's way: a room may import from rooms before it.
-ORDER = ["specs", "contract", "layers", "preprocess", "data", "branches", "fusion", "heads", "models", "distribute",
-         "train", "evaluate", "export"]  # fmt: skip
+ORDER = ["edge", "specs", "contract", "layers", "preprocess", "augment", "data", "branches", "fusion", "heads",
+         "models", "distribute", "train", "evaluate", "export"]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "fresh.py")
 
 
@@ -58,7 +58,7 @@ import sys, mmkeras as mm
 spec = mm.Text("review"); spec.ready; dir(mm)
 heavy = {"tensorflow", "keras", "tensorflow_text", "tensorflow_io", "keras_hub", "keras_nlp", "keras_cv", "pandas"}
 print(sorted(heavy & set(sys.modules)), len(sys.modules))
-mm.branches, mm.fusion, mm.data, mm.preprocess, mm.heads, mm.models, mm.train, mm.evaluate, mm.export
+mm.branches, mm.fusion, mm.data, mm.augment, mm.preprocess, mm.heads, mm.models, mm.train, mm.evaluate, mm.export
 print(sorted({"tensorflow_io", "keras_hub", "keras_nlp", "keras_cv"} & set(sys.modules)))
 """
     first, second = subprocess.check_output([sys.executable, "-c", code], text=True).strip().splitlines()[-2:]

@@ -14,7 +14,7 @@ from mmkeras.layers import LogMel, PoolMask, PositionEmbedding
 
 
 def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
-           dropout=0.0, pool=None):  # fmt: skip
+           dropout=0.0, pool=None, spec_augment=None):  # fmt: skip
     """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
 
     Args:
@@ -24,6 +24,7 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_secon
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per moment, with a learned position; "mean" over the real moments.
+        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
 
     Masking: what lies behind the end of a clip counts as silence and makes no token.
 
@@ -41,6 +42,8 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_secon
             f"Each of the {len(filters)} blocks halves the frames and bands of '{spec.name}'. Received: "
             f"{spectrum.shape[1]} frames of {spectrum.shape[2]} bands. Give fewer filters, more seconds or more bands."
         )
+    if spec_augment is not None:
+        spectrum, mask = spec_augment(spectrum, mask)
     x = keras.layers.BatchNormalization(name="norm")(ops.expand_dims(spectrum, -1))
     x = conv_blocks(x, filters, kernel_size, dropout)
     mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]

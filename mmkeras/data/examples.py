@@ -50,8 +50,7 @@ class Examples(tf.data.Dataset):
         readers = {name: reader for name, reader in self._file_readers() if name in self.table}
         with tf.device("CPU:0"):
             tensors = {
-                name: tf.constant(_marked(values) if name in readers else values)
-                for name, values in self.table.items()
+                name: tf.constant(_marked(values) if name in readers else values) for name, values in self.table.items()
             }
         return tensors, readers, None
 

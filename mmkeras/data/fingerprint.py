@@ -1,18 +1,23 @@
 """A digest of examples and of what preprocessing makes of them: equal digests, equal ready tensors."""
 
+import functools
 import hashlib
 import os
-from pathlib import Path
+
+import numpy as np
 
 from mmkeras import __version__
 from mmkeras.data.examples import Examples
+from mmkeras.data.shards import Shards
+
+_ROWS = 256  # at a time: joining copies what the table holds of files
 
 
 def fingerprint(raw, preprocess, heads, *settings, stamps=True):
     """A digest of the columns that are used, of preprocess with all it learned, and of settings.
 
     Args:
-        raw: `Examples`.
+        raw: `Examples` or `Shards`.
         preprocess: model from raw to ready.
         heads: list of the heads whose labels are used.
         settings: whatever else matters, compared by `repr`.
@@ -21,7 +26,7 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True):
     Returns:
         A string; None where `raw` is another data set, whose content is not known before it is read.
     """
-    if not isinstance(raw, Examples):
+    if not isinstance(raw, Examples | Shards):
         return None
     digest = hashlib.sha256()
     for part in _parts(raw, preprocess, heads, stamps):
@@ -39,14 +44,26 @@ def _parts(raw, preprocess, heads, stamps):
         yield repr([*learned, getattr(layer, "vocabulary", None)]).encode()
     for name in [*preprocess.input, *(head.name for head in heads)]:
         yield name.encode()
+        if isinstance(raw, Shards):
+            yield raw.digest.encode()
+            continue
         values = raw.table[name]
-        yield from (_bytes(value, stamps) for value in values) if values.dtype == object else [values.tobytes()]
+        yield from _objects(values, stamps) if values.dtype == object else [values.tobytes()]
 
 
-def _bytes(value, stamps):
-    if isinstance(value, bytes):
-        return value
-    if not stamps:
-        return Path(value).name.encode()
-    status = os.stat(value)
-    return f"{value} {status.st_size} {status.st_mtime_ns}".encode()
+def _objects(values, stamps):
+    """First how long each one is, so that the ends count, then all of them, not one by one."""
+    told = functools.cache(_stamp if stamps else _name)  # a file is looked at once, however many rows have it
+    for i in range(0, len(values), _ROWS):
+        some = [value if isinstance(value, bytes) else told(value) for value in values[i : i + _ROWS]]
+        yield np.array([len(value) for value in some], "int64").tobytes()
+        yield b"".join(some)
+
+
+def _name(path):
+    return os.path.basename(path).encode()
+
+
+def _stamp(path):
+    status = os.stat(path)
+    return f"{path} {status.st_size} {status.st_mtime_ns}".encode()

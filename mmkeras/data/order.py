@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
+_GOLDEN = 0.6180339887498949
 
-def epochs(rows, batch_size, seed, lengths=None):
+
+def epochs(rows, batch_size, seed, lengths=None, line=None):
     """A data set of row batches (batch_size,) int64 whose order is a function of (seed, epoch) alone.
 
     Every row has the same chance of every place: this is a permutation, not a shuffle buffer. Each iteration is the
@@ -14,27 +16,53 @@ def epochs(rows, batch_size, seed, lengths=None):
         batch_size: rows of a batch.
         seed: int.
         lengths: (rows,) numbers; rows of similar length are then put into the same batch.
+        line: rows and the ends of their pieces, as `balance.line` makes them; rows are then drawn from it, as many as
+            an epoch has without it.
 
     Returns:
         The data set, elements (seed of the batch (2,) int64, rows (batch_size,) int64), and the epoch, a `tf.Variable`.
     """
     with tf.device("CPU:0"):
-        epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
         lengths = None if lengths is None else tf.constant(lengths)
+        line = None if line is None else tuple(map(tf.constant, line))
     steps = rows // batch_size
 
     def batches(epoch):
         start = tf.stack([tf.constant(seed, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(rows, dtype=tf.int64), start)[: steps * batch_size]
+        drawn = tf.range(rows, dtype=tf.int64) if line is None else _drawn(*line, steps * batch_size, seed, epoch)
+        order = tf.random.experimental.stateless_shuffle(drawn, start)[: steps * batch_size]
         if lengths is not None:
             order = _alike(order, lengths, batch_size, start)
         step = epoch * steps + tf.range(steps, dtype=tf.int64)
         seeds = tf.stack([tf.fill([steps], start[0]), step], axis=1)
         return tf.data.Dataset.from_tensor_slices((seeds, tf.reshape(order, [steps, batch_size])))
 
-    counted = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1) - 1)
-    every = counted.flat_map(batches).apply(tf.data.experimental.assert_cardinality(steps))
-    return every, epoch
+    return counted(batches, steps)
+
+
+def counted(batches, steps):
+    """A data set whose n-th iteration is `batches(n)`, of `steps` elements; and n, a `tf.Variable`."""
+    with tf.device("CPU:0"):
+        epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
+    number = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1) - 1)
+    return number.flat_map(batches).apply(tf.data.experimental.assert_cardinality(steps)), epoch
+
+
+def _drawn(rows, ends, size, seed, epoch):
+    """Systematic sampling: the rows at `size` points of equal distance.
+
+    A row, or a class that lies in one piece, is drawn as often as its share of `size` says, rounded up or down. From
+    epoch to epoch the points move on by the golden ratio of their distance: over the epochs, too, a row is drawn as
+    often as its share says, and none waits long.
+
+    Source: W. G. Madow and L. H. Madow, On the Theory of Systematic Sampling, Annals of Mathematical Statistics 15
+    (1944); the steps are the one-dimensional Kronecker sequence of least discrepancy.
+    """
+    first = tf.random.stateless_uniform([], [seed, 0], dtype=tf.float64)
+    offset = tf.math.floormod(first + tf.cast(epoch, tf.float64) * _GOLDEN, 1.0)
+    points = (tf.range(size, dtype=tf.float64) + offset) / size
+    places = tf.searchsorted(ends, points, side="right")
+    return tf.gather(rows, tf.minimum(places, tf.size(rows) - 1))
 
 
 def _alike(order, lengths, batch_size, seed, pool=50):

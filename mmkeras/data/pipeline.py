@@ -3,10 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.augment import in_turn
 from mmkeras.data import faults, order
+from mmkeras.data.balance import check_balance, line
 from mmkeras.data.examples import Examples
 from mmkeras.data.fingerprint import fingerprint
 from mmkeras.data.ready import ready_batches
+from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
 from mmkeras.preprocess import TokenIds
 from mmkeras.specs import did_you_mean
@@ -15,7 +18,7 @@ _READ_AT_ONCE = 64
 
 
 def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, bucket_by=None, augment=None,
-                  shuffle_buffer=10_000, on_error=None, verbose=True):  # fmt: skip
+                  balance=None, shuffle_buffer=10_000, on_error=None, verbose=True):  # fmt: skip
     """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
 
     The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
@@ -24,7 +27,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
     `train.callbacks(run_dir, batches)` the epochs are those of `fit`.
 
     Args:
-        raw: `Examples`, shuffled as a whole; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
+        raw: `Examples`, shuffled as a whole; or what `from_tfrecord` gives, whose shards are shuffled, then records
+            by buffer; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
         preprocess: model from raw to ready, adapted.
         heads: list of heads; their labels are among the raw examples. Heads with class weights give sample weights.
         batch_size: examples of a batch, over all replicas.
@@ -33,7 +37,11 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
             that folder, for later runs too (a folder for each data set: one for training, one for validation). A
             cached data set is shuffled as a whole.
         bucket_by: name of a text: batches hold texts of similar length and are cut to the longest of them.
-        augment: function (ready dict of a batch, seed (2,) int64) -> ready dict; training only, stateless.
+        augment: function (ready dict, labels dict, seed (2,) int64) -> (ready, labels) of a batch, such as those of
+            `mmkeras.augment`, or a list of them; each gets its own seed. Never cached, and never in evaluation.
+        balance: name of a classification head, or a list of them: rows are drawn so that each of its classes comes
+            equally often, in as many steps as without; see `data.balance` for several heads and several labels. Needs
+            `Examples` or `cache`; not for heads with class weights, which are the other way to the same end.
         shuffle_buffer: for a `raw` that is not `Examples` and not cached.
         on_error: "raise" or "skip"; None takes that of `raw`. What is skipped stands in `batches.skipped`.
         verbose: show a progress bar while the cache is filled.
@@ -48,23 +56,27 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
             `strategy.scope()`; or a broken file, named with row, modality and cause.
     """
     _check_scope()
+    augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
     rows, epoch = source.rows, None
     _check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
         _check_bucket(bucket_by, None, raw)
-        keyed = source.shuffled(batch_size, shuffle_buffer, seed)
+        _check_rows(balance, raw)
+        keyed, epoch = source.shuffled(batch_size, shuffle_buffer, seed)
     else:
         lengths = source.lengths(bucket_by) if bucket_by else None
-        keyed, epoch = order.epochs(rows, batch_size, seed, lengths)
+        drawn = line(source.labels, balanced, seed) if balanced else None
+        keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
 
     def finish(key, x, y):
         x = _cut(x, bucket_by) if bucket_by else x
-        return _weighted(augment(x, key) if augment else x, y, heads)
+        return _weighted(*(augmented(x, y, key) if augment else (x, y)), heads)
 
-    steps = None if rows is None or source.drops else rows // batch_size
+    steps = None if source.count is None or source.drops else source.count // batch_size
     made = _finished(source.ready(keyed, finish), steps, epoch, source.skipped)
-    made.fingerprint = fingerprint(raw, preprocess, heads, seed, batch_size, bucket_by, stamps=False)
+    settings = seed, batch_size, bucket_by, [head.name for head in balanced]
+    made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False)
     return made
 
 
@@ -75,7 +87,7 @@ def eval_batches(raw, preprocess, heads=(), batch_size=64, cache=None, on_error=
     """
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
     batches = source.ready(source.in_order(batch_size), lambda key, x, y: (x, y) if heads else x)
-    steps = None if source.rows is None or source.drops else -(-source.rows // batch_size)
+    steps = None if source.count is None or source.drops else -(-source.count // batch_size)
     return _finished(batches, steps, None, source.skipped)
 
 
@@ -87,25 +99,38 @@ class _Source:
         self.on_error = on_error or getattr(raw, "on_error", "raise")
         faults.check_on_error(self.on_error)
         self.skipped = list(getattr(raw, "skipped", ()))
-        self.raw, self.preprocess, self.heads, self.store = raw, preprocess, heads, None
+        wanted = [*preprocess.input, *(head.name for head in heads)]  # other files are not read
+        self.raw = raw.select(wanted) if hasattr(raw, "select") else raw
+        self.preprocess, self.heads, self.store = preprocess, heads, None
         self.rows = len(raw.frame) if isinstance(raw, Examples) else None
         self.drops = self.on_error == "skip"
         if cache:
             batches = self.ready(self.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
-            rows, content = _count(raw), fingerprint(raw, preprocess, heads, self.on_error)
+            content = None if cache == "memory" else fingerprint(raw, preprocess, heads, self.on_error)
+            rows = _count(raw)
             steps = -(-rows // _READ_AT_ONCE)
             self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
             self.rows, self.drops = self.store.rows, False
 
+    @property
+    def count(self):
+        """How many examples there are; None where it is not known."""
+        return self.raw.rows if self.rows is None and isinstance(self.raw, Shards) else self.rows
+
     def in_order(self, batch_size):
+        if self.rows is None and isinstance(self.raw, Shards):
+            return self.raw.records().batch(batch_size).map(lambda *records: (0, records))
         if self.rows is None:
             return self.raw.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
         return tf.data.Dataset.range(self.rows).batch(batch_size).map(lambda rows: (0, rows))
 
     def shuffled(self, batch_size, buffer, seed):
+        """Batches of a stream, shuffled by buffer; and the number of the epoch where the order follows from it."""
+        if isinstance(self.raw, Shards):
+            return self.raw.epochs(batch_size, buffer, seed)
         batches = self.raw.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-        return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload))
+        return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload)), None
 
     def ready(self, keyed, finish):
         """Batches of (key, rows) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
@@ -117,14 +142,24 @@ class _Source:
                 return finish(key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels})
 
             return keyed.map(stored, tf.data.AUTOTUNE)
-        stream = (lambda payload: payload[1]), _position
-        read, describe = stream if self.rows is None else (self.raw.read, self._row)
+        read, describe = self._reading()
         made = ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
         return made.map(finish, tf.data.AUTOTUNE)
+
+    def _reading(self):
+        if self.rows is not None:
+            return self.raw.read, self._row
+        if isinstance(self.raw, Shards):
+            return (lambda payload: self.raw.parse(payload[1])), self.raw.describe
+        return (lambda payload: payload[1]), _position
 
     def _row(self, rows):
         position = int(rows[0])
         return self.raw.frame.index[position], lambda name: self.raw.origin(position, name)
+
+    @property
+    def labels(self):
+        return self.store.arrays if self.store else self.raw.table
 
     def lengths(self, name):
         """How long each row's text is: in tokens where they are known already, else in bytes."""
@@ -192,6 +227,14 @@ def _check_bucket(name, preprocess, raw):
     texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if isinstance(layer, TokenIds)]
     if name and name not in texts:
         raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
+
+
+def _check_rows(balance, raw):
+    if balance:
+        raise ValueError(
+            f"balance={balance!r} needs all labels beforehand: mm.data.Examples, or cache=. "
+            f"Received: {type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
+        )
 
 
 def _cut(ready, name):

@@ -74,14 +74,26 @@ class Classification:
             ValueError: a label is missing or is not one of the classes; the message names its row.
         """
         rows = range(len(column)) if rows is None else rows
-        number = {name: i for i, name in enumerate(self.classes)}
+        numbers, known = [], {}
+        for i, label in enumerate(column):
+            # A table has many rows and few different labels. As keys, 1 and True are equal; lists are none.
+            key = (type(label), label) if isinstance(label, str | int | float) else i
+            if key not in known:
+                known[key] = self._numbers(label, rows[i])
+            numbers.append(known[key])
         if not self.multi_label:
-            return np.array([self._number(number, *pair) for pair in zip(column, rows, strict=True)], "int32")
-        encoded = np.zeros((len(column), len(number)), "float32")
-        for line, labels, row in zip(encoded, column, rows, strict=True):
-            for label in _several(labels):
-                line[self._number(number, label, row)] = 1.0
+            return np.array(numbers, "int32")
+        encoded = np.zeros((len(column), len(self.classes)), "float32")
+        lines = np.repeat(np.arange(len(column)), [len(several) for several in numbers])
+        encoded[lines, [number for several in numbers for number in several]] = 1.0
         return encoded
+
+    def _numbers(self, label, row):
+        """The number of a class; a list of them where there may be several."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        if self.multi_label:
+            return [self._number(number, each, row) for each in _several(label)]
+        return self._number(number, label, row)
 
     def _number(self, number, label, row):
         if _is_absent(label):
@@ -106,17 +118,14 @@ class Classification:
         return keras.layers.Activation(activation, dtype="float32", name=self.name)(logits)
 
     def loss(self):
-        """The Keras loss of this head's labels and probabilities."""
+        """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""
         if self.multi_label:
             return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
-        if self.label_smoothing:
-            return SmoothedCrossentropy(self.label_smoothing)
-        return keras.losses.SparseCategoricalCrossentropy()
+        return Crossentropy(self.label_smoothing)
 
     def metrics(self, prefix=""):
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
-        accuracy = keras.metrics.BinaryAccuracy if self.multi_label else keras.metrics.SparseCategoricalAccuracy
-        return [accuracy(f"{prefix}accuracy")]
+        return [Accuracy(self.multi_label, f"{prefix}accuracy")]
 
     @property
     def needs_adapt(self):
@@ -131,7 +140,7 @@ class Classification:
         return dataclasses.replace(self, class_weights=weights)
 
     def sample_weights(self, labels):
-        """Encoded labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
+        """Encoded or mixed labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
         if self.class_weights is None:
             return None
         if self.needs_adapt:
@@ -141,10 +150,10 @@ class Classification:
             )
         named = {_named(name): weight for name, weight in self.class_weights.items()}
         weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
-        if not self.multi_label:
+        if len(labels.shape) == 1:
             return ops.take(weights, labels, axis=0)
         count = ops.sum(labels, axis=-1)
-        return ops.where(count > 0, ops.matmul(labels, weights) / ops.maximum(count, 1.0), 1.0)
+        return ops.where(count > 0, ops.matmul(labels, weights) / ops.where(count > 0, count, 1.0), 1.0)
 
     def decode(self, scores):
         """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N)."""
@@ -175,20 +184,59 @@ def _several(labels):
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-class SmoothedCrossentropy(keras.losses.Loss):
-    """Categorical crossentropy of class numbers (B,) with smoothed targets; Keras' sparse loss has no smoothing.
+class Crossentropy(keras.losses.Loss):
+    """Categorical crossentropy of class numbers (B,) or of distributions over the classes (B, N), smoothed or not.
+
+    Training data may be mixed, and their labels distributions, while the evaluation data of one `fit` hold numbers.
+
+    Args:
+        label_smoothing: share of the target that is spread over all classes, in [0, 1).
 
     Source: Szegedy et al., Rethinking the Inception Architecture, arXiv 1512.00567, section 7.
     """
 
-    def __init__(self, label_smoothing=0.1, name="smoothed_crossentropy", **kwargs):
+    def __init__(self, label_smoothing=0.0, name="crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        one_hot = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
-        return keras.losses.categorical_crossentropy(one_hot, y_pred, label_smoothing=self.label_smoothing)
+        if not _is_distribution(y_true, y_pred):
+            y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+            if not self.label_smoothing:
+                return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+            y_true = ops.one_hot(y_true, y_pred.shape[-1], dtype=y_pred.dtype)
+        return keras.losses.categorical_crossentropy(y_true, y_pred, label_smoothing=self.label_smoothing)
 
     def get_config(self):
         return super().get_config() | {"label_smoothing": self.label_smoothing}
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class Accuracy(keras.metrics.MeanMetricWrapper):
+    """Share of right answers; of a mixed label, the class that it holds most of (several classes: 0.5 and more) counts.
+
+    Args:
+        multi_label: whether any number of classes may hold at once.
+    """
+
+    def __init__(self, multi_label=False, name="accuracy", dtype=None):
+        super().__init__(_right_each if multi_label else _right, name, dtype)
+        self.multi_label = multi_label
+        self._direction = "up"  # where Keras' callbacks have to tell better from worse
+
+    def get_config(self):
+        return {"multi_label": self.multi_label, "name": self.name, "dtype": self.dtype}
+
+
+def _is_distribution(y_true, y_pred):
+    return len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == y_pred.shape[-1]
+
+
+def _right(y_true, y_pred):
+    if _is_distribution(y_true, y_pred):
+        return keras.metrics.categorical_accuracy(y_true, y_pred)
+    return keras.metrics.sparse_categorical_accuracy(y_true, y_pred)
+
+
+def _right_each(y_true, y_pred):
+    return keras.metrics.binary_accuracy(y_true >= 0.5, y_pred)

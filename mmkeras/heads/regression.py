@@ -64,8 +64,18 @@ class Regression:
             ValueError: a label is not K finite numbers; the message names its row.
         """
         rows = range(len(column)) if rows is None else rows
-        numbers = [self._numbers(value, row) for value, row in zip(column, rows, strict=True)]
-        return np.array(numbers, "float32").reshape(len(numbers), self.size)
+        numbers = self._all_at_once(column)
+        if numbers is None:
+            numbers = np.array([self._numbers(value, row) for value, row in zip(column, rows, strict=True)], "float32")
+        return numbers.reshape(len(column), self.size)
+
+    def _all_at_once(self, column):
+        """The numbers of the whole column, or None where they need a look of their own, or are wrong."""
+        try:
+            numbers = np.array(list(column), object).astype("float32") if self.size == 1 else None
+        except (TypeError, ValueError):
+            return None
+        return numbers if numbers is not None and numbers.size == len(column) and np.isfinite(numbers).all() else None
 
     def _numbers(self, value, row):
         try:

@@ -90,7 +90,7 @@ def adapt(preprocess, raw, batch_size=1024, verbose=True):
     columns = [column for layer in layers for column in layer.raw_names]
     for layer in layers:
         layer.reset_state()
-    batches = _select(raw, columns).batch(batch_size)
+    batches = _select(raw, columns, batch_size)
     steps = int(batches.cardinality())
     if steps == tf.data.INFINITE_CARDINALITY:
         raise ValueError("adapt needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
@@ -108,7 +108,7 @@ def adapt(preprocess, raw, batch_size=1024, verbose=True):
     return preprocess
 
 
-def _select(raw, columns):
+def _select(raw, columns, batch_size):
     received = list(raw.element_spec) if isinstance(raw.element_spec, dict) else raw.element_spec
     missing = [column for column in columns if column not in received]
     if missing:
@@ -117,5 +117,9 @@ def _select(raw, columns):
             "Build them with mmkeras.data, or rename the keys."
         )
     if hasattr(raw, "select"):  # mm.data.Examples: without reading the other columns' files
-        return raw.select(columns)
-    return raw.map(lambda example: {column: example[column] for column in columns})
+        raw = raw.select(columns)
+        if hasattr(raw, "read"):  # by the batch, not by the row
+            rows = tf.data.Dataset.range(len(raw)).batch(batch_size)
+            return rows.map(raw.read, tf.data.AUTOTUNE).prefetch(1)
+        return raw.batch(batch_size)
+    return raw.map(lambda example: {column: example[column] for column in columns}).batch(batch_size)

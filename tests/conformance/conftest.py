@@ -93,6 +93,7 @@ CASES = {
     "MaskedMean": case(L.MaskedMean, L.MaskedMean, x=((6, 4), "float32"), x_mask=MASK),
     "PoolMask": case(L.PoolMask, lambda: L.PoolMask(2), x_mask=MASK),
     "PositionEmbedding": case(L.PositionEmbedding, L.PositionEmbedding, x=((6, 4), "float32")),
+    "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),

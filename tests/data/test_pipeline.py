@@ -73,9 +73,9 @@ def test_bucket_by_puts_similar_lengths_together(texts, to_ids, heads, cache):
 
 
 def test_augment_is_stateless_and_for_training_only(texts, to_ids, heads):
-    def noise(ready, seed):
+    def noise(ready, labels, seed):
         drawn = tf.random.stateless_uniform(tf.shape(ready["question"]), seed, 0, 9, tf.int32)
-        return ready | {"question": ready["question"] + drawn}
+        return ready | {"question": ready["question"] + drawn}, labels
 
     make = lambda: mm.data.train_batches(texts, to_ids, heads, 60, augment=noise)  # noqa: E731
     plain = mm.data.train_batches(texts, to_ids, heads, 60)

@@ -57,6 +57,37 @@ def test_smoothed_loss_equals_the_one_hot_one():
     assert float(again(labels, scores)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_loss_and_accuracy_take_numbers_and_distributions(smoothing):
+    head = heads.classification("mood", ["x", "y", "z"], label_smoothing=smoothing)
+    labels, scores = np.array([0, 2, 2], "int32"), np.array([[0.7, 0.2, 0.1], [0.3, 0.4, 0.3], [0, 0, 1]], "float32")
+    assert float(head.loss()(labels, scores)) == pytest.approx(float(head.loss()(np.eye(3)[labels], scores)), rel=1e-4)
+    mixed = np.array([[0.6, 0.4, 0], [0, 0.3, 0.7], [0, 0, 1]], "float32")
+    target = mixed * (1 - smoothing) + smoothing / 3
+    expected = -(target * np.log(np.maximum(scores, 1e-7))).sum(1).mean()
+    assert float(head.loss()(mixed, scores)) == pytest.approx(expected, rel=1e-4)
+    (metric,) = head.metrics()
+    assert [float(metric(kind, scores)) for kind in (labels, mixed)] == pytest.approx([2 / 3, 2 / 3])
+    again = type(metric).from_config(metric.get_config())
+    assert float(again(mixed[:2], scores[:2])) == 0.5
+
+
+def test_plain_labels_train_as_with_keras_own_loss():
+    head = heads.classification("mood", ["x", "y", "z"])
+    labels, scores = np.array([0, 2, 1]), np.random.default_rng(0).dirichlet([1, 1, 1], 3).astype("float32")
+    assert float(head.loss()(labels, scores)) == float(keras.losses.SparseCategoricalCrossentropy()(labels, scores))
+
+
+def test_mixed_labels_of_several_classes():
+    head = heads.classification("t", ["x", "y"], multi_label=True, class_weights={"x": 1, "y": 3})
+    (metric,) = head.metrics()
+    assert float(metric(np.array([[0.7, 0.2]]), np.array([[0.9, 0.6]]))) == 0.5
+    weights = head.sample_weights(tf.constant([[0.2, 0.0], [0.1, 0.3], [0.0, 0.0]]))
+    np.testing.assert_allclose(weights, [1, (0.1 + 0.9) / 0.4, 1], rtol=1e-6)
+    one = heads.classification("m", ["x", "y"], class_weights={"x": 1, "y": 3})
+    np.testing.assert_allclose(one.sample_weights(tf.constant([[0.25, 0.75], [1.0, 0.0]])), [2.5, 1])
+
+
 def test_regression_trains_on_standardised_values_and_answers_in_the_unit():
     raw = tf.data.Dataset.from_tensor_slices({"price": [[100.0], [300.0]]})
     (head,) = heads.adapt([heads.regression("price")], raw)

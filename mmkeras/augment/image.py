@@ -1,0 +1,134 @@
+"""What may happen to one picture, by keras-cv."""
+
+import importlib
+
+import tensorflow as tf
+
+from mmkeras.augment.steps import check_range, check_spec
+
+_FLIPS = {True: "horizontal", "horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
+
+
+def image(spec, flip=False, crop=1.0, zoom=0.0, shift=0.0, rotate=0.0, brightness=0.0, contrast=0.0, rand_augment=0,
+          magnitude=0.5, cutout=0.0, fill="reflect"):  # fmt: skip
+    """Pictures are changed in ways that keep what they show; each by itself, in the order of the arguments.
+
+    Which of them do keep it depends on the pictures: a 6 must not be turned upside down, nor text be mirrored.
+
+    Masking: absent pictures stay as they are.
+
+    Args:
+        spec: `mm.Image`.
+        flip: True or "horizontal", "vertical", "both": mirrored in half of the cases.
+        crop: smallest share of the area that is kept, drawn evenly from [crop, 1], of an aspect ratio between 3/4 and
+            4/3, resized to the whole; 1 does not crop. 0.08 is usual for photographs of one thing.
+        zoom: largest share by which it becomes smaller or larger.
+        shift: largest share of height and width by which it is moved.
+        rotate: most degrees by which it is turned, to either side.
+        brightness: largest share of the whole range that is added or taken.
+        contrast: largest share by which the contrast changes.
+        rand_augment: how many operations of RandAugment are drawn for each picture, one after another: 2 is usual.
+        magnitude: their strength in [0, 1].
+        cutout: side of the black rectangle, as largest share of height and width.
+        fill: what comes in from outside on zoom, shift and rotate: "reflect", "nearest", "wrap" or "constant" (black).
+
+    Returns:
+        Function (ready, labels, seed) -> (ready, labels).
+
+    Source: crop: Szegedy et al., arXiv 1409.4842, section 6; RandAugment: Cubuk et al., arXiv 1909.13719, with
+    keras-cv's policy, which has no rotation, posterisation and sharpness; cutout: DeVries and Taylor, arXiv 1708.04552.
+
+    >>> import mmkeras as mm
+    >>> pixels = np.arange(2 * 8 * 8 * 3, dtype="uint8").reshape(2, 8, 8, 3)
+    >>> augmented, _ = image(mm.Image("photo", size=8), flip=True, shift=0.1)({"photo": pixels}, {}, (0, 1))
+    >>> augmented["photo"].dtype.name, augmented["photo"].shape
+    ('uint8', TensorShape([2, 8, 8, 3]))
+    """
+    check_spec(spec, "Image")
+    check_range("image", 0, 1, zoom=zoom, shift=shift, brightness=brightness, contrast=contrast, magnitude=magnitude,
+                cutout=cutout)  # fmt: skip
+    check_range("image", 0, 360, rotate=rotate)
+    check_range("image", 1e-3, 1, crop=crop)
+    if flip and flip not in _FLIPS:
+        raise ValueError(f"flip of mm.augment.image is False or one of {list(_FLIPS)}. Received: {flip!r}.")
+    cv = importlib.import_module("keras_cv").layers  # takes seconds, hence here
+    _allow_determinism()
+    draws = importlib.import_module("mmkeras.augment._draws").Draws()
+    layers = [
+        cv.RandomFlip(_FLIPS[flip], seed=0) if flip else None,
+        cv.RandomZoom(zoom, zoom, fill, seed=0) if zoom else None,
+        cv.RandomTranslation(shift, shift, fill, seed=0) if shift else None,
+        cv.RandomRotation(rotate / 360, fill, seed=0) if rotate else None,
+        cv.RandomBrightness(brightness, seed=0) if brightness else None,
+        cv.RandomContrast(value_range=(0, 255), factor=contrast, seed=0) if contrast else None,
+    ]
+    layers = [draws.drive(layer) for layer in layers if layer]
+    policy = [draws.drive(layer) for layer in _policy(cv, spec, magnitude)] if rand_augment else []
+    cut = [draws.drive(cv.RandomCutout(cutout, cutout, "constant", seed=0))] if cutout else []
+
+    def change(pixels):
+        pixels = _cropped(pixels, crop, draws) if crop < 1 else pixels
+        for layer in layers:
+            pixels = layer(pixels)
+        for _ in range(rand_augment):
+            pixels = _one_of(pixels, policy, draws)
+        return cut[0](pixels) if cut else pixels
+
+    def apply(ready, labels, seed):
+        pixels = tf.ensure_shape(ready[spec.name], [None, *spec.size, spec.channels])
+        with draws.seeded(seed):
+            changed = tf.round(tf.clip_by_value(change(tf.cast(pixels, tf.float32)), 0.0, 255.0))
+        changed = tf.ensure_shape(tf.cast(changed, pixels.dtype), pixels.shape)
+        if spec.optional:
+            present = tf.reshape(ready[f"{spec.name}_mask"], [-1, 1, 1, 1])
+            changed = tf.where(present, changed, pixels)
+        return ready | {spec.name: changed}, labels
+
+    return apply
+
+
+def _allow_determinism():
+    try:
+        # Some keras-cv layers ask for TensorFlow's global generator whatever seed they are given (it is not used here),
+        # and op determinism refuses to make one up.
+        tf.random.get_global_generator()
+    except RuntimeError:
+        tf.random.set_global_generator(tf.random.Generator.from_seed(0))
+
+
+def _policy(cv, spec, magnitude):
+    """keras-cv's ten operations; a grey picture has no colour to lose."""
+    tf.get_logger().addFilter(_tells_of_more_than_loops)
+    policy = cv.RandAugment.get_standard_policy((0, 255), magnitude, magnitude_stddev=0.15, seed=0)
+    return [layer for layer in policy if spec.channels == 3 or not isinstance(layer, cv.RandomColorDegeneration)]
+
+
+def _tells_of_more_than_loops(record):
+    return "HistogramFixedWidth" not in record.getMessage()  # Equalization loops over pictures, and says so each time
+
+
+def _one_of(pixels, policy, draws):
+    """Each picture goes through one operation of the policy, or none of them.
+
+    `keras_cv.layers.RandAugment` itself maps its operations over the pictures in a loop, where every turn would draw
+    the same numbers from a seed; here the pictures of one operation go through it together, which is also faster.
+    """
+    choice = draws.uniform([tf.shape(pixels)[0]], 0, len(policy) + 1, tf.int32)
+    rows = tf.dynamic_partition(tf.range(tf.shape(pixels)[0]), choice, len(policy) + 1)
+    parts = tf.dynamic_partition(pixels, choice, len(policy) + 1)
+    # Equalization cannot take zero pictures.
+    changed = [
+        tf.cond(tf.size(part) > 0, lambda layer=layer, part=part: layer(part), lambda part=part: part)
+        for layer, part in zip(policy, parts, strict=False)
+    ]
+    return tf.ensure_shape(tf.dynamic_stitch(rows, [*changed, parts[-1]]), pixels.shape)
+
+
+def _cropped(pixels, crop, draws):
+    # `keras_cv.layers.RandomCropAndResize` draws in a loop, too, and then calls the same op.
+    rows = tf.shape(pixels)[0]
+    area, ratio = draws.uniform([rows], crop, 1.0), (4 / 3) ** draws.uniform([rows], -1.0, 1.0)
+    height, width = (tf.minimum(1.0, tf.sqrt(side)) for side in (area / ratio, area * ratio))
+    top, left = draws.uniform([rows]) * (1 - height), draws.uniform([rows]) * (1 - width)
+    boxes = tf.stack([top, left, top + height, left + width], axis=1)
+    return tf.image.crop_and_resize(pixels, boxes, tf.range(rows), pixels.shape[1:3])

@@ -1,0 +1,160 @@
+"""MixUp and CutMix: two examples become one, and the labels of every head follow."""
+
+import tensorflow as tf
+
+from mmkeras.augment.steps import check_range, seeds
+
+
+def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
+    """Each example is mixed with another one of its batch: a share of it stays, the rest comes from its partner.
+
+    MixUp blends pixels and samples. CutMix puts a rectangle of the partner's picture into the picture; a sound has no
+    rectangle and is blended in the same share. With both, each example is mixed in one way, either with equal chance.
+
+    What a label says rests on all modalities together, so all that carry it have to be mixed, with one partner and one
+    share: name them all. Texts and tables cannot be mixed; where the batches hold some, either name them in `unmixed`
+    (right only where they say nothing about the labels, or the model does not take them), or mix in the model instead.
+
+    Labels: of a classification they become distributions, float32 (B, N); values and several labels are averaged.
+    Losses and metrics of the heads take both kinds, so evaluation data stay as they are. Averaging values is only right
+    where they grow evenly with what is seen. Class weights follow the mixed labels: the mean weight of their classes.
+
+    Masking: only examples of the same present modalities are mixed; others stay whole, as absent ones do. A mixed sound
+    is as long as the longer one of the two.
+
+    Args:
+        specs: list of `mm.Image` and `mm.Audio`.
+        heads: list of all heads whose labels are in the batches.
+        mixup: alpha of the Beta(alpha, alpha) that shares are drawn from, for each example; 0 for no MixUp. 0.1 to 0.4
+            is usual; 1 draws evenly.
+        cutmix: alpha of CutMix; 0 for none, 1 is usual.
+        share: how many of the examples are mixed, in [0, 1].
+        unmixed: names of modalities that stay as they are.
+
+    Returns:
+        Function (ready, labels, seed) -> (ready, labels).
+
+    Raises:
+        TypeError: a spec that cannot be mixed.
+        ValueError: no picture for CutMix, or several; and, when called, a modality or a label that would stay behind.
+
+    Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
+    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
+    1711.10282.
+
+    >>> import mmkeras as mm
+    >>> photo, kind = mm.Image("photo", size=4), mm.heads.classification("kind", ["a", "b"])
+    >>> ready = {"photo": np.stack([np.zeros((4, 4, 3), "uint8"), np.full((4, 4, 3), 100, "uint8")])}
+    >>> mixed, labels = mix([photo], [kind], mixup=1.0)(ready, {"kind": np.array([0, 1])}, (0, 1))
+    >>> bool(np.abs(mixed["photo"].numpy()[:, 0, 0, 0] - 100 * labels["kind"].numpy()[:, 1]).max() <= 0.5)
+    True
+    """
+    # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
+    specs = [specs] if not isinstance(specs, list | tuple) else list(specs)
+    pictures = _check(specs, mixup, cutmix, share)
+    known = {spec.name for spec in specs} | {*unmixed}
+
+    def apply(ready, labels, seed):
+        _check_followers(ready, labels, known, heads)
+        rows = tf.shape(ready[specs[0].name])[0]
+        by_order, by_share, by_kind, by_beta, by_box = seeds(seed, 5)
+        order = tf.random.experimental.stateless_shuffle(tf.range(rows), by_order)
+        present = tf.stack([_present(ready, spec, rows) for spec in specs], axis=1)
+        pair = tf.reduce_all(present == tf.gather(present, order), axis=1) & tf.reduce_any(present, axis=1)
+        pair &= order != tf.range(rows)
+        pair &= tf.random.stateless_uniform([rows], by_share) < share
+        boxed = tf.random.stateless_uniform([rows], by_kind) < _chance(mixup, cutmix)
+        own = _beta(rows, tf.where(boxed, float(cutmix), float(mixup)), by_beta)
+        stays = None
+        if cutmix:
+            stays = _outside(pictures[0].size, own, by_box)
+            own = tf.where(boxed, tf.reduce_mean(tf.cast(stays, tf.float32), axis=[1, 2, 3]), own)
+            stays = tf.where(tf.reshape(boxed & pair, [-1, 1, 1, 1]), tf.cast(stays, tf.float32), 1.0)
+        own = tf.where(pair, own, 1.0)
+        return _mixed(dict(ready), specs, order, own, boxed, stays), _labels(labels, heads, order, own)
+
+    return apply
+
+
+def _mixed(ready, specs, order, own, boxed, stays):
+    for spec in specs:
+        value = tf.convert_to_tensor(ready[spec.name])
+        weight = tf.reshape(own, [-1] + [1] * (value.shape.rank - 1))
+        if value.shape.rank == 4 and stays is not None:
+            weight = tf.where(tf.reshape(boxed, [-1, 1, 1, 1]), stays, weight)
+        number = tf.cast(value, tf.float32)
+        blend = weight * number + (1.0 - weight) * tf.gather(number, order)
+        ready[spec.name] = tf.cast(tf.round(blend) if value.dtype.is_integer else blend, value.dtype)
+        if value.shape.rank == 2:
+            mask = tf.convert_to_tensor(ready[f"{spec.name}_mask"])
+            ready[f"{spec.name}_mask"] = mask | (tf.gather(mask, order) & (weight < 1.0))
+    return ready
+
+
+def _labels(labels, heads, order, own):
+    mixed = dict(labels)
+    for head in heads:
+        label = tf.convert_to_tensor(labels[head.name])
+        if label.dtype.is_integer:
+            label = tf.one_hot(label, len(head.classes))
+        mixed[head.name] = own[:, None] * label + (1.0 - own[:, None]) * tf.gather(label, order)
+    return mixed
+
+
+def _present(ready, spec, rows):
+    mask = ready.get(f"{spec.name}_mask")
+    return tf.ones([rows], tf.bool) if mask is None else tf.reduce_any(tf.convert_to_tensor(mask), axis=1)
+
+
+def _chance(mixup, cutmix):
+    """Of CutMix."""
+    return 0.5 if mixup and cutmix else float(bool(cutmix))
+
+
+def _beta(rows, alpha, seed):
+    """(rows,) float32 from Beta(alpha, alpha)."""
+    alpha = tf.cast(alpha, tf.float64)  # small alphas make numbers that float32 takes for zero
+    one, two = tf.unstack(tf.random.stateless_gamma([2, rows], seed, alpha, dtype=tf.float64))
+    return tf.cast(tf.where(one + two > 0, one / (one + two), 1.0), tf.float32)
+
+
+def _outside(size, own, seed):
+    """(B, H, W, 1) bool: False in a rectangle of the share 1 - own, cut off at the edges of the picture."""
+    centre = tf.random.stateless_uniform([2, tf.shape(own)[0], 1], seed)
+    side = tf.sqrt(1.0 - own)[:, None]
+
+    def within(length, middle):
+        places = tf.range(length, dtype=tf.float32)[None] + 0.5
+        return tf.abs(places - middle * length) < side * length / 2
+
+    rows, columns = within(size[0], centre[0]), within(size[1], centre[1])
+    return ~(rows[:, :, None] & columns[:, None, :])[..., None]
+
+
+def _check(specs, mixup, cutmix, share):
+    kinds = [type(spec).__name__ for spec in specs]
+    if not specs or set(kinds) - {"Image", "Audio"}:
+        raise TypeError(
+            f"mm.augment.mix mixes pictures and sounds: mm.Image and mm.Audio specs. Received: {specs}. Texts and "
+            "tables cannot be mixed; name those that say nothing about the labels in unmixed=."
+        )
+    check_range("mix", 0, float("inf"), mixup=mixup, cutmix=cutmix)
+    check_range("mix", 0, 1, share=share)
+    if not (mixup or cutmix) or (cutmix and kinds.count("Image") != 1):
+        raise ValueError(
+            "mm.augment.mix needs mixup or cutmix above 0, and CutMix exactly one mm.Image. "
+            f"Received: mixup={mixup}, cutmix={cutmix}, specs of {kinds}."
+        )
+    return [spec for spec in specs if type(spec).__name__ == "Image"]
+
+
+def _check_followers(ready, labels, known, heads):
+    behind = sorted({name.removesuffix("_mask") for name in ready} - known)
+    missing = sorted(set(labels) ^ {head.name for head in heads})
+    if behind or missing:
+        raise ValueError(
+            "mm.augment.mix must mix whatever carries the labels, and the labels of all heads. "
+            f"Received: specs and unmixed {sorted(known)} without {behind}; labels without a head, or heads without "
+            f"labels: {missing}. Give the specs; texts and tables cannot be mixed: name them in unmixed= where they "
+            "say nothing about the labels, else leave MixUp out."
+        )

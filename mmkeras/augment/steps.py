@@ -1,0 +1,63 @@
+"""What the augmentations share: one after another, each with a seed of its own."""
+
+import tensorflow as tf
+
+
+def in_turn(augment):
+    """One or several augmentations -> one that applies them in their order; each gets a seed folded from the batch's.
+
+    Args:
+        augment: function (ready, labels, seed) -> (ready, labels), or a list of them.
+
+    Returns:
+        Such a function. It raises ValueError where one of them does not keep names, dtypes and ranks of what is ready,
+        or the names of the labels.
+    """
+    steps = [augment] if callable(augment) else list(augment)
+
+    def apply(ready, labels, seed):
+        seed = tf.reshape(tf.cast(seed, tf.int64), [2])
+        for step, own in zip(steps, seeds(seed, len(steps)), strict=True):
+            result = step(dict(ready), dict(labels), own)
+            _check(step, (ready, labels), result)
+            ready, labels = result
+        return ready, labels
+
+    return apply
+
+
+def seeds(seed, n):
+    """n seeds (2,) int64 made from one, independent of each other."""
+    return [tf.random.experimental.stateless_fold_in(seed, tf.constant(i, tf.int64)) for i in range(n)]
+
+
+def check_spec(spec, kind):
+    """Raises TypeError where an augmentation is given the spec of another modality."""
+    if type(spec).__name__ != kind:
+        raise TypeError(
+            f"mm.augment.{kind.lower()} is for mm.{kind} specs. Received: {spec!r}. Give the spec of the modality."
+        )
+
+
+def check_range(function, low, high, **values):
+    """Raises ValueError where an argument is outside [low, high]."""
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} of mm.augment.{function} must be in [{low}, {high}]. Received: {name}={value!r}.")
+
+
+def _check(step, given, result):
+    ok = isinstance(result, tuple | list) and len(result) == 2 and all(isinstance(part, dict) for part in result)
+    if ok and _kinds(given[0]) == _kinds(result[0]) and set(given[1]) == set(result[1]):
+        return
+    expected = f"({_kinds(given[0])}, labels {sorted(given[1])})"
+    received = f"({_kinds(result[0])}, labels {sorted(result[1])})" if ok else repr(result)
+    raise ValueError(
+        "An augmentation gives back (ready, labels) with the names, dtypes and ranks that it was given. "
+        f"Expected: {expected}. Received: {received}, from {getattr(step, '__qualname__', step)}."
+    )
+
+
+def _kinds(ready):
+    tensors = {name: tf.convert_to_tensor(tensor) for name, tensor in sorted(ready.items())}
+    return {name: (tensor.dtype.name, tensor.shape.rank) for name, tensor in tensors.items()}

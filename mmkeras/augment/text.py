@@ -1,0 +1,57 @@
+"""Token dropout."""
+
+import tensorflow as tf
+
+from mmkeras.augment.steps import check_range, check_spec
+
+_UNKNOWN = 1
+
+
+def text(spec, drop=0.1, remove=False):
+    """Each token is dropped with a probability, so that no answer hangs on one word.
+
+    By default a dropped token becomes the unknown token, which the model meets in serving as well: places stay, and the
+    embedding of the unknown token is trained even where the vocabulary covers every training text. `remove=True` takes
+    the token out and closes the gap instead: prefer it for models that ignore the order.
+
+    Masking: padding stays padding. A text never becomes empty: one of its tokens always stays as it is.
+
+    Args:
+        spec: `mm.Text`.
+        drop: probability in [0, 1].
+        remove: take the tokens out instead of replacing them.
+
+    Returns:
+        Function (ready, labels, seed) -> (ready, labels).
+
+    Source: replacing: Bowman et al., Generating Sentences from a Continuous Space, arXiv 1511.06349, section 3;
+    removing: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods, ACL 2015, section 3.1.
+
+    >>> import mmkeras as mm
+    >>> ready = {"title": np.array([[5, 6, 7, 0]], "int32"), "title_mask": np.array([[True, True, True, False]])}
+    >>> dropped, _ = text(mm.Text("title"), drop=1.0)(ready, {}, (0, 1))
+    >>> sorted(dropped["title"].numpy()[0].tolist())[:3]
+    [0, 1, 1]
+    """
+    check_spec(spec, "Text")
+    check_range("text", 0, 1, drop=drop)
+    ids_name, mask_name = spec.ready
+
+    def apply(ready, labels, seed):
+        ids, mask = tf.convert_to_tensor(ready[ids_name]), tf.convert_to_tensor(ready[mask_name])
+        drawn = tf.where(mask, tf.random.stateless_uniform(tf.shape(ids), seed), -1.0)
+        stays = (drawn >= drop) | (drawn == tf.reduce_max(drawn, axis=1, keepdims=True))
+        if remove:
+            ids, mask = _closed(ids, mask & stays)
+        else:
+            ids = tf.where(mask & ~stays, tf.constant(_UNKNOWN, ids.dtype), ids)
+        return ready | {ids_name: ids, mask_name: mask}, labels
+
+    return apply
+
+
+def _closed(ids, mask):
+    """Real tokens first, in their order."""
+    order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)
+    mask = tf.gather(mask, order, batch_dims=1)
+    return tf.where(mask, tf.gather(ids, order, batch_dims=1), 0), mask

@@ -1,0 +1,77 @@
+"""Which rows are drawn how often, so that the classes of a head come equally often.
+
+One class is picked out of those that occur, all with the same chance; then one row that has it, all with the same
+chance. Rows without any label of a multi-label head count as a class of their own. A row with several labels may be
+picked for each of them; labels that come along with others are therefore seen more often than their share.
+Of several heads, one is picked first, all with the same chance: a row's chance is the mean of those it has by each
+head, and a class of a head with N classes comes in at least 1 / (heads * N) of the draws. No chances would make *all*
+classes of nested heads (group, subgroup) equally frequent where the groups have unequally many subgroups.
+
+Rows are not drawn by dice: they are laid along a line, each as long as its chance, class beside class, for
+`order.epochs` to meet them at equal distances.
+
+Source: class-aware sampling, Shen, Lin and Huang, Relay Backpropagation, arXiv 1512.05830; for several labels, Wu
+et al., Distribution-Balanced Loss, arXiv 2007.09654.
+"""
+
+import numpy as np
+
+from mmkeras.specs import did_you_mean
+
+
+def check_balance(balance, heads):
+    """Names of heads -> these heads.
+
+    Raises:
+        ValueError: a name is not that of a classification head of `heads`, or stands twice; or its head has class
+            weights, which would make up for the same imbalance once more.
+    """
+    known = {head.name: head for head in heads if hasattr(head, "classes")}
+    names = [balance] if isinstance(balance, str) else list(balance or [])
+    for name in names:
+        if name not in known or names.count(name) > 1:
+            raise ValueError(
+                f"balance names classification heads, each once. Received: {balance!r}. "
+                f"{did_you_mean(str(name), known)} Classification heads here: {list(known)}."
+            )
+        if known[name].class_weights is not None:
+            raise ValueError(
+                f"balance and class_weights would both make up for the imbalance of head '{name}'. "
+                f"Received: balance={balance!r} and class_weights={known[name].class_weights}. Leave one of them out."
+            )
+    return [known[name] for name in names]
+
+
+def line(labels, heads, seed):
+    """Gives each row a piece of the line from 0 to 1, as long as its chance to be drawn.
+
+    Args:
+        labels: dict, head name -> encoded labels, (rows,) class numbers or (rows, N) of 0 and 1.
+        heads: the heads that are balanced.
+        seed: int, of the order within a class.
+
+    Returns:
+        rows (rows,) int64 in the order of their pieces; and the ends (rows,) float64 of the pieces. The rows of a class
+        of the first head lie side by side, within them those of a class of the second one, and so on.
+    """
+    shares = [_share(np.asarray(labels[head.name])) for head in heads]
+    chances = np.mean([chance for chance, _ in shares], axis=0)
+    mixed = np.random.default_rng(seed).permutation(len(chances))
+    rows = mixed[np.lexsort([rank[mixed] for _, rank in shares][::-1])]
+    ends = np.cumsum(chances[rows])
+    return rows, ends / ends[-1]
+
+
+def _share(labels):
+    """Chances (rows,) that add up to 1, and (rows,) numbers that keep the rows of a class together."""
+    if labels.ndim == 1:
+        count = np.bincount(labels)
+        return 1 / (count[labels] * np.count_nonzero(count)), labels
+    count = labels.sum(axis=0, dtype="float64")
+    rank = np.full(len(labels), len(count))  # of rows without a label
+    for number in np.argsort(-count):
+        rank[labels[:, number] > 0] = number  # in the end that of the rarest label
+    none = rank == len(count)
+    count = np.append(count, np.count_nonzero(none))
+    each = np.divide(1, count, where=count > 0, out=np.zeros(len(count))) / np.count_nonzero(count)
+    return labels @ each[:-1].astype("float32") + none * each[-1], rank

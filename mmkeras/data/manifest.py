@@ -1,0 +1,135 @@
+"""What a set of TFRecord shards holds: the JSON file beside them, and the checks against it."""
+
+import fnmatch
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from mmkeras.specs import did_you_mean
+
+_NUMBERED = re.compile(r"\d{5}-of-\d{5}")
+_ENDS = 2**16
+
+
+def check_pattern(pattern):
+    """The pattern as a `Path`; ValueError where its last part does not hold one "*"."""
+    if Path(pattern).name.count("*") != 1 or "*" in str(Path(pattern).parent):
+        raise ValueError(
+            "pattern must hold one * in the file's name, which stands for the number of the shard. "
+            f"Received: {str(pattern)!r}. Write for example 'train-*.tfrecord'."
+        )
+    return Path(pattern)
+
+
+def shard_paths(pattern, shards):
+    """Names of the files: out/train-00000-of-00008.tfrecord, ... for out/train-*.tfrecord."""
+    return [pattern.with_name(pattern.name.replace("*", f"{i:05d}-of-{shards:05d}")) for i in range(shards)]
+
+
+def manifest_path(pattern):
+    """out/train-manifest.json for out/train-*.tfrecord."""
+    return pattern.with_name(pattern.stem.replace("*", "manifest") + ".json")
+
+
+def files_of(pattern):
+    """What lies there under the names of shards of any set of this pattern; and its manifest."""
+    before, after = pattern.name.split("*")
+    named = [path for path in pattern.parent.glob("*") if fnmatch.fnmatchcase(path.name, _literal(before, after))]
+    numbered = [path for path in named if _NUMBERED.fullmatch(path.name[len(before) : len(path.name) - len(after)])]
+    return sorted(numbered) + [path for path in [manifest_path(pattern)] if path.exists()]
+
+
+def _literal(before, after):
+    return "*".join(re.sub(r"([\[?])", r"[\1]", part) for part in (before, after))
+
+
+def describe_columns(specs, heads):
+    """What the shards' features mean, by name: what a reader must agree with."""
+    raw = {name: {"kind": type(spec).__name__, "shape": list(shape), "dtype": dtype}
+           for spec in specs for name, (shape, dtype) in spec.raw.items()}  # fmt: skip
+    return {"raw": raw, "labels": {head.name: _label(head) for head in heads}}
+
+
+def _label(head):
+    shape, dtype = head.label
+    classes = {"classes": list(head.classes)} if hasattr(head, "classes") else {}
+    return {"kind": type(head).__name__, "shape": list(shape), "dtype": dtype, **classes}
+
+
+def describe_file(path, examples):
+    """Name, size and a digest of both ends of a shard; its middle is guarded by the checksums of its records."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        ends = file.read(_ENDS)
+        file.seek(max(0, size - _ENDS))
+        ends += file.read(_ENDS)
+    return {"file": path.name, "examples": examples, "bytes": size, "ends": hashlib.sha256(ends).hexdigest()}
+
+
+def read_manifest(pattern):
+    """The manifest of the set of this pattern.
+
+    Raises:
+        ValueError: there is none, or it is of another kind.
+    """
+    path = manifest_path(pattern)
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["format"] != "mmkeras.tfrecord/1":
+            raise ValueError(f"format {told['format']!r}")
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        there = [file.name for file in files_of(pattern)]
+        raise ValueError(
+            f"Shards are read by the manifest that write_tfrecord puts beside them when they are complete: '{path}'. "
+            f"Received: {type(error).__name__}: {error}; beside it lie {there[:5] or 'no shards'}. "
+            "Copy it too, or write the set anew; shards of other programs go through tf.data.TFRecordDataset."
+        ) from error
+    return told
+
+
+def check_files(pattern, told):
+    """Raises ValueError that names every shard that is missing, of another size or content, or of another set."""
+    faults = [fault for shard in told["shards"] if (fault := _fault(pattern.parent / shard["file"], shard))]
+    known = {shard["file"] for shard in told["shards"]} | {manifest_path(pattern).name}
+    faults += [f"{path.name}: expected no such shard" for path in files_of(pattern) if path.name not in known]
+    if faults:
+        listed = "\n".join(f"  {fault}" for fault in faults[:20])
+        raise ValueError(
+            f"{len(faults)} shard(s) in '{pattern.parent}' are not as they were written:\n{listed}\n"
+            "Copy the whole set again, or write it anew with overwrite=True."
+        )
+
+
+def _fault(path, expected):
+    if not path.is_file():
+        return f"{path.name}: expected {expected['bytes']} bytes, received no such file"
+    received = describe_file(path, expected["examples"])
+    if received["bytes"] != expected["bytes"]:
+        return f"{path.name}: expected {expected['bytes']} bytes, received {received['bytes']}"
+    if received["ends"] != expected["ends"]:
+        return f"{path.name}: expected {expected['ends'][:12]} as digest of its ends, received {received['ends'][:12]}"
+    return None
+
+
+def check_columns(pattern, told, specs, heads):
+    """Raises ValueError where specs or heads ask for something else than what was written."""
+    wanted = describe_columns(specs, heads)
+    faults = []
+    for role in ("raw", "labels"):
+        for name, expected in wanted[role].items():
+            written = told[role].get(name)
+            if written is None:
+                near = did_you_mean(name, told[role])
+                faults.append(f"'{name}': written are {list(told[role])}. {near}".rstrip())
+            elif written != expected:
+                parts = [part for part in {**written, **expected} if written.get(part) != expected.get(part)]
+                faults += [f"'{name}', {part}: written {written.get(part)}, received {expected.get(part)}"
+                           for part in parts]  # fmt: skip
+    if faults:
+        listed = "\n".join(f"  {fault}" for fault in faults)
+        raise ValueError(
+            f"'{pattern}' was written with other specs or heads:\n{listed}\n"
+            "Read it with those that it was written with (classes in the same order), or write it anew."
+        )

@@ -1,0 +1,129 @@
+"""TFRecord shards as a `tf.data.Dataset`."""
+
+import os
+
+import tensorflow as tf
+
+from mmkeras.data import faults, order
+
+_BUFFERS = 2**24  # bytes for all the open files together
+
+
+class Shards(tf.data.Dataset):
+    """Raw examples of TFRecord shards, in the order they were written; what `from_tfrecord` returns.
+
+    It is a plain `tf.data.Dataset` to everything that takes one. What it adds: `train_batches` shuffles the shards
+    anew in every epoch, then their records by buffer, the same way for the same seed; records are parsed by the batch;
+    and a broken file is named with shard and record.
+
+    Args:
+        folder: `pathlib.Path` where the shards lie.
+        told: dict, their manifest.
+        specs: list of specs.
+        heads: list of heads whose labels are read.
+        numbers: which shards are read, in this order.
+        on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
+        names: raw names and heads to read; None reads those of specs and heads.
+    """
+
+    def __init__(self, folder, told, specs, heads=(), numbers=None, on_error="raise", names=None):
+        self.folder, self.told, self.on_error = folder, told, on_error
+        self.specs, self.heads, self.numbers = list(specs), list(heads), list(numbers)
+        self.skipped = [faults.Fault(*fault) for fault in told["skipped"]]
+        self.rows = sum(told["shards"][number]["examples"] for number in self.numbers)
+        columns = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
+        columns |= {head.name: head.label for head in heads}
+        self._columns = {name: columns[name] for name in (columns if names is None else names)}
+        with tf.device("CPU:0"):
+            self._paths = tf.constant([str(folder / shard["file"]) for shard in told["shards"]])
+            self._counts = tf.constant([shard["examples"] for shard in told["shards"]], tf.int64)
+        batches = self.records().batch(64).map(lambda _, records: self.parse(records), tf.data.AUTOTUNE)
+        examples = batches.unbatch().apply(tf.data.experimental.assert_cardinality(self.rows))
+        self._examples = examples
+        super().__init__(examples._variant_tensor)
+
+    def _inputs(self):
+        return [self._examples]
+
+    @property
+    def element_spec(self):
+        return self._examples.element_spec
+
+    @property
+    def digest(self):
+        """A string that other examples do not have."""
+        return f"{self.told['digest']} {self.numbers}"
+
+    def select(self, names):
+        """The same examples with some of the columns only; the others are not parsed."""
+        return Shards(self.folder, self.told, self.specs, self.heads, self.numbers, self.on_error, names)
+
+    def parse(self, records):
+        """Serialized `tf.train.Example`s (B,) -> raw tensors and labels (B, ...) by name."""
+        wide = {"int32": "int64"}
+        features = {name: tf.io.FixedLenFeature(shape, wide.get(dtype, dtype))
+                    for name, (shape, dtype) in self._columns.items()}  # fmt: skip
+        parsed = tf.io.parse_example(records, features)
+        return {name: tf.cast(parsed[name], dtype) if dtype in wide else parsed[name]
+                for name, (_, dtype) in self._columns.items()}  # fmt: skip
+
+    def records(self, numbers=None):
+        """Data set of (position among all that was written () int64, record () string), shards in turns.
+
+        Args:
+            numbers: (n,) int64, the order of the shards; None for the order in which examples were written.
+        """
+        numbers = tf.constant(self.numbers, tf.int64) if numbers is None else numbers
+        return tf.data.Dataset.from_tensor_slices(numbers).interleave(
+            self._shard, len(self.numbers), 1, num_parallel_calls=min(len(self.numbers), os.cpu_count()),
+            deterministic=True)  # fmt: skip
+
+    def epochs(self, batch_size, buffer, seed):
+        """Data set of (seed of the batch (2,) int64, (positions (batch_size,), records (batch_size,))); and the epoch.
+
+        The order is a function of seed, buffer and the number of the epoch. Args: as in `train_batches`.
+        """
+        steps = self.rows // batch_size
+
+        def batches(epoch):
+            start = tf.stack([tf.constant(seed, tf.int64), epoch])
+            numbers = tf.random.experimental.stateless_shuffle(tf.constant(self.numbers, tf.int64), start)
+            tf.random.set_seed(1)  # of this traced function alone: the order does not depend on the program's seed
+            drawn = tf.random.stateless_uniform([], start, maxval=2**31 - 1, dtype=tf.int64)
+            records = self.records(numbers).shuffle(buffer, drawn, reshuffle_each_iteration=False)
+            first = epoch * steps
+            keys = tf.data.Dataset.range(first, first + steps).map(lambda step: tf.stack([start[0], step]))
+            return tf.data.Dataset.zip(keys, records.batch(batch_size, drop_remainder=True))
+
+        return order.counted(batches, steps)
+
+    def describe(self, payload):
+        """The row that one record was, and a function from raw name to where it lies now."""
+        position = int(payload[0][0])
+        record, number = divmod(position, len(self.told["shards"]))
+        return position, lambda name: f"{self.told['shards'][number]['file']}, record {record}"
+
+    def _shard(self, number):
+        size = min(2**18, _BUFFERS // len(self.numbers))
+        path, count = self._paths[number], self._counts[number]
+        whole = tf.data.TFRecordDataset(path, self.told["compression"], buffer_size=size).ignore_errors()
+        # A shard that ends too early, for whatever reason, goes on with a step that finds out and says why.
+        why = tf.data.Dataset.from_tensors(number).map(self._damaged)
+        positions = tf.data.Dataset.range(number, tf.int64.max, len(self.told["shards"]))
+        return tf.data.Dataset.zip(positions, whole.concatenate(why).take(count))
+
+    def _damaged(self, number):
+        return tf.ensure_shape(tf.py_function(self._raise_damaged, [number], tf.string), ())
+
+    @tf.autograph.experimental.do_not_convert
+    def _raise_damaged(self, number):
+        shard, found, cause = self.told["shards"][int(number)], 0, "it ends there"
+        try:
+            for _ in tf.data.TFRecordDataset(str(self.folder / shard["file"]), self.told["compression"]):
+                found += 1
+        except tf.errors.OpError as error:
+            cause = faults.cause_of(error)
+        raise ValueError(
+            f"Shard '{shard['file']}' in '{self.folder}' is damaged. Expected: {shard['examples']} records. "
+            f"Received: {found} that are whole; {cause}. Copy it again, or write the set anew."
+        )

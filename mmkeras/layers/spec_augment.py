@@ -1,0 +1,89 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class SpecAugment(keras.layers.Layer):
+    """Hides bands and moments of a spectrogram while training, so that no answer hangs on one of them.
+
+    Active with `training=True` only: in `evaluate`, `predict` and the export it passes everything on. Prefer it to
+    `augment.audio` where the task is to tell what a sound is, and use both where recordings differ in level and noise.
+
+    Masking: moments are hidden among the real frames, never more than `most` of them; frames under False stay as they
+    are, and the mask itself does not change.
+
+    Args:
+        bands: number of stripes of neighbouring bands that are hidden in each clip.
+        band_width: F, most bands of one stripe; the width is drawn evenly from 0 to F.
+        moments: number of stretches of neighbouring frames that are hidden in each clip.
+        moment_width: T, most frames of one stretch; the length is drawn evenly from 0 to T.
+        most: p, largest share of a clip's real frames that one stretch may hide.
+        seed: int, for a repeatable layer; None draws one.
+
+    Call arguments:
+        spectrum: (B, F, M) float, as from `layers.LogMel`.
+        mask: (B, F) bool.
+        training: whether anything is hidden.
+
+    Returns:
+        Spectrum and mask, as they came in; what is hidden has the mean value of the clip's real frames.
+
+    Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
+    F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
+    spectrograms have mean zero and are masked with zero; these need not have it.
+
+    >>> spectrum, mask = np.ones((1, 50, 16), "float32"), np.ones((1, 50), bool)
+    >>> same, _ = SpecAugment()(spectrum, mask)
+    >>> np.array_equal(same, spectrum)
+    True
+    """
+
+    def __init__(self, bands=2, band_width=8, moments=2, moment_width=20, most=0.2, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.bands = bands
+        self.band_width = band_width
+        self.moments = moments
+        self.moment_width = moment_width
+        self.most = most
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, spectrum, mask, training=False):
+        if not training:
+            return spectrum, mask
+        real = ops.cast(mask, "float32")
+        frames = ops.sum(real, axis=1, keepdims=True)
+        every = ops.full_like(frames, spectrum.shape[2])
+        # The real frames are counted, as the first ones may be masked as well.
+        moment = ops.cumsum(real, axis=1) - 1.0
+        band = ops.expand_dims(ops.arange(spectrum.shape[2], dtype="float32"), 0)
+        widest = ops.minimum(float(self.moment_width), ops.floor(self.most * frames))
+        hidden_moments = ops.logical_and(mask, self._stripes(moment, frames, widest, self.moments))
+        hidden_bands = self._stripes(band, every, ops.minimum(float(self.band_width), every), self.bands)
+        hidden_bands = ops.logical_and(ops.expand_dims(mask, -1), ops.expand_dims(hidden_bands, 1))
+        hidden = ops.logical_or(hidden_bands, ops.expand_dims(hidden_moments, -1))
+        return ops.where(hidden, ops.cast(self._mean(spectrum, real), spectrum.dtype), spectrum), mask
+
+    def _stripes(self, place, length, widest, count):
+        """(B, L) bool: `count` stripes of a width up to `widest` (B, 1) somewhere within `length` (B, 1)."""
+        if not count:
+            return ops.zeros_like(place, dtype="bool")
+        drawn = keras.random.uniform((2, ops.shape(length)[0], 1, count), seed=self.seed_generator)
+        width = ops.floor(drawn[0] * (ops.expand_dims(widest, -1) + 1.0))
+        start = ops.floor(drawn[1] * (ops.expand_dims(length, -1) - width + 1.0))
+        place = ops.expand_dims(place, -1)
+        return ops.any(ops.logical_and(place >= start, place < start + width), axis=-1)
+
+    def _mean(self, spectrum, real):
+        """(B, 1, 1), of the real frames, in float32."""
+        heard = ops.where(ops.expand_dims(real, -1) > 0, ops.cast(spectrum, "float32"), 0.0)
+        count = ops.maximum(ops.sum(real, axis=1), 1.0) * spectrum.shape[2]
+        return ops.reshape(ops.sum(heard, axis=(1, 2)) / count, (-1, 1, 1))
+
+    def compute_output_spec(self, spectrum, mask, training=False):
+        return keras.KerasTensor(spectrum.shape, self.compute_dtype), keras.KerasTensor(mask.shape, "bool")
+
+    def get_config(self):
+        config = {"bands": self.bands, "band_width": self.band_width, "moments": self.moments}
+        config |= {"moment_width": self.moment_width, "most": self.most, "seed": self.seed}
+        return super().get_config() | config
