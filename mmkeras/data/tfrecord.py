@@ -90,6 +90,17 @@ def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise
     Raises:
         ValueError: a shard is missing, cut off, of another set or too much, all of them named; there is no manifest;
             or specs and heads are others than those written.
+
+    Example:
+
+    >>> import mmkeras as mm, pandas as pd
+    >>> specs = [mm.Text("review")]
+    >>> raw = mm.data.from_dataframe(pd.DataFrame({"review": ["good", "bad", "fair"]}), specs)
+    >>> pattern = tempfile.mkdtemp() + "/train-*.tfrecord"
+    >>> mm.data.write_tfrecord(raw, specs, [], pattern, shards=2, verbose=False)
+    []
+    >>> [example["review"] for example in mm.data.from_tfrecord(pattern, specs).as_numpy_iterator()]
+    [b'good', b'bad', b'fair']
     """
     check_specs(specs)
     check_list("heads", heads)
