@@ -71,7 +71,8 @@ def _labels(raw, name):
         )
     if table is not None:
         return table[name]
-    return np.stack(list(raw.map(lambda example: example[name]).as_numpy_iterator()))
+    labels = raw.select([name]) if hasattr(raw, "select") else raw
+    return np.stack(list(labels.map(lambda example: example[name]).as_numpy_iterator()))
 
 
 def check_heads(heads):
