@@ -10,15 +10,18 @@ It needs numpy, Pillow, ai-edge-litert and the standard library: `pip install --
 To port it to Kotlin, Swift or C++, write these steps again; each file here is short, and is the reference.
 
 1. Open the `.tflite` as a zip archive too and read `preprocess.json`: `inputs` has one entry per modality, `outputs`
-   one per head. Feed and read the file by the names of its signature, never by position.
+   one per head; what `unprepared` names comes from layers of your own. Feed and read the file by the names of its
+   signature, never by position.
 2. `text`: the steps of `edge.text`: markup, NFKC, case folding, NFKC, blanks, split, look-up. Ids are int32 (1, T), 0
-   behind the text; the mask (1, T) is true for the text. Unicode is that of ICU (java.text.Normalizer and android.icu,
-   Foundation, ICU4C): its categories and its full case folding.
+   behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed the ids
+   of the text alone, at least one: time grows with the length. Unicode is that of ICU (java.text.Normalizer and
+   android.icu, Foundation, ICU4C): its categories and its full case folding.
 3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn it by the EXIF orientation, lay transparency over white, then
    scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C), untouched where the
    size fits. The platform's own bilinear scaling is not the same: it skips pixels when it shrinks.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
-   polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound.
+   polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
+   input of int16 takes round(32768 x).
 5. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
    mask (1, N) is true where a value was given.
 6. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.

@@ -65,6 +65,10 @@ class Model:
     Returns:
         dict: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several classes at
         once without the first), for a regression `{name: float}`, or a list where it has several values.
+
+    Raises:
+        ValueError: the file was not written by `mmkeras.export.litert`, or it cannot be asked with one raw example (for
+            larger batches, and inputs of layers that are not in mmkeras, there is `predict`); or a value is refused.
     """
 
     def __init__(self, path, threads=1):
@@ -73,17 +77,44 @@ class Model:
         self.description = describe(path)
         self.preprocess = Preprocess(self.description["inputs"])
         self._signature = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner()
+        self._inputs = self._signature.get_input_details()
 
     def __call__(self, raw):
+        self._check_one_raw_example()
         return self.decode(self.predict(self.preprocess(raw)))
 
+    def _check_one_raw_example(self):
+        batch, unprepared = max(int(d["shape"][0]) for d in self._inputs.values()), self.description["unprepared"]
+        if unprepared:
+            raise ValueError(
+                f"Raw values are prepared by layers of mmkeras. Received: {unprepared}, which another layer makes. "
+                "Make these tensors yourself, the others with `preprocess`, and call `predict`."
+            )
+        if batch > 1:
+            raise ValueError(
+                f"Raw values come one example at a time. Received: a file with a batch of {batch}. Export it with "
+                "batch_size=1, or stack ready tensors and call `predict`."
+            )
+
     def predict(self, ready):
-        """Ready tensors (1, ...) -> what the heads give, arrays (1, ...) float32, both by name."""
-        wanted = self._signature.get_input_details()
-        return self._signature(**{name: _quantised(ready[name], details) for name, details in wanted.items()})
+        """Ready tensors (B, ...) -> what the heads give, arrays (B, ...) float32, both by name; B is that of the file.
+
+        Where the file takes texts of any length, the padding behind them is cut off, which saves its time.
+        """
+        ready = {**ready, **dict(self._cut(ready))}
+        outputs = self._signature(**{name: _fed(ready[name], details) for name, details in self._inputs.items()})
+        return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again
+
+    def _cut(self, ready):
+        for name, details in self._inputs.items():
+            mask = f"{name}_mask"
+            if -1 in details.get("shape_signature", ()) and mask in self._inputs:
+                real = np.flatnonzero(ready[mask].any(axis=0))
+                length = int(real[-1]) + 1 if real.size else 1
+                yield from ((key, ready[key][:, :length]) for key in (name, mask))
 
     def decode(self, outputs):
-        """Scores and values by head -> answers."""
+        """What the heads give for the first example -> answers."""
         answers = {}
         for head in self.description["outputs"]:
             answers |= _DECODE[head["kind"]](head, outputs[head["name"]][0])
@@ -105,9 +136,11 @@ def describe(path):
         ) from error
 
 
-def _quantised(value, details):
-    """Numbers as the file wants them: an int8 or int16 input has a scale and a zero point."""
+def _fed(value, details):
+    """Numbers as the file wants them: a waveform may be int16; an int8 input has a scale and a zero point."""
     scale, zero = details["quantization"]
+    if value.dtype == np.float32 and details["dtype"] == np.int16 and not scale:
+        scale = 2.0**-15
     if not scale or value.dtype == details["dtype"]:
         return np.ascontiguousarray(value)
     limits = np.iinfo(details["dtype"])

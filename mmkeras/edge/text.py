@@ -13,8 +13,8 @@ _UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF),
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF),
 )  # fmt: skip
-# Joiners, fillers, variation selectors: Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops. The graph has
-# the tables of Unicode 13; characters assigned later may differ.
+# Joiners, fillers, variation selectors: Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops. The graph
+# has the tables of Unicode 13; characters assigned later may differ.
 _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"

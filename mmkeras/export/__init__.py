@@ -8,7 +8,9 @@ saved_models/NAME/VERSION/
   assets.extra/signature.json             names, shapes, dtypes, classes, versions
   assets.extra/parity.json                how far its answers are from Python's
   assets.extra/tf_serving_warmup_requests replayed by TF Serving before the first request
-saved_models/NAME.tflite                  ready tensors in, the heads' outputs out
+saved_models/NAME.tflite                  ready tensors in, the heads' outputs out; raw values by `mmkeras.edge`
+saved_models/NAME.preprocess.json         from raw to ready; the same is in the file
+saved_models/NAME.parity.json             how far its answers are from Python's, its size, its time
 """
 
 from mmkeras.export.litert import litert

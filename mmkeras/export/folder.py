@@ -38,36 +38,44 @@ def new_version(path):
 
 
 @contextlib.contextmanager
-def new_file(path, suffix, overwrite=False):
+def new_file(path, suffix, overwrite=False, beside=()):
     """Gives a path to write to, in a folder for scraps, which becomes `path` when the block ends.
 
     Args:
-        path: of the file.
+        path: of the file, STEM + `suffix`.
         suffix: that it must have.
         overwrite: replace a file that is there.
+        beside: endings of more files that the block may write into the same folder, as `STEM.parity.json`. They come
+            after the file, and those of an older one go before it: whatever lies beside a file is its own.
 
     Raises:
         ValueError: the path has another suffix.
-        FileExistsError: the file is there, and shall not be overwritten; or it is a folder.
+        FileExistsError: one of the files is there, and shall not be overwritten; or it is a folder.
     """
     path = Path(path)
-    check_file(path, suffix, overwrite)
+    check_file(path, suffix, overwrite, beside)
     with _unfinished(path) as folder:
         yield folder / path.name
-        check_file(path, suffix, overwrite)  # somebody else may have been faster
-        os.replace(folder / path.name, path)
+        check_file(path, suffix, overwrite, beside)  # somebody else may have been faster
+        others = [path.with_name(path.stem + ending) for ending in beside]
+        for other in others:
+            other.unlink(missing_ok=True)
+        for each in (path, *others):
+            if (folder / each.name).exists() or each == path:
+                os.replace(folder / each.name, each)
 
 
-def check_file(path, suffix, overwrite=False):
+def check_file(path, suffix, overwrite=False, beside=()):
     """Raises where `new_file` would; cheap, so that it can be asked before any work."""
     path = Path(path)
     if path.suffix != suffix:
         raise ValueError(f"The path must end in {suffix}. Received: '{path}'. Give '{path.with_suffix(suffix)}'.")
-    if path.is_dir() or (path.exists() and not overwrite):
-        raise FileExistsError(
-            f"A file is not overwritten unasked. Received: '{path}', which is there. Give another name, or "
-            "overwrite=True."
-        )
+    for each in (path, *(path.with_name(path.stem + ending) for ending in beside)):
+        if each.is_dir() or (each.exists() and not overwrite):
+            raise FileExistsError(
+                f"A file is not overwritten unasked. Received: '{each}', which is there. Give another name, or "
+                "overwrite=True."
+            )
 
 
 @contextlib.contextmanager

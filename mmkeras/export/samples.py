@@ -11,26 +11,27 @@ COUNT = 8
 ABSENT = {"string": b"", "float32": np.float32("nan")}
 
 
-def raw_samples(preprocess, samples=None):
-    """The first examples, and one more in which everything optional is absent.
+def raw_samples(preprocess, samples=None, count=COUNT):
+    """The first `count` examples, and one more in which everything optional is absent.
 
     Args:
         preprocess: model from `mm.preprocessor`.
         samples: `tf.data.Dataset` of raw examples, or dict of arrays; other keys (labels) are ignored. None generates
             them: the word "a", a picture and a clip of noise, the number 0.
+        count: how many at most.
 
     Returns:
-        Dict, raw name -> array (n,), n <= 9: float32, or objects of type bytes (NumPy's own strings lose trailing
-        zero bytes).
+        Dict, raw name -> array (n,), n <= count + 1: float32, or objects of type bytes (NumPy's own strings lose
+        trailing zero bytes).
     """
     inputs = preprocess.input
     if samples is None:
         examples = _generated(preprocess)
     elif isinstance(samples, dict):
         _check_columns(samples, inputs)
-        examples = {key: samples[key][:COUNT] for key in inputs}
+        examples = {key: samples[key][:count] for key in inputs}
     else:
-        examples = _first(samples, inputs)
+        examples = _first(samples, inputs, count)
     arrays = {key: _array(examples[key], tensor.dtype) for key, tensor in inputs.items()}
     return _with_absent(arrays, optional_names(preprocess))
 
@@ -47,11 +48,11 @@ def _raw_names(preprocess, layer):
     return [name for name, tensor in preprocess.input.items() if id(tensor) in taken]
 
 
-def _first(samples, inputs):
+def _first(samples, inputs, count):
     _check_columns(samples.element_spec, inputs)
     if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
         samples = samples.select(list(inputs))
-    rows = list(samples.take(COUNT).as_numpy_iterator())
+    rows = list(samples.take(count).as_numpy_iterator())
     if not rows:
         raise ValueError("samples must hold at least one raw example. Received: an empty data set.")
     return {key: [row[key] for row in rows] for key in inputs}

@@ -1,6 +1,6 @@
 import pytest
 
-from mmkeras.export.folder import new_version, next_version
+from mmkeras.export.folder import new_file, new_version, next_version
 
 
 def test_the_folder_appears_only_when_the_block_ends(tmp_path):
@@ -35,3 +35,33 @@ def test_next_version_counts_on_from_the_highest(tmp_path):
     for name in ("2", "10", "notes"):
         (tmp_path / name).mkdir()
     assert next_version(tmp_path) == tmp_path / "11"
+
+
+BESIDE = (".parity.json", ".note.txt")
+
+
+def write_three(path, content, fail=False, **options):
+    with new_file(path, ".x", beside=BESIDE, **options) as unfinished:
+        unfinished.write_text(content)
+        unfinished.with_name("a.parity.json").write_text(content)
+        if fail:
+            raise RuntimeError
+
+
+def test_files_beside_a_file_come_with_it_and_those_of_an_older_one_go(tmp_path):
+    write_three(tmp_path / "a.x", "old")
+    (tmp_path / "a.note.txt").write_text("old")
+    with pytest.raises(RuntimeError):
+        write_three(tmp_path / "a.x", "new", fail=True, overwrite=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "a.x": "old", "a.parity.json": "old", "a.note.txt": "old"
+    }  # fmt: skip
+    write_three(tmp_path / "a.x", "new", overwrite=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.x": "new", "a.parity.json": "new"}
+
+
+def test_files_beside_a_file_are_not_overwritten_unasked(tmp_path):
+    (tmp_path / "a.parity.json").write_text("old")
+    with pytest.raises(FileExistsError, match=r"a\.parity\.json"):
+        write_three(tmp_path / "a.x", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parity.json"]

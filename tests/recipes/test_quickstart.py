@@ -1,5 +1,6 @@
 """The main job of the README, on tiny data: everything happens but the learning."""
 
+import csv
 import json
 import math
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  the export holds its ops
+
+from mmkeras import edge
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.py"
 OUT = Path("runs/tiny")
@@ -45,6 +48,25 @@ def test_accuracy_is_a_share_of_the_test_part(run):
 
 def test_export_answers_as_python_does(run):
     assert 0 <= run.report["parity_max_abs"] <= 1e-5
+
+
+def test_the_litert_file_answers_as_python_does_and_has_a_row_of_its_own(run):
+    found = run.report["litert"]
+    assert found["path"] == "saved_models/tiny.tflite" and found["max_difference"] <= 1e-4
+    assert found["accuracy"] == run.report["accuracy"]
+    assert found["bytes"] == (run.folder / found["path"]).stat().st_size and 0 < found["latency_ratio"] < 1
+    assert "all three, LiteRT" in run.printed and "of predict_on_batch" in run.printed
+    parity = json.loads((run.folder / "saved_models" / "tiny.parity.json").read_text())
+    assert parity["metrics"]["saved_model"]["answer"]["examples"] == run.report["n_test"]
+    assert all(each["max_difference"] <= each["allowed"] for each in parity["edge"].values())
+
+
+def test_the_litert_file_answers_raw_values_on_its_own(run):
+    data = run.folder / OUT / "data"
+    row = next(csv.DictReader((data / "examples.csv").open(encoding="utf-8")))
+    files = {name: (data / row[name]).read_bytes() for name in ("photo", "voice")}
+    answers = edge.Model(run.folder / "saved_models" / "tiny.tflite")({"question": row["question"], **files})
+    assert answers["answer"] in answers["answer_classes"] and sum(answers["answer_scores"]) == pytest.approx(1)
 
 
 def test_export_is_a_version_more_and_leaves_the_one_that_is_served(run):

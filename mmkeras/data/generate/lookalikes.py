@@ -55,7 +55,13 @@ def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "
         for i in range(36):
             colour, shade = i % 3, i // 3 % 2
             names = {f"name_{one}": f"{words.get(one, ['red', 'blue', 'green'])[colour]} {i}" for one in languages}
-            fields = {"id": f"{i:04x}", "concept": str(i), "has_blob": "1", "group": f"g{colour}"}
+            fields = {
+                "id": f"{i:04x}",
+                "concept": str(i),
+                "has_blob": "1",
+                "group": f"g{colour}",
+                "keywords_en": "box|red",
+            }
             lines.append(fields | {"split": "test" if i < 12 else "train", "subgroup": f"g{colour}s{shade}"} | names)
             for archive, size in ((new, 72), (old, 128)):
                 pixels = np.zeros((size, size, 4), "uint8")

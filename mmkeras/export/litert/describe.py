@@ -1,5 +1,7 @@
 """What a device has to do before and after the file: the contents of `preprocess.json`, which `mmkeras.edge` reads."""
 
+import keras
+
 from mmkeras.preprocess import DecodeAudio, DecodeImage, TableRow, TokenIds
 
 
@@ -11,25 +13,28 @@ def describe(preprocess, heads):
         heads: list of heads.
 
     Returns:
-        dict: `inputs`, one dict per modality with its `kind` and the arguments of its class in `mmkeras.edge`; and
-        `outputs`, one per head.
-
-    Raises:
-        ValueError: a layer from raw to ready has no counterpart in `mmkeras.edge`.
+        dict: `inputs`, one dict per modality with its `kind` and the arguments of its class in `mmkeras.edge`;
+        `unprepared`, names of the ready tensors that come from other layers, which have no counterpart there; and
+        `outputs`, one dict per head.
     """
-    layers = [layer for layer in preprocess.layers if hasattr(layer, "modality")]
-    unknown = [layer.name for layer in layers if type(layer) not in _KINDS]
-    if unknown:
-        raise ValueError(
-            f"mmkeras.edge can prepare {[kind.__name__ for kind in _KINDS]}. Received also: {unknown}. "
-            "Give the file ready tensors, or leave that modality out."
-        )
+    layers = {name: _maker(name, tensor) for name, tensor in preprocess.output.items()}
+    known = dict.fromkeys(layer for layer in layers.values() if layer)
     return {
         "format": 1,
         "inputs": [_KINDS[type(layer)](layer) | {"name": layer.modality, "optional": layer.optional}
-                   for layer in layers],
+                   for layer in known],
+        "unprepared": [name for name, layer in layers.items() if not layer],
         "outputs": [_head(head) for head in heads],
     }  # fmt: skip
+
+
+def _maker(name, tensor):
+    """The layer that makes a ready tensor from raw values alone, if `mmkeras.edge` can do the same; or None."""
+    layer = tensor._keras_history.operation
+    if type(layer) not in _KINDS or name not in (layer.modality, f"{layer.modality}_mask"):
+        return None
+    raw = keras.tree.flatten(layer.input)
+    return layer if all(isinstance(one._keras_history.operation, keras.layers.InputLayer) for one in raw) else None
 
 
 def _text(layer):

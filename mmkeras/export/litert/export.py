@@ -1,26 +1,37 @@
 """Ready tensors in, the heads' outputs out: the .tflite file for phones, boards and browsers."""
 
+import json
 import time
 from pathlib import Path
 
 import tensorflow as tf
 from rich.console import Console
 
+from mmkeras import __version__
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
-from mmkeras.export.litert.check import batches, described, differences
+from mmkeras.export.litert.check import described
+from mmkeras.export.litert.describe import describe
 from mmkeras.export.litert.faults import check_converted
+from mmkeras.export.litert.flatbuffer import signature
+from mmkeras.export.litert.fused import OP, unclip
+from mmkeras.export.litert.int8 import check_representative, feeds_of
+from mmkeras.export.litert.int8 import quantize as to_int8
+from mmkeras.export.litert.metadata import associated_files, pack
 from mmkeras.export.litert.process import TIMEOUT, convert_files
+from mmkeras.export.litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
+from mmkeras.export.litert.report import labels_of, parity, table
 from mmkeras.export.litert.trace import Form, in_float32, write_traced
 from mmkeras.export.samples import raw_samples
 
 # Largest difference that rounding explains, of probabilities, or of values relative to the largest one above 1.
-TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1}
+TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
+BESIDE = (".preprocess.json", ".parity.json")
 
 
 def litert(preprocess, model, heads, path, quantize=None, representative=None, batch_size=1, samples=None,
            tolerance=None, lstm="while", fixed_length=False, waveform="float32", overwrite=False,
-           timeout=TIMEOUT, verbose=True):  # fmt: skip
+           timeout=TIMEOUT, n_samples=64, saved_model=None, name=None, version=__version__, verbose=True):  # fmt: skip
     """Writes the model as a .tflite file, after it has proved to run without TensorFlow and to answer as Python does.
 
     Its only signature takes the ready tensors by name, as `preprocess` gives them: token ids int32, pixels uint8,
@@ -28,11 +39,20 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     through the signature: `Interpreter(path).get_signature_runner()(**ready)`; the order of tensors by index is
     arbitrary. No state survives a call.
 
+    The file is all that a device needs: metadata for viewers (`unzip` lists what is packed in), and what
+    `mmkeras.edge.Model(path)` needs to take raw values without TensorFlow. Beside it lie, for people and scripts,
+    STEM.preprocess.json, from raw to ready, and STEM.parity.json, the report.
+
     | quantize | weights | computes in | size |
     |---|---|---|---|
     | None | float32 | float32 | 1 |
     | "float16" | float16 | float32 | 1/2 |
     | "dynamic" | 8 bits where a constant of 1,024 numbers or more is multiplied | 8 bits, scaled call by call | 1/4 |
+    | "int8" | 8 bits, as above | 8 bits: from convolutions on by ranges measured before, the rest as above | 1/4 |
+
+    int8 keeps the inputs and outputs of the float file, and the log-mel front end in float32. Where it moves the
+    answers by more than 0.01 on average, or by more than `tolerance`, the part (a modality, or "fusion") that is to
+    blame falls back to "dynamic", and if that does not help to float32; the report says so under "int8".
 
     A model trained in mixed precision is exported with its float32 weights, computing in float32.
 
@@ -41,24 +61,43 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         model: trained model, ready -> outputs by head name.
         heads: the heads `model` was built with.
         path: of the file, NAME.tflite.
-        quantize: None, "float16" or "dynamic".
-        representative: raw examples to calibrate quantize="int8" with.
+        quantize: None, "float16", "dynamic" or "int8".
+        representative: for quantize="int8", examples like those to come, of the training part: raw ones by name (a data
+            set, or dict of arrays), or batches of ready ones. Up to 200 are used, at even distances; of a data set that
+            does not know its rows the first, so shuffle it.
         batch_size: B, which is fixed in the file.
-        samples: raw examples to compare on, as in `saved_model`; the first 8, and one without anything optional. None
-            makes up two, which exercises the graph, not your data: give real ones.
+        samples: raw examples to compare on, as in `export.saved_model`, and one without anything optional; with labels
+            (a data set of `mm.data`) the heads' metrics are compared, too. None makes up two, which exercises the
+            graph, not your data: give real ones.
         tolerance: largest difference from Python allowed, relative to numbers above 1; None is 1e-4 for float32, 0.01
-            for float16, 0.1 for dynamic.
-        lstm: "while", the builtin loop: exact for every mask and length.
+            for float16, 0.1 for dynamic, 0.25 for int8.
+        lstm: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
+            "unroll", every step as ops of its own, at most 64, with `fixed_length`: for int8, which then computes the
+            steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file. "fused", LSTMs as
+            one op, for float files of long texts whose every state is used (layers on top of each other, pool=None or
+            "mean"): a third of the loop's time at 256 ids, a seventh at 1,024; with the last state alone it gains
+            nothing. LiteRT's `CompiledModel` refuses such a file; its `Interpreter` runs it. It needs LSTMs with tanh
+            and sigmoid on padding at the end, as `mm.Text` makes it.
         fixed_length: texts have exactly `max_tokens` ids, padded as `preprocess` gives them; otherwise any number of
             them, at most `max_tokens`.
         waveform: "float32" in [-1, 1], or "int16", which is what sound hardware gives.
         overwrite: replace a file that is there.
         timeout: seconds that the conversion, and then the check, may take.
+        n_samples: how many of `samples`, the first ones; every test example gives the accuracy of the file.
+        saved_model: path of a version that `export.saved_model` wrote, to be compared, too.
+        name: of the model, in the metadata; None is the stem of `path`.
+        version: of the model, in the metadata; any string.
         verbose: say what is going on, and the result.
 
     Returns:
-        Dict, the report: "path", "quantize", "batch_size", "bytes", "samples", "tolerance", "max_difference" by output,
-        "ops" with their counts, "inputs" and "outputs" with shapes and dtypes, "seconds" by step.
+        Dict, the report: "path", "name", "version", "quantize", "batch_size", "bytes", "samples", "tolerance",
+        "max_difference" by head; "mean_difference" and "agreement" (of classes) by "litert" or "saved_model", and head;
+        "metrics" likewise and for "keras", too, of examples with labels, as in `evaluate.report`; "latency_ms" of
+        "litert" and of Keras' "predict_on_batch" on a padded batch, and "latency_ratio" of the two; "edge", how far the
+        ready tensors of `mmkeras.edge` are from those of `preprocess`, and what it cannot prepare (it warns, too);
+        "ops" with their counts, "inputs" and "outputs" with shapes and dtypes, "seconds" by step; "saved_model", where
+        asked for; "int8", where asked for: what became of the "parts", each "fallback" with its reason, "mean_change"
+        and "largest_change" of the answers on the representative "examples".
 
     Raises:
         ValueError: the three do not fit together, a layer has no builtin op, a shape is not known, or answers differ.
@@ -68,58 +107,74 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
             Whatever is raised, nothing is left behind.
     """
     path = Path(path)
-    check_file(path, ".tflite", overwrite)
-    _check_arguments(quantize, representative, batch_size, lstm, waveform)
+    check_file(path, ".tflite", overwrite, BESIDE)
+    _check_arguments(quantize, batch_size, lstm, waveform)
     check_fit(preprocess, model, heads)
-    raw = raw_samples(preprocess, samples)
+    form = Form.of(preprocess, model, batch_size, fixed_length or lstm == "unroll", waveform)
+    check_recurrent(lstm, model, preprocess, form)
+    if quantize == "int8":
+        check_representative(representative, preprocess, model)
+    raw = raw_samples(preprocess, samples, n_samples)
     tolerance = TOLERANCE[quantize] if tolerance is None else tolerance
-    form = Form.of(preprocess, model, batch_size, fixed_length, waveform)
     console = Console(quiet=not verbose)
-    with new_file(path, ".tflite", overwrite) as unfinished, in_float32(model):
-        seconds = _write(model, unfinished, quantize, form, timeout, console)
+    about = {"path": str(path), "name": name or path.stem, "version": str(version), "quantize": quantize}
+    with new_file(path, ".tflite", overwrite, BESIDE) as unfinished, in_float32(model):
+        seconds = _write(model, unfinished, quantize, lstm, form, timeout, console)
+        if quantize == "int8":
+            started, inputs = time.perf_counter(), signature(unfinished)["inputs"]
+            feeds = feeds_of(representative, preprocess, model, form, inputs)
+            about["int8"] = to_int8(unfinished, feeds, heads, tolerance, lstm == "unroll", timeout, console)
+            seconds["quantize"] = round(time.perf_counter() - started, 1)
+        description = describe(preprocess, heads)
+        pack(unfinished, about["name"], about["version"], description)
         said = described(unfinished, model, form)
         started = time.perf_counter()
         # On the CPU, where the file runs; a GPU multiplies in less than float32.
         with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"):
-            feeds = batches(preprocess, raw, form, said["inputs"])
-            largest = differences(unfinished, model, feeds, form, tolerance, timeout)
+            found = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"], tolerance,
+                           timeout, labels_of(samples, heads, n_samples), saved_model)  # fmt: skip
         seconds["check"] = round(time.perf_counter() - started, 1)
-        size = unfinished.stat().st_size
-    report = {"path": str(path), "quantize": quantize, "batch_size": batch_size, "bytes": size}
-    report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
-    report |= {"tolerance": tolerance, "max_difference": largest, **said, "seconds": seconds}
+        report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
+        report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
+        report |= {"tolerance": tolerance, **found, **said, "seconds": seconds}
+        texts = associated_files(description)["preprocess.json"], json.dumps(report, indent=1, allow_nan=False)
+        for ending, text in zip(BESIDE, texts, strict=True):
+            unfinished.with_name(path.stem + ending).write_text(text + "\n", encoding="utf-8")
+    console.print(table(report))
     console.print(_summary(report), highlight=False, soft_wrap=True)
     return report
 
 
-def _check_arguments(quantize, representative, batch_size, lstm, waveform):
-    if quantize == "int8":
-        if representative is None:
-            raise ValueError(
-                "int8 needs examples to measure the range of every tensor. Received: representative=None. Give raw "
-                "examples of the training part, representative=raw."
-            )
-        raise NotImplementedError('int8 is not written yet. Received: quantize="int8". Give quantize="dynamic".')
+def _check_arguments(quantize, batch_size, lstm, waveform):
     if quantize not in TOLERANCE:
-        raise ValueError(f"quantize must be one of {[*TOLERANCE, 'int8']}. Received: {quantize!r}.")
-    if lstm != "while":
-        raise ValueError(f'lstm must be "while". Received: {lstm!r}.')
+        raise ValueError(f"quantize must be one of {list(TOLERANCE)}. Received: {quantize!r}.")
+    if lstm not in WAYS:
+        raise ValueError(f"lstm must be one of {list(WAYS)}. Received: {lstm!r}.")
+    if (quantize, lstm) == ("int8", "fused"):
+        raise ValueError(
+            'lstm="fused" is for files whose states are float. Received: quantize="int8". Give lstm="while", or '
+            '"unroll" for short texts.'
+        )
     if waveform not in ("float32", "int16"):
         raise ValueError(f'waveform must be "float32" or "int16". Received: {waveform!r}.')
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number above 0. Received: {batch_size!r}.")
 
 
-def _write(model, path, quantize, form, timeout, console):
-    """Traces and converts; returns the seconds of both."""
+def _write(model, path, quantize, lstm, form, timeout, console):
+    """Traces and converts, to float32 what is to become int8; returns the seconds of both."""
     saved = path.with_name("saved_model")
     started = time.perf_counter()
-    with console.status("Tracing the model for LiteRT"):
+    with console.status("Tracing the model for LiteRT"), written_as(lstm, model):
         specs = write_traced(model, saved, form)
-    traced = time.perf_counter()
+    traced, quantize = time.perf_counter(), None if quantize == "int8" else quantize
     with console.status(f"Converting to LiteRT in a process of its own (at most {timeout:g} s)"):
         (answer,) = convert_files([{"saved_model": saved, "path": path, "quantize": quantize}], timeout)
     check_converted(answer, model, {name: spec.shape.as_list() for name, spec in specs.items()})
+    if lstm == "fused" and (found := unclip(path)) != len(recurrent_layers(model)):
+        raise RuntimeError(
+            f'Every LSTM must become an {OP}. Received: {found} of {len(recurrent_layers(model))}. Give lstm="while".'
+        )
     return {"trace": round(traced - started, 1), "convert": round(time.perf_counter() - traced, 1)}
 
 
@@ -128,5 +183,6 @@ def _summary(report):
     seconds = ", ".join(f"{step} {time:g} s" for step, time in report["seconds"].items())
     return (
         f"{report['path']}: {report['bytes'] / 1024:,.0f} KiB, {kind}; largest difference from Keras "
-        f"{max(report['max_difference'].values()):.2g} on {report['samples']} samples ({seconds})"
+        f"{max(report['max_difference'].values()):.2g} on {report['samples']} samples; "
+        f"{report['latency_ms']['litert']:.3g} ms a call, {report['latency_ratio']:.2g} of predict_on_batch ({seconds})"
     )

@@ -33,9 +33,16 @@ def pack(path, name, version, description):
     entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(path.stat().st_size)
+    builder = _Builder(path.stat().st_size)
     builder.Finish(model.Pack(builder), b"TFL3")
     path.write_bytes(bytes(builder.Output()) + _archive(files))
+
+
+class _Builder(flatbuffers.Builder):
+    """Puts bytes at multiples of 16, as the converter does: weights are read in place."""
+
+    def StartVector(self, elemSize, numElems, alignment):
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
 
 def associated_files(description):
@@ -84,8 +91,10 @@ def _tensor_descriptions(names, entries):
         entry = known.get(name)
         if entry:
             yield name, _MEANING[entry["kind"]].format(**entry)[:1000]
-        else:
+        elif name.endswith("_mask"):
             yield name, f"true where '{name.removesuffix('_mask')}' is present"
+        else:
+            yield name, "ready tensor, which mmkeras.edge cannot prepare"
 
 
 def _model_metadata(name, version, description, order, files):

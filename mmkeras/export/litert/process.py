@@ -1,4 +1,4 @@
-"""Starts `convert.py` and `run.py` in processes of their own, which cannot take this one down with them."""
+"""Starts `convert.py`, `quantize.py` and `run.py` in processes of their own, which cannot take this one down."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TIMEOUT = 900.0
@@ -58,9 +59,31 @@ def run_files(runs, timeout=TIMEOUT):
         RuntimeError: the process crashed.
         TimeoutError: it took longer.
     """
+    return _ask(runs, 0, timeout)
+
+
+def time_files(runs, calls, timeout=TIMEOUT):
+    """Times .tflite files in a new process that holds no TensorFlow, one after the other in each round.
+
+    Args:
+        runs: list of (path, {input name: array}).
+        calls: how often each is called.
+        timeout: seconds until the process is killed.
+
+    Returns:
+        For each file the seconds of every call but the first, or the message of the error that it gave.
+
+    Raises:
+        RuntimeError: the process crashed.
+        TimeoutError: it took longer.
+    """
+    return _ask([(path, [feed]) for path, feed in runs], calls, timeout)
+
+
+def _ask(runs, calls, timeout):
     with tempfile.TemporaryDirectory() as folder:
         request, answer = Path(folder, "request"), Path(folder, "answer")
-        request.write_bytes(pickle.dumps([(str(path), feeds) for path, feeds in runs]))
+        request.write_bytes(pickle.dumps(([(str(path), feeds) for path, feeds in runs], calls)))
         code, said = _start("run.py", request, answer, timeout)
         if code:
             raise RuntimeError(
@@ -70,18 +93,63 @@ def run_files(runs, timeout=TIMEOUT):
         return pickle.loads(answer.read_bytes())
 
 
-def _start(script, request, answer, timeout):
+def quantize_file(request, timeout=TIMEOUT, watch=None):
+    """Quantises a .tflite to int8, in place, in a new process that holds no TensorFlow.
+
+    Args:
+        request: dict, arguments of `quantize.quantize` but the last two.
+        timeout: seconds until the process is killed.
+        watch: function (number of feeds that were measured), called now and then.
+
+    Returns:
+        Dict of `quantize.quantize`.
+
+    Raises:
+        RuntimeError: the process crashed.
+        TimeoutError: it took longer.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        ask, answer, progress = (Path(folder, name) for name in ("request", "answer", "progress"))
+        progress.touch()
+        ask.write_bytes(pickle.dumps(request | {"folder": str(_FOLDER), "progress": str(progress)}))
+        code, said = _start("quantize.py", ask, answer, timeout, watch and (lambda: watch(progress.stat().st_size)))
+        if code:
+            raise RuntimeError(
+                f"The quantiser must come to its end. Received: {_ending(code)}. Nothing was written, and this process "
+                f'is unharmed. Give quantize="dynamic", which needs no examples. Its last words:\n{said[-2000:]}'
+            )
+        return pickle.loads(answer.read_bytes())
+
+
+def _start(script, request, answer, timeout, watch=None):
     # -P: without it the folder of the script comes first on the path, and its files stand before packages.
     command = [sys.executable, "-P", str(_FOLDER / script), str(request), str(answer)]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
+        try:
+            said = _last_words(process, timeout, watch or (lambda: None))
+        except BaseException:
+            process.kill()
+            raise
+    if said is None:
         raise TimeoutError(
             f"{script.removesuffix('.py').capitalize()} must end in time. Received: {timeout:g} seconds without an "
             "end; it was killed, and nothing was written. Give a larger timeout=, or a smaller model."
-        ) from None
-    return done.returncode, done.stderr
+        )
+    return process.returncode, said
+
+
+def _last_words(process, timeout, watch):
+    """What the process said when it ended; None where it was killed."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        try:
+            return process.communicate(timeout=min(0.2, timeout))[1]
+        except subprocess.TimeoutExpired:
+            watch()
+    process.kill()
+    return None
 
 
 def _ending(code):

@@ -1,0 +1,60 @@
+"""Does `mmkeras.edge`, which has no TensorFlow, make the ready tensors that `preprocess` makes?"""
+
+import warnings
+
+import numpy as np
+
+from mmkeras import edge
+
+# Ids are exact; a JPEG decoder may round a pixel in another way, and a filter a sample.
+ALLOWED = {"text": 0.0, "image": 1.0, "audio": 1e-4, "table": 1e-5}
+
+
+def check_prepared(description, raw, ready):
+    """Prepares raw examples as a device will, and compares.
+
+    Args:
+        description: dict of `describe`.
+        raw: dict of arrays (n,).
+        ready: dict of arrays (n, ...), what `preprocess` made of them.
+
+    Returns:
+        Dict, ready name -> {"max_difference", "allowed"}; {"refused": why} for an example that edge cannot read; and
+        {"not prepared": names} where a layer is none of this package's. It warns of all but the first.
+    """
+    found = {}
+    try:
+        found = _compared(description["inputs"], raw, ready)
+        far = {name: each for name, each in found.items() if not each["max_difference"] <= each["allowed"]}
+        if far:
+            _warn(f"makes other ready tensors than preprocess: {far}. Its answers may differ from Python's")
+    except ValueError as error:
+        found = {"refused": str(error)}
+        _warn(f"refuses an example that preprocess takes: {error}")
+    if description["unprepared"]:
+        found["not prepared"] = description["unprepared"]
+        _warn(f"cannot prepare {description['unprepared']}: a layer of yours makes them. Give `predict` ready tensors")
+    return found
+
+
+def _compared(inputs, raw, ready):
+    prepare = edge.Preprocess(inputs)
+    n = len(next(iter(raw.values())))
+    rows = [prepare({name: _plain(raw[name][i]) for name in prepare.names}) for i in range(n)]
+    kinds = {entry["name"]: entry["kind"] for entry in inputs}
+    found = {}
+    for name in rows[0]:
+        theirs, ours = ready[name], np.concatenate([row[name] for row in rows])
+        apart = np.abs(ours.astype("float64") - theirs)
+        if kinds.get(name) == "table":  # numbers of any size
+            apart = apart / np.maximum(1.0, np.abs(theirs))
+        found[name] = {"max_difference": float(np.max(apart)), "allowed": ALLOWED.get(kinds.get(name), 0.0)}
+    return found
+
+
+def _plain(value):
+    return value if isinstance(value, bytes | str) else float(value)
+
+
+def _warn(what):
+    warnings.warn(f"On a device, mmkeras.edge {what}.", stacklevel=4)

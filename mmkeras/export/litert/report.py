@@ -1,0 +1,178 @@
+"""The parity report: Keras, the SavedModel and the LiteRT file on the same examples, by answers, metrics and time."""
+
+import json
+import statistics
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.table import Table
+
+from mmkeras.evaluate.scores import scores
+from mmkeras.export.litert.check import batches, differences, tensors
+from mmkeras.export.litert.prepared import check_prepared
+from mmkeras.export.litert.process import time_files
+from mmkeras.export.ops import used_ops
+from mmkeras.export.parity import check_differences, difference, run_fresh
+from mmkeras.heads import Classification
+
+_CALLS = 30
+_SERVED = 1e-2  # of a SavedModel, which was held to less when it was written; in mixed precision it rounds by this much
+
+
+def parity(path, preprocess, model, heads, description, raw, form, inputs, tolerance, timeout, labels, saved_model):
+    """Asks all of them.
+
+    Args:
+        path: of the .tflite file.
+        preprocess, model, heads, tolerance, timeout, saved_model: as in `litert`.
+        description: dict of `describe`.
+        raw: dict of arrays (n,).
+        form: of the file.
+        inputs: of `flatbuffer.signature`.
+        labels: dict of `labels_of`.
+
+    Returns:
+        Dict: from "max_difference" to "edge" in the report of `litert`.
+
+    Raises:
+        ValueError: answers are beyond the tolerance.
+    """
+    ready = {key: value.numpy() for key, value in preprocess(tensors(raw), training=False).items()}
+    feeds, n = batches(ready, form, inputs), len(next(iter(raw.values())))
+    largest, *both = differences(path, model, feeds, form, tolerance, timeout)
+    answers = {who: _joined(each[1:], n) for who, each in zip(("litert", "keras"), both, strict=True)}
+    served = {}
+    if saved_model:
+        answers["saved_model"], far = _served(saved_model, heads, raw, answers["keras"])
+        served = {"saved_model": {"path": str(saved_model), "max_difference": far}}
+    found = {"max_difference": largest, **compared(heads, answers, labels)}
+    found |= _latency(path, model, feeds[0], form, timeout)
+    return found | {"edge": check_prepared(description, raw, ready), **served}
+
+
+def _joined(answers, n):
+    return {key: np.concatenate([each[key] for each in answers])[:n] for key in answers[0]}
+
+
+def labels_of(samples, heads, count):
+    """Encoded labels of the first `count` examples, by head; of those heads that have some.
+
+    Args:
+        samples: raw examples; of a plain dict of arrays nobody knows whether its labels are encoded.
+    """
+    if not isinstance(samples, tf.data.Dataset) or not isinstance(samples.element_spec, dict):
+        return {}
+    spec = samples.element_spec
+    known = [head.name for head in heads if head.name in spec and spec[head.name].dtype != tf.string]
+    if not known:
+        return {}
+    if hasattr(samples, "select"):  # mm.data.Examples: without reading the files
+        samples = samples.select(known)
+    rows = list(samples.take(count).as_numpy_iterator())
+    return {name: np.array([row[name] for row in rows]) for name in known}
+
+
+def compared(heads, answers, labels):
+    """How near the answers of one are to those of Keras.
+
+    Args:
+        heads: list of heads.
+        answers: dict, name of who answers -> dict, head -> array (n, ...); "keras" is one of them.
+        labels: dict of `labels_of`, of the first m <= n examples.
+
+    Returns:
+        Dict: "mean_difference" and, for classifications, "agreement" (share of examples of the same class, or set of
+        classes), each by name and head; "metrics", too, where there are labels: all that `evaluate.scores` says.
+    """
+    keras_ = answers["keras"]
+    others = {who: values for who, values in answers.items() if who != "keras"}
+    far = {who: {key: float(np.mean(np.abs(values[key] - keras_[key]))) for key in keras_}
+           for who, values in others.items()}  # fmt: skip
+    classes = [head for head in heads if isinstance(head, Classification)]
+    same = {who: {head.name: _agreement(head, values[head.name], keras_[head.name]) for head in classes}
+            for who, values in others.items()}  # fmt: skip
+    told = [head for head in heads if len(labels.get(head.name, ()))]
+    metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told}
+               for who, values in sorted(answers.items())}  # fmt: skip
+    return {"mean_difference": far, "agreement": same, "metrics": metrics if told else {}}
+
+
+def _agreement(head, received, expected):
+    """
+    >>> _agreement(Classification("a", ("x", "y")), np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
+    0.5
+    """
+    both = [each >= 0.5 if head.multi_label else each.argmax(-1)[:, None] for each in (received, expected)]
+    return float(np.mean((both[0] == both[1]).all(-1)))
+
+
+def _metrics(head, labels, outputs):
+    found = scores(head, labels, outputs[: len(labels)])
+    return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is undefined
+
+
+def _served(path, heads, raw, keras_):
+    """What a SavedModel of `export.saved_model` answers, asked in a process without mmkeras.
+
+    Args:
+        path: of its version.
+        raw: dict of arrays (n,).
+        keras_: the answers of Keras.
+
+    Returns:
+        (answers, differences), by head.
+
+    Raises:
+        ValueError: they are far away: it is the export of another model, or of older weights.
+    """
+    (found,) = run_fresh(path, used_ops(path), [("serving_default", raw)])["outputs"]
+    suffixes = {head.name: "_scores" if isinstance(head, Classification) else "" for head in heads}
+    answers = {name: found[name + suffix] for name, suffix in suffixes.items()}
+    far = difference(answers, keras_)
+    check_differences({str(path): far}, _SERVED)
+    return answers, far
+
+
+def _latency(path, model, feed, form, timeout):
+    """Median milliseconds of a call of the file and of `model.predict_on_batch`, on one feed, and their ratio."""
+    (seconds,) = time_files([(path, feed)], _CALLS, timeout)
+    again = keras.Model(model.input, model.output)  # the model's own function for predict is not to be touched
+    ready = {key: np.asarray(value) for key, value in form.ready(feed).items()}
+    again.predict_on_batch(ready)
+    times = {"litert": statistics.median(seconds), "predict_on_batch": statistics.median(_times(again, ready))}
+    ratio = round(times["litert"] / times["predict_on_batch"], 4)
+    return {"latency_ms": {who: round(1000 * each, 4) for who, each in times.items()}, "latency_ratio": ratio}
+
+
+def _times(model, ready):
+    for _ in range(_CALLS):
+        started = time.perf_counter()
+        model.predict_on_batch(ready)
+        yield time.perf_counter() - started
+
+
+def table(report):
+    """A `rich.table.Table` of the report: for each answer, how far from Keras, and the metrics of all."""
+    several = len(report["mean_difference"]) > 1
+    names = [who for who in _TITLES if who in report["metrics"]]
+    shown = Table("", "largest", "mean", "same class", *(_TITLES[name] for name in names))
+    shown.title = f"{report['name']}, {report['quantize'] or 'float32'}: {report['samples']} samples, beside Keras"
+    for who, mean in report["mean_difference"].items():
+        largest = report["saved_model"]["max_difference"] if who == "saved_model" else report["max_difference"]
+        for head, value in mean.items():
+            agreement = report["agreement"][who].get(head)
+            cells = [f"{largest[head]:.1e}", f"{value:.1e}", "-" if agreement is None else f"{agreement:.3f}"]
+            title = f"{head} ({_TITLES[who]})" if several else head
+            shown.add_row(
+                title, *cells, *(_cell(report["metrics"][name].get(head)) if who == "litert" else "" for name in names)
+            )
+    return shown
+
+
+_TITLES = {"keras": "Keras", "saved_model": "SavedModel", "litert": "LiteRT"}
+
+
+def _cell(found):
+    return "-" if not found else next(f"{key} {found[key]:.4g}" for key in ("accuracy", "mae") if key in found)

@@ -1,0 +1,144 @@
+"""From raw values to answers without TensorFlow, beside Keras and the heads' own decoding."""
+
+import json
+import shutil
+import types
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import mmkeras as mm
+from mmkeras import edge
+from mmkeras.edge import runner
+from mmkeras.export import litert
+from mmkeras.export.fit import decoded
+
+COLUMNS = ["question", "photo", "voice", "pitch", "room"]
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Rows of a generated set with every modality, what Keras answers to them, and the file that was exported.
+
+    Its waveforms are int16, and its quantised forms need the same steps of `mmkeras.edge`.
+    """
+    folder = tmp_path_factory.mktemp("scenes")
+    frame = pd.read_csv(mm.data.generate.scenes(folder, n=12, seed=1, size=24))
+    frame["pitch"], frame["room"] = np.arange(len(frame)) / 7 - 1, ["attic", "Küche", "yard"] * (len(frame) // 3)
+    frame["stars"] = 1e4 + 1e3 * frame["pitch"]
+    frame["topics"] = ["a|b", "b", ""] * (len(frame) // 3)
+    specs = [mm.Text("question", max_tokens=24, vocabulary_size=60), mm.Image("photo", size=(16, 20), optional=True),
+             mm.Audio("voice", seconds=0.3, sample_rate=8000, optional=True),
+             mm.Table("row", numeric=["pitch"], categorical=["room"], optional=True)]  # fmt: skip
+    heads = [mm.heads.classification("answer", classes=mm.data.generate.ANSWERS),
+             mm.heads.classification("topics", classes=["a", "b"], multi_label=True),
+             mm.heads.regression("stars", mean=1e4, std=1e3)]  # fmt: skip
+    raw = mm.data.from_dataframe(frame, specs, heads, root=folder)
+    preprocess = mm.adapt(mm.preprocessor(specs), raw, verbose=False)
+    branches = {"question": mm.branches.text.gru(specs[0], units=8, embed_dim=8),
+                "photo": mm.branches.image.conv2d(specs[1], filters=(8,)),
+                "voice": mm.branches.audio.conv2d(specs[2], filters=(8,), mel_bands=16),
+                "row": mm.branches.table.mlp(specs[3], units=(8,))}  # fmt: skip
+    model = mm.fusion_model(specs, branches, mm.fusion.Attention(dim=16), heads)
+    path = folder / "scenes.tflite"
+    report = litert(preprocess, model, heads, path, samples=raw, waveform="int16", verbose=False)
+    rows = [{name: row[name] for name in COLUMNS} for row in raw.as_numpy_iterator()]
+    nothing = {"photo": b"", "voice": b"", "pitch": np.float32("nan"), "room": b""}
+    rows += [rows[0] | nothing, rows[1] | {"voice": b""}, rows[2] | {"photo": b"", "pitch": np.float32("nan")}]
+    tensors = {name: tf.constant([row[name] for row in rows]) for name in COLUMNS}
+    ready = preprocess(tensors, training=False)
+    answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
+    return types.SimpleNamespace(path=path, rows=rows, answers=answers, heads=heads, report=report)
+
+
+def test_its_answers_are_those_of_keras_for_every_example_and_absence(scenes):
+    model = edge.Model(scenes.path)
+    for i, row in enumerate(scenes.rows):
+        answer = model({name: value.decode() if name in ("question", "room") else value for name, value in row.items()})
+        assert answer["answer"] == scenes.answers["answer"][i].decode()
+        assert set(answer) == set(scenes.answers) and "topics" not in answer
+        for name in ("answer", "topics"):
+            np.testing.assert_allclose(answer[f"{name}_scores"], scenes.answers[f"{name}_scores"][i], atol=1e-4)
+            assert answer[f"{name}_classes"] == [c.decode() for c in scenes.answers[f"{name}_classes"][i]]
+        assert answer["stars"] == pytest.approx(scenes.answers["stars"][i, 0], rel=1e-4)
+
+
+def test_what_is_left_out_is_absent(scenes):
+    model = edge.Model(scenes.path)
+    question = scenes.rows[0]["question"]
+    assert model({"question": question}) == model({**scenes.rows[len(scenes.rows) - 3]})
+    assert model({"question": question}) != model(scenes.rows[0])
+    with pytest.raises(ValueError, match="question: a required text must not be empty"):
+        model({"photo": scenes.rows[0]["photo"]})
+
+
+def test_calls_leave_no_trace(scenes):
+    model = edge.Model(scenes.path)
+    first = model.predict(model.preprocess(scenes.rows[0]))
+    kept = {name: value.copy() for name, value in first.items()}
+    model(scenes.rows[4])
+    again = model.predict(model.preprocess(scenes.rows[0]))
+    for name, value in kept.items():
+        np.testing.assert_array_equal(first[name], value)  # not a view that the next call overwrites
+        np.testing.assert_array_equal(again[name], value)
+
+
+def test_padding_is_cut_where_the_length_is_free(scenes):
+    model, fed = edge.Model(scenes.path), []
+    signature = model._signature
+    model._signature = lambda **inputs: fed.append(inputs) or signature(**inputs)
+    ready = model.preprocess(scenes.rows[0])
+    model.predict(ready)
+    tokens = int(ready["question_mask"].sum())
+    assert 2 < tokens < 24 and ready["question"].shape == (1, 24)
+    assert fed[0]["question"].shape == fed[0]["question_mask"].shape == (1, tokens)
+    assert fed[0]["voice"].dtype == np.int16 and fed[0]["voice_mask"].shape == (1, 2400)
+
+
+def rewritten(path, target, **changes):
+    """The file with another description of its preprocessing."""
+    shutil.copy(path, target)
+    description = json.dumps(edge.describe(path) | changes)
+    data = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        target.write_bytes(data[: min(info.header_offset for info in archive.infolist())])
+    with zipfile.ZipFile(target, "a") as archive:
+        archive.writestr("preprocess.json", description)
+    return target
+
+
+def test_inputs_of_foreign_layers_are_asked_for(scenes, tmp_path):
+    inputs = [entry for entry in edge.describe(scenes.path)["inputs"] if entry["name"] != "photo"]
+    path = rewritten(scenes.path, tmp_path / "x.tflite", inputs=inputs, unprepared=["photo", "photo_mask"])
+    model = edge.Model(path)
+    with pytest.raises(ValueError, match=r"\['photo', 'photo_mask'\], which another layer makes.*predict"):
+        model({"question": "what?"})
+    ready = model.preprocess({"question": "what?"})
+    pixels = {"photo": np.zeros((1, 16, 20, 3), "uint8"), "photo_mask": np.array([[False]])}
+    assert model.decode(model.predict(ready | pixels)) == edge.Model(scenes.path)({"question": "what?"})
+
+
+def test_a_larger_batch_is_for_predict(scenes):
+    model = edge.Model(scenes.path)
+    model._inputs = {name: details | {"shape": [2, *details["shape"][1:]]} for name, details in model._inputs.items()}
+    with pytest.raises(ValueError, match="batch of 2.*batch_size=1"):
+        model(scenes.rows[0])
+
+
+def test_numbers_are_fed_as_the_file_wants_them():
+    wave = np.array([0.5, -1.0, 1.0], "float32")
+    plain = {"dtype": np.int16, "quantization": (0.0, 0)}
+    assert runner._fed(wave, plain).tolist() == [16384, -32768, 32767]
+    scaled = {"dtype": np.int8, "quantization": (0.01, -5)}
+    assert runner._fed(wave, scaled).tolist() == [45, -105, 95]
+    assert runner._fed(wave, {"dtype": np.float32, "quantization": (0.0, 0)}).tolist() == wave.tolist()
+
+
+def test_another_file_is_refused(tmp_path):
+    path = tmp_path / "other.tflite"
+    path.write_bytes(b"TFL3" * 100)
+    with pytest.raises(ValueError, match=r"mmkeras\.export\.litert is needed.*other\.tflite"):
+        edge.describe(path)

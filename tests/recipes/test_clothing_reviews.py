@@ -1,0 +1,94 @@
+"""Made-up reviews through the whole recipe; and its floor on the real ones."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  the export holds its ops
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "womens-clothing"
+STRINGS = {"review", "title", "division", "department", "kind"}
+
+
+def start(folder, *arguments):
+    """Runs the recipe in `folder`, and returns what it printed and its report."""
+    recipe = ROOT / "recipes" / "clothing_reviews.py"
+    command = [sys.executable, str(recipe), "--out", "runs/tiny", *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    report = json.loads((folder / "runs/tiny/report.json").read_text())
+    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
+
+
+def inputs(run):
+    """Name -> dtype of what the export takes."""
+    signature = tf.saved_model.load(str(run.folder / run.report["export"])).signatures["serving_default"]
+    return {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The recipe on tiny data, whose test part stands in for another folder, too."""
+    folder = tmp_path_factory.mktemp("clothing_reviews")
+    return start(folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+
+
+def test_report_has_both_answers_and_every_baseline(run):
+    assert set(run.report["baselines"]) == {"review only", "facts only", "majority"}
+    for head in ("rating", "recommended"):
+        low, high = run.report["interval"][head]
+        assert low <= run.report["accuracy"][head] <= high
+    right = run.report["accuracy"]["rating"] * run.report["n_test"]
+    assert math.isclose(right, round(right), abs_tol=1e-6)
+    assert run.report["n_test"] == 100 and run.report["n_train"] == 270
+    assert run.report["skipped"] == 0 and run.report["seed"] == 3
+
+
+def test_f1_and_pr_auc_are_those_of_the_recommended_ones(run):
+    evaluation = json.loads((run.folder / "runs/tiny/evaluation/report.json").read_text())
+    recommended = evaluation["models"]["all"]["recommended"]["per_class"]["1"]
+    assert (run.report["f1"], run.report["pr_auc"]) == (recommended["f1"], recommended["pr_auc"])
+    # The PR-AUC of a constant is the share of the positive class.
+    share = recommended["support"] / run.report["n_test"]
+    assert math.isclose(run.report["baselines"]["majority"]["pr_auc"], share)
+
+
+def test_published_figures_stand_beside(run):
+    assert run.report["published"]["BERT, text and stars"]["f1"] == 0.957
+    assert "BERT, text and stars" in run.printed
+
+
+def test_another_folder_is_scored_as_the_test_part_is(run):
+    other = run.report["other_test"]
+    assert other == {key: run.report[key] for key in other} | {"n": run.report["n_test"]}
+
+
+def test_export_answers_as_python_does_and_is_not_told_the_stars(run):
+    assert 0 <= run.report["parity_max_abs"] <= 1e-5
+    expected = dict.fromkeys(STRINGS, tf.string) | {"age": tf.float32, "feedback": tf.float32}
+    assert inputs(run) == expected
+
+
+def test_no_warning_distracts_the_reader(run):
+    assert "Warning" not in run.said and "WARNING" not in run.said
+
+
+def test_stars_are_an_input_on_request_and_then_no_answer(tmp_path):
+    told = start(tmp_path, "--smoke", "--with-rating")
+    assert set(told.report["accuracy"]) == {"recommended"}
+    assert inputs(told)["stars"] == tf.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="the reviews are not there")
+def test_scores_on_the_real_set(tmp_path):
+    report = start(tmp_path, "--data", DATA).report
+    assert report["n_test"] == 2347
+    assert report["f1"] >= 0.94 and report["pr_auc"] >= 0.985 and report["accuracy"]["rating"] >= 0.65
