@@ -52,7 +52,7 @@ def main(args):
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256, cache="memory")
 
-    # 3. The same branches in every model; a model for each subset, the one with all three first, and three times as long.
+    # 3. The same branches in every model; a model for each subset. The one with all three learns three times as long.
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     masks = {"bands": 1, "band_width": 8, "moments": 1, "moment_width": 10, "seed": args.seed}
     branches = {

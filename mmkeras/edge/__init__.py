@@ -13,9 +13,9 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    one per head; what `unprepared` names comes from layers of your own. Feed and read the file by the names of its
    signature, never by position.
 2. `text`: the steps of `edge.text`: markup, NFKC, case folding, NFKC, blanks, split, look-up. Ids are int32 (1, T), 0
-   behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed the ids
-   of the text alone, at least one: time grows with the length. Unicode is that of ICU (java.text.Normalizer and
-   android.icu, Foundation, ICU4C): its categories and its full case folding.
+   behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
+   where the text is short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that
+   of ICU (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding.
 3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn it by the EXIF orientation, lay transparency over white, then
    scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C), untouched where the
    size fits. The platform's own bilinear scaling is not the same: it skips pixels when it shrinks.

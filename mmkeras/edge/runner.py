@@ -12,6 +12,7 @@ from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
 
 KINDS = {"text": Text, "image": Image, "audio": Audio, "table": Table}
+_STEP = 16  # tokens
 
 
 class Preprocess:
@@ -99,7 +100,8 @@ class Model:
     def predict(self, ready):
         """Ready tensors (B, ...) -> what the heads give, arrays (B, ...) float32, both by name; B is that of the file.
 
-        Where the file takes texts of any length, the padding behind them is cut off, which saves its time.
+        Where the file takes texts of any length, the padding behind them is cut off, which saves its time, in steps of
+        16: at each new length the interpreter plans its memory anew, which costs as much as a short text.
         """
         ready = {**ready, **dict(self._cut(ready))}
         outputs = self._signature(**{name: _fed(ready[name], details) for name, details in self._inputs.items()})
@@ -110,7 +112,7 @@ class Model:
             mask = f"{name}_mask"
             if -1 in details.get("shape_signature", ()) and mask in self._inputs:
                 real = np.flatnonzero(ready[mask].any(axis=0))
-                length = int(real[-1]) + 1 if real.size else 1
+                length = int(real[-1]) // _STEP * _STEP + _STEP if real.size else _STEP
                 yield from ((key, ready[key][:, :length]) for key in (name, mask))
 
     def decode(self, outputs):
