@@ -2,8 +2,9 @@
 
     python recipes/easy_vqa.py --data easy-vqa
 
-On the tenth of the training pictures that validates it answered all of 3,611 questions (seed 0, 8 epochs, each 28 s
-of CPU time); nobody passes 0.670 on the test part from the question alone, 0.473 from the picture alone.
+It answered 0.9996 of the 4,868 test questions (0.9985 to 0.9999, seed 0) after 8 minutes of CPU time, those of the
+models of one input (0.660 and 0.368) among them. Question or picture alone give 0.670 and 0.473 at most; the set's own
+Keras model has 0.938.
 
 The set is that of github.com/vzhou842/easy-VQA, folder easy_vqa/data: answers.txt and, for train and test,
 PART_questions.json of [question, answer, ID of the picture] and the pictures ID.png, zipped into PART_images.zip.
