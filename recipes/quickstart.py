@@ -86,8 +86,9 @@ def main(args):
     megabytes = sum(file.stat().st_size for file in Path(export["path"]).rglob("*") if file.is_file()) / 1e6
 
     # 7. The file for a phone or a board. Its row in the table is what it answered, where no TensorFlow is.
-    lite = mm.export.litert(preprocess, model, heads, f"{name}.tflite", samples=raw_test,
-                            n_samples=len(raw_test.frame), saved_model=export["path"], overwrite=True)  # fmt: skip
+    file = f"{name}-{Path(export['path']).name}.tflite"  # of the same version
+    lite = mm.export.litert(preprocess, model, heads, file, samples=raw_test, n_samples=len(raw_test.frame),
+                            saved_model=export["path"])  # fmt: skip
     rows = {"all three": rows["all three"], "all three, LiteRT": lite["metrics"]["litert"], **rows}
 
     # 8. One example of the test part, asked as a server would be.
