@@ -77,7 +77,7 @@ def main(args):
         "title": lambda: text.transformer(title, dim=64, layers=0, dropout=0.2, pool="mean"),
         "facts": lambda: table.mlp(facts, units=(32,), dropout=0.1),
     }
-    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}"
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{args.epochs}-epochs-seed-{args.seed}"
     models = {}
     for row, inputs in {"all": specs, "review only": [review], "facts only": [facts]}.items():
         rich.print(f"\n[bold]{row}[/bold]")

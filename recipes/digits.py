@@ -74,7 +74,8 @@ def main(args):
             rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
         own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
-        run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}" / name.replace(" + ", "_")
+        settings = f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
+        run_dir = out / "training" / settings / name.replace(" + ", "_")
         callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name], seconds[name] = model, round(time.perf_counter() - began, 1)

@@ -60,7 +60,7 @@ def main(args):
             0.0, args.epochs * len(train), warmup_target=1.5e-3, warmup_steps=200
         )
         model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
-    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}"
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{args.epochs}-epochs-seed-{args.seed}"
     callbacks = mm.train.callbacks(run_dir, train, patience=args.epochs)
     model.fit(train, validation_data=valid, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
 

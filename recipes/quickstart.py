@@ -61,7 +61,7 @@ def main(args):
         "voice": lambda: audio.conv2d(voice, (16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
     }
     # A run that was interrupted goes on when it is started again, so each data set and seed gets a folder of its own.
-    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-seed-{args.seed}"
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
     models = {}
     for name, inputs in {"all three": specs, **{f"{spec.name} only": [spec] for spec in specs}}.items():
         rich.print(f"\n[bold]{name}[/bold]")

@@ -76,7 +76,8 @@ def main(args):
             model = mm.fusion_model([clip], {"clip": branch}, mm.fusion.Attention(64, dropout=0.1), heads)
             rate = keras.optimizers.schedules.CosineDecay(2e-3, args.epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), **mm.heads.compile_for(heads))
-        run_dir = out / "training" / f"{len(learn.frame)}-clips-seed-{args.seed}" / f"without_fold_{fold}"
+        settings = f"{len(learn.frame)}-clips-{args.epochs}-epochs-seed-{args.seed}"
+        run_dir = out / "training" / settings / f"without_fold_{fold}"
         callbacks = mm.train.callbacks(run_dir, train, monitor="loss", patience=None)
         model.fit(train, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
         return model, learn

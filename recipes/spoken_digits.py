@@ -65,7 +65,8 @@ def main(args):
             model = mm.fusion_model([voice], {"voice": branch}, mm.fusion.Attention(64, dropout=0.1), heads)
             rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), **mm.heads.compile_for(heads))
-        run_dir = out / "training" / f"{len(learn.frame)}-examples-seed-{args.seed}" / name.replace(" ", "_")
+        settings = f"{len(learn.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
+        run_dir = out / "training" / settings / name.replace(" ", "_")
         callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
         model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         return model

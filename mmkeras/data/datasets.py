@@ -23,7 +23,7 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     A `tf.data.Dataset` of dicts (or tuples) becomes a `Stream`, a tf.data.Dataset too, encoded in the graph without
     loss: uint8 pixels to PNG; whole samples to 16-bit WAV (of any integer dtype, full scale is 32768), floats in
     [-1, 1] to 32-bit float WAV. An empty picture, sound or text is absent. Take its splits as they are; `split` cannot
-    part it. With `cache=`, `train_batches` encodes once and shuffles as a whole.
+    part it. With `cache=`, `train_batches` encodes once in each run and shuffles as a whole.
 
     Args:
         dataset: `datasets.Dataset`; or an unbatched `tf.data.Dataset`, as `tfds.load(..., split=...)` gives it.

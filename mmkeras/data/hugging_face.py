@@ -111,7 +111,7 @@ def _files(dataset, key, spec, sample_rate):
             kept += [_keep(cell, spec, Path(folder), len(kept) + i, sample_rate) for i, cell in enumerate(batch)]
         (Path(folder) / "index.json").write_text(json.dumps(kept))
 
-    folder = archives.once(key, f"{dataset._fingerprint} {key} {spec} {sample_rate}", fill)
+    folder = archives.once(key, f"{dataset._fingerprint} {key} {type(spec).__name__} {sample_rate}", fill)
     kept = json.loads((folder / "index.json").read_text())
     return pd.Series([str(folder / name) if name else None for name in kept], dtype=object)
 

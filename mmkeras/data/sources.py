@@ -47,9 +47,8 @@ def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise")
 def _beside(path, specs, root):
     """`root`; the table's own folder where that is silent."""
     check_specs(specs)
-    own = Path(path).parent
     if root is None or isinstance(root, dict):
-        return dict.fromkeys(_files(specs), own) | (root or {})
+        return dict.fromkeys(_files(specs), Path(path).parent) | (root or {})
     return root
 
 

@@ -62,9 +62,9 @@ class Stream(tf.data.Dataset):
             raise _refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
         return leaf
 
-    def first(self, name):
-        """The value of the first example; None where there is none."""
-        return next((self.leaves[name](element) for element in self.dataset.take(1).as_numpy_iterator()), None)
+    def first(self, name, count):
+        """The values of the first examples."""
+        return [self.leaves[name](element) for element in self.dataset.take(count).as_numpy_iterator()]
 
 
 def leaves(structure, prefix=""):
@@ -146,8 +146,7 @@ def check_rate(name, rate):
 
 def _file(name, leaf, stream, transcode):
     _check_scalar(name, leaf)
-    first = stream.first(name)
-    convert = transcode if first and needs_transcoding(first) else tf.identity
+    convert = transcode if any(map(needs_transcoding, stream.first(name, 100))) else tf.identity
     return lambda value, position: convert(value)
 
 

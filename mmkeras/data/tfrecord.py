@@ -58,9 +58,9 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
     try:
         paths = manifest.shard_paths(unfinished / pattern.name, shards)
-        counts = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
+        counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
-        told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression}
+        told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
         told |= manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
@@ -132,8 +132,8 @@ class _Decodable:
 
 
 def _write(batches, paths, compression, steps, verbose):
-    """Deals the examples out to the shards; how many each got."""
-    counts, written = [0] * len(paths), 0
+    """Deals the examples out to the shards; how many each got, and a digest of all of them."""
+    counts, written, content = [0] * len(paths), 0, hashlib.sha256()
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tf.io.TFRecordWriter(str(path), compression)) for path in paths]
         try:
@@ -142,11 +142,13 @@ def _write(batches, paths, compression, steps, verbose):
                 columns = {name: tensor.numpy() for name, tensor in columns.items()}
                 for i in range(len(next(iter(columns.values())))):
                     shard = written % len(paths)
-                    writers[shard].write(_serialized({name: values[i] for name, values in columns.items()}))
+                    record = _serialized({name: values[i] for name, values in columns.items()})
+                    content.update(len(record).to_bytes(8, "little") + record)
+                    writers[shard].write(record)
                     counts[shard], written = counts[shard] + 1, written + 1
         except tf.errors.OpError as error:
             raise ValueError(faults.cause_of(error)) from error
-    return counts
+    return counts, content.hexdigest()
 
 
 def _serialized(example):

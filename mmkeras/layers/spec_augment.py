@@ -9,8 +9,8 @@ class SpecAugment(keras.layers.Layer):
     Active with `training=True` only: in `evaluate`, `predict` and the export it passes everything on. Prefer it to
     `augment.audio` where the task is to tell what a sound is, and use both where recordings differ in level and noise.
 
-    Masking: moments are hidden among the real frames, never more than `most` of them; frames under False stay as they
-    are, and the mask itself does not change.
+    Masking: moments are hidden among the real frames, no stretch longer than `most` of them; frames under False stay as
+    they are, and the mask itself does not change.
 
     Args:
         bands: number of stripes of neighbouring bands that are hidden in each clip.

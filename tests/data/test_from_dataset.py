@@ -5,9 +5,11 @@ Its cells are stored as the library stores them: files as {"bytes", "path"}, cla
 
 import copy
 import dataclasses
+import io
 import re
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 
@@ -265,3 +267,14 @@ def test_values_of_the_wrong_kind(columns, message):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         rows(mm.data.from_dataset(stream, specs, heads, sample_rate=8000))
     assert re.match(message, cause_of(caught.value))
+
+
+def test_kinds_of_files_are_told_by_more_than_the_first():
+    png, webp = io.BytesIO(), io.BytesIO()
+    PIL.Image.new("RGB", (4, 4), "red").save(png, "PNG")
+    PIL.Image.new("RGB", (4, 4), "red").save(webp, "WEBP", lossless=True)
+    photo = mm.Image("photo", size=4, optional=True)
+    stream = tf.data.Dataset.from_tensor_slices({"photo": [b"", png.getvalue(), webp.getvalue()]})
+    files = [example["photo"].numpy() for example in mm.data.from_dataset(stream, [photo])]
+    pixels = mm.preprocessor([photo])({"photo": tf.constant(files)})["photo"].numpy()
+    assert pixels[:, 0, 0].tolist() == [[0, 0, 0], [255, 0, 0], [255, 0, 0]]

@@ -1,3 +1,4 @@
+import io
 import json
 
 import numpy as np
@@ -161,3 +162,9 @@ def test_decoded_files_repeated_columns_and_single_specs_are_refused():
         mm.data.from_dataframe(frame, SPECS[0])
     with pytest.raises(TypeError, match="heads must be a list. Received: Classification"):
         mm.data.from_dataframe(frame, SPECS, HEADS[0])
+
+
+def test_a_csv_needs_no_path_where_root_is_given(tmp_path):
+    file = io.StringIO("note,mood\nhello,good\n")
+    raw = mm.data.from_csv(file, [mm.Text("note")], [mm.heads.classification("mood", ["good", "bad"])], root=tmp_path)
+    assert raw.table["note"].tolist() == [b"hello"]

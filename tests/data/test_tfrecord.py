@@ -198,6 +198,17 @@ def test_a_cache_on_disk_is_used_again(copied, light, heads, to_row, table, tmp_
     assert len(labels(make())) == 50
 
 
+def test_sets_are_told_apart_by_all_that_they_hold(light, heads, table, tmp_path):
+    order = np.arange(50)
+    swapped = np.r_[order[:25], order[[26, 25]], order[27:]]
+
+    def content(name, rows):
+        mm.data.write_tfrecord(table.subset(rows), light, heads, tmp_path / f"{name}-*.tfrecord", verbose=False)
+        return json.loads((tmp_path / f"{name}-manifest.json").read_text())["content"]
+
+    assert content("a", order) == content("b", order) != content("c", swapped)
+
+
 # What is damaged.
 
 
