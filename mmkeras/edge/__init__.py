@@ -16,12 +16,12 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
    where the text is short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that
    of ICU (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding.
-3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn it by the EXIF orientation, lay transparency over white, then
-   scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C), untouched where the
-   size fits. The platform's own bilinear scaling is not the same: it skips pixels when it shrinks.
+3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn a JPEG by its EXIF orientation, lay a PNG's transparency over
+   white, then scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C),
+   untouched where the size fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
    polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
-   input of int16 takes round(32768 x).
+   input of int16 takes min(32767, round(32768 x)).
 5. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
    mask (1, N) is true where a value was given.
 6. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.

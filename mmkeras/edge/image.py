@@ -1,5 +1,6 @@
 """Picture files -> pixels without TensorFlow: Pillow decodes, the resampling is that of `mmkeras.preprocess`."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -65,7 +66,8 @@ def _upright(picture):
     """Turned by the orientation in the EXIF data of a JPEG; those of other files do not count."""
     exif = Pillow.Exif()
     if picture.format == "JPEG":
-        exif.load(picture.info.get("exif", b""))
+        with contextlib.suppress(SyntaxError):  # what cannot be read turns nothing
+            exif.load(picture.info.get("exif", b""))
     turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(exif.get(_ORIENTATION))  # PIL.Image.Transpose
     return picture if turn is None else picture.transpose(Pillow.Transpose(turn))
 

@@ -50,6 +50,9 @@ def _raw_names(preprocess, layer):
 
 def _first(samples, inputs, count):
     _check_columns(samples.element_spec, inputs)
+    batched = [key for key in inputs if samples.element_spec[key].shape.rank]
+    if batched:
+        raise ValueError(f"samples must be single raw examples. Received: batches of {batched}. Give .unbatch().")
     if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
         samples = samples.select(list(inputs))
     rows = list(samples.take(count).as_numpy_iterator())

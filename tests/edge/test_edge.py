@@ -80,7 +80,8 @@ def pictures():
         encoded(rgb, "BMP"), encoded(palette, "BMP"), encoded(rgb, "GIF"),
         encoded(rgb.resize((16, 12))), encoded(rgb.resize((7, 5))), encoded(rgb.resize((3, 90))),
         encoded(rgb, "JPEG"), encoded(rgb.convert("L"), "JPEG"),
-        *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif], b"",
+        *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif],
+        encoded(rgb, "JPEG", exif=b"Exif\0\0garbage garbage"), b"",
     ]  # fmt: skip
 
 

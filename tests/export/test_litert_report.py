@@ -20,7 +20,7 @@ from mmkeras.export.litert import report as report_module
 from mmkeras.export.litert.metadata import pack
 from mmkeras.export.litert.prepared import check_prepared
 from mmkeras.export.litert.process import time_files
-from mmkeras.export.litert.report import compared, labels_of, table
+from mmkeras.export.litert.report import compared, read_once, table
 
 MOOD, TOPICS = [0, 2, 1, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
 
@@ -233,10 +233,21 @@ def test_labels_are_taken_where_they_are_encoded(tmp_path):
     heads = [mm.heads.classification("answer", classes=mm.data.generate.ANSWERS), mm.heads.regression("size")]
     specs = [mm.Text("question")]
     raw = mm.data.from_csv(mm.data.generate.scenes(tmp_path, n=6), specs, heads[:1])
-    assert labels_of(raw, heads, 4)["answer"].tolist() == raw.table["answer"][:4].tolist()
-    assert labels_of(raw.skip(1), heads, 2)["answer"].tolist() == raw.table["answer"][1:3].tolist()
+    preprocess = mm.preprocessor(specs)
+    labels = raw.table["answer"].tolist()
+    assert read_once(raw, preprocess, heads, 4)[1]["answer"].tolist() == labels[:4]
+    assert read_once(raw.skip(1), preprocess, heads, 2)[1]["answer"].tolist() == labels[1:3]
     strings = tf.data.Dataset.from_tensor_slices({"question": ["a"], "answer": ["red"]})
-    assert labels_of(strings, heads, 4) == labels_of({"answer": [1]}, heads, 4) == labels_of(None, heads, 4) == {}
+    for samples in (strings, {"answer": [1]}, None):
+        assert read_once(samples, preprocess, heads, 4)[1] == {}
+
+
+def test_labels_stay_with_their_examples_where_the_samples_are_shuffled():
+    head, n = mm.heads.classification("kind", classes=range(100)), 100
+    numbered = {"question": [str(i) for i in range(n)], "kind": np.arange(n, dtype="int32")}
+    shuffled = tf.data.Dataset.from_tensor_slices(numbered).shuffle(n)
+    examples, labels = read_once(shuffled, mm.preprocessor([mm.Text("question")]), [head], n)
+    assert [int(text) for text in examples["question"]] == labels["kind"].tolist() != list(range(n))
 
 
 def test_it_warns_where_edge_prepares_something_else():

@@ -10,6 +10,7 @@ from rich.console import Console
 from mmkeras import __version__
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
+from mmkeras.export.graph import portable
 from mmkeras.export.litert.check import described
 from mmkeras.export.litert.describe import describe
 from mmkeras.export.litert.faults import check_converted
@@ -20,7 +21,7 @@ from mmkeras.export.litert.int8 import quantize as to_int8
 from mmkeras.export.litert.metadata import associated_files, pack
 from mmkeras.export.litert.process import TIMEOUT, convert_files
 from mmkeras.export.litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
-from mmkeras.export.litert.report import labels_of, parity, table
+from mmkeras.export.litert.report import parity, read_once, table
 from mmkeras.export.litert.trace import Form, in_float32, write_traced
 from mmkeras.export.samples import raw_samples
 
@@ -114,7 +115,8 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     check_recurrent(lstm, model, preprocess, form)
     if quantize == "int8":
         check_representative(representative, preprocess, model)
-    raw = raw_samples(preprocess, samples, n_samples)
+    examples, labels = read_once(samples, preprocess, heads, n_samples)
+    raw = raw_samples(preprocess, examples, n_samples)
     tolerance = TOLERANCE[quantize] if tolerance is None else tolerance
     console = Console(quiet=not verbose)
     about = {"path": str(path), "name": name or path.stem, "version": str(version), "quantize": quantize}
@@ -130,9 +132,9 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         said = described(unfinished, model, form)
         started = time.perf_counter()
         # On the CPU, where the file runs; a GPU multiplies in less than float32.
-        with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"):
+        with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"), portable(model):
             found = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"], tolerance,
-                           timeout, labels_of(samples, heads, n_samples), saved_model)  # fmt: skip
+                           timeout, labels, saved_model)  # fmt: skip
         seconds["check"] = round(time.perf_counter() - started, 1)
         report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
         report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}

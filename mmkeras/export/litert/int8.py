@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import tensorflow as tf
 from rich.progress import Progress
 
 from mmkeras.export.litert.check import cut, tensors
@@ -43,6 +44,11 @@ def _columns(representative):
     """Dict, name -> rank of what an element holds."""
     if isinstance(representative, dict):
         return {key: np.ndim(value) - 1 for key, value in representative.items()}
+    if not isinstance(representative, tf.data.Dataset):
+        raise ValueError(
+            "representative must be a tf.data.Dataset of dicts, or a dict of arrays. Received: "
+            f"{type(representative).__name__}. Give raw examples; a generator through tf.data.Dataset.from_generator."
+        )
     spec = representative.element_spec
     spec = spec[0] if isinstance(spec, tuple) else spec  # (ready, labels)
     if not isinstance(spec, dict):

@@ -31,7 +31,7 @@ def parity(path, preprocess, model, heads, description, raw, form, inputs, toler
         raw: dict of arrays (n,).
         form: of the file.
         inputs: of `flatbuffer.signature`.
-        labels: dict of `labels_of`.
+        labels: dict of `read_once`.
 
     Returns:
         Dict: from "max_difference" to "edge" in the report of `litert`.
@@ -56,22 +56,25 @@ def _joined(answers, n):
     return {key: np.concatenate([each[key] for each in answers])[:n] for key in answers[0]}
 
 
-def labels_of(samples, heads, count):
-    """Encoded labels of the first `count` examples, by head; of those heads that have some.
+def read_once(samples, preprocess, heads, count):
+    """The first `count` samples as a dict of lists, and the encoded labels that are among them.
 
-    Args:
-        samples: raw examples; of a plain dict of arrays nobody knows whether its labels are encoded.
+    Both in one pass: a data set that shuffles gives other rows the next time. Of a plain dict of arrays nobody knows
+    whether its labels are encoded; it stays as it is, and so does what holds no examples.
     """
     if not isinstance(samples, tf.data.Dataset) or not isinstance(samples.element_spec, dict):
-        return {}
+        return samples, {}
     spec = samples.element_spec
     known = [head.name for head in heads if head.name in spec and spec[head.name].dtype != tf.string]
-    if not known:
-        return {}
-    if hasattr(samples, "select"):  # mm.data.Examples: without reading the files
-        samples = samples.select(known)
+    wanted = [name for name in [*preprocess.input, *known] if name in spec]
+    if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
+        samples = samples.select(wanted)
     rows = list(samples.take(count).as_numpy_iterator())
-    return {name: np.array([row[name] for row in rows]) for name in known}
+    if not rows:
+        return samples, {}
+    return {name: [row[name] for row in rows] for name in wanted}, {
+        name: np.array([row[name] for row in rows]) for name in known
+    }
 
 
 def compared(heads, answers, labels):
