@@ -56,7 +56,7 @@ def test_the_litert_file_answers_as_python_does_and_has_a_row_of_its_own(run):
     assert found["accuracy"] == run.report["accuracy"]
     assert found["bytes"] == (run.folder / found["path"]).stat().st_size and 0 < found["latency_ratio"] < 1
     assert "all three, LiteRT" in run.printed and "of predict_on_batch" in run.printed
-    parity = json.loads((run.folder / "saved_models" / "tiny.parity.json").read_text())
+    parity = json.loads((run.folder / "saved_models" / "tiny-2.parity.json").read_text())
     assert parity["metrics"]["saved_model"]["answer"]["examples"] == run.report["n_test"]
     assert all(each["max_difference"] <= each["allowed"] for each in parity["edge"].values())
 
