@@ -2,7 +2,9 @@
 
     python recipes/digits.py --data digits3-files
 
-With all three it found 0.977 of the 5,000 digits that validate it (seed 0, 8 epochs, each 82 s of CPU time).
+With all three it found 0.978 of the 5,000 test digits (0.973 to 0.982, seed 0, 8 epochs of some 80 s of CPU time each).
+Linear models have 0.95 with all three (late fusion), 0.83 with picture and sound, and 0.49, 0.69 and 0.71 with picture,
+sound or word alone.
 
 The set joins MNIST pictures of which three principal components are left, FSDD recordings under ESC-10 noise, and
 number words of twelve languages (Unicode CLDR) with hidden letters, such as "__ed_m". Its make.py writes the folder
