@@ -24,6 +24,7 @@ def check_representative(representative, preprocess, model):
             "examples of the training part, representative=raw."
         )
     columns = _columns(representative)
+    _check_ranks(columns, representative, preprocess, model)
     wanted = list(model.input if _is_ready(columns, model) else preprocess.input)
     missing = [f"{key!r} {did_you_mean(key, list(columns))}".strip() for key in wanted if key not in columns]
     if missing:
@@ -37,6 +38,20 @@ def check_representative(representative, preprocess, model):
         raise ValueError(
             "int8 needs examples to measure the range of every tensor. Received: representative without any. Give "
             "some 200 raw examples of the training part."
+        )
+
+
+def _check_ranks(columns, representative, preprocess, model):
+    """Raw examples come one by one, ready ones in batches; of a dict of arrays one dimension was taken off."""
+    off = int(isinstance(representative, dict))
+    ready = {name: len(tensor.shape) - off for name, tensor in model.input.items()}
+    raw = dict.fromkeys(preprocess.input, 0)
+    fits = [all(columns[name] in (None, rank) for name, rank in ranks.items() if name in columns)
+            for ranks in (raw, ready)]  # fmt: skip
+    if not any(fits):
+        raise ValueError(
+            "representative must hold raw examples one by one, or batches of ready ones. Received dimensions: "
+            f"{columns}. Give raw.unbatch(), or ready.batch(32)."
         )
 
 

@@ -83,7 +83,11 @@ _NEEDS = {
 
 
 def _seen(model, form):
-    """Runs the model on texts of several lengths: dict, layer -> list of `Seen`."""
+    """Runs the model on texts of several lengths, and with each input absent: dict, layer -> list of `Seen`."""
+    specs = form.specs(model)
+    probes = [dict.fromkeys(specs, share) for share in (1.0, 0.5, 0.1, 0.0)]
+    # Joined tokens have False before True where what comes first is absent and what comes next is not.
+    probes += [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
     layers = recurrent_layers(model)
     seen = {layer: [] for layer in layers}
 
@@ -99,8 +103,8 @@ def _seen(model, form):
         return inner_loop
 
     with _loops(layers, spy):
-        for share in (1.0, 0.5, 0.1, 0.0):
-            model(form.ready({name: _filled(name, spec, share) for name, spec in form.specs(model).items()}))
+        for shares in probes:
+            model(form.ready({name: _filled(name, spec, shares[name]) for name, spec in specs.items()}))
     return seen
 
 
