@@ -172,6 +172,8 @@ def test_table_rows_are_taken_at_even_distances(parts, raw):
     (lambda raw: tf.data.Dataset.from_tensor_slices(raw).take(0), "representative without any"),
     (lambda raw: {key: raw[key] for key in raw if key != "voice"}, "Missing: .*'voice'.*Received: .*review"),
     (lambda raw: tf.data.Dataset.from_tensor_slices(raw["review"]), "must yield dicts.*by name"),
+    (lambda raw: tf.data.Dataset.from_tensor_slices(raw).batch(2), "raw examples one by one, or batches of ready"),
+    (lambda raw: lambda: iter(raw), "must be a tf.data.Dataset of dicts.*Received: function"),
 ])  # fmt: skip
 def test_examples_that_cannot_be_measured_with_are_refused_before_any_work(
     parts, raw, tmp_path, representative, message
@@ -180,3 +182,11 @@ def test_examples_that_cannot_be_measured_with_are_refused_before_any_work(
     with pytest.raises(ValueError, match=f"(?s){message}"):
         litert(parts.preprocess, parts.model, parts.heads, tmp_path / "new" / "x.tflite", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_ready_examples_come_in_batches(parts, raw):
+    ready = parts.preprocess({name: tf.constant(raw[name]) for name in parts.preprocess.input})
+    ready = tf.data.Dataset.from_tensor_slices(ready)
+    int8.check_representative(ready.batch(2), parts.preprocess, parts.model)
+    with pytest.raises(ValueError, match="batches of ready ones.*Give raw.unbatch"):
+        int8.check_representative(ready, parts.preprocess, parts.model)

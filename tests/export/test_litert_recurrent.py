@@ -128,6 +128,16 @@ def test_what_cannot_be_fused_is_named_with_its_reason(layer, message):
     check_recurrent("while", model, preprocess, Form())
 
 
+def test_tokens_joined_behind_one_that_may_be_absent_cannot_be_fused():
+    model, preprocess = model_of(lstm())
+    (ids, mask), there = model.inputs, keras.Input((1,), dtype="bool", name="photo_mask")
+    words = keras.layers.Embedding(8, 2)(ids)
+    joined = keras.ops.concatenate([words[:, :1], words], axis=1), keras.ops.concatenate([there, mask], axis=1)
+    inputs = {"a": ids, "a_mask": mask, "photo_mask": there}
+    with pytest.raises(ValueError, match="'reader': its mask has False before True"):
+        check_recurrent("fused", keras.Model(inputs, {"sum": lstm()(*joined)}), preprocess, Form())
+
+
 def test_a_mask_of_unknown_make_cannot_be_fused():
     model, _ = model_of(lstm())
     made = keras.Input((None,), dtype="bool", name="a_mask")
