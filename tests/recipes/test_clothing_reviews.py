@@ -3,9 +3,6 @@
 import json
 import math
 import os
-import subprocess
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -17,16 +14,6 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "
 STRINGS = {"review", "title", "division", "department", "kind"}
 
 
-def start(folder, *arguments):
-    """Runs the recipe in `folder`, and returns what it printed and its report."""
-    recipe = ROOT / "recipes" / "clothing_reviews.py"
-    command = [sys.executable, str(recipe), "--out", "runs/tiny", *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / "runs/tiny/report.json").read_text())
-    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
-
-
 def inputs(run):
     """Name -> dtype of what the export takes."""
     signature = tf.saved_model.load(str(run.folder / run.report["export"])).signatures["serving_default"]
@@ -34,10 +21,10 @@ def inputs(run):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(start, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
     folder = tmp_path_factory.mktemp("clothing_reviews")
-    return start(folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start("clothing_reviews", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 def test_report_has_both_answers_and_every_baseline(run):
@@ -80,15 +67,15 @@ def test_no_warning_distracts_the_reader(run):
     assert "Warning" not in run.said and "WARNING" not in run.said
 
 
-def test_stars_are_an_input_on_request_and_then_no_answer(tmp_path):
-    told = start(tmp_path, "--smoke", "--with-rating")
+def test_stars_are_an_input_on_request_and_then_no_answer(start, tmp_path):
+    told = start("clothing_reviews", tmp_path, "--smoke", "--with-rating")
     assert set(told.report["accuracy"]) == {"recommended"}
     assert inputs(told)["stars"] == tf.float32
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the reviews are not there")
-def test_scores_on_the_real_set(tmp_path):
-    report = start(tmp_path, "--data", DATA).report
+def test_scores_on_the_real_set(start, tmp_path):
+    report = start("clothing_reviews", tmp_path, "--data", DATA).report
     assert report["n_test"] == 2347
     assert report["f1"] >= 0.94 and report["pr_auc"] >= 0.985 and report["accuracy"]["rating"] >= 0.65

@@ -1,6 +1,5 @@
 """Files of the layout of digits3 through the whole recipe: a model for every subset; and its floors on the real set."""
 
-import json
 import os
 import subprocess
 import sys
@@ -16,19 +15,10 @@ SETS = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data"))
 SUBSETS = {"image + audio", "image + text", "audio + text", "image", "audio", "text", "majority"}
 
 
-def start(folder, *arguments):
-    """Runs the recipe in `folder`, and returns what it printed and its report."""
-    command = [sys.executable, str(ROOT / "recipes" / "digits.py"), "--out", "runs/tiny", *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / "runs/tiny/report.json").read_text())
-    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(start, tmp_path_factory):
     """The recipe on tiny data; of the same folder as another one, test.csv is taken."""
-    return start(tmp_path_factory.mktemp("digits"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start("digits", tmp_path_factory.mktemp("digits"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 def test_report_has_every_subset_of_the_modalities(run):
@@ -78,11 +68,11 @@ def recipe():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (SETS / "digits3").is_dir(), reason="the digits3 set is not there")
-def test_accuracy_on_the_real_set(tmp_path):
+def test_accuracy_on_the_real_set(start, tmp_path):
     make = [sys.executable, str(SETS / "digits3" / "make.py"), "--files", str(tmp_path / "files"), "--split"]
     for part in ("train", "valid", "test"):
         subprocess.run([*make, part], check=True)
-    report = start(tmp_path, "--data", tmp_path / "files").report
+    report = start("digits", tmp_path, "--data", tmp_path / "files").report
     assert report["n_test"] == 5000 and report["accuracy"] >= 0.975
     floors = {"image": 0.49, "audio": 0.69, "text": 0.71, "image + audio": 0.83}
     assert {name: report["baselines"][name] > floor for name, floor in floors.items()} == dict.fromkeys(floors, True)

@@ -1,11 +1,7 @@
 """Pictures and questions of the layout of easy-VQA, zipped, through the whole recipe; and its floor on the real set."""
 
-import json
 import math
 import os
-import subprocess
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -16,21 +12,11 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "easy-vqa"
 
 
-def start(folder, *arguments):
-    """Runs the recipe in `folder`, and returns what it printed and its report."""
-    command = [sys.executable, str(ROOT / "recipes" / "easy_vqa.py"), "--out", "runs/tiny", *map(str, arguments)]
-    environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / "runs/tiny/report.json").read_text())
-    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(start, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
     folder = tmp_path_factory.mktemp("easy_vqa")
-    return start(folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start("easy_vqa", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 def test_report_counts_the_questions_and_names_every_baseline(run):
@@ -62,8 +48,8 @@ def test_no_warning_distracts_the_reader(run):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the easy-VQA set is not there")
-def test_accuracy_on_the_real_set(tmp_path):
-    report = start(tmp_path, "--data", DATA).report
+def test_accuracy_on_the_real_set(start, tmp_path):
+    report = start("easy_vqa", tmp_path, "--data", DATA).report
     assert report["n_test"] == 4868 and report["accuracy"] >= 0.985
     # What the question alone tells, and the picture alone, as counted on the upstream test part.
     assert report["baselines"]["question only"] <= 0.70 and report["baselines"]["photo only"] <= 0.50

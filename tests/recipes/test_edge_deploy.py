@@ -2,9 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -17,19 +14,9 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "
 NAMES = ("float32", "float16", "dynamic", "int8")
 
 
-def start(folder, *arguments):
-    """Runs the recipe in `folder`, and returns what it printed and its report."""
-    command = [sys.executable, str(ROOT / "recipes" / "edge_deploy.py"), "--out", "runs/tiny", *map(str, arguments)]
-    environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / "runs/tiny/report.json").read_text())
-    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return start(tmp_path_factory.mktemp("edge_deploy"), "--smoke", "--seed", 3)
+def run(start, tmp_path_factory):
+    return start("edge_deploy", tmp_path_factory.mktemp("edge_deploy"), "--smoke", "--seed", 3)
 
 
 def test_each_quantisation_has_a_file_that_was_measured(run):
@@ -63,16 +50,10 @@ def test_no_warning_distracts_the_reader(run):
     assert "Warning" not in run.said and "WARNING" not in run.said
 
 
-def test_the_folder_of_the_set_is_asked_for(tmp_path):
-    command = [sys.executable, str(ROOT / "recipes" / "edge_deploy.py")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 2 and "--data is needed" in done.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the easy-VQA set is not there")
-def test_quantisation_keeps_the_accuracy_of_the_real_set(tmp_path):
-    report = start(tmp_path, "--data", DATA).report
+def test_quantisation_keeps_the_accuracy_of_the_real_set(start, tmp_path):
+    report = start("edge_deploy", tmp_path, "--data", DATA).report
     assert report["n_test"] == 4868 and report["accuracy"] >= 0.985
     for name, file in report["files"].items():
         assert file["accuracy"] >= report["accuracy"] - (0.005 if name in ("dynamic", "int8") else 0.001)

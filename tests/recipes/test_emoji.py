@@ -1,11 +1,7 @@
 """Coloured squares with names in 16 languages through the whole recipe; and its floor on the real emojis."""
 
-import json
 import math
 import os
-import subprocess
-import sys
-import types
 import zipfile
 from pathlib import Path
 
@@ -20,20 +16,10 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "
 LANGUAGES = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "cs", "ru", "ja", "zh", "hi"}
 
 
-def start(folder, *arguments):
-    """Runs the recipe in `folder`, and returns what it printed and its report."""
-    command = [sys.executable, str(ROOT / "recipes" / "emoji.py"), "--out", "runs/tiny", *map(str, arguments)]
-    environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / "runs/tiny/report.json").read_text())
-    return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(start, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
-    return start(tmp_path_factory.mktemp("emoji"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start("emoji", tmp_path_factory.mktemp("emoji"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +73,8 @@ def test_no_warning_distracts_the_reader(run):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the emojis are not there")
-def test_accuracy_on_the_real_set(tmp_path):
-    report = start(tmp_path, "--data", DATA).report
+def test_accuracy_on_the_real_set(start, tmp_path):
+    report = start("emoji", tmp_path, "--data", DATA).report
     table = pd.read_csv(DATA / "emoji.tsv", sep="\t", quoting=3, dtype=str, keep_default_na=False)
     assert report["n_test"] == (table["split"] == "test").sum()
     assert report["accuracy"]["group"] > 0.76 and report["accuracy"]["subgroup"] > 0.56
