@@ -1,0 +1,94 @@
+import keras
+from keras import ops
+
+from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
+from mmkeras.layers.attention_block import check_heads
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class Bottleneck(keras.layers.Layer):
+    """A transformer per modality; all that passes between them are a few tokens, the mean of what each made of them.
+
+    Prefer it where modalities have many tokens (sound and video), or where what they tell each other is little beside
+    what each says alone. Cost grows with the sum of T_i squared. A question passes to another modality and
+    its answer comes back within three layers; with fewer, all that may be asked has to pass at once.
+
+    With z_i = [cls_i; W_i tokens_i + b_i + e_i] and learned bottleneck tokens f, one layer is
+    [f_i; z_i] <- Block_i([f; z_i]) for each modality, then f <- mean of f_i over the modalities that are present; a
+    block is z + MultiHead, then z + MLP, each of normalised tokens. The result is the mean of norm(cls_i) over them.
+
+    Masking: masked tokens have no weight; an absent modality enters neither of the two means. Without any, the result
+    is zero.
+
+    Args:
+        dim: D, width of the tokens.
+        heads: attention heads; they divide `dim`.
+        bottlenecks: number of bottleneck tokens.
+        depth: number of layers. They and the modalities have weights of their own.
+        dropout: in attention and MLP, while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: `heads` do not divide `dim`.
+
+    Source: MBT, arXiv 2107.00135, fusion via bottlenecks, with its 4 bottlenecks; the branches are its layers that do
+    not exchange. It averages the logits of the modalities' [CLS]: for a linear head, those of their mean.
+    """
+
+    def __init__(self, dim=128, heads=4, bottlenecks=4, depth=3, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_heads("fusion.Bottleneck", dim, heads)
+        self.dim = dim
+        self.heads = heads
+        self.bottlenecks = bottlenecks
+        self.depth = depth
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.embed = ModalityTokens(dim, dtype=policy, name="embed")
+        self.shared = LearnedTokens(bottlenecks, dim, dtype=policy, name="shared")
+        self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
+        self.mean = MaskedMean(dtype=policy)
+
+    def build(self, tokens_shape, masks_shape):
+        n = len(tokens_shape)
+        self.embed.build(tokens_shape, masks_shape)
+        self.shared.build(None)
+        self.cls = LearnedTokens(n, self.dim, dtype=self.dtype_policy, name="cls")
+        self.cls.build(None)
+        self.blocks = []
+        for name in (f"block_{layer}_{i}" for layer in range(self.depth) for i in range(n)):
+            self.blocks.append(AttentionBlock(self.dim, self.heads, self.dropout, dtype=self.dtype_policy, name=name))
+            self.blocks[-1].build((None, None, self.dim))
+        self.norm.build((None, n, self.dim))
+
+    def call(self, tokens, masks, training=None):
+        n, shared, cls = len(tokens), self.shared(tokens[0]), self.cls(tokens[0])
+        z = [ops.concatenate([cls[:, i : i + 1], x], axis=1) for i, x in enumerate(self.embed(tokens, masks))]
+        always = ops.ones_like(ops.concatenate([shared, cls[:, :1]], axis=1)[:, :, 0], dtype="bool")
+        seen = [ops.concatenate([always, mask], axis=1) for mask in masks]
+        present = ops.stack([ops.any(mask, axis=1) for mask in masks], axis=-1)
+        for start in range(0, self.depth * n, n):
+            both = [ops.concatenate([shared, stream], axis=1) for stream in z]
+            blocks = zip(self.blocks[start : start + n], both, seen, strict=True)
+            both = [block(stream, mask=mask, training=training) for block, stream, mask in blocks]
+            z = [stream[:, self.bottlenecks :] for stream in both]
+            shared = self._exchange([stream[:, : self.bottlenecks] for stream in both], present)
+        return self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
+
+    def _exchange(self, views, present):
+        """Mean of the (B, bottlenecks, dim) of every present modality."""
+        flat = ops.concatenate([ops.reshape(view, (-1, 1, self.bottlenecks * self.dim)) for view in views], axis=1)
+        return ops.reshape(self.mean(flat, present), (-1, self.bottlenecks, self.dim))
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+
+    def get_config(self):
+        config = {"dim": self.dim, "heads": self.heads, "bottlenecks": self.bottlenecks, "depth": self.depth}
+        return super().get_config() | config | {"dropout": self.dropout}

@@ -1,0 +1,88 @@
+import keras
+from keras import ops
+
+from mmkeras.layers import AttentionBlock, MaskedMean, ModalityTokens
+from mmkeras.layers.attention_block import check_heads
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class CoAttention(keras.layers.Layer):
+    """Two streams, or n, each of which reads the tokens of all the others and then its own, `depth` times.
+
+    Prefer it where every modality says what to look for in the others, and where they are too unlike to share weights.
+    `SingleStream` does the like with 1 / 2n of the block weights.
+
+    With x_i = W_i tokens_i + b_i + e_i, one layer is, for all modalities i at once, x_i <- Block(x_i, [x_j; j != i]),
+    which reads the others, and x_i <- Block(x_i), self-attention; a block is x + MultiHead, then x + MLP, each of
+    normalised tokens. The result is the means of norm(x_i) over the real tokens, side by side.
+
+    Masking: masked tokens have no weight, so an absent modality is read by none; its part of the result is zeros.
+
+    Args:
+        dim: width of the tokens; D = n * dim.
+        heads: attention heads; they divide `dim`.
+        depth: number of layers. They and the streams have weights of their own.
+        dropout: in attention and MLP, while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float, two or more.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: there is one modality only, or `heads` do not divide `dim`.
+
+    Source: ViLBERT, arXiv 1908.02265, figure 2b: co-attention, then self-attention. It has two streams, normalises
+    after each part and joins the [CLS] of both by their product, which an absent modality would make nothing of.
+    """
+
+    def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_heads("fusion.CoAttention", dim, heads)
+        self.dim = dim
+        self.heads = heads
+        self.depth = depth
+        self.dropout = dropout
+        self.embed = ModalityTokens(dim, dtype=self.dtype_policy, name="embed")
+        self.mean = MaskedMean(dtype=self.dtype_policy)
+
+    def build(self, tokens_shape, masks_shape):
+        n = len(tokens_shape)
+        if n < 2:
+            raise ValueError(
+                "CoAttention exchanges between streams: it needs two or more modalities. Received: 1 modality. "
+                "Use fusion.Attention or fusion.SingleStream for the tokens of one."
+            )
+        self.embed.build(tokens_shape, masks_shape)
+        layers = [(layer, i) for layer in range(self.depth) for i in range(n)]
+        self.ask_others = [self._block(f"ask_others_{layer}_{i}", norm_x=True) for layer, i in layers]
+        self.ask_own = [self._block(f"ask_own_{layer}_{i}", norm_x=False) for layer, i in layers]
+        self.norms = [keras.layers.LayerNormalization(dtype=self.dtype_policy, name=f"norm_{i}") for i in range(n)]
+        for norm in self.norms:
+            norm.build((None, None, self.dim))
+
+    def _block(self, name, norm_x):
+        block = AttentionBlock(self.dim, self.heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
+        block.build((None, None, self.dim), (None, None, self.dim) if norm_x else None)
+        return block
+
+    def call(self, tokens, masks, training=None):
+        n, x = len(tokens), self.embed(tokens, masks)
+        for start in range(0, self.depth * n, n):
+            read = []
+            for i, block in enumerate(self.ask_others[start : start + n]):
+                others, mask = (ops.concatenate([*every[:i], *every[i + 1 :]], axis=1) for every in (x, masks))
+                read.append(block(x[i], others, mask, training=training))
+            own = zip(self.ask_own[start : start + n], read, masks, strict=True)
+            x = [block(stream, mask=mask, training=training) for block, stream, mask in own]
+        streams = zip(self.norms, x, masks, strict=True)
+        return ops.concatenate([self.mean(norm(stream), mask) for norm, stream, mask in streams], axis=-1)
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], len(tokens) * self.dim), self.compute_dtype)
+
+    def get_config(self):
+        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        return super().get_config() | config

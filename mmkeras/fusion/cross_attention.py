@@ -1,0 +1,89 @@
+import keras
+from keras import ops
+
+from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
+from mmkeras.layers.attention_block import check_heads
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class CrossAttention(keras.layers.Layer):
+    """Serial fusion: the tokens of the first modality ask the second one, then, knowing its answer, the third one, ...
+
+    Prefer it where one modality is the question and the others hold the answer (a question about a picture, a command
+    in a scene): put that one first in the specs. Cost grows with T_1 * T_i, not with all tokens squared; the other
+    modalities' tokens never see each other.
+
+    With x_i = W_i tokens_i + b_i + e_i and q = x_1, for i = 2 ... n: q <- q + MultiHead(norm(q), x_i), then
+    q <- q + MLP(norm(q)). All of it happens `depth` times; the result is the mean of norm(q) over its real tokens.
+
+    Masking: masked tokens have no weight. The step of an absent modality is left out. Where the first modality is
+    absent, one learned token asks in its stead.
+
+    Args:
+        dim: D, width of the tokens.
+        heads: attention heads; they divide `dim`.
+        depth: how often the others are asked, one after another. The steps have weights of their own.
+        dropout: in attention and MLP, while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float, two or more.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: there is one modality only, or `heads` do not divide `dim`.
+
+    Source: the encoder-decoder attention of Vaswani et al., arXiv 1706.03762, section 3.2.3, between modalities as in
+    MulT, arXiv 1906.00295. MulT keeps a transformer for each ordered pair of modalities; here the first one
+    alone asks, and what it learned from one modality goes into what it asks the next.
+    """
+
+    def __init__(self, dim=128, heads=4, depth=1, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_heads("fusion.CrossAttention", dim, heads)
+        self.dim = dim
+        self.heads = heads
+        self.depth = depth
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.embed = ModalityTokens(dim, dtype=policy, name="embed")
+        self.stand_in = LearnedTokens(1, dim, dtype=policy, name="stand_in")
+        self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
+        self.mean = MaskedMean(dtype=policy)
+
+    def build(self, tokens_shape, masks_shape):
+        others = len(tokens_shape) - 1
+        if others < 1:
+            raise ValueError(
+                "In CrossAttention the first modality asks the others: it needs two or more. Received: 1 modality. "
+                "Use fusion.Attention or fusion.SingleStream for the tokens of one."
+            )
+        self.embed.build(tokens_shape, masks_shape)
+        self.stand_in.build(None)
+        width = (None, None, self.dim)
+        self.steps = []
+        for i in range(self.depth * others):
+            name = f"step_{i // others}_{i % others + 1}"
+            self.steps.append(AttentionBlock(self.dim, self.heads, self.dropout, dtype=self.dtype_policy, name=name))
+            self.steps[-1].build(width, width)
+        self.norm.build(width)
+
+    def call(self, tokens, masks, training=None):
+        q, *others = self.embed(tokens, masks)
+        here = ops.any(masks[0], axis=1, keepdims=True)
+        # Every place holds the stand-in then: equal tokens read the same, and their mean is one of them.
+        q = ops.where(ops.expand_dims(here, -1), q, self.stand_in(q))
+        for i, step in enumerate(self.steps):
+            x, mask = others[i % len(others)], masks[1 + i % len(others)]
+            there = ops.expand_dims(ops.any(mask, axis=1, keepdims=True), -1)
+            q = ops.where(there, step(q, x, mask, training=training), q)
+        return self.mean(self.norm(q), ops.logical_or(masks[0], ops.logical_not(here)))
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+
+    def get_config(self):
+        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        return super().get_config() | config

@@ -1,0 +1,95 @@
+import keras
+from keras import ops
+
+from mmkeras.fusion._vectors import check_positive, project
+from mmkeras.layers import MaskedMean
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class FiLM(keras.layers.Layer):
+    """Serial fusion: the first modality sets how the tokens of the second are read, both those of the third, and so on.
+
+    Prefer it where one modality says what to look for in the next: the question first, then the picture. The order of
+    the specs is the order of conditioning, and the others are parallel: where no modality rules, prefer them.
+
+    With c_0 = 0 and tokens x_it of modality i, one step is
+
+        [d_i; e_i] = V_i c_(i-1) + v_i,  y_it = relu((1 + d_i) * (W_i x_it + b_i) + e_i),  c_i = max_t y_it,
+
+    and the result is c_n. The first modality is modulated by nothing, and in the beginning (V_i = v_i = 0) no other is.
+
+    Masking: masked tokens are not pooled. What is conditioned by absent modalities only is not modulated. An absent
+    modality passes on what conditions it, c_i = c_(i-1). Without any, c_n is zero.
+
+    Args:
+        dim: D, width of tokens and conditions.
+        pool: how the modulated tokens become one: "max", as in the paper, asks whether there is such a token; "mean"
+            how much of it there is.
+        dropout: share of the result dropped while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float, the conditioning modality first.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: `pool` is unknown, or `dim` is not a whole number above 0.
+
+    >>> tokens, nothing = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], np.zeros((1, 3), bool)
+    >>> layer = FiLM(dim=2)
+    >>> alone = layer(tokens, [nothing, np.ones((1, 1), bool)])
+    >>> bool(np.all(alone == layer(tokens, [~nothing, np.ones((1, 1), bool)])))  # the start: nothing is modulated
+    True
+
+    Source: FiLM, arXiv 1709.07871, eq. 2, with gamma = 1 + d as in its section on the model. It modulates each of four
+    residual blocks of a picture; here it is the one linear layer on each token, and a chain through all modalities.
+    """
+
+    def __init__(self, dim=128, pool="max", dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_positive(self, dim=dim)
+        if pool not in ("max", "mean"):
+            raise ValueError(f"pool of fusion.FiLM must be one of ['max', 'mean']. Received: {pool!r}.")
+        self.dim = dim
+        self.pool = pool
+        self.dropout = dropout
+        self.mean = MaskedMean(dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, tokens_shape, masks_shape):
+        self.project = project(tokens_shape, self.dim, dtype=self.dtype_policy)
+        conditions = [(None, None, self.dim)] * (len(tokens_shape) - 1)
+        policy = self.dtype_policy
+        self.scale = project(conditions, self.dim, "scale", kernel_initializer="zeros", dtype=policy)
+        self.shift = project(conditions, self.dim, "shift", kernel_initializer="zeros", dtype=policy)
+
+    def call(self, tokens, masks, training=None):
+        condition, known = None, None
+        for i, (dense, modality, mask) in enumerate(zip(self.project, tokens, masks, strict=True)):
+            here = ops.any(mask, axis=1, keepdims=True)
+            x = dense(modality) if i == 0 else self._modulate(dense(modality), condition, known, i - 1)
+            pooled = self._pool(ops.relu(x), mask)
+            condition = pooled if i == 0 else ops.where(here, pooled, condition)
+            known = here if i == 0 else ops.logical_or(known, here)
+        return self.drop(condition, training=training)
+
+    def _modulate(self, x, condition, known, i):
+        """Tokens (B, T, D) under a condition (B, D), where it is known (B, 1)."""
+        scale, shift = (
+            ops.expand_dims(ops.where(known, dense(condition), 0.0), 1) for dense in (self.scale[i], self.shift[i])
+        )
+        return (1.0 + scale) * x + shift
+
+    def _pool(self, x, mask):
+        if self.pool == "mean":
+            return self.mean(x, mask)
+        # Nothing is below zero after ReLU, so that zeros never win.
+        return ops.max(ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x)), axis=1)
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"dim": self.dim, "pool": self.pool, "dropout": self.dropout}

@@ -1,0 +1,77 @@
+import math
+
+import keras
+from keras import ops
+
+from mmkeras.fusion._vectors import check_positive, project, vectors
+from mmkeras.layers import MaskedMean
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class LowRankBilinear(keras.layers.Layer):
+    """Products of all modalities' features, of each pair, and each alone: `TensorFusion` without making the tensor.
+
+    Prefer it where modalities change each other's meaning (a product, not a sum, decides) and there are three or more
+    of them: its cost grows with n, that of `TensorFusion` with (width + 1)^n. Prefer `Bilinear` where values are large
+    or of very different scales: this one does not normalise.
+
+    With z_i = [a_i; 1], where a_i is the mean of the tokens of modality i:
+
+        h = sum_(r=1..rank) prod_i W_i^(r) z_i + b.
+
+    In the beginning the column of W_i^(r) that meets the 1 is 1 and b is -rank, so that h starts as the sum of what
+    each modality says alone, and their products.
+
+    Masking: an absent modality enters as its [0; 1], so its factor is that column: 1, which is neutral, in the
+    beginning, and then what is learned from examples that lack it.
+
+    Args:
+        dim: D.
+        rank: number of products per feature.
+        dropout: share of the result dropped while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: `dim` or `rank` is not a whole number above 0.
+
+    >>> tokens, masks = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.zeros((1, 3), bool), np.zeros((1, 1), bool)]
+    >>> LowRankBilinear(dim=2)(tokens, masks).numpy().tolist()
+    [[0.0, 0.0]]
+
+    Source: Low-rank Multimodal Fusion, arXiv 1806.00064, its efficient form: a sum over the rank of products over the
+    modalities. The initial values are ours. The authors' code also weighs the products, which W_i^(r) can do as well.
+    """
+
+    def __init__(self, dim=128, rank=4, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_positive(self, dim=dim, rank=rank)
+        self.dim = dim
+        self.rank = rank
+        self.dropout = dropout
+        self.mean = MaskedMean(dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, tokens_shape, masks_shape):
+        units = self.rank * self.dim
+        # The bias of each is the column that meets the 1 of [a; 1].
+        self.factors = project(tokens_shape, units, "factor", bias_initializer="ones", dtype=self.dtype_policy)
+        start = keras.initializers.Constant(-float(self.rank))
+        self.bias = self.add_weight(name="bias", shape=(self.dim,), initializer=start)
+
+    def call(self, tokens, masks, training=None):
+        means = vectors(self.mean, tokens, masks)  # an absent modality is zero here
+        product = math.prod(factor(vector) for factor, vector in zip(self.factors, means, strict=True))
+        fused = ops.sum(ops.reshape(product, (-1, self.rank, self.dim)), axis=1) + self.bias
+        return self.drop(fused, training=training)
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"dim": self.dim, "rank": self.rank, "dropout": self.dropout}

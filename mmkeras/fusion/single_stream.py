@@ -1,0 +1,73 @@
+import keras
+from keras import ops
+
+from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
+from mmkeras.layers.attention_block import check_heads
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class SingleStream(keras.layers.Layer):
+    """Early fusion of tokens: all of them, and a learned [CLS] that answers, go through one transformer.
+
+    Prefer it where every token may have to do with every other one, within and across modalities, and where tokens are
+    few: its cost grows with the square of all tokens. `Perceiver` and `Bottleneck` are the cheaper ones.
+
+    With x_i = W_i tokens_i + b_i + e_i and z = [cls; x_1; ...; x_n], one layer is z <- z + MultiHead(norm(z), norm(z)),
+    z <- z + MLP(norm(z)); the result is norm(cls) after the last one. Positions are those that the branches gave.
+
+    Masking: masked tokens have no weight; without any token [CLS] reads itself alone.
+
+    Args:
+        dim: D, width of the tokens.
+        heads: attention heads; they divide `dim`.
+        depth: number of layers.
+        dropout: in attention and MLP, while training.
+
+    Call arguments:
+        tokens: list of (B, T_i, D_i) float.
+        masks: list of (B, T_i) bool.
+
+    Returns:
+        (B, D) float.
+
+    Raises:
+        ValueError: `heads` do not divide `dim`.
+
+    Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each part and start from
+    BERT's weights; here the normalisation comes first, which trains from scratch.
+    """
+
+    def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        check_heads("fusion.SingleStream", dim, heads)
+        self.dim = dim
+        self.heads = heads
+        self.depth = depth
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.embed = ModalityTokens(dim, dtype=policy, name="embed")
+        self.cls = LearnedTokens(1, dim, dtype=policy, name="cls")
+        self.blocks = [AttentionBlock(dim, heads, dropout, dtype=policy, name=f"block_{i}") for i in range(depth)]
+        self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
+
+    def build(self, tokens_shape, masks_shape):
+        self.embed.build(tokens_shape, masks_shape)
+        self.cls.build(None)
+        for block in self.blocks:
+            block.build((None, None, self.dim))
+        self.norm.build((None, self.dim))
+
+    def call(self, tokens, masks, training=None):
+        cls = self.cls(tokens[0])
+        z = ops.concatenate([cls, *self.embed(tokens, masks)], axis=1)
+        mask = ops.concatenate([ops.ones_like(cls[:, :, 0], dtype="bool"), *masks], axis=1)
+        for block in self.blocks:
+            z = block(z, mask=mask, training=training)
+        return self.norm(z[:, 0])
+
+    def compute_output_spec(self, tokens, masks, training=None):
+        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+
+    def get_config(self):
+        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        return super().get_config() | config

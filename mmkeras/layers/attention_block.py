@@ -1,0 +1,91 @@
+import keras
+from keras import ops
+
+
+def check_heads(owner, dim, heads):
+    """Raises ValueError where attention heads do not divide the width."""
+    if heads < 1 or dim % heads:
+        raise ValueError(f"heads must divide dim in {owner}. Received: dim={dim}, heads={heads}.")
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class AttentionBlock(keras.layers.Layer):
+    """A pre-norm Transformer block: tokens read other tokens, or each other, and think about what they read.
+
+    With q the readers and x what is read: q <- q + MultiHead(norm(q), x), then q <- q + MLP(norm(q)). Without x it is
+    self-attention, q <- q + MultiHead(norm(q), norm(q)).
+
+    Masking: masked tokens are not read; where a row has nothing to read, MultiHead's term is zero.
+
+    Args:
+        dim: D, width of the readers.
+        heads: attention heads; they divide `dim`.
+        dropout: in attention and MLP, while training.
+        norm_x: normalise x as well, with weights of its own. Wanted where x comes from other blocks: the sum that they
+            pass on grows from block to block.
+
+    Call arguments:
+        q: (B, Q, D) float.
+        x: (B, T, any width) float, or None for q itself.
+        mask: of x (B, T), or of q (B, Q) where x is None, bool; None where all of it is real.
+
+    Returns:
+        (B, Q, D) float.
+
+    Raises:
+        ValueError: `heads` do not divide `dim`.
+
+    Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each part, as of arXiv 2002.04745.
+    """
+
+    supports_masking = True  # the explicit mask is the one that counts
+
+    def __init__(self, dim=128, heads=4, dropout=0.0, norm_x=False, **kwargs):
+        super().__init__(**kwargs)
+        check_heads(f"AttentionBlock '{self.name}'", dim, heads)
+        self.dim = dim
+        self.heads = heads
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.norm_read = keras.layers.LayerNormalization(dtype=policy, name="norm_read")
+        self.norm_x = keras.layers.LayerNormalization(dtype=policy, name="norm_x") if norm_x else None
+        self.read = keras.layers.MultiHeadAttention(heads, dim // heads, dropout=dropout, dtype=policy, name="read")
+        self.norm_think = keras.layers.LayerNormalization(dtype=policy, name="norm_think")
+        self.widen = keras.layers.Dense(2 * dim, "gelu", dtype=policy, name="widen")
+        self.narrow = keras.layers.Dense(dim, dtype=policy, name="narrow")
+        self.drop = keras.layers.Dropout(dropout, dtype=policy)
+
+    def build(self, q_shape, x_shape=None, mask_shape=None):
+        self.norm_read.build(q_shape)
+        if self.norm_x and x_shape:
+            self.norm_x.build(x_shape)
+        self.read.build(q_shape, x_shape or q_shape)
+        self.norm_think.build(q_shape)
+        self.widen.build(q_shape)
+        self.narrow.build((*q_shape[:-1], self.widen.units))
+
+    def call(self, q, x=None, mask=None, training=None):
+        asking = self.norm_read(q)
+        if x is None:
+            x = asking
+        elif self.norm_x:
+            x = self.norm_x(x)
+        q = q + self._read(asking, x, mask, training)
+        return q + self.drop(self.narrow(self.widen(self.norm_think(q))), training=training)
+
+    def _read(self, asking, x, mask, training):
+        if mask is None:
+            return self.read(asking, x, training=training)
+        there = ops.expand_dims(mask, 1)
+        seen = self.read(asking, x, attention_mask=there, training=training)
+        return ops.where(ops.any(there, axis=-1, keepdims=True), seen, ops.zeros_like(seen))
+
+    def compute_mask(self, q, previous_mask=None):
+        return None
+
+    def compute_output_spec(self, q, x=None, mask=None, training=None):
+        return keras.KerasTensor(q.shape, self.compute_dtype)
+
+    def get_config(self):
+        config = {"dim": self.dim, "heads": self.heads, "dropout": self.dropout, "norm_x": self.norm_x is not None}
+        return super().get_config() | config

@@ -1,0 +1,44 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class LearnedTokens(keras.layers.Layer):
+    """The same learned tokens for every row: queries, latents, bottlenecks, BERT's [CLS].
+
+    Args:
+        count: N, how many.
+        dim: D, their width.
+
+    Call arguments:
+        like: (B, ...), a tensor of the batch; only its first axis counts.
+
+    Returns:
+        (B, N, D) float.
+
+    >>> LearnedTokens(2, dim=4)(np.zeros((3, 1))).shape
+    TensorShape([3, 2, 4])
+    """
+
+    supports_masking = True  # they are never masked
+
+    def __init__(self, count=1, dim=128, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        self.dim = dim
+
+    def build(self, like_shape):
+        self.table = self.add_weight(name="table", shape=(self.count, self.dim), initializer="glorot_uniform")
+
+    def call(self, like):
+        rows = (ops.shape(like)[0], self.count, self.dim)
+        return ops.cast(ops.broadcast_to(ops.expand_dims(self.table, 0), rows), self.compute_dtype)
+
+    def compute_mask(self, like, previous_mask=None):
+        return None
+
+    def compute_output_spec(self, like):
+        return keras.KerasTensor((like.shape[0], self.count, self.dim), self.compute_dtype)
+
+    def get_config(self):
+        return super().get_config() | {"count": self.count, "dim": self.dim}

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class MFCC(keras.layers.Layer):
+    """Log-mel spectrogram -> mel-frequency cepstral coefficients: the spectrum's broad shape in a few numbers.
+
+    Prefer the spectrogram itself where there are thousands of clips: convolutions find more in it. The first
+    coefficients are smaller, and tell less of the pitch of a voice. Always computed in float32.
+
+    y_k = s_k sum_m x_m cos(pi k (2m + 1) / (2M)) with s_0 = sqrt(1 / M), otherwise s_k = sqrt(2 / M): the orthonormal
+    DCT-II over the bands. y_0 is the level. They are neither liftered nor normalised.
+
+    Args:
+        coefficients: K, how many are kept, at most M.
+
+    Call arguments:
+        spectrum: (B, F, M) float, as from `layers.LogMel`.
+
+    Returns:
+        (B, F, K) float32.
+
+    Raises:
+        ValueError: there are more coefficients than bands.
+
+    Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word recognition, 1980;
+    the scale is that of `scipy.fft.dct(x, norm="ortho")`.
+
+    >>> MFCC(2)(np.ones((1, 1, 4), "float32")).numpy().round(4).tolist()
+    [[[2.0, 0.0]]]
+    """
+
+    supports_masking = True  # each frame stands for itself
+
+    def __init__(self, coefficients=13, **kwargs):
+        kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.coefficients = coefficients
+
+    def build(self, spectrum_shape):
+        bands = spectrum_shape[-1]
+        if not 1 <= self.coefficients <= bands:
+            raise ValueError(
+                f"MFCC '{self.name}' can keep from 1 coefficient to one per band, {bands}. Received: "
+                f"{self.coefficients}. Ask for fewer, or for more mel_bands."
+            )
+        k, m = np.arange(self.coefficients), np.arange(bands)[:, None]
+        matrix = np.cos(np.pi * k * (2 * m + 1) / (2 * bands)) * np.sqrt(np.where(k, 2, 1) / bands)
+        self.matrix = np.round(matrix * 2.0**24).astype("int32")
+
+    def call(self, spectrum):
+        # Whole numbers, and a zero that is known at run time only: LiteRT's quantisation leaves them (see `LogMel`).
+        zero = ops.minimum(ops.cast(ops.any(spectrum[:, :1] > 0), "int32"), 0)
+        return ops.matmul(spectrum, ops.cast(self.matrix + zero, "float32") * 2.0**-24)
+
+    def compute_mask(self, spectrum, previous_mask=None):
+        return None
+
+    def compute_output_spec(self, spectrum):
+        return keras.KerasTensor((*spectrum.shape[:-1], self.coefficients), "float32")
+
+    def get_config(self):
+        return super().get_config() | {"coefficients": self.coefficients}

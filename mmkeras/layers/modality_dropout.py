@@ -1,0 +1,68 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class ModalityDropout(keras.layers.Layer):
+    """Hides whole modalities of single examples while training, so that the model learns to do without them.
+
+    Prefer it wherever a modality may be missing later, and where one that is easy to learn keeps the others from being
+    learned. It works on masks, so that it is, for every fusion, the same as a modality that is really absent.
+
+    Masking: what is absent stays absent. Of the modalities of an example that are there, one always stays.
+
+    Args:
+        rate: chance of each modality of each example to be hidden: one number, or one per modality.
+        seed: int, for a repeatable layer; None draws one.
+
+    Call arguments:
+        masks: list of (B, T_i) bool.
+        training: whether anything is hidden.
+
+    Returns:
+        The list of masks, with some rows all False.
+
+    Raises:
+        ValueError: a rate outside [0, 1), or not as many rates as modalities.
+
+    Source: Neverova et al., ModDrop, arXiv 1501.00102, section 4.2; there all of them may be dropped.
+
+    >>> masks = [np.ones((1, 3), bool), np.ones((1, 1), bool)]
+    >>> [mask.numpy().all() for mask in ModalityDropout(0.5)(masks, training=False)]
+    [True, True]
+    """
+
+    def __init__(self, rate=0.3, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = tuple(rate) if isinstance(rate, list | tuple) else rate
+        self.seed = seed
+        rates = self.rate if isinstance(self.rate, tuple) else (self.rate,)
+        if not all(0 <= each < 1 for each in rates):
+            raise ValueError(f"The rate of ModalityDropout must be at least 0 and below 1. Received: {rate!r}.")
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def build(self, masks_shape):
+        if isinstance(self.rate, tuple) and len(self.rate) != len(masks_shape):
+            raise ValueError(
+                f"ModalityDropout needs one rate, or one per modality. Received: {self.rate} for {len(masks_shape)} "
+                "modalities. Give them in the order of the specs."
+            )
+
+    def call(self, masks, training=False):
+        if not training:
+            return list(masks)
+        present = ops.stack([ops.any(mask, axis=1) for mask in masks], axis=-1)
+        drawn = keras.random.uniform((2, ops.shape(present)[0], len(masks)), seed=self.seed_generator)
+        stays = ops.logical_and(present, drawn[0] >= ops.convert_to_tensor(self.rate, "float32"))
+        # The one that stays where all would go: the present modality with the largest of the other draws.
+        lot = ops.where(present, drawn[1], -1.0)
+        chosen = lot >= ops.max(lot, axis=-1, keepdims=True)
+        none = ops.logical_not(ops.any(stays, axis=-1, keepdims=True))
+        stays = ops.logical_or(stays, ops.logical_and(none, ops.logical_and(present, chosen)))
+        return [ops.logical_and(mask, stays[:, i : i + 1]) for i, mask in enumerate(masks)]
+
+    def compute_output_spec(self, masks, training=False):
+        return [keras.KerasTensor(mask.shape, "bool") for mask in masks]
+
+    def get_config(self):
+        return super().get_config() | {"rate": self.rate, "seed": self.seed}

@@ -1,0 +1,62 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class TableTokens(keras.layers.Layer):
+    """One row of a table -> one token per column, so that columns can attend to each other.
+
+    Token j is x_j w_j + b_j of a number, and e_j[x_j] + b_j of a category.
+
+    Masking: a missing value's token is zero; attention has to leave it out by the same mask.
+
+    Args:
+        numeric: how many of the N columns are numbers; they come first.
+        max_categories: ids of one categorical column.
+        dim: D, width of a token.
+
+    Call arguments:
+        row: (B, N) float32, numbers and category ids.
+        mask: (B, N) bool.
+
+    Returns:
+        (B, N, D) float.
+
+    Source: Gorishniy et al., arXiv 2106.11959, section 3.3, the feature tokenizer, weights drawn as theirs.
+    """
+
+    def __init__(self, numeric, max_categories, dim=64, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
+        self.numeric = numeric
+        self.max_categories = max_categories
+        self.dim = dim
+
+    def build(self, row_shape, mask_shape=None):
+        columns, self.categorical = row_shape[-1], row_shape[-1] - self.numeric
+        drawn = keras.initializers.RandomUniform(-(self.dim**-0.5), self.dim**-0.5)
+        self.bias = self.add_weight(name="bias", shape=(columns, self.dim), initializer=drawn.clone())
+        if self.numeric:
+            self.weight = self.add_weight(name="weight", shape=(self.numeric, self.dim), initializer=drawn.clone())
+        if self.categorical:
+            rows = self.categorical * self.max_categories
+            self.embedding = keras.layers.Embedding(rows, self.dim, drawn, dtype=self.dtype_policy, name="embedding")
+            self.embedding.build((None, self.categorical))
+
+    def call(self, row, mask):
+        parts = []
+        if self.numeric:
+            numbers = ops.where(mask[:, : self.numeric], row[:, : self.numeric], 0.0)
+            parts.append(ops.expand_dims(numbers, -1) * self.weight)
+        if self.categorical:
+            ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
+            parts.append(self.embedding(ids + ops.expand_dims(ops.arange(self.categorical) * self.max_categories, 0)))
+        values = ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=1)
+        tokens = values + ops.cast(self.bias, self.compute_dtype)
+        return ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
+
+    def compute_output_spec(self, row, mask):
+        return keras.KerasTensor((*row.shape, self.dim), self.compute_dtype)
+
+    def get_config(self):
+        config = {"numeric": self.numeric, "max_categories": self.max_categories, "dim": self.dim}
+        return super().get_config() | config
