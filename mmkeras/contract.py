@@ -11,7 +11,7 @@ class NamedModel(keras.Model):
     """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
 
     Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
-    be called like the outputs.
+    be called like the outputs, but for auxiliary outputs (HEAD_by_SPEC), which have the label of their head.
 
     Raises:
         ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
@@ -31,16 +31,49 @@ class NamedModel(keras.Model):
         return super().__call__({key: inputs[key] for key in expected}, *args, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        self._check_labels(y, y_pred)
+        y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        self._check_labels(y, y_pred)
+        y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
-    def _check_labels(self, y, y_pred):
+    def _labels(self, y, y_pred):
+        y = for_auxiliary(y, y_pred)
         if isinstance(y, dict) and isinstance(y_pred, dict):
             _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
+        return y
+
+
+def auxiliary_name(head, spec):
+    """Name of the output by which one modality answers to a head on its own."""
+    return f"{head}_by_{spec}"
+
+
+def for_auxiliary(by_head, outputs):
+    """Dict by head name (labels, weights) with the entries of the auxiliary outputs as well; anything else as it is.
+
+    >>> for_auxiliary({"kind": 1}, ["kind", "kind_by_photo"])
+    {'kind': 1, 'kind_by_photo': 1}
+    """
+    if not isinstance(by_head, dict):
+        return by_head
+    others = {name: _head_of(name, by_head) for name in outputs if name not in by_head}
+    return by_head | {name: by_head[head] for name, head in others.items() if head}
+
+
+def _head_of(name, heads):
+    """The head that an auxiliary output answers to, or None."""
+    return next((head for head in heads if name.startswith(auxiliary_name(head, ""))), None)
+
+
+def without_auxiliary(model, heads):
+    """The model with the outputs of its heads alone, for an export; others as they are."""
+    names = [head.name for head in heads]
+    extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
+    if not extra or not all(_head_of(name, names) for name in extra):
+        return model  # what does not fit is told by `export.fit`
+    return NamedModel(model.input, {name: model.output[name] for name in names}, name=model.name)
 
 
 def _as_array(value):

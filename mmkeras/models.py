@@ -1,12 +1,14 @@
 """Functional-API builders: branches, fusion and heads as one `keras.Model`."""
 
+import dataclasses
 import importlib
 import zipfile
 
 import keras
 
-from mmkeras.contract import NamedModel
+from mmkeras.contract import NamedModel, auxiliary_name
 from mmkeras.heads import check_heads
+from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
 from mmkeras.specs import check_specs, did_you_mean
 
 
@@ -23,12 +25,13 @@ def load_model(path):
     """
     config = zipfile.ZipFile(path).read("config.json") if zipfile.is_zipfile(path) else b""
     rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
-    for room in [*rooms, "keras_nlp"] if b"keras_hub" in config else rooms:
+    marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
+    for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
         importlib.import_module(room)
     return keras.saving.load_model(path)
 
 
-def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
+def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary=False, name="fusion_model"):
     """Ready tensors by name -> each branch -> fusion -> each head: answers by name.
 
     Args:
@@ -36,6 +39,11 @@ def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
         branches: dict, spec name -> branch, a `keras.Model` from ready tensors to tokens (B, T, D) and mask (B, T).
         fusion: layer called as `fusion(tokens, masks)`, lists in the order of the specs, -> (B, D).
         heads: list of heads.
+        modality_dropout: chance of each modality of each example to be hidden while training, one number or one per
+            spec: `layers.ModalityDropout`.
+        auxiliary: each modality also answers on its own, as output HEAD_by_SPEC. With
+            `heads.compile_for(heads, auxiliary=[names of specs])` each has a loss, so that one modality that learns
+            fast does not keep the others from learning. The labels are those of the heads; exports leave these out.
         name: of the model.
 
     Returns:
@@ -45,6 +53,9 @@ def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
     Raises:
         ValueError: a spec has no branch, a branch no spec, or two names meet.
 
+    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
+    for a loss per modality beside that of the fusion; here with fixed weights.
+
     >>> import mmkeras as mm
     >>> spec = mm.Image("photo", size=(8, 8))
     >>> branch = mm.branches.image.conv2d(spec, filters=(4,))
@@ -53,6 +64,69 @@ def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
     >>> list(model.input), list(model.output)
     (['photo'], ['kind'])
     """
+    inputs, tokens, masks = _modalities(specs, branches, heads)
+    fused = fusion(tokens, _dropped(masks, modality_dropout))
+    own = _own_answers(specs, tokens, masks, heads) if auxiliary else {}
+    return NamedModel(inputs, {head.name: head.output(fused) for head in heads} | _by_name(own), name=name)
+
+
+def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0.0, auxiliary=False,
+                      name="late_fusion_model"):  # fmt: skip
+    """Late fusion, at the level of decisions: each modality answers on its own, then the answers are combined.
+
+    Prefer it where modalities are often missing or never seen together, and where it must be seen which one said
+    what. It can't learn what lies in no single modality (a question about a picture): that needs `fusion_model`.
+
+    Args:
+        specs, branches, heads, modality_dropout, auxiliary, name: as in `fusion_model`; the auxiliary outputs are the
+            very answers that are combined.
+        combine: "mean", "learned" weights or "product" of experts: `layers.CombineAnswers`.
+
+    Returns:
+        A functional `keras.Model`, as `fusion_model`.
+
+    Raises:
+        ValueError: as `fusion_model`; a product of regression values.
+    """
+    inputs, tokens, masks = _modalities(specs, branches, heads)
+    own = _own_answers(specs, tokens, masks, heads)
+    seen = _dropped(masks, modality_dropout)
+    outputs = {head.name: _combined(head, combine, own[head.name].values(), seen) for head in heads}
+    return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
+
+
+def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modality_dropout=0.0, auxiliary=True,
+                        name="hybrid_fusion_model"):  # fmt: skip
+    """Hybrid fusion: the fused vector answers, every modality answers on its own, and all these answers are combined.
+
+    Prefer it to `fusion_model` where single modalities often suffice, and to `late_fusion_model` where they don't
+    always.
+
+    Args:
+        specs, branches, fusion, heads, modality_dropout, name: as in `fusion_model`.
+        combine: as in `late_fusion_model`; the fused answer is one more expert, the first one.
+        auxiliary: the modalities' own answers are outputs, too, for losses of their own: compile with
+            `heads.compile_for(heads, auxiliary=[names of specs])`.
+
+    Returns:
+        A functional `keras.Model`, as `fusion_model`.
+
+    Raises:
+        ValueError: as `late_fusion_model`.
+    """
+    inputs, tokens, masks = _modalities(specs, branches, heads)
+    seen = _dropped(masks, modality_dropout)
+    fused, own = fusion(tokens, seen), _own_answers(specs, tokens, masks, heads)
+    anything = keras.ops.any(keras.ops.concatenate(seen, axis=1), axis=1, keepdims=True)
+    outputs = {}
+    for head in heads:
+        answer = dataclasses.replace(head, name=f"{head.name}_of_all").output(fused)
+        outputs[head.name] = _combined(head, combine, [answer, *own[head.name].values()], [anything, *seen])
+    return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
+
+
+def _modalities(specs, branches, heads):
+    """Symbolic inputs by name, and the tokens and masks of every branch, in the order of the specs."""
     check_specs(specs)
     check_heads(heads)
     _check_branches(specs, branches)
@@ -61,8 +135,32 @@ def fusion_model(specs, branches, fusion, heads, name="fusion_model"):
     }
     pairs = [branches[spec.name]({key: inputs[key] for key in spec.ready}) for spec in specs]
     tokens, masks = map(list, zip(*pairs, strict=True))
-    fused = fusion(tokens, masks)
-    return NamedModel(inputs, {head.name: head.output(fused) for head in heads}, name=name)
+    return inputs, tokens, masks
+
+
+def _dropped(masks, rate):
+    some = any(rate) if isinstance(rate, list | tuple) else rate
+    return ModalityDropout(rate, name="modality_dropout")(masks) if some else masks
+
+
+def _own_answers(specs, tokens, masks, heads):
+    """Head name -> {name of the output: answer of one modality from the mean of its tokens}, in the order of specs."""
+    vectors = [MaskedMean(name=f"{spec.name}_vector")(*pair) for spec, *pair in zip(specs, tokens, masks, strict=True)]
+    found = {head.name: {} for head in heads}
+    for head in heads:
+        for spec, vector in zip(specs, vectors, strict=True):
+            name = auxiliary_name(head.name, spec.name)
+            found[head.name][name] = dataclasses.replace(head, name=name).output(vector)
+    return found
+
+
+def _by_name(answers):
+    return {name: answer for several in answers.values() for name, answer in several.items()}
+
+
+def _combined(head, how, answers, masks):
+    kind = ("sigmoid" if head.multi_label else "softmax") if hasattr(head, "classes") else "linear"
+    return CombineAnswers(how, kind, name=head.name)(list(answers), masks)
 
 
 def _check_branches(specs, branches):

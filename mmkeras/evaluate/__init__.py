@@ -3,10 +3,13 @@
 report = mm.evaluate.report(model, test_batches, heads, out_dir="runs/1/report", train=raw,
                             baselines={"photo only": photo_model})
 rich.print(mm.evaluate.table(report))
+mm.evaluate.summary(report)["accuracy"]
 """
 
 from mmkeras.evaluate.predict import majority, predict
 from mmkeras.evaluate.report import report, table
 from mmkeras.evaluate.scores import scores
+from mmkeras.evaluate.subsets import hidden, subsets
+from mmkeras.evaluate.summary import summary
 
-__all__ = ["majority", "predict", "report", "scores", "table"]
+__all__ = ["hidden", "majority", "predict", "report", "scores", "subsets", "summary", "table"]

@@ -8,6 +8,7 @@ import numpy as np
 from mmkeras.evaluate import curves
 from mmkeras.evaluate.predict import majority, predict
 from mmkeras.evaluate.scores import scores
+from mmkeras.evaluate.subsets import hidden, subsets
 from mmkeras.heads import check_heads
 
 # Columns of the table, heading and key of the score.
@@ -18,7 +19,7 @@ _COLUMNS = {
 }
 
 
-def report(model, batches, heads, out_dir=None, train=None, baselines=None, name="model"):
+def report(model, batches, heads, out_dir=None, train=None, baselines=None, name="model", specs=None):
     """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
 
     Args:
@@ -30,11 +31,13 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
             answer without looking at the inputs (most frequent class, mean of the numbers).
         baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
         name: of the row of `model`.
+        specs: the specs of `model`: adds a row for each subset of modalities that are present, called "NAME: A + B",
+            where the others are absent; `subsets` says which. Required images are always there.
 
     Returns:
-        Dict that JSON holds, what is undefined as None: `models`, {row: {head: scores}} in the order model,
-        baselines, majority; `skipped`, what was left out of `batches` and `train` and why, a line each; and `files`,
-        names of the pictures in `out_dir`.
+        Dict that JSON holds, what is undefined as None: `models`, {row: {head: scores}} in the order model, its
+        subsets, baselines, majority; `skipped`, what was left out of `batches` and `train` and why, a line each; and
+        `files`, names of the pictures in `out_dir`.
 
     Raises:
         ValueError: a label, an input or an output is missing, or a baseline has the name of another row.
@@ -54,8 +57,9 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
     check_heads(heads)
     _check_rows(name, baselines or {})
     rows = {}
-    for row, each in {name: model, **(baselines or {})}.items():
-        labels, outputs = predict(each, batches, heads)
+    every = {name: (model, batches)} | _subset_rows(name, model, batches, specs or [])
+    for row, (each, examples) in (every | {row: (each, batches) for row, each in (baselines or {}).items()}).items():
+        labels, outputs = predict(each, examples, heads)
         rows[row] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
         if row == name:
             kept = labels, outputs
@@ -101,6 +105,15 @@ def _check_rows(name, baselines):
     taken = sorted({name, "majority"} & set(baselines))
     if taken:
         raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
+
+
+def _subset_rows(name, model, batches, specs):
+    """Row -> the model, and the batches in which some modalities are absent."""
+    found = {}
+    for absent in subsets(specs):
+        present = " + ".join(spec.name for spec in specs if spec.name not in absent)
+        found[f"{name}: {present}"] = model, hidden(batches, specs, absent)
+    return found
 
 
 def _majority_row(heads, train, labels, outputs):

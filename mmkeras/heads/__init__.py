@@ -11,6 +11,7 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 
 import numpy as np
 
+from mmkeras.contract import auxiliary_name
 from mmkeras.heads.classification import Classification
 from mmkeras.heads.classification import Classification as classification
 from mmkeras.heads.regression import Regression
@@ -20,28 +21,43 @@ from mmkeras.specs import check_list, did_you_mean
 __all__ = ["Classification", "Regression", "adapt", "check_heads", "classification", "compile_for", "regression"]
 
 
-def compile_for(heads, loss_weights=None):
+def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
     """Arguments of `model.compile`: the loss and the metrics of every head, by name.
 
     Args:
         heads: the heads that the model was built with.
         loss_weights: dict, head name -> weight of its loss in the sum.
+        auxiliary: names of the specs of a model with `auxiliary=True`, whose own answers have losses and metrics, too.
+        auxiliary_weight: of the loss of each of these answers, times the weight of the head.
 
     Returns:
         Dict with `loss`, `metrics`, and `loss_weights` where given. Metric names begin with the head's name.
+
+    Raises:
+        ValueError: weights of heads that are not there.
 
     >>> from mmkeras import heads
     >>> sorted(heads.compile_for([heads.classification("mood", classes=["good", "bad"])])["loss"])
     ['mood']
     """
     check_heads(heads)
+    check_list("auxiliary", auxiliary)
+    weights = dict.fromkeys((head.name for head in heads), 1.0) | (loss_weights or {})
+    if len(weights) > len(heads):
+        raise ValueError(f"loss_weights must name heads. Received: {list(loss_weights)}. Heads: {list(weights)}.")
+    answers = {head.name: head for head in heads}
+    answers |= {auxiliary_name(head.name, spec): head for head in heads for spec in auxiliary}
     # Keras puts the output's name before the metric's only where there are several outputs.
-    prefix = f"{heads[0].name}_" if len(heads) == 1 else ""
+    prefix = f"{heads[0].name}_" if len(answers) == 1 else ""
     arguments = {
-        "loss": {head.name: head.loss() for head in heads},
-        "metrics": {head.name: head.metrics(prefix) for head in heads},
+        "loss": {name: head.loss() for name, head in answers.items()},
+        "metrics": {name: head.metrics(prefix) for name, head in answers.items()},
     }
-    return arguments | ({"loss_weights": loss_weights} if loss_weights else {})
+    if not loss_weights and not auxiliary:
+        return arguments
+    factor = {name: 1.0 if name == head.name else auxiliary_weight for name, head in answers.items()}
+    shares = {name: weights[head.name] * factor[name] for name, head in answers.items()}
+    return arguments | {"loss_weights": shares}
 
 
 def adapt(heads, raw):
