@@ -17,6 +17,8 @@ def _room(spec):
 
 def branch(spec, inputs, tokens, mask):
     """Names the branch after its modality."""
+    if getattr(tokens, "_keras_mask", None) is not None:
+        tokens = ops.copy(tokens)  # without Keras' own mask, of which the next layer would warn: ours is explicit
     return keras.Model(inputs, [tokens, mask], name=f"{spec.name}_branch")
 
 

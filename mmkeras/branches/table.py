@@ -1,4 +1,4 @@
-"""Table branches: one row (B, N) -> one token.
+"""Table branches: one row (B, N) -> one token, or one per column.
 
 >>> import mmkeras as mm
 >>> mlp(mm.Table("customer", numeric=["age"], categorical=["city"]), units=(32,)).output_shape
@@ -6,9 +6,11 @@
 """
 
 import keras
+from keras import ops
 
-from mmkeras.branches._model import branch, inputs, one_token
-from mmkeras.layers import TableFeatures
+from mmkeras.branches._model import branch, check_pool, inputs, one_token
+from mmkeras.layers import LearnedTokens, TableFeatures, TableTokens
+from mmkeras.layers.attention_block import check_heads
 
 
 def mlp(spec, units=(64, 64), embed_dim=8, dropout=0.0):
@@ -33,3 +35,47 @@ def mlp(spec, units=(64, 64), embed_dim=8, dropout=0.0):
         x = keras.layers.Dense(width, activation="relu", name=f"dense_{i}")(x)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
     return branch(spec, ready, *one_token(x, mask))
+
+
+def transformer(spec, dim=64, heads=4, feedforward_dim=None, layers=2, dropout=0.1, pool="cls"):
+    """A token per column and a learned [CLS] token + Transformer encoder blocks: every column sees every other.
+
+    Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
+    (`pool=None`); on few rows `mlp` is as good, and it is quicker always.
+
+    Args:
+        spec: `mm.Table`.
+        dim: D, width of the tokens.
+        heads: attention heads; they divide `dim`.
+        feedforward_dim: width of each block's hidden layer, 2 * dim by default.
+        layers: number of blocks.
+        dropout: in each block, while training.
+        pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
+
+    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
+
+    Returns:
+        keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, T, D) and mask (B, T).
+
+    Raises:
+        ValueError: `heads` do not divide `dim`.
+
+    Source: Gorishniy et al., FT-Transformer, arXiv 2106.11959, section 3.3. The blocks are keras-hub's, pre-norm with
+    ReLU: theirs have ReGLU, and no norm before the first attention. Missing values are masked, where theirs are filled.
+    """
+    import keras_nlp  # takes seconds
+
+    check_pool(spec, pool, ("cls", None))
+    check_heads(f"the branch of '{spec.name}'", dim, heads)
+    ready = inputs(spec, "Table")
+    row, mask = ready.values()
+    columns = TableTokens(len(spec.numeric), spec.max_categories, dim, name="columns")(row, mask)
+    x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)
+    seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
+    for i in range(layers):
+        block = keras_nlp.layers.TransformerEncoder(
+            feedforward_dim or 2 * dim, heads, dropout, normalize_first=True, name=f"block_{i}"
+        )
+        x = block(x, padding_mask=seen)
+    x = keras.layers.LayerNormalization(name="norm")(x)
+    return branch(spec, ready, *(one_token(x[:, 0], mask) if pool else (x, seen)))

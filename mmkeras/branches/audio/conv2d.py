@@ -1,0 +1,45 @@
+import keras
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token
+from mmkeras.branches.audio._front import spectrogram
+from mmkeras.branches.image import conv_blocks
+from mmkeras.layers import PoolMask, PositionEmbedding
+
+
+def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
+           dropout=0.0, pool=None, spec_augment=None, mfcc=None):  # fmt: skip
+    """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
+
+    Args:
+        spec: `mm.Audio`.
+        filters: width of each block; each halves time and pitch. The last one is D.
+        kernel_size: of every convolution.
+        mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
+        dropout: share of the feature map's channels dropped after each block while training.
+        pool: None one token per moment, with a learned position; "mean" over the real moments.
+        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
+        mfcc: None, or the number of `layers.MFCC` coefficients that the bands become.
+
+    Masking: what lies behind the end of a clip counts as silence and makes no token.
+
+    Returns:
+        keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).
+
+    Raises:
+        ValueError: the clip is too short, or has too few bands, to be halved `len(filters)` times.
+    """
+    check_pool(spec, pool, (None, "mean"))
+    ready = inputs(spec, "Audio")
+    x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
+    if min(x.shape[1:3]) >> len(filters) == 0:
+        raise ValueError(
+            f"Each of the {len(filters)} blocks halves the frames and bands of '{spec.name}'. Received: "
+            f"{x.shape[1]} frames of {x.shape[2]} bands. Give fewer filters, more seconds or more bands."
+        )
+    x = conv_blocks(x, filters, kernel_size, dropout)
+    mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
+    x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)
+    if pool:
+        return branch(spec, ready, *mean_token(x, mask))
+    return branch(spec, ready, PositionEmbedding(name="position")(x), mask)

@@ -1,0 +1,101 @@
+import keras
+from keras import ops
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token
+from mmkeras.branches.audio._front import first_of_each
+from mmkeras.layers import GlobalLayerNorm, MaskedMean, PoolMask, PositionEmbedding
+
+
+def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, blocks=6, repeats=1, frame_seconds=0.01,
+                frames_per_token=8, dropout=0.0, pool=None):  # fmt: skip
+    """A learned filter bank on the waveform, then a temporal convolutional network, of Conv-TasNet: no spectrogram.
+
+    Prefer it where phase, or detail finer than mel bands, tells: machines, transients, several sources at once. It has
+    to learn its filters, so give it more clips or epochs than `conv2d`, which also costs less.
+
+    Frames of `frame_seconds` overlap by half, 200 per second by default; the network works at this rate, and every
+    `frames_per_token` of them then become one token, their mean: 25 tokens per second. With w = ReLU(filters * wave),
+    x = W norm(w), and for each block, dilation d = 1, 2, 4, ... 2**(blocks - 1), `repeats` times over:
+    h = norm(PReLU(depthwise_d(norm(PReLU(W1 x))))), x <- x + W2 h, s <- s + W3 h. The frames are W PReLU(s). Each sees
+    1 + repeats * (kernel_size - 1) * (2**blocks - 1) frames, by default 127 of 5 ms: 0.6 seconds.
+
+    Args:
+        spec: `mm.Audio`.
+        dim: D, width of the bottleneck, of the skip connections and of the tokens (B and Sc of the paper).
+        filters: number of learned filters (N).
+        hidden_dim: width inside a block (H).
+        kernel_size: of the depthwise convolutions (P).
+        blocks: how many blocks, each doubling the dilation (X).
+        repeats: how often they are stacked (R).
+        frame_seconds: length of one filter (L); they step by half of it.
+        frames_per_token: frames that become one token; a remainder is dropped.
+        dropout: share of each block's channels dropped while training.
+        pool: None tokens with a learned position; "mean" over the real frames.
+
+    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
+    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec.
+
+    Returns:
+        keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
+
+    Raises:
+        ValueError: the clip is too short to make a token.
+
+    Source: Luo and Mesgarani, arXiv 1809.07454, section II and figure 1: encoder, separation module without its masks,
+    and gLN; no decoder. Theirs has frames of 2 ms, N = H = 512, B = Sc = 128, P = 3, X = 8, R = 3: to separate
+    voices, sample by sample, takes more than to tell what was heard.
+    """
+    check_pool(spec, pool, (None, "mean"))
+    ready = inputs(spec, "Audio")
+    x, mask = _encode(spec, ready, filters, frame_seconds, frames_per_token)
+    x = keras.layers.Dense(dim, name="bottleneck")(GlobalLayerNorm(name="norm")(x, mask))
+    skips = []
+    for i in range(repeats * blocks):
+        h = _block(x, mask, hidden_dim, kernel_size, 2 ** (i % blocks), dropout, f"block_{i}")
+        skips.append(keras.layers.Dense(dim, name=f"block_{i}_skip")(h))
+        if i < repeats * blocks - 1:  # nothing reads what the last one would hand on
+            x = keras.layers.Add(name=f"block_{i}_out")([x, keras.layers.Dense(dim, name=f"block_{i}_residual")(h)])
+    x = keras.layers.Add(name="skips")(skips) if len(skips) > 1 else skips[0]
+    x = keras.layers.Dense(dim, name="features")(_prelu("skips_prelu")(x))
+    if pool:
+        return branch(spec, ready, *mean_token(x, mask))
+    x, mask = _tokens(x, mask, frames_per_token)
+    return branch(spec, ready, PositionEmbedding(name="position")(x), mask)
+
+
+def _encode(spec, ready, filters, frame_seconds, frames_per_token):
+    """Ready tensors -> what each filter hears in each frame (B, F, N), and the frames' mask (B, F)."""
+    waveform, mask = ready.values()
+    hop = max(round(frame_seconds * spec.sample_rate) // 2, 1)
+    shortest = hop * (frames_per_token + 1)
+    if spec.samples < shortest:
+        raise ValueError(
+            f"A clip of '{spec.name}' must be long enough for one token, {shortest} samples. Received: {spec.samples} "
+            "samples. Give the Audio spec more seconds, or the branch fewer frames_per_token or frame_seconds."
+        )
+    heard = ops.expand_dims(ops.where(mask, waveform, 0.0), -1)
+    encoder = keras.layers.Conv1D(filters, 2 * hop, hop, activation="relu", use_bias=False, name="encoder")
+    x = encoder(heard)
+    return x, first_of_each(mask, x.shape[1], hop)
+
+
+def _block(x, mask, hidden_dim, kernel_size, dilation, dropout, name):
+    """One convolutional block without its ways out: (B, F, D) -> (B, F, H)."""
+    h = keras.layers.Dense(hidden_dim, name=f"{name}_in")(x)
+    h = GlobalLayerNorm(name=f"{name}_norm_in")(_prelu(f"{name}_prelu_in")(h), mask)
+    depthwise = keras.layers.DepthwiseConv1D(kernel_size, padding="same", dilation_rate=dilation, name=f"{name}_conv")
+    h = GlobalLayerNorm(name=f"{name}_norm")(_prelu(f"{name}_prelu")(depthwise(h)), mask)
+    return keras.layers.SpatialDropout1D(dropout, name=f"{name}_dropout")(h) if dropout else h
+
+
+def _prelu(name):
+    """One slope for all channels, as the paper's eq. 6; it starts as that of He et al., arXiv 1502.01852."""
+    return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)
+
+
+def _tokens(x, mask, size):
+    """The mean of every `size` frames that are real, and which of these means are of any."""
+    count, dim = x.shape[1] // size, x.shape[2]
+    group = ops.reshape(x[:, : count * size], (-1, size, dim))
+    mean = MaskedMean()(group, ops.reshape(mask[:, : count * size], (-1, size)))
+    return ops.reshape(mean, (-1, count, dim)), PoolMask(size, name="moments")(mask)

@@ -1,0 +1,87 @@
+import math
+
+import keras
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
+from mmkeras.branches.audio._front import spectrogram
+from mmkeras.layers import GuardEmpty, PoolMask
+
+
+def crnn(spec, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128, layers=1, bidirectional=True,
+         kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, dropout=0.0, pool=None,
+         spec_augment=None, mfcc=None):  # fmt: skip
+    """Log-mel spectrogram, Conv2D blocks that pool pitch more than time, then a GRU over time.
+
+    Prefer it to `conv2d` where what counts is spread over the clip, and its order matters; on a CPU, its loop over
+    the moments takes longer to train.
+
+    Args:
+        spec: `mm.Audio`.
+        filters: width of each Conv2D block.
+        pools: (time, pitch) that each block's max pooling takes together, one pair per block.
+        units: width of the GRU; D = units, or 2 * units where bidirectional.
+        layers: how many GRUs are stacked.
+        bidirectional: hear from both ends.
+        kernel_size: of every convolution.
+        mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
+        dropout: share of the feature map's channels dropped after each block, and of each GRU's output, while training.
+        pool: None every moment's state, "mean" over the real moments (T = 1), "last" the state after the last of them
+            (T = 1).
+        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
+        mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; pool them less.
+
+    Masking: what lies behind the end of a clip counts as silence in the convolutions; the GRU skips it.
+
+    Returns:
+        keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
+
+    Raises:
+        ValueError: `pools` are not one pair per filter, or take together more frames or bands than there are.
+
+    Source: Çakır et al., arXiv 1702.06286, whose convolutions pool pitch only; pooling time as well, as Choi et al.,
+    arXiv 1609.04243, makes the GRU's loop shorter.
+    """
+    check_pool(spec, pool, (None, "mean", "last"))
+    ready = inputs(spec, "Audio")
+    x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
+    _check_pools(spec, filters, pools, x.shape)
+    x = _conv_blocks(x, filters, pools, kernel_size, dropout)
+    mask = PoolMask(math.prod(time for time, _ in pools), name="moments")(mask)
+    x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
+    x = _grus(x, mask, units, layers, bidirectional, dropout, whole=pool != "last")
+    pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
+    return branch(spec, ready, *pooled(x, mask))
+
+
+def _check_pools(spec, filters, pools, shape):
+    if len(pools) != len(filters):
+        raise ValueError(
+            f"pools of the branch of '{spec.name}' must hold one (time, pitch) per filter. Received: {len(pools)} "
+            f"pools, {len(filters)} filters. Give as many of one as of the other."
+        )
+    time, pitch = (math.prod(pair[axis] for pair in pools) for axis in (0, 1))
+    if time > shape[1] or pitch > shape[2]:
+        raise ValueError(
+            f"pools of the branch of '{spec.name}' take {time} frames and {pitch} bands together. Received: "
+            f"{shape[1]} frames of {shape[2]} bands. Give smaller pools, more seconds or more bands."
+        )
+
+
+def _conv_blocks(x, filters, pools, kernel_size, dropout):
+    """As the blocks of `conv2d`, with a pooling of their own: (B, F, M, 1) -> (B, T, P, D)."""
+    for i, (width, pool) in enumerate(zip(filters, pools, strict=True)):
+        x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
+        x = keras.layers.ReLU(name=f"relu_{i}")(x)
+        x = keras.layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
+        x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
+    return x
+
+
+def _grus(x, mask, units, layers, bidirectional, dropout, whole):
+    readable = GuardEmpty(name="readable")(mask)
+    for i in range(layers):
+        gru = keras.layers.GRU(units, return_sequences=whole or i < layers - 1, name=f"gru_{i}")
+        x = (keras.layers.Bidirectional(gru, name=f"bigru_{i}") if bidirectional else gru)(x, mask=readable)
+        x = keras.layers.Dropout(dropout, name=f"gru_dropout_{i}")(x) if dropout else x
+    return x
