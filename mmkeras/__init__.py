@@ -23,15 +23,16 @@ Importing `mmkeras` loads none of the heavy packages: each of these rooms opens 
 
 import importlib
 
-from mmkeras.specs import Audio, Image, Table, Text
+from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
 __version__ = "0.1.0"
 
 _ROOMS = ("augment", "branches", "contract", "data", "distribute", "edge", "evaluate", "export", "fusion", "heads",
           "layers", "models", "preprocess", "specs", "train")  # fmt: skip
-_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "models"}
+_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "models",
+          "late_fusion_model": "models", "hybrid_fusion_model": "models"}  # fmt: skip
 
-__all__ = ["Audio", "Image", "Table", "Text", *_NAMES, *_ROOMS]
+__all__ = ["Audio", "Image", "Table", "Text", "Vector", "Video", *_NAMES, *_ROOMS]
 
 
 def __getattr__(name):

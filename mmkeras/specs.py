@@ -1,8 +1,7 @@
 """What one modality looks like *raw* (as it arrives) and *ready* (what the model eats).
 
-A spec is a frozen dataclass of plain Python values. Everything else is built from it: the reader, the preprocessing,
-the model's inputs, the signatures of the export. `raw` and `ready` give the tensors of one example by name, without
-the batch axis.
+A spec is a frozen dataclass of plain Python values, from which all else is built: reader, preprocessing, model, export.
+`raw` and `ready` give the tensors of one example by name, without the batch axis.
 
 One rule names them all: a modality called `photo` arrives as `photo`, and is ready as `photo` and `photo_mask`. The
 mask is boolean, True marks what is real; an absent modality is all False. Only a required image needs no mask.
@@ -14,11 +13,14 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 {'photo': Tensor(shape=(96, 96, 3), dtype='uint8'), 'photo_mask': Tensor(shape=(1,), dtype='bool')}
 """
 
+import collections
 import dataclasses
-import difflib
 import numbers
 from pathlib import Path
 from typing import NamedTuple
+
+from mmkeras.checks import check, check_choice, check_list, check_name, check_positive
+from mmkeras.checks import did_you_mean as did_you_mean  # most rooms take it from here
 
 
 class Tensor(NamedTuple):
@@ -28,58 +30,35 @@ class Tensor(NamedTuple):
     dtype: str
 
 
-def _check(ok, rule, received, remedy):
-    if not ok:
-        raise ValueError(f"{rule} Received: {received}. {remedy}")
-
-
-def check_name(name):
-    """Raises ValueError where a spec, a column or a head cannot be called so."""
-    ok = isinstance(name, str) and name.isidentifier() and not name.endswith("_mask")
-    remedy = "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _."
-    _check(ok, "A name must be a Python identifier that does not end in '_mask'.", f"{name!r}", remedy)
-
-
-def check_list(argument, values):
-    """Raises TypeError where one thing is given alone instead of a list of them."""
-    if not isinstance(values, list | tuple):
-        raise TypeError(f"{argument} must be a list. Received: {values!r}. For a single one write [it].")
-
-
 def as_text(value):
     """How a value of a column is written: 3, not 3.0, for the float that a gap in its column has made of an integer.
 
     >>> as_text(3.0), as_text(0.5), as_text(True), as_text("3.0"), as_text(b"x")
     ('3', '0.5', 'True', '3.0', 'x')
     """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+    if isinstance(value, str | bytes):
+        return value if isinstance(value, str) else value.decode("utf-8", "replace")
     is_float = isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral)
     return str(int(value)) if is_float and float(value).is_integer() else str(value)
 
 
-def _check_positive(name, **values):
-    for argument, value in values.items():
-        _check(
-            value > 0, f"{argument} of '{name}' must be positive.", f"{argument}={value!r}", "Give a number above 0."
-        )
+def _check_pixels(spec):
+    size = (spec.size, spec.size) if isinstance(spec.size, int) else tuple(spec.size)
+    check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
+    object.__setattr__(spec, "size", size)
+    check_positive(spec.name, height=size[0], width=size[1])
+    check_choice(spec.name, "channels", spec.channels, (1, 3))
+    check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
 
 
-def _check_choice(name, argument, value, choices):
-    near = did_you_mean(value, choices)
-    _check(value in choices, f"{argument} of '{name}' must be one of {list(choices)}.", f"{argument}={value!r}", near)
-
-
-def did_you_mean(name, choices):
-    """' Did you mean ...?' for the nearest of `choices`, or an empty string."""
-    near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
+class _OneString:
+    @property
+    def raw(self):
+        return {self.name: Tensor((), "string")}
 
 
 @dataclasses.dataclass(frozen=True)
-class Text:
+class Text(_OneString):
     """Text: raw a UTF-8 string, ready token ids (T,) int32 and their mask; id 0 pads, id 1 is the unknown token.
 
     Args:
@@ -94,6 +73,7 @@ class Text:
         lowercase: fold case (Unicode, not only ASCII).
         strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
         optional: the empty string means absent; a required text must not be empty.
+        preset: keras-hub name or folder of a BERT-like model for `text.pretrained`; its tokenizer replaces ours.
     """
 
     name: str
@@ -104,20 +84,19 @@ class Text:
     lowercase: bool = True
     strip_markup: bool = True
     optional: bool = False
+    preset: str | None = None
 
     def __post_init__(self):
         check_name(self.name)
-        _check_positive(self.name, max_tokens=self.max_tokens)
-        _check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
+        check_positive(self.name, max_tokens=self.max_tokens)
+        own = self.preset is None or (self.tokenizer == "words" and self.vocabulary is None and self.lowercase)
+        check(own, f"'{self.name}' has the tokens of its preset.", self, "Leave tokenizer, vocabulary, case out.")
+        check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
         if self.vocabulary is not None:
             object.__setattr__(self, "vocabulary", _vocabulary(self.name, self.vocabulary))
             object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)
-        _check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
+        check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
                "Two ids are taken by padding and the unknown token.")  # fmt: skip
-
-    @property
-    def raw(self):
-        return {self.name: Tensor((), "string")}
 
     @property
     def ready(self):
@@ -128,16 +107,14 @@ def _vocabulary(name, vocabulary):
     if isinstance(vocabulary, str | Path):
         vocabulary = Path(vocabulary).read_text(encoding="utf-8-sig").split("\n")
     tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
-    repeated = (
-        [token for token in dict.fromkeys(tokens) if tokens.count(token) > 1] if len(set(tokens)) < len(tokens) else []
-    )
-    _check(tokens and not repeated, f"vocabulary of '{name}' must hold tokens, each once.", repeated[:5] or "no token",
+    repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
+    check(tokens and not repeated, f"vocabulary of '{name}' must hold tokens, each once.", repeated[:5] or "no token",
            "Give one token per line.")  # fmt: skip
     return tokens
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class Image(_OneString):
     """A still image: raw the bytes of a JPEG, PNG, GIF (first frame) or BMP file, ready uint8 pixels (H, W, C).
 
     Args:
@@ -156,16 +133,7 @@ class Image:
 
     def __post_init__(self):
         check_name(self.name)
-        size = (self.size, self.size) if isinstance(self.size, int) else tuple(self.size)
-        _check(len(size) == 2, f"size of '{self.name}' must be (height, width).", f"{self.size!r}", "Give two numbers.")
-        object.__setattr__(self, "size", size)
-        _check_positive(self.name, height=size[0], width=size[1])
-        _check_choice(self.name, "channels", self.channels, (1, 3))
-        _check_choice(self.name, "resize", self.resize, ("stretch", "pad", "crop"))
-
-    @property
-    def raw(self):
-        return {self.name: Tensor((), "string")}
+        _check_pixels(self)
 
     @property
     def ready(self):
@@ -174,7 +142,7 @@ class Image:
 
 
 @dataclasses.dataclass(frozen=True)
-class Audio:
+class Audio(_OneString):
     """A sound clip: raw the bytes of a WAV file, ready a mono waveform (S,) float32 in [-1, 1] and its mask.
 
     Args:
@@ -191,7 +159,7 @@ class Audio:
 
     def __post_init__(self):
         check_name(self.name)
-        _check_positive(self.name, seconds=self.seconds, sample_rate=self.sample_rate)
+        check_positive(self.name, seconds=self.seconds, sample_rate=self.sample_rate)
 
     @property
     def samples(self):
@@ -199,12 +167,39 @@ class Audio:
         return round(self.seconds * self.sample_rate)
 
     @property
-    def raw(self):
-        return {self.name: Tensor((), "string")}
+    def ready(self):
+        return {self.name: Tensor((self.samples,), "float32"), f"{self.name}_mask": Tensor((self.samples,), "bool")}
+
+
+@dataclasses.dataclass(frozen=True)
+class Video(_OneString):
+    """A clip: raw the bytes of a GIF, or of a ZIP of its frames as stored JPEG or PNG; ready pixels (F, H, W, C) uint8.
+
+    `mm.data` makes such a ZIP of MP4, AVI, APNG, WebP and folders; `mm.preprocess.DecodeVideo` says which frames count.
+
+    Args:
+        name: key of this modality everywhere.
+        frames: F, drawn evenly from longer clips; of shorter ones every frame is taken, and the rest is masked.
+        size, channels, resize: of each frame, as in `Image`.
+        optional: `b""` means absent.
+    """
+
+    name: str
+    frames: int = 16
+    size: tuple = (112, 112)
+    channels: int = 3
+    resize: str = "stretch"
+    optional: bool = False
+
+    def __post_init__(self):
+        check_name(self.name)
+        check_positive(self.name, frames=self.frames)
+        _check_pixels(self)
 
     @property
     def ready(self):
-        return {self.name: Tensor((self.samples,), "float32"), f"{self.name}_mask": Tensor((self.samples,), "bool")}
+        frames = Tensor((self.frames, *self.size, self.channels), "uint8")
+        return {self.name: frames, f"{self.name}_mask": Tensor((self.frames,), "bool")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,10 +229,10 @@ class Table:
             object.__setattr__(self, kind, (names,) if isinstance(names, str) else tuple(names))
         for name in (self.name, *self.columns):
             check_name(name)
-        _check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
+        check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
         repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
-        _check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
-        _check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
+        check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
+        check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
                "Two ids are taken by missing and unknown.")  # fmt: skip
 
     @property
@@ -256,6 +251,36 @@ class Table:
         return {self.name: Tensor((n,), "float32"), f"{self.name}_mask": Tensor((n,), "bool")}
 
 
+@dataclasses.dataclass(frozen=True)
+class Vector:
+    """Features computed elsewhere, such as an embedding: raw and ready (D,) float32, whose mask says if it is there.
+
+    Branches bring it to unit scale. Numbers of different units, each to be standardised, belong in a `Table`.
+
+    Args:
+        name: key of this modality everywhere.
+        size: D, how many numbers it has.
+        optional: D times NaN means absent. NaN among other numbers, and infinity, are errors.
+    """
+
+    name: str
+    size: int
+    optional: bool = False
+
+    def __post_init__(self):
+        check_name(self.name)
+        whole = isinstance(self.size, numbers.Integral) and self.size > 0
+        check(whole, f"size of '{self.name}' must be a whole number above 0.", f"{self.size!r}", "Count its numbers.")
+
+    @property
+    def raw(self):
+        return {self.name: Tensor((self.size,), "float32")}
+
+    @property
+    def ready(self):
+        return self.raw | {f"{self.name}_mask": Tensor((1,), "bool")}
+
+
 def check_specs(specs):
     """Raises where two specs would meet under one raw or ready name.
 
@@ -264,10 +289,9 @@ def check_specs(specs):
         ValueError: two specs share a name, or there is none.
     """
     check_list("specs", specs)
-    _check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
+    check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
     for stage in ("raw", "ready"):
         names = [name for spec in specs for name in getattr(spec, stage)]
         repeated = sorted({name for name in names if names.count(name) > 1})
-        _check(
-            not repeated, f"Each {stage} name may belong to one spec only.", f"{repeated} twice", "Rename one of them."
-        )
+        rule = f"Each {stage} name may belong to one spec only."
+        check(not repeated, rule, f"{repeated} twice", "Rename one of them.")

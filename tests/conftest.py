@@ -69,6 +69,19 @@ def preprocess(specs, raw):
 
 
 @pytest.fixture(scope="session")
+def preset(tmp_path_factory):
+    """The folder of a tiny BERT of 20 tokens and two blocks, as keras-hub writes it."""
+    import keras_nlp
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = ["good", "bad", "##ly", "film", "the", "!", ",", "un", "##aff", "##able", "爱", "e", "##e", "##l", "n"]
+    folder = tmp_path_factory.mktemp("presets") / "tiny_bert"
+    keras_nlp.models.BertBackbone(20, 2, 2, 8, 16, max_sequence_length=12).save_to_preset(folder)
+    keras_nlp.models.BertTokenizer(special + words, lowercase=True, strip_accents=True).save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def model(tiny_model, specs, heads):
     """A small untrained model of `specs` and `heads`."""
     return tiny_model(specs, heads)

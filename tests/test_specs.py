@@ -14,9 +14,16 @@ def test_raw_and_ready_of_each_modality():
         "p_mask": Tensor((1,), "bool"),
     }
     assert mm.Audio("v", seconds=0.5, sample_rate=8000).ready["v"] == Tensor((4000,), "float32")
+    assert mm.Video("c", frames=3, size=4).raw == {"c": Tensor((), "string")}
+    assert mm.Video("c", frames=3, size=4).ready == {
+        "c": Tensor((3, 4, 4, 3), "uint8"),
+        "c_mask": Tensor((3,), "bool"),
+    }
     table = mm.Table("t", numeric=["a"], categorical=["b"])
     assert table.raw == {"a": Tensor((), "float32"), "b": Tensor((), "string")}
     assert mm.Table("t", numeric="age", categorical="city").columns == ("age", "city")
+    assert mm.Vector("v", 8).raw == {"v": Tensor((8,), "float32")}
+    assert mm.Vector("v", 8).ready == {"v": Tensor((8,), "float32"), "v_mask": Tensor((1,), "bool")}
     assert table.ready == {"t": Tensor((2,), "float32"), "t_mask": Tensor((2,), "bool")}
 
 
@@ -45,7 +52,11 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
         (lambda: mm.Image("p", resize="crop_to_fit"), "resize of 'p' must be one of"),
         (lambda: mm.Image("p", channels=4), "channels of 'p' must be one of"),
         (lambda: mm.Image("p", size=(1, 2, 3)), "size of 'p' must be"),
+        (lambda: mm.Video("c", frames=0), "frames of 'c' must be positive. Received: frames=0"),
+        (lambda: mm.Video("c", channels=2), "channels of 'c' must be one of"),
         (lambda: mm.Audio("v", seconds=-1), "seconds of 'v' must be positive"),
+        (lambda: mm.Vector("v", 2.5), "size of 'v' must be a whole number above 0. Received: 2.5"),
+        (lambda: mm.Vector("v", 0), "size of 'v' must be a whole number above 0"),
         (lambda: mm.Table("t"), "Table 't' needs columns"),
         (lambda: mm.Table("t", ["a"], ["a"]), r"takes each column once. Received: \['a'\] twice"),
         (lambda: check_specs([]), "At least one spec is needed"),

@@ -5,6 +5,6 @@ for a fusion that attends to single words, regions or moments (`fusion.Attention
 `fusion.Concatenate` and `fusion.WeightedSum`, which would take the mean of the tokens otherwise.
 """
 
-from mmkeras.branches import audio, image, table, text
+from mmkeras.branches import audio, image, table, text, vector, video
 
-__all__ = ["audio", "image", "table", "text"]
+__all__ = ["audio", "image", "table", "text", "vector", "video"]

@@ -7,9 +7,12 @@
 """
 
 import keras
+from keras import ops
 
+from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
 from mmkeras.layers import GuardEmpty
+from mmkeras.presets import load_preset
 
 
 def lstm(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0.0, pool="last"):
@@ -46,7 +49,7 @@ def gru(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0
 
 def _recurrent(layer, spec, units, embed_dim, layers, bidirectional, dropout, pool):
     check_pool(spec, pool, ("last", "mean", None))
-    ready = inputs(spec, "Text")
+    ready = _inputs(spec)
     ids, mask = ready.values()
     readable = GuardEmpty(name="readable")(mask)
     x = _embedding(spec, embed_dim, dropout)(ids)
@@ -58,6 +61,15 @@ def _recurrent(layer, spec, units, embed_dim, layers, bidirectional, dropout, po
         x = keras.layers.Dropout(dropout)(x) if dropout else x
     pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
     return branch(spec, ready, *pooled(x, mask))
+
+
+def _inputs(spec):
+    if getattr(spec, "preset", None) is not None:
+        raise ValueError(
+            f"The ids of a preset's tokenizer are for text.pretrained. Received: '{spec.name}' with preset="
+            f"'{spec.preset}'. Use text.pretrained, or a spec without a preset."
+        )
+    return inputs(spec, "Text")
 
 
 def _embedding(spec, embed_dim, dropout):
@@ -91,7 +103,7 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, ("mean", None))
-    ready = inputs(spec, "Text")
+    ready = _inputs(spec)
     ids, mask = ready.values()
     embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.vocabulary_size, spec.max_tokens, dim, name="embedding")
     x = keras.layers.Dropout(dropout)(embed(ids))
@@ -99,3 +111,65 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=
         block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, heads, dropout, name=f"block_{i}")
         x = block(x, padding_mask=mask)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
+
+
+def pretrained(spec, train="all", dropout=None, pool="first"):
+    """A pretrained encoder of the BERT family: BERT, DistilBERT, ELECTRA, ALBERT, DeBERTa-v3, XLM-RoBERTa.
+
+    Prefer it where texts are rich and labelled ones few. With `train="all"` a small learning rate is needed (2e-5 to
+    5e-5), or `train.discriminative` to give one to this branch alone.
+
+    Args:
+        spec: `mm.Text` with a `preset`, whose weights are loaded here; the model's file holds them from then on.
+        train: "all", "none", or how many of the last blocks are trained. What is frozen drops nothing while training.
+        dropout: in the encoder, while training; None as the preset has it.
+        pool: "first" what the model makes of its first token ([CLS]), "mean" of the tokens, None every token.
+
+    Masking: padding is attended by no token; a text without tokens comes out masked.
+
+    Returns:
+        keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
+
+    Raises:
+        ValueError: the spec has no preset, it cannot be loaded, is of another kind, or too short for `max_tokens`;
+            or `train` is none of these.
+
+    Source: Devlin et al., arXiv 1810.04805; models and weights are keras-hub's.
+    """
+    check_pool(spec, pool, ("first", "mean", None))
+    ready = inputs(spec, "Text")
+    ids, mask = ready.values()
+    encoder = _encoder(spec, dropout, pool)
+    feed = {"token_ids": ids, "padding_mask": ops.cast(mask, "int32"), "segment_ids": ops.zeros_like(ids)}
+    x = Backbone(encoder, train, name="backbone")({name: feed[name] for name in encoder.input})
+    if pool == "first":
+        return branch(spec, ready, *one_token(x if len(x.shape) == 2 else x[:, 0], mask))
+    return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
+
+
+def _encoder(spec, dropout, pool):
+    """The preset's encoder, functional, with the one output that is used."""
+    import keras_nlp  # takes seconds
+
+    if spec.preset is None:
+        raise ValueError(
+            f"text.pretrained needs a preset. Received: '{spec.name}' without one. "
+            f'Give mm.Text("{spec.name}", preset="bert_tiny_en_uncased"), or the path of a folder.'
+        )
+    options = {"dtype": keras.config.dtype_policy()} | ({} if dropout is None else {"dropout": dropout})
+    encoder = load_preset(keras_nlp.models.Backbone, spec.preset, **options)
+    known, taken = {"token_ids", "padding_mask"}, set(encoder.input)
+    if not known <= taken <= known | {"segment_ids"}:
+        raise ValueError(
+            f"The encoder of '{spec.name}' must take token ids and their mask. Received: {type(encoder).__name__}, "
+            f"which takes {sorted(taken)}. Take a preset of BERT, DistilBERT, ELECTRA, ALBERT, DeBERTa or XLM-RoBERTa."
+        )
+    if spec.max_tokens > getattr(encoder, "max_sequence_length", spec.max_tokens):
+        raise ValueError(
+            f"The preset of '{spec.name}' has {encoder.max_sequence_length} positions. Received: "
+            f"max_tokens={spec.max_tokens}. Give fewer."
+        )
+    output = encoder.output
+    if isinstance(output, dict):
+        output = output["pooled_output" if pool == "first" else "sequence_output"]
+    return keras.Model(encoder.input, output, name=encoder.name)

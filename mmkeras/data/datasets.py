@@ -10,7 +10,7 @@ from mmkeras.data import hugging_face
 from mmkeras.data.faults import check_on_error
 from mmkeras.data.sources import check_columns, from_dataframe
 from mmkeras.data.stream import Stream, leaves, picker
-from mmkeras.specs import Audio, Image, check_list, check_specs
+from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
 
 
 def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None):
@@ -21,9 +21,10 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     Python runs in the training loop. A `ClassLabel` counts as its class's name, which the head must know.
 
     A `tf.data.Dataset` of dicts (or tuples) becomes a `Stream`, a tf.data.Dataset too, encoded in the graph without
-    loss: uint8 pixels to PNG; whole samples to 16-bit WAV (of any integer dtype, full scale is 32768), floats in
-    [-1, 1] to 32-bit float WAV. An empty picture, sound or text is absent. Take its splits as they are; `split` cannot
-    part it. With `cache=`, `train_batches` encodes once in each run and shuffles as a whole.
+    loss: uint8 pixels to PNG (those of videos to a ZIP of PNGs, in Python); whole samples to 16-bit WAV (of any integer
+    dtype, full scale is 32768), floats in [-1, 1] to 32-bit float WAV. What is empty is absent. Take its splits
+    as they are; `split` cannot part it. With `cache=`, `train_batches` encodes once in each run and shuffles as a
+    whole.
 
     Args:
         dataset: `datasets.Dataset`; or an unbatched `tf.data.Dataset`, as `tfds.load(..., split=...)` gives it.
@@ -61,8 +62,9 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
         return Stream(dataset, {name: picker(key) for name, key in wanted.items()}, specs, heads, on_error, sample_rate)
     _check_kind(dataset)
     check_columns(leaves(dict(dataset.features)), wanted)
-    files = {wanted[spec.name]: spec for spec in specs if isinstance(spec, Audio | Image)}
-    frame = hugging_face.table(dataset, files, wanted.values(), sample_rate)
+    files = {wanted[spec.name]: spec for spec in specs if isinstance(spec, Audio | Image | Video)}
+    vectors = [wanted[spec.name] for spec in specs if isinstance(spec, Vector)]
+    frame = hugging_face.table(dataset, files, vectors, wanted.values(), sample_rate)
     for head in heads:
         frame[wanted[head.name]] = hugging_face.labels(head, frame[wanted[head.name]])
     return from_dataframe(frame, specs, heads, ".", wanted, on_error)

@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.archives import as_given
+from mmkeras.data.clips import check_decoder, clip_reader, needs_frames
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
-from mmkeras.specs import Audio, Image
+from mmkeras.specs import Audio, Image, Video
 
 
 class Examples(tf.data.Dataset):
@@ -18,8 +19,8 @@ class Examples(tf.data.Dataset):
 
     Args:
         frame: `pandas.DataFrame` that the rows came from; its index is what errors call a row.
-        columns: dict, raw or head name -> numpy array with one value per row. A column of files holds `str` paths,
-            `bytes`, or `b""` where absent, as objects.
+        columns: dict, raw or head name -> numpy array with a value, or vector, per row. A column of files holds `str`
+            paths (of clips, folders too), `bytes`, or `b""` where absent, as objects.
         specs: list of specs.
         heads: list of heads whose labels are among the columns.
         on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
@@ -56,8 +57,12 @@ class Examples(tf.data.Dataset):
 
     def _file_readers(self):
         for spec in self.specs:
+            values = self.table.get(spec.name, ())
+            if isinstance(spec, Video):
+                check_decoder(spec.name, values)
+                python = any(map(needs_frames, values))
+                yield spec.name, clip_reader(spec.name, spec.frames) if python else _reader(spec.name, None)
             if isinstance(spec, Audio | Image):
-                values = self.table.get(spec.name, ())
                 transcode = to_wav if isinstance(spec, Audio) else to_png
                 ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
                 yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, ends)) else None)
@@ -69,8 +74,10 @@ class Examples(tf.data.Dataset):
         return batch | {name: reader(batch[name]) for name, reader in self._readers.items() if name in batch}
 
     def origin(self, position, name):
-        """The path of a file as it was given, or how many bytes it was given as."""
+        """The path of a file as it was given, or how many bytes it was given as; nothing of a vector."""
         value = self.table[name][position]
+        if isinstance(value, np.ndarray):
+            return ""
         return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else as_given(str(value))
 
     def select(self, names):

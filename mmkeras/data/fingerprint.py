@@ -65,5 +65,6 @@ def _name(path):
 
 
 def _stamp(path):
-    status = os.stat(path)
-    return f"{path} {status.st_size} {status.st_mtime_ns}".encode()
+    inside = sorted(entry.path for entry in os.scandir(path)) if os.path.isdir(path) else []  # the frames of a clip
+    told = [(each, os.stat(each)) for each in (path, *inside)]
+    return " ".join(f"{each} {status.st_size} {status.st_mtime_ns}" for each, status in told).encode()

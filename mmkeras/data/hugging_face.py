@@ -12,20 +12,22 @@ import pandas as pd
 import tensorflow as tf
 
 from mmkeras.data import archives
+from mmkeras.data.clips import clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.stream import check_rate, leaves, named_by_numbers, picker
 from mmkeras.data.transcode import needs_transcoding
-from mmkeras.specs import Audio, Image
+from mmkeras.specs import Audio, Image, Video
 
 _AT_ONCE = 100
 
 
-def table(dataset, files, used, sample_rate):
+def table(dataset, files, vectors, used, sample_rate):
     """The columns that are used, and those of single values, by which one may split.
 
     Args:
         dataset: `datasets.Dataset`.
         files: dict, column -> its spec, for pictures and sounds.
+        vectors: names of the columns of vectors.
         used: names of the columns that are needed.
         sample_rate: of sounds that are stored as samples alone, in Hz.
 
@@ -38,9 +40,18 @@ def table(dataset, files, used, sample_rate):
         if key in files:
             columns[key] = _files(dataset, key, files[key], sample_rate)
         elif key in used or _is_plain(feature):
-            cells = [cell for batch in _batches(dataset, key) for cell in batch]
+            kept = _compact if key in vectors else lambda cell: cell
+            cells = [kept(cell) for batch in _batches(dataset, key) for cell in batch]
             columns[key] = pd.Series(_named(feature, cells), dtype=object)
     return pd.DataFrame(columns)
+
+
+def _compact(cell):
+    """4 bytes for each number, where those in a list of Python's take 32."""
+    try:
+        return np.asarray(cell, "float32") if isinstance(cell, list) else cell
+    except (TypeError, ValueError):
+        return cell  # its row is told when the table is read
 
 
 def _is_plain(feature):
@@ -127,7 +138,7 @@ def _keep(cell, spec, folder, row, sample_rate):
     if not content:
         return ""
     suffix = Path(path).suffix
-    if needs_transcoding(content) and not needs_transcoding(suffix):
+    if not isinstance(spec, Video) and needs_transcoding(content) and not needs_transcoding(suffix):
         suffix = ".webp" if isinstance(spec, Image) else ".mp3"  # by which reading knows; the decoder looks inside
     (folder / f"{row:08d}{suffix}").write_bytes(content)
     return f"{row:08d}{suffix}"
@@ -149,7 +160,10 @@ def _encode(spec, row, values, rate):
     whole = array.dtype.kind in "iu" and array.min(initial=0) >= 0 and array.max(initial=0) <= 255
     if isinstance(spec, Image) and array.ndim in (2, 3) and whole:
         return png_file(tf.constant(array, tf.uint8)).numpy()
+    if isinstance(spec, Video) and array.ndim == 4 and whole:
+        return clip_of_pixels(array.astype("uint8"))
     raise ValueError(
-        "Decoded sounds have shape (S,), pictures (H, W) or (H, W, C) and whole numbers from 0 to 255. Received: shape "
-        f"{array.shape}, {array.dtype}, as '{spec.name}' in row {row}. Store them so: dataset.map(...)."
+        "Decoded sounds have shape (S,), pictures (H, W) or (H, W, C), videos (N, H, W, C); pixels are whole numbers "
+        f"from 0 to 255. Received: shape {array.shape}, {array.dtype}, as '{spec.name}' in row {row}. Store them so: "
+        "dataset.map(...)."
     )

@@ -11,7 +11,7 @@ from mmkeras.data.fingerprint import fingerprint
 from mmkeras.data.ready import ready_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
-from mmkeras.preprocess import TokenIds
+from mmkeras.preprocess import PresetIds, TokenIds
 from mmkeras.specs import did_you_mean
 
 _READ_AT_ONCE = 64
@@ -224,7 +224,7 @@ def _check_heads(encoded, heads):
 def _check_bucket(name, preprocess, raw):
     if name and preprocess is None:
         raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
-    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if isinstance(layer, TokenIds)]
+    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if isinstance(layer, TokenIds | PresetIds)]
     if name and name not in texts:
         raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
 

@@ -1,8 +1,10 @@
 """Tables of examples -> `Examples`.
 
-A table has a column per raw name: texts as strings; images and sounds as paths (relative to `root`) or bytes; numbers
-and categories as they are; and a column per head with its labels. Absent values are empty strings, None or NaN.
-An archive counts as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`).
+A table has a column per raw name: texts as strings; images, sounds and videos as paths (relative to `root`) or bytes;
+numbers and categories as they are; vectors as lists, arrays, paths of .npy files, or text, "[0.5, 1]" or "0.5|1"; and
+a column per head with its labels. Absent values are empty strings, None or NaN.
+An archive counts as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`). A video may also
+be a folder, or an archive, of its frames (see `clips`).
 A number in a column of texts, categories or classes counts as its text, 3.0 as "3".
 """
 
@@ -17,7 +19,8 @@ import pandas as pd
 from mmkeras.data import archives
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
-from mmkeras.specs import Audio, Image, Table, Text, as_text, check_list, check_specs, did_you_mean
+from mmkeras.data.vectors import vectors
+from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_list, check_specs, did_you_mean
 
 
 def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", **read_csv):
@@ -53,7 +56,7 @@ def _beside(path, specs, root):
 
 
 def _files(specs):
-    return [spec.name for spec in specs if isinstance(spec, Audio | Image)]
+    return [spec.name for spec in specs if isinstance(spec, Audio | Image | Vector | Video)]
 
 
 def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise"):
@@ -70,7 +73,7 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
             empty; the same is then done with files that turn out to be broken. A wrong label is always an error.
 
     Returns:
-        `Examples`, a tf.data.Dataset of flat dicts: raw name -> (), head name -> encoded label.
+        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label.
 
     Raises:
         TypeError: a spec or a head stands alone, not in a list.
@@ -173,7 +176,8 @@ def _bytes(value):
 
 def _file(spec, name, values, root, faults):
     files = np.full(len(values), b"", object)
-    found = functools.cache(functools.partial(_found, root, {}))  # a file is looked for once, however many rows have it
+    look = _found_clip if isinstance(spec, Video) else _found
+    found = functools.cache(functools.partial(look, root, {}))  # a file is looked for once, however many rows have it
     for i, (value, absent) in enumerate(zip(values.tolist(), values.isna().tolist(), strict=True)):
         path = None if absent or isinstance(value, bytes) else _path(name, values.index, i, value)
         files[i], wrong = found(path) if path else (value if isinstance(value, bytes) else b"", None)
@@ -199,6 +203,13 @@ def _found(root, known, value):
     return path, None if os.path.isfile(path) else archives.absence(path)
 
 
+def _found_clip(root, known, value):
+    """As `_found`; the last part of the path may be a folder, and an archive there is a file like any other."""
+    whole = Path(root / value)
+    path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
+    return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)
+
+
 def _column(spec, name, values, root, faults):
     if name in spec.categorical:
         return _strings(values)
@@ -210,4 +221,8 @@ def _column(spec, name, values, root, faults):
     return numbers
 
 
-_RAW = {Text: _text, Image: _file, Audio: _file, Table: _column}
+def _vector(spec, name, values, root, faults):
+    return vectors(spec, name, values, functools.partial(_found, root, {}), faults)
+
+
+_RAW = {Text: _text, Image: _file, Audio: _file, Video: _file, Table: _column, Vector: _vector}

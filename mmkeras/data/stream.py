@@ -2,9 +2,10 @@
 
 import tensorflow as tf
 
+from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels, needs_frames
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
-from mmkeras.specs import Audio, Image, Table, Text
+from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
 
 class Stream(tf.data.Dataset):
@@ -134,6 +135,24 @@ def _audio(spec, name, leaf, stream):
     return lambda value, position: wav_file(name, value, rate)
 
 
+def _video(spec, name, leaf, stream):
+    if leaf.dtype == tf.string:
+        _check_scalar(name, leaf)
+        first = stream.first(name, 100)
+        check_decoder(name, first)
+        if not any(map(needs_frames, first)):
+            return lambda value, position: tf.identity(value)
+        return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames))
+    if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
+        wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"
+        raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
+    return _in_python(lambda value: clip_of_pixels(value.numpy()))
+
+
+def _in_python(make):
+    return lambda value, position: tf.ensure_shape(tf.py_function(make, [value], tf.string), ())
+
+
 def check_rate(name, rate):
     """The sample rate of a decoded sound, which nothing but the argument tells."""
     if rate is None:
@@ -157,6 +176,29 @@ def _column(spec, name, leaf, stream):
     if leaf.dtype == tf.string:
         raise _refusal(name, "a number", leaf)
     return lambda value, position: tf.cast(value, tf.float32)
+
+
+def _vector(spec, name, leaf, stream):
+    numbers = leaf.dtype.is_floating or leaf.dtype.is_integer
+    if not numbers or leaf.shape.rank != 1 or leaf.shape[0] not in (spec.size, None):
+        raise _refusal(name, f"{spec.size} numbers", leaf)
+
+    def vector(value, position):
+        value = tf.cast(value, tf.float32)
+        if leaf.shape[0] is None:  # an empty one is absent
+            value = tf.cond(tf.size(value) > 0, lambda: value, lambda: tf.fill([spec.size], float("nan")))
+            value = _of_size(spec, value, position)
+        return value
+
+    return vector
+
+
+def _of_size(spec, value, position):
+    count, row = tf.strings.as_string(tf.size(value)), tf.strings.as_string(position)
+    rule = f"{spec.name}: a vector must have {spec.size} numbers. Received: "
+    text = tf.strings.join([rule, count, " in example ", row, "."])
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.size(value) == spec.size, data=[text], summarize=1)]):
+        return tf.ensure_shape(value, [spec.size])
 
 
 def _label(head, name, leaf, stream):
@@ -218,4 +260,4 @@ def _require(holds, name, rule, value, position, result):
         return tf.identity(result)
 
 
-_RAW = {Text: _text, Image: _image, Audio: _audio, Table: _column}
+_RAW = {Text: _text, Image: _image, Audio: _audio, Video: _video, Table: _column, Vector: _vector}

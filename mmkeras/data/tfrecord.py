@@ -15,7 +15,7 @@ from mmkeras.data import faults, manifest
 from mmkeras.data.pipeline import eval_batches
 from mmkeras.data.shards import Shards
 from mmkeras.preprocess import preprocessor
-from mmkeras.specs import Audio, Image, check_list, check_specs
+from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
 
 _AT_ONCE = 64
 _MOST_SHARDS = 512
@@ -26,8 +26,9 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     """Writes raw examples (the files' bytes, texts, numbers, encoded labels) into TFRecord shards, in one pass.
 
     Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
-    Each record is a `tf.train.Example`. Every picture and sound is decoded once to see that it can be. Shards get
-    their names when all of them are complete, the manifest beside them last; memory does not grow with the data.
+    Each record is a `tf.train.Example`. Every file is decoded once to see that it can be. Shards get their names
+    when all of them are complete, the manifest beside them last; memory does not grow with the data. Of a video that
+    `clips` converts, the records hold the frames that its spec takes.
 
     Args:
         raw: `Examples`, or any finite `tf.data.Dataset` of raw examples.
@@ -119,7 +120,7 @@ class _Decodable:
     def __init__(self, specs):
         self.input = [name for spec in specs for name in spec.raw]
         self.output = [name for spec in specs for name in spec.ready]
-        files = [spec for spec in specs if isinstance(spec, Image | Audio)]
+        files = [spec for spec in specs if isinstance(spec, Image | Audio | Vector | Video)]
         self._decoder = preprocessor(files) if files else None
         self.layers = self._decoder.layers if files else []
 

@@ -16,16 +16,21 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
    where the text is short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that
    of ICU (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding.
+   `wordpiece`, of a pretrained model: the steps of `edge.wordpiece` in place of these.
 3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn a JPEG by its EXIF orientation, lay a PNG's transparency over
    white, then scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C),
    untouched where the size fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
    polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
    input of int16 takes min(32767, round(32768 x)).
-5. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
+5. `video`: a GIF, each frame laid over those before it; or a ZIP of stored JPEG and PNG files in their order. Of N
+   frames take all where N <= F, else frame floor((2i + 1) N / 2F) for each i < F, prepared as an `image`; uint8
+   (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
+6. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
    mask (1, N) is true where a value was given.
-6. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.
-7. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units.
+7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.
+8. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.
+9. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units.
 """
 
 from mmkeras.edge.audio import Audio
@@ -33,5 +38,8 @@ from mmkeras.edge.image import Image
 from mmkeras.edge.runner import Model, Preprocess, describe
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
+from mmkeras.edge.vector import Vector
+from mmkeras.edge.video import Video
+from mmkeras.edge.wordpiece import WordPiece
 
-__all__ = ["Audio", "Image", "Model", "Preprocess", "Table", "Text", "describe"]
+__all__ = ["Audio", "Image", "Model", "Preprocess", "Table", "Text", "Vector", "Video", "WordPiece", "describe"]

@@ -38,10 +38,13 @@ class Image:
         absent = value is None or value == b""
         if absent and not self.optional:
             raise refusal(self.name, "a picture is needed.", "none", "Give the bytes of a file; it is not optional.")
-        pixels = np.zeros((*self.size, 3), "uint8") if absent else self._scaled(self._decoded(value))
-        pixels = _grey(pixels) if self.channels == 1 else pixels
-        ready = {self.name: pixels[None]}
+        ready = {self.name: self.fit(np.zeros((*self.size, 3), "uint8") if absent else self._decoded(value))[None]}
         return ready | ({f"{self.name}_mask": np.array([[not absent]])} if self.optional else {})
+
+    def fit(self, pixels):
+        """Decoded RGB pixels (h, w, 3) uint8 -> (H, W, C) uint8."""
+        pixels = self._scaled(pixels)
+        return _grey(pixels) if self.channels == 1 else pixels
 
     def _decoded(self, value):
         """RGB pixels (h, w, 3) uint8, upright, transparency over white."""

@@ -10,8 +10,12 @@ from mmkeras.edge.audio import Audio
 from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
+from mmkeras.edge.vector import Vector
+from mmkeras.edge.video import Video
+from mmkeras.edge.wordpiece import WordPiece
 
-KINDS = {"text": Text, "image": Image, "audio": Audio, "table": Table}
+KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
+         "vector": Vector}  # fmt: skip
 _STEP = 16  # tokens
 
 
@@ -61,7 +65,7 @@ class Model:
         threads: of the interpreter.
 
     Call arguments:
-        raw: dict, raw name -> one value: str, bytes of a file, number. What is not given is absent.
+        raw: dict, raw name -> one value: str, bytes of a file, number, list of numbers. What is not given is absent.
 
     Returns:
         dict: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several classes at

@@ -19,7 +19,6 @@ _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_UNKNOWN = 1
 _LONGEST_WORD = 100  # UTF-8 bytes
 
 
@@ -42,6 +41,8 @@ class Text:
     [[2, 1, 3, 0]]
     """
 
+    unknown, suffix = 1, "##"
+
     def __init__(self, name, vocabulary, max_tokens=64, tokenizer="words", lowercase=True, strip_markup=True,
                  optional=False):  # fmt: skip
         self.name, self.max_tokens, self.tokenizer = name, max_tokens, tokenizer
@@ -50,10 +51,14 @@ class Text:
         self.longest = max(map(len, vocabulary))
 
     def __call__(self, value):
-        ids = [i for word in self.words(self._checked(value)) for i in self._lookup(word)][: self.max_tokens]
+        ids = self.tokens(self._checked(value))
         padded = np.zeros((1, self.max_tokens), "int32")
         padded[0, : len(ids)] = ids
         return {self.name: padded, f"{self.name}_mask": np.arange(self.max_tokens)[None] < len(ids)}
+
+    def tokens(self, text):
+        """At most `max_tokens` ids."""
+        return [i for word in self.words(text) for i in self._lookup(word)][: self.max_tokens]
 
     def _checked(self, value):
         try:
@@ -79,18 +84,18 @@ class Text:
 
     def _lookup(self, word):
         if self.tokenizer != "wordpiece":
-            return [self.ids.get(word, _UNKNOWN)]
-        return self._pieces(word) if len(word.encode()) <= _LONGEST_WORD else [_UNKNOWN]
+            return [self.ids.get(word, self.unknown)]
+        return self._pieces(word) if len(word.encode()) <= _LONGEST_WORD else [self.unknown]
 
     def _pieces(self, word):
         """The longest piece that fits, again and again; unknown as a whole where none does."""
         found, start = [], 0
         while start < len(word):
-            lead = "##" if start else ""
+            lead = self.suffix if start else ""
             ends = range(min(len(word), start + self.longest), start, -1)
             end = next((end for end in ends if lead + word[start:end] in self.ids), None)
             if end is None:
-                return [_UNKNOWN]
+                return [self.unknown]
             found.append(self.ids[lead + word[start:end]])
             start = end
         return found

@@ -1,10 +1,13 @@
 """A few raw examples to try an export with."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.preprocess import DecodeAudio, DecodeImage, TableRow
+from mmkeras.preprocess import DecodeAudio, DecodeImage, DecodeVideo, TableRow, VectorRow
 from mmkeras.specs import did_you_mean
 
 COUNT = 8
@@ -17,12 +20,12 @@ def raw_samples(preprocess, samples=None, count=COUNT):
     Args:
         preprocess: model from `mm.preprocessor`.
         samples: `tf.data.Dataset` of raw examples, or dict of arrays; other keys (labels) are ignored. None generates
-            them: the word "a", a picture and a clip of noise, the number 0.
+            them: the word "a", a picture, a sound, a video and a vector of noise, the number 0.
         count: how many at most.
 
     Returns:
-        Dict, raw name -> array (n,), n <= count + 1: float32, or objects of type bytes (NumPy's own strings lose
-        trailing zero bytes).
+        Dict, raw name -> array (n,), or (n, D) of vectors, n <= count + 1: float32, or objects of type bytes (NumPy's
+        own strings lose trailing zero bytes).
     """
     inputs = preprocess.input
     if samples is None:
@@ -32,7 +35,7 @@ def raw_samples(preprocess, samples=None, count=COUNT):
         examples = {key: samples[key][:count] for key in inputs}
     else:
         examples = _first(samples, inputs, count)
-    arrays = {key: _array(examples[key], tensor.dtype) for key, tensor in inputs.items()}
+    arrays = {key: _array(examples[key], tensor) for key, tensor in inputs.items()}
     return _with_absent(arrays, optional_names(preprocess))
 
 
@@ -50,7 +53,8 @@ def _raw_names(preprocess, layer):
 
 def _first(samples, inputs, count):
     _check_columns(samples.element_spec, inputs)
-    batched = [key for key in inputs if samples.element_spec[key].shape.rank]
+    ranks = {key: samples.element_spec[key].shape.rank or 0 for key in inputs}
+    batched = [key for key, tensor in inputs.items() if ranks[key] >= len(tensor.shape)]
     if batched:
         raise ValueError(f"samples must be single raw examples. Received: batches of {batched}. Give .unbatch().")
     if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
@@ -68,9 +72,9 @@ def _check_columns(columns, inputs):
         raise ValueError(f"samples must hold every raw name. Missing: {missing}. Received: {received}.")
 
 
-def _array(values, dtype):
-    if dtype != "string":
-        return np.array(values, dtype).reshape(-1)
+def _array(values, tensor):
+    if tensor.dtype != "string":
+        return np.array(values, tensor.dtype).reshape(-1, *tensor.shape[1:])
     array = np.empty(len(values), object)
     array[:] = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
     return array
@@ -97,4 +101,19 @@ def _generated(preprocess):
             clip = rng.uniform(-0.5, 0.5, (layer.sample_rate, 1)).astype("float32")
             file = tf.audio.encode_wav(clip, layer.sample_rate).numpy()
             examples |= dict.fromkeys(_raw_names(preprocess, layer), [file] * 2)
+        elif isinstance(layer, DecodeVideo):
+            pixels = rng.integers(0, 256, (layer.frames, *layer.size, 3), "uint8")
+            clips = [_clip(pixels), _clip(pixels[: (layer.frames + 1) // 2])]  # a whole one, and one that is padded
+            examples |= dict.fromkeys(_raw_names(preprocess, layer), clips)
+        elif isinstance(layer, VectorRow):
+            vectors = rng.normal(size=(2, layer.size)).astype("float32")
+            examples |= dict.fromkeys(_raw_names(preprocess, layer), vectors)
     return examples
+
+
+def _clip(pixels):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        for i, frame in enumerate(pixels):
+            archive.writestr(zipfile.ZipInfo(f"{i:03d}.png"), tf.io.encode_png(frame).numpy())
+    return memory.getvalue()

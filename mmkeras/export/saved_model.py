@@ -4,9 +4,11 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mmkeras import __version__
+from mmkeras.contract import without_auxiliary
 from mmkeras.export import serving
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
@@ -24,7 +26,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
 
     | signature | takes |
     |---|---|
-    | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers |
+    | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers; vectors (B, D) |
     | `ready` | ready tensors by name, as `preprocess` gives them |
     | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; what may be absent may be left out |
 
@@ -43,9 +45,9 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
         next_version: `path` is `saved_models/NAME`, and the next free number is taken.
 
     Returns:
-        Dict, the report: "path", "samples", "max_difference" by run and answer, "ops", "warmup", "seconds". It is
-        also in `assets.extra/parity.json`; beside it are `request.json` (a REST body to copy), `signature.json` and
-        the requests that TF Serving warms up with.
+        Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer, and "largest_difference"
+        of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it are `request.json` (a
+        REST body to copy), `signature.json` and the requests that TF Serving warms up with.
 
     Raises:
         ValueError: the three do not fit together, an op may not be served, or answers differ.
@@ -56,6 +58,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
     started = time.perf_counter()
     path = next_free(path) if next_version else Path(path)
     check_version(path)
+    model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
@@ -104,7 +107,9 @@ def _tensor_specs(inputs):
 def _features(preprocess):
     optional = optional_names(preprocess, cells=True)
     return {
-        key: tf.io.FixedLenFeature((), tensor.dtype, ABSENT[tensor.dtype] if key in optional else None)
+        key: tf.io.FixedLenFeature(
+            tensor.shape[1:], tensor.dtype, np.full(tensor.shape[1:], ABSENT[tensor.dtype]) if key in optional else None
+        )
         for key, tensor in preprocess.input.items()
     }
 
@@ -134,6 +139,7 @@ def _report(fresh, expected, raw, made_up, tolerance):
         "samples": f"{len(next(iter(raw.values())))} {'made up' if made_up else 'given'}",
         "tolerance": tolerance,
         "max_difference": differences,
+        "largest_difference": max(max(answers.values()) for answers in differences.values()),
         "ops": {
             "tensorflow": sum(owner == "tensorflow" for owner in owners.values()),
             "tensorflow-text": [op for op, owner in owners.items() if owner == "tensorflow-text"],

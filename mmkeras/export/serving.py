@@ -11,10 +11,11 @@ WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
 
 
 def rest_request(raw):
-    """The body of `POST /v1/models/NAME:predict` for raw examples (n,).
+    """The body of `POST /v1/models/NAME:predict` for raw examples (n,), vectors (n, D).
 
     What is UTF-8 without control characters is a plain JSON string, other bytes are `{"b64": ...}`; the server reads
-    both into the same kind of tensor. A missing number is the token NaN, which the server takes though JSON does not.
+    both into the same kind of tensor. A vector is a list. A missing number is the token NaN, which the server takes
+    though JSON does not.
 
     Source: TensorFlow Serving, RESTful API, "Encoding binary values" and "JSON conformance".
 
@@ -28,7 +29,7 @@ def rest_request(raw):
 
 def _json_value(value):
     if not isinstance(value, bytes):
-        return float(value)
+        return np.asarray(value, "float64").tolist()  # a float, or a list of them
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -80,13 +81,17 @@ def serialized_examples(raw, optional):
 
 
 def _example(row, optional):
-    there = {key: value for key, value in row.items() if key not in optional or not (value == b"" or value != value)}
+    there = {key: value for key, value in row.items() if key not in optional or not _is_absent(value)}
     return tf.train.Example(
         features=tf.train.Features(feature={key: _feature(value) for key, value in there.items()})
     ).SerializeToString()
 
 
+def _is_absent(value):
+    return not value if isinstance(value, bytes) else bool(np.isnan(value).all())
+
+
 def _feature(value):
     if isinstance(value, bytes):
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-    return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+    return tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(value)))

@@ -11,15 +11,19 @@ from rich.progress import track
 from mmkeras.contract import NamedModel
 from mmkeras.preprocess.audio import DecodeAudio
 from mmkeras.preprocess.image import DecodeImage
+from mmkeras.preprocess.preset import PresetIds
 from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
-from mmkeras.specs import Audio, Image, Table, Text, check_specs
+from mmkeras.preprocess.vector import VectorRow
+from mmkeras.preprocess.video import DecodeVideo
+from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, check_specs
 
-__all__ = ["DecodeAudio", "DecodeImage", "TableRow", "TokenIds", "adapt", "preprocessor"]
+__all__ = ["DecodeAudio", "DecodeImage", "DecodeVideo", "PresetIds", "TableRow", "TokenIds", "VectorRow", "adapt",
+           "preprocessor"]  # fmt: skip
 
 
 def preprocessor(specs, name="preprocess"):
-    """A model, dict of raw (B,) strings and numbers -> dict of ready tensors, for all specs.
+    """A model, dict of raw (B,) strings and numbers, or vectors (B, D) -> dict of ready tensors, for all specs.
 
     Text vocabularies, category vocabularies and the statistics of numeric columns are learned by `adapt`.
 
@@ -55,6 +59,8 @@ def preprocessor(specs, name="preprocess"):
 def _layer(spec):
     name = f"{spec.name}_preprocess"
     match spec:
+        case Text() if spec.preset is not None:
+            return PresetIds.of(spec, name=name)
         case Text():
             return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
                             spec.strip_markup, spec.optional, name=name)  # fmt: skip
@@ -62,9 +68,13 @@ def _layer(spec):
             return DecodeImage(spec.size, spec.channels, spec.resize, spec.optional, name=name)
         case Audio():
             return DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name)
+        case Video():
+            return DecodeVideo(spec.frames, spec.size, spec.channels, spec.resize, spec.optional, name=name)
         case Table():
             return TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name)
-    raise TypeError(f"A spec is mm.Text, mm.Image, mm.Audio or mm.Table. Received: {spec!r}.")
+        case Vector():
+            return VectorRow(spec.size, spec.optional, name=name)
+    raise TypeError(f"A spec is mm.Text, mm.Image, mm.Audio, mm.Video, mm.Table or mm.Vector. Received: {spec!r}.")
 
 
 def adapt(preprocess, raw, batch_size=1024, verbose=True):

@@ -66,7 +66,7 @@ def follow(step, state):
     return tf.while_loop(active, step, state, parallel_iterations=1, maximum_iterations=256)
 
 
-def refuse(x, name, problem, messages, details=None):
+def refuse(x, name, problem, messages, details=None, place=None):
     """Passes `x` on, or stops the graph with the message of the first file that has a problem.
 
     Args:
@@ -75,6 +75,7 @@ def refuse(x, name, problem, messages, details=None):
         problem: (B,) int32, number of the problem, counted from 1; 0 where there is none.
         messages: (rule, remedy) per problem, in the order of the problems.
         details: function -> (B,) string, more about what was received; called for the message only.
+        place: function, row -> what the message calls it, () string; None: "example ROW of the batch".
 
     Raises:
         tf.errors.InvalidArgumentError: where `problem` is not 0, in eager code and in a graph alike.
@@ -93,12 +94,16 @@ def refuse(x, name, problem, messages, details=None):
         code = problem[row] - 1
         more = "" if details is None else details()[row]
         parts = [tf.gather([rule for rule, _ in messages], code), " Received: ", _shown(x[row]), more]
-        parts += [" (example ", tf.strings.as_string(row), " of the batch). "]
+        parts += [" (", (place or _example)(row), "). "]
         text = tf.strings.join([f"{name}: ", *parts, tf.gather([remedy for _, remedy in messages], code)])
         with tf.control_dependencies([tf.raw_ops.Assert(condition=False, data=[text], summarize=1)]):
             return tf.identity(x)
 
     return tf.cond(tf.reduce_all(tf.equal(problem, 0)), lambda: x, fail)
+
+
+def _example(row):
+    return tf.strings.join(["example ", tf.strings.as_string(row), " of the batch"])
 
 
 def _shown(file):

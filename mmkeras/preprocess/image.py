@@ -67,8 +67,13 @@ class DecodeImage(RawLayer):
         self.supports_jit = False
 
     def call(self, x):
+        pixels, present = self.decode(x)
+        return (pixels, present[:, None]) if self.optional else pixels
+
+    def decode(self, x, place=None):
+        """Pixels (B, H, W, C) uint8, and whether each is there, (B,) bool; `place` is that of `headers.refuse`."""
         kind, problem = picture.look(x, self.optional)
-        x = refuse(x, self.modality, problem, picture.MESSAGES)
+        x = refuse(x, self.modality, problem, picture.MESSAGES, place=place)
         orientation = exif.orientation(x, tf.equal(kind, picture.JPEG))
         file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
         # A branch costs 20 us a picture, so it is taken for the whole batch. One op reads JPEG and opaque PNG alike.
@@ -82,7 +87,7 @@ class DecodeImage(RawLayer):
                 lambda: self._one_by_one(self._any, (file, kind, orientation)),
             ],
         )
-        return (pixels, (kind != picture.ABSENT)[:, None]) if self.optional else pixels
+        return pixels, kind != picture.ABSENT
 
     def _one_by_one(self, function, examples):
         # Not in parallel: tf.data already runs batches in parallel, and inside one this is the fastest.
@@ -111,22 +116,27 @@ class DecodeImage(RawLayer):
         return self._fitted(exif.upright(pixels, orientation))
 
     def _fitted(self, pixels):
-        fits = tf.reduce_all(tf.equal(tf.shape(pixels)[:2], self.size))
-        return self._finished(tf.cond(fits, lambda: pixels, lambda: self._scaled(pixels)))
+        return self.fit(pixels[None])[0]
+
+    def fit(self, pixels):
+        """Decoded RGB pixels (N, h, w, 3) uint8 -> (N, H, W, C) uint8."""
+        fits = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self.size))
+        pixels = tf.cond(fits, lambda: pixels, lambda: self._scaled(pixels))
+        return tf.ensure_shape(_grey(pixels) if self.channels == 1 else pixels, (None, *self.size, self.channels))
 
     def _finished(self, pixels):
         return tf.ensure_shape(_grey(pixels) if self.channels == 1 else pixels, (*self.size, self.channels))
 
     def _scaled(self, pixels):
-        shape = tf.shape(pixels, tf.int64)[:2]
+        shape = tf.shape(pixels, tf.int64)[1:3]
         scaled, corner = _PLACES[self.resize](shape, tf.constant(self.size, tf.int64))
         scale = tf.cast(scaled, tf.float32) / tf.cast(shape, tf.float32)
         corner = tf.cast(corner, tf.float32)
         # The op behind tf.image.resize(antialias=True); its translation cuts and pads, with no larger picture between.
         scaled = tf.raw_ops.ScaleAndTranslate(
-            images=pixels[None], size=self.size, scale=scale, translation=corner, kernel_type="triangle"
+            images=pixels, size=self.size, scale=scale, translation=corner, kernel_type="triangle"
         )
-        return tf.cast(tf.clip_by_value(tf.round(scaled[0]), 0, 255), tf.uint8)
+        return tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
 
     def compute_output_spec(self, x):
         pixels = keras.KerasTensor((x.shape[0], *self.size, self.channels), "uint8")

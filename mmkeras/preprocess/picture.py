@@ -32,7 +32,7 @@ def look(x, optional):
         empty & (not optional),
         riff & spells(head[:, 8:], b"WEBP"),
         riff & spells(head[:, 8:], b"WAVE"),
-        unknown & tf.reduce_all(_printable(head[:, :8]), axis=1),
+        unknown & is_text(head),
         unknown,
         bmp & ~_plain_bmp(x),
         _cut_off(x, jpeg, png),
@@ -46,8 +46,11 @@ def png_has_size(x, size):
     return (big(head[:, 20:24]) == size[0]) & (big(head[:, 16:20]) == size[1])
 
 
-def _printable(data):
-    return (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)  # 0: past the end of a short file
+def is_text(head):
+    """Whether the first 8 bytes of each file are printable, (B,) bool."""
+    data = head[:, :8]
+    printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)  # 0: past a short file's end
+    return tf.reduce_all(printable, axis=1)
 
 
 def _transparent(x, png, head):

@@ -19,17 +19,11 @@ import keras
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from mmkeras.preprocess._layer import RawLayer
-from mmkeras.preprocess.headers import first_true, refuse
+from mmkeras.preprocess._text import TextLayer
 
 UNKNOWN = "[UNK]"
 SPECIAL = ("[PAD]", UNKNOWN)  # ids 0 and 1
 
-_MESSAGES = [
-    ("text must be UTF-8.", "Was a file of another modality fed under this name?"),
-    ("a required text must not be empty.", "Give one, or declare it optional=True."),
-]
-_MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);"
 # Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (with extension A, compatibility, planes 2 and 3).
 _UNSPACED = (
     r"\x{0E00}-\x{0EFF}\x{1000}-\x{109F}\x{1780}-\x{17FF}\x{3040}-\x{30FF}\x{31F0}-\x{31FF}"
@@ -40,7 +34,7 @@ _CHARACTER = r"(\P{M}\p{M}*)"
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-class TokenIds(RawLayer):
+class TokenIds(TextLayer):
     """Strings -> ids of words, word pieces or characters, cut and padded to `max_tokens`.
 
     Args:
@@ -62,13 +56,10 @@ class TokenIds(RawLayer):
 
     def __init__(self, max_tokens=64, tokenizer="words", vocabulary_size=20_000, vocabulary=None, lowercase=True,
                  strip_markup=True, optional=False, **kwargs):  # fmt: skip
-        super().__init__(**kwargs)
-        self.max_tokens = max_tokens
+        super().__init__(max_tokens, strip_markup, optional, **kwargs)
         self.tokenizer = tokenizer
         self.vocabulary_size = vocabulary_size
         self.lowercase = lowercase
-        self.strip_markup = strip_markup
-        self.optional = optional
         self.given = vocabulary
         self.lookup = keras.layers.StringLookup(vocabulary_size, mask_token="[PAD]", oov_token=UNKNOWN, name="lookup")
         self.adapts = vocabulary is None
@@ -124,22 +115,11 @@ class TokenIds(RawLayer):
         else:
             self._check_adapted()
             ids = words.with_flat_values(tf.cast(self.lookup(words.flat_values), tf.int32))
-        mask = tf.sequence_mask(ids.row_lengths(), self.max_tokens)
-        # Rows of uneven length become a rectangle; the mask, which has it already, gives the static shape.
-        return tf.ensure_shape(ids.to_tensor(shape=[None, self.max_tokens]), [None, self.max_tokens]), mask
-
-    def _checked(self, strings):
-        """Fails, with the modality's name, on what is no text."""
-        recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
-        empty = tf.equal(strings, "") & (not self.optional)
-        return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
+        return self._padded(ids)
 
     def _words(self, strings):
         """(B,) strings -> (B, words or characters) ragged."""
-        x = strings
-        if self.strip_markup:
-            x = tf.strings.regex_replace(x, _MARKUP, " ")
-        x = tf_text.normalize_utf8(x, "NFKC")
+        x = tf_text.normalize_utf8(self._unmarked(strings), "NFKC")
         if self.lowercase:
             x = tf_text.normalize_utf8(tf_text.case_fold_utf8(x), "NFKC")
         x = tf.strings.regex_replace(x, r"\p{Cf}", "")
@@ -167,11 +147,6 @@ class TokenIds(RawLayer):
                 "Call preprocess = mm.adapt(preprocess, raw) before using it, or give the spec a vocabulary."
             )
 
-    def compute_output_spec(self, strings):
-        shape = (strings.shape[0], self.max_tokens)
-        return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, "bool")
-
     def get_config(self):
-        config = {"max_tokens": self.max_tokens, "tokenizer": self.tokenizer, "vocabulary_size": self.vocabulary_size}
-        config |= {"vocabulary": self.given, "lowercase": self.lowercase, "strip_markup": self.strip_markup}
-        return super().get_config() | config | {"optional": self.optional}
+        config = {"tokenizer": self.tokenizer, "vocabulary_size": self.vocabulary_size, "vocabulary": self.given}
+        return super().get_config() | config | {"lowercase": self.lowercase}

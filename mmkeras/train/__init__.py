@@ -19,11 +19,15 @@ from pathlib import Path
 
 import keras
 
+from mmkeras.train.discriminative import Discriminative, discriminative
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
 from mmkeras.train.saving import BestCheckpoint, whole_epochs
 
-__all__ = ["BestCheckpoint", "Curves", "Log", "Resume", "callbacks", "draw_log", "whole_epochs"]
+__all__ = [
+    "BestCheckpoint", "Curves", "Discriminative", "Log", "Resume", "callbacks", "discriminative", "draw_log",
+    "whole_epochs",
+]  # fmt: skip
 
 _RISING = ("accuracy", "auc", "precision", "recall", "f1", "f1_score", "r2", "r2_score")
 

@@ -11,7 +11,10 @@ import mmkeras as mm
 
 TEXT = mm.Text("text", max_tokens=6, vocabulary_size=20)
 IMAGE = mm.Image("image", size=(8, 12), optional=True)
+PHOTO = mm.Image("image", size=(32, 32), optional=True)
 AUDIO = mm.Audio("audio", seconds=0.1, sample_rate=8000)
+VIDEO = mm.Video("video", frames=4, size=(8, 8))
+VECTOR = mm.Vector("vector", size=5, optional=True)
 TABLE = mm.Table("table", numeric=["a", "b"], categorical=["c", "d"], max_categories=20)
 
 
@@ -72,9 +75,31 @@ def fusion_case(covers, **arguments):
     def build():
         x = {"a": keras.Input((3, 4), name="a"), "a_mask": keras.Input((3,), dtype="bool", name="a_mask"),
              "b": keras.Input((1, 5), name="b"), "b_mask": keras.Input((1,), dtype="bool", name="b_mask")}  # fmt: skip
-        return keras.Model(x, covers(**arguments)([x["a"], x["b"]], [x["a_mask"], x["b_mask"]]))
+        model = keras.Model(x, covers(**arguments)([x["a"], x["b"]], [x["a_mask"], x["b_mask"]]))
+        rng = np.random.default_rng(0)
+        for weight in model.trainable_weights:  # some begin at zero, which would hide what they multiply
+            weight.assign(rng.normal(size=weight.shape) * 0.5)
+        return model
 
     return Case(covers, build)
+
+
+def combining_case(how):
+    def build():
+        x = {name: keras.Input((3,), name=name) for name in "ab"}
+        masks = {f"{name}_mask": keras.Input((1,), dtype="bool", name=f"{name}_mask") for name in "ab"}
+        answers = [keras.layers.Softmax()(tensor) for tensor in x.values()]
+        return keras.Model(x | masks, mm.layers.CombineAnswers(how)(answers, list(masks.values())))
+
+    return Case(mm.layers.CombineAnswers, build)
+
+
+def dropout_case():
+    def build():
+        masks = {f"{name}_mask": keras.Input((3,), dtype="bool", name=f"{name}_mask") for name in "ab"}
+        return keras.Model(masks, mm.layers.ModalityDropout(0.5, seed=1)(list(masks.values())))
+
+    return Case(mm.layers.ModalityDropout, build)
 
 
 def head_case(covers, head):
@@ -85,32 +110,98 @@ def head_case(covers, head):
     return Case(covers, build)
 
 
+PRESET = {}
+
+
+def pretrained():
+    """A text whose tiny preset is there once a test runs."""
+    return mm.Text("text", max_tokens=6, preset=PRESET["folder"])
+
+
 L, B, F, H = mm.layers, mm.branches, mm.fusion, mm.heads
 MASK = ((6,), "bool")
 CASES = {
+    "CombineAnswers": combining_case("learned"),
+    "CombineAnswers product": combining_case("product"),
+    "AttentionBlock": case(
+        L.AttentionBlock,
+        lambda: L.AttentionBlock(4, 2, norm_x=True),
+        q=((3, 4), "float32"),
+        x=((6, 4), "float32"),
+        x_mask=MASK,
+    ),
+    "GlobalLayerNorm": case(L.GlobalLayerNorm, L.GlobalLayerNorm, x=((6, 4), "float32"), x_mask=MASK),
     "GuardEmpty": case(L.GuardEmpty, L.GuardEmpty, x_mask=MASK),
+    "LearnedTokens": case(L.LearnedTokens, lambda: L.LearnedTokens(2, 4), x=((6, 4), "float32")),
     "LogMel": case(L.LogMel, lambda: L.LogMel(8000, mel_bands=8), x=((800,), "float32"), x_mask=((800,), "bool")),
+    "MFCC": case(L.MFCC, lambda: L.MFCC(3), x=((6, 8), "float32")),
     "MaskedMean": case(L.MaskedMean, L.MaskedMean, x=((6, 4), "float32"), x_mask=MASK),
+    "ModalityDropout": dropout_case(),
+    "ModalityTokens": fusion_case(L.ModalityTokens, dim=4),
     "PoolMask": case(L.PoolMask, lambda: L.PoolMask(2), x_mask=MASK),
     "PositionEmbedding": case(L.PositionEmbedding, L.PositionEmbedding, x=((6, 4), "float32")),
     "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
+    "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, 4), x=((4,), "float32"), x_mask=((4,), "bool")),
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
     "text.gru": Case(B.text.gru, lambda: B.text.gru(TEXT, units=4, embed_dim=4, pool="mean")),
     "text.transformer": Case(B.text.transformer, lambda: B.text.transformer(TEXT, dim=8, heads=2, layers=1)),
+    "text.pretrained": Case(B.text.pretrained, lambda: B.text.pretrained(pretrained(), train=1)),
     "image.conv2d": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4))),
     "image.conv2d flat": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4), pool="flatten")),
+    "image.resnet": Case(B.image.resnet, lambda: B.image.resnet(PHOTO, depth=18, filters=4)),
+    "image.mobilenet": Case(B.image.mobilenet, lambda: B.image.mobilenet(PHOTO, alpha=0.25, pool="mean")),
+    "image.vit": Case(B.image.vit, lambda: B.image.vit(IMAGE, patch=4, dim=8, heads=2, layers=1)),
     "audio.conv2d": Case(B.audio.conv2d, lambda: B.audio.conv2d(AUDIO, filters=(4, 4), mel_bands=8)),
+    "video.frames": Case(B.video.frames, lambda: B.video.frames(VIDEO, filters=(4, 4), units=4)),
+    "video.frames attention": Case(
+        B.video.frames, lambda: B.video.frames(VIDEO, filters=(4,), over_time="attention", units=4, heads=2)
+    ),
+    "video.conv2plus1d": Case(B.video.conv2plus1d, lambda: B.video.conv2plus1d(VIDEO, filters=(4, 4))),
+    "audio.conv2d mfcc": Case(
+        B.audio.conv2d, lambda: B.audio.conv2d(AUDIO, filters=(4,), mel_bands=8, mfcc=4, pool="mean")
+    ),
+    "audio.conv_tasnet": Case(
+        B.audio.conv_tasnet,
+        lambda: B.audio.conv_tasnet(AUDIO, dim=4, filters=6, hidden_dim=4, blocks=2, frames_per_token=4),
+    ),
+    "audio.crnn": Case(B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pools=((2, 4),), units=4, mel_bands=8)),
+    "audio.transformer": Case(
+        B.audio.transformer,
+        lambda: B.audio.transformer(AUDIO, dim=8, heads=2, layers=1, patch=(4, 4), stride=(2, 3), mel_bands=8),
+    ),
     "table.mlp": Case(B.table.mlp, lambda: B.table.mlp(TABLE, units=(4,), embed_dim=2)),
+    "table.transformer": Case(B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, heads=2, layers=1)),
+    "table.transformer tokens": Case(
+        B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, heads=2, layers=1, pool=None)
+    ),
+    "vector.linear": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4)),
     "Concatenate": fusion_case(F.Concatenate, dim=4),
     "WeightedSum": fusion_case(F.WeightedSum, dim=4),
     "WeightedSum fixed": fusion_case(F.WeightedSum, dim=4, alpha=0.3),
+    "MLP": fusion_case(F.MLP, dim=4, hidden=(6, 5)),
+    "Gated": fusion_case(F.Gated, dim=4),
+    "LowRankBilinear": fusion_case(F.LowRankBilinear, dim=4, rank=2),
+    "Bilinear": fusion_case(F.Bilinear, dim=4, factors=2),
+    "TensorFusion": fusion_case(F.TensorFusion, dim=4, width=2),
+    "FiLM": fusion_case(F.FiLM, dim=4),
+    "FiLM mean": fusion_case(F.FiLM, dim=4, pool="mean"),
     "Attention": fusion_case(F.Attention, dim=4, heads=2),
+    "CrossAttention": fusion_case(F.CrossAttention, dim=4, heads=2),
+    "CoAttention": fusion_case(F.CoAttention, dim=4, heads=2, depth=1),
+    "SingleStream": fusion_case(F.SingleStream, dim=4, heads=2, depth=1),
+    "Bottleneck": fusion_case(F.Bottleneck, dim=4, heads=2, bottlenecks=2, depth=2),
+    "Perceiver": fusion_case(F.Perceiver, dim=4, heads=2, latents=3),
     "classification": head_case(H.classification, H.classification("y", ["a", "b", "c"])),
     "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
     "regression": head_case(H.regression, H.regression("y", size=2, mean=(1.0, 2.0), std=(3.0, 4.0))),
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _preset(preset):
+    PRESET["folder"] = preset
 
 
 @pytest.fixture(params=CASES, scope="module")

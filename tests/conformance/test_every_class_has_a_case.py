@@ -14,7 +14,8 @@ ROOMS = {
         function
         for room in mm.branches.__all__
         for name, function in inspect.getmembers(getattr(mm.branches, room), inspect.isfunction)
-        if function.__module__ == f"mmkeras.branches.{room}" and not name.startswith("_") and name != "conv_blocks"
+        if f"{function.__module__}.".startswith(f"mmkeras.branches.{room}.")
+        if not name.startswith("_") and name != "conv_blocks"
     ],
 }
 

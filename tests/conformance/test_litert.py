@@ -7,6 +7,7 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.compiled_model import CompiledModel
 
 from mmkeras.export.litert.flatbuffer import check_builtin, used_ops
 from mmkeras.export.litert.process import convert_files, run_files
@@ -44,11 +45,12 @@ def _problem(path, answers, expected):
         return answers
     try:
         check_builtin(used_ops(path))
+        CompiledModel.from_file(str(path))
         for answer, wanted in zip(answers, expected, strict=True):
             assert set(answer) == set(wanted)
             for key, value in wanted.items():
                 assert answer[key].dtype == value.dtype
                 np.testing.assert_allclose(answer[key], value, atol=1e-5, rtol=1e-5)
-    except (AssertionError, ValueError) as error:
+    except (AssertionError, RuntimeError, ValueError) as error:
         return str(error)
     return None

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import saved_model
+from mmkeras.export.litert.process import run_files
 
 
 def png(seed):
@@ -65,3 +66,19 @@ def exported(parts, raw, tmp_path_factory):
     samples = tf.data.Dataset.from_tensor_slices(raw)
     report = saved_model(parts.preprocess, parts.model, parts.heads, path, samples=samples, next_version=True)
     return types.SimpleNamespace(path=path / "1", report=report, loaded=tf.saved_model.load(str(path / "1")))
+
+
+@pytest.fixture(scope="session")
+def forgets():
+    """Function (path, feeds): 50 calls in any order answer as fresh interpreters do, bit for bit."""
+
+    def check(path, feeds):
+        order = np.random.default_rng(0).integers(0, len(feeds), 50)
+        (together,) = run_files([(path, [feeds[i] for i in order])])
+        alone = run_files([(path, [feed]) for feed in feeds])
+        assert len({b"".join(value.tobytes() for value in answers[0].values()) for answers in alone}) > 1
+        for i, answer in zip(order, together, strict=True):
+            for name, value in answer.items():
+                np.testing.assert_array_equal(value, alone[i][0][name])
+
+    return check

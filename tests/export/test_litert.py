@@ -58,14 +58,8 @@ def test_names_shapes_and_dtypes_are_those_of_the_specs_and_heads(lite, parts):
     }
 
 
-def test_no_state_survives_a_call(lite, ready):
-    order = np.random.default_rng(0).integers(0, len(ready), 50)
-    feeds = [ready[i] for i in order]
-    (together,) = run_files([(lite.path, feeds)])
-    alone = run_files([(lite.path, [feed]) for feed in ready])
-    for i, answer in zip(order, together, strict=True):
-        for name, value in answer.items():
-            np.testing.assert_array_equal(value, alone[i][0][name])
+def test_no_state_survives_a_call(lite, ready, forgets):
+    forgets(lite.path, ready)
 
 
 def test_it_answers_as_keras_does_for_every_length_and_absence(lite, ready, parts):

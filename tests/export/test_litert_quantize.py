@@ -46,7 +46,7 @@ def feeds():
 
 @pytest.fixture(scope="module")
 def errors(tmp_path_factory):
-    """By model and quantize: size in bytes, and the largest error of each row over its standard deviation."""
+    """By model and quantize: size in bytes, and the largest error of each row over its deviation; and the files."""
     folder, jobs, runs, expected = tmp_path_factory.mktemp("quantize"), [], [], {}
     for name, build in MODELS.items():
         keras.utils.set_random_seed(0)
@@ -62,7 +62,7 @@ def errors(tmp_path_factory):
     answers = dict(zip(JOBS, run_files(runs), strict=True))
     sizes = dict(zip(JOBS, (path.stat().st_size for path, _ in runs), strict=True))
     rows = {job: [_error(*pair) for pair in zip(answers[job], expected[job[0]], strict=True)] for job in JOBS}
-    return sizes, rows
+    return sizes, rows, {job: path for job, (path, _) in zip(JOBS, runs, strict=True)}
 
 
 def _tensors(arrays):
@@ -83,14 +83,14 @@ def test_float32_is_exact(errors):
 
 @pytest.mark.parametrize("quantize", ["dynamic", "float16"])
 def test_log_mel_stays_float(errors, quantize):
-    sizes, rows = errors
+    sizes, rows, _ = errors
     assert max(rows["log_mel", quantize]) < 1e-4
     assert sizes["log_mel", quantize] > 0.95 * sizes["log_mel", None]
 
 
 @pytest.mark.parametrize("name", ["sound", "text", "recurrent"])
 def test_dynamic_is_small_and_near(errors, name):
-    sizes, rows = errors
+    sizes, rows, _ = errors
     front = sizes["log_mel", None] if name == "sound" else 0
     assert sizes[name, "dynamic"] - front < 0.35 * (sizes[name, None] - front)
     assert 1e-6 < max(rows[name, "dynamic"]) < 0.1
@@ -98,7 +98,7 @@ def test_dynamic_is_small_and_near(errors, name):
 
 @pytest.mark.parametrize("name", ["sound", "text", "recurrent"])
 def test_float16_is_half_and_nearer(errors, name):
-    sizes, rows = errors
+    sizes, rows, _ = errors
     front = sizes["log_mel", None] if name == "sound" else 0
     assert sizes[name, "float16"] - front < 0.57 * (sizes[name, None] - front)
     assert max(rows[name, "float16"]) < 0.01
@@ -118,3 +118,8 @@ def test_in_float32_gives_back_the_policy():
         assert model({"text": np.ones((1, 3), "int32"), "text_mask": np.ones((1, 3), bool)})[0].dtype == tf.float32
     assert block.compute_dtype == "float16"
     assert model({"text": np.ones((1, 3), "int32"), "text_mask": np.ones((1, 3), bool)})[0].dtype == tf.float16
+
+
+@pytest.mark.parametrize("quantize", ["dynamic", "float16"])
+def test_no_state_survives_a_call(errors, forgets, quantize):
+    forgets(errors[2]["recurrent", quantize], feeds()[1])

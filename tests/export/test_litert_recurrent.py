@@ -75,17 +75,19 @@ def test_fused_it_answers_as_keras_does(fused):
         np.testing.assert_allclose(answer["sum"], expected, atol=1e-5)
 
 
-def test_fused_no_state_survives_a_call(fused):
-    rows = feeds(fused)
-    order = np.random.default_rng(0).integers(0, len(rows), 50)
-    (together,) = run_files([(fused.path, [rows[i] for i in order])])
-    alone = run_files([(fused.path, [row]) for row in rows])
-    assert len({alone[i][0]["sum"].tobytes() for i in range(4)}) == 4
-    for i, answer in zip(order, together, strict=True):
-        np.testing.assert_array_equal(answer["sum"], alone[i][0]["sum"])
+def test_fused_no_state_survives_a_call(fused, forgets):
+    forgets(fused.path, feeds(fused))
 
 
-def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path):
+def test_an_lstm_that_two_texts_share_is_fused_twice(tmp_path):
+    shared, spec = keras.layers.LSTM(2), mm.Text("a", vocabulary=VOCABULARY, max_tokens=8)
+    model, preprocess = model_of(lambda x, mask: shared(x, mask=mask) + shared(2 * x, mask=mask), spec)
+    heads = [mm.heads.regression("sum", mean=0.0, std=1.0)]
+    report = litert(preprocess, model, heads, tmp_path / "shared.tflite", lstm="fused", verbose=False)
+    assert report["ops"][OP] == 2
+
+
+def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path, forgets):
     path = tmp_path / "scenes.tflite"
     representative = tf.data.Dataset.from_tensor_slices(raw).repeat(5)
     options = {"quantize": "int8", "lstm": "unroll", "representative": representative, "samples": raw}
@@ -95,6 +97,13 @@ def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path):
     assert report["inputs"]["photo"]["dtype"] == "uint8" and report["inputs"]["voice"]["dtype"] == "float32"
     assert report["tolerance"] == 0.25 and report["int8"]["examples"] == 21 and "quantize" in report["seconds"]
     assert {"photo", "voice"} <= set(report["int8"]["parts"])  # the fusion has no matrix worth it
+    ready = parts.preprocess({key: tf.constant(raw[key], x.dtype) for key, x in parts.preprocess.input.items()})
+    whole = {
+        key: np.zeros((4, *report["inputs"][key]["shape"][1:]), value.numpy().dtype) for key, value in ready.items()
+    }
+    for key, value in ready.items():
+        whole[key][:, : value.shape[1]] = value
+    forgets(path, [{key: value[i : i + 1] for key, value in whole.items()} for i in range(4)])
 
 
 def model_of(layer, spec=None):

@@ -22,6 +22,7 @@ def test_report(exported):
     assert set(report["max_difference"]) == {"serving_default", "serving_default, one example", "ready", "examples"}
     for answers in report["max_difference"].values():
         assert set(answers) == ANSWERS and max(answers.values()) < 1e-5
+    assert report["largest_difference"] == max(max(each.values()) for each in report["max_difference"].values())
     assert {"CaseFoldUTF8", "FastWordpieceTokenizeWithOffsets"} <= set(report["ops"]["tensorflow-text"])
     assert exported.path.parent.joinpath("1").is_dir() and len(list(exported.path.parent.iterdir())) == 1
 

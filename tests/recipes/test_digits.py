@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  the export holds its ops
+
+import mmkeras as mm
 
 ROOT = Path(__file__).parents[2]
 SETS = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data"))
@@ -17,21 +18,24 @@ SUBSETS = {"image + audio", "image + text", "audio + text", "image", "audio", "t
 
 @pytest.fixture(scope="module")
 def run(start, tmp_path_factory):
-    """The recipe on tiny data; of the same folder as another one, test.csv is taken."""
-    return start("digits", tmp_path_factory.mktemp("digits"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    """The recipe on tiny data, and on the same once more as another folder, whose table has another name."""
+    folder = tmp_path_factory.mktemp("digits")
+    other = mm.data.generate.lookalikes.digits(folder / "other", 3)
+    (other / "test.csv").rename(other / "heldout.csv")
+    return start("digits", folder, "--smoke", "--seed", 3, "--test", other)
 
 
 def test_report_has_every_subset_of_the_modalities(run):
     assert set(run.report["baselines"]) == SUBSETS
     low, high = run.report["interval"]
     assert low <= run.report["accuracy"] <= high
-    assert (run.report["n_train"], run.report["n_test"], run.report["skipped"]) == (96, 32, 0)
+    assert (run.report["n_train"], run.report["n"], run.report["skipped"]) == (96, 32, 0)
     assert all(name in run.printed for name in SUBSETS) and run.report["seed"] == 3
 
 
 def test_another_folder_is_scored_as_the_test_part_is(run):
     other = run.report["other_test"]
-    assert (other["accuracy"], other["n"]) == (run.report["accuracy"], run.report["n_test"])
+    assert (other["accuracy"], other["n"]) == (run.report["accuracy"], run.report["n"])
     majority = run.report["baselines"].pop("majority")
     assert other["baselines"] == run.report["baselines"] and majority > 0
 
@@ -47,25 +51,6 @@ def test_no_warning_distracts_the_reader(run):
     assert "Warning" not in run.said and "WARNING" not in run.said
 
 
-@pytest.mark.parametrize("tables, chosen", [(["heldout", "train"], "heldout"), (["test", "more", "valid"], "test")])
-def test_the_table_of_another_folder_is_found(tmp_path, tables, chosen):
-    for table in tables:
-        (tmp_path / f"{table}.csv").touch()
-    assert recipe().other_table(tmp_path).stem == chosen
-
-
-def test_a_folder_without_a_table_of_its_own_is_refused(tmp_path):
-    (tmp_path / "train.csv").touch()
-    with pytest.raises(ValueError, match=r"--test needs one table .* Received: \[\]"):
-        recipe().other_table(tmp_path)
-
-
-def recipe():
-    import runpy
-
-    return types.SimpleNamespace(**runpy.run_path(str(ROOT / "recipes" / "digits.py")))
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not (SETS / "digits3").is_dir(), reason="the digits3 set is not there")
 def test_accuracy_on_the_real_set(start, tmp_path):
@@ -73,6 +58,6 @@ def test_accuracy_on_the_real_set(start, tmp_path):
     for part in ("train", "valid", "test"):
         subprocess.run([*make, part], check=True)
     report = start("digits", tmp_path, "--data", tmp_path / "files").report
-    assert report["n_test"] == 5000 and report["accuracy"] >= 0.975
+    assert report["n"] == 5000 and report["accuracy"] >= 0.975
     floors = {"image": 0.49, "audio": 0.69, "text": 0.71, "image + audio": 0.83}
     assert {name: report["baselines"][name] > floor for name, floor in floors.items()} == dict.fromkeys(floors, True)

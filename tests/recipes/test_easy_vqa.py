@@ -23,15 +23,15 @@ def test_report_counts_the_questions_and_names_every_baseline(run):
     assert set(run.report["baselines"]) == {"question only", "photo only", "majority"}
     low, high = run.report["interval"]
     assert low <= run.report["accuracy"] <= high
-    assert 160 <= run.report["n_train"] < 200 and run.report["n_test"] == 40
+    assert 160 <= run.report["n_train"] < 200 and run.report["n"] == 40
     assert run.report["skipped"] == 0 and run.report["seed"] == 3
-    right = run.report["accuracy"] * run.report["n_test"]
+    right = run.report["accuracy"] * run.report["n"]
     assert math.isclose(right, round(right), abs_tol=1e-6)
 
 
 def test_another_folder_is_scored_as_the_test_part_is(run):
     other = run.report["other_test"]
-    assert (other["accuracy"], other["n"]) == (run.report["accuracy"], run.report["n_test"])
+    assert (other["accuracy"], other["n"]) == (run.report["accuracy"], run.report["n"])
     assert other["interval"] == run.report["interval"]
 
 
@@ -50,6 +50,6 @@ def test_no_warning_distracts_the_reader(run):
 @pytest.mark.skipif(not DATA.is_dir(), reason="the easy-VQA set is not there")
 def test_accuracy_on_the_real_set(start, tmp_path):
     report = start("easy_vqa", tmp_path, "--data", DATA).report
-    assert report["n_test"] == 4868 and report["accuracy"] >= 0.985
+    assert report["n"] == 4868 and report["accuracy"] >= 0.985
     # What the question alone tells, and the picture alone, as counted on the upstream test part.
     assert report["baselines"]["question only"] <= 0.70 and report["baselines"]["photo only"] <= 0.50

@@ -20,11 +20,10 @@ def run(start, tmp_path_factory):
 
 
 def test_each_quantisation_has_a_file_that_was_measured(run):
-    assert run.report["n_test"] == 40 and set(run.report["files"]) == set(NAMES)
-    assert set(run.report["milliseconds"]) == {"prepare", "Keras", *NAMES}
+    assert run.report["n"] == 40 and set(run.report["files"]) == set(NAMES)
     for name, file in run.report["files"].items():
         assert file["bytes"] == (run.folder / file["path"]).stat().st_size
-        assert 0 <= file["accuracy"] <= 1 and file["latency_ratio"] > 0
+        assert 0 <= file["accuracy"] <= 1 and file["milliseconds"] > 0 and file["latency_ratio"] > 0
         parity = json.loads((run.folder / file["path"]).with_suffix(".parity.json").read_text())
         assert parity["metrics"]["litert"]["answer"]["examples"] == 40
         assert all(each["max_difference"] <= each["allowed"] for each in parity["edge"].values())
@@ -54,7 +53,7 @@ def test_no_warning_distracts_the_reader(run):
 @pytest.mark.skipif(not DATA.is_dir(), reason="the easy-VQA set is not there")
 def test_quantisation_keeps_the_accuracy_of_the_real_set(start, tmp_path):
     report = start("edge_deploy", tmp_path, "--data", DATA).report
-    assert report["n_test"] == 4868 and report["accuracy"] >= 0.985
+    assert report["n"] == 4868 and report["accuracy"] >= 0.985
     for name, file in report["files"].items():
         assert file["accuracy"] >= report["accuracy"] - (0.005 if name in ("dynamic", "int8") else 0.001)
     assert report["files"]["int8"]["size_ratio"] <= 0.35

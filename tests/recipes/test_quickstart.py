@@ -37,12 +37,12 @@ def test_report_counts_the_examples_and_names_every_baseline(run):
     scores = [run.report["accuracy"], *run.report["baselines"].values()]
     low, high = run.report["interval"]
     assert all(0 <= score <= 1 for score in scores) and low <= run.report["accuracy"] <= high
-    assert 150 <= run.report["n_train"] <= 200 and 20 <= run.report["n_test"] <= 60
+    assert 150 <= run.report["n_train"] <= 200 and 20 <= run.report["n"] <= 60
     assert run.report["skipped"] == 0 and run.report["seed"] == 3 and run.report["seconds"] > 0
 
 
 def test_accuracy_is_a_share_of_the_test_part(run):
-    right = run.report["accuracy"] * run.report["n_test"]
+    right = run.report["accuracy"] * run.report["n"]
     assert math.isclose(right, round(right), abs_tol=1e-6)
 
 
@@ -52,12 +52,12 @@ def test_export_answers_as_python_does(run):
 
 def test_the_litert_file_answers_as_python_does_and_has_a_row_of_its_own(run):
     found = run.report["litert"]
-    assert found["path"] == "saved_models/tiny-2.tflite" and found["max_difference"] <= 1e-4
-    assert found["accuracy"] == run.report["accuracy"]
+    assert found["path"] == "saved_models/tiny-2.tflite" and found["max_difference"]["answer"] <= 1e-4
     assert found["bytes"] == (run.folder / found["path"]).stat().st_size and 0 < found["latency_ratio"] < 1
     assert "all three, LiteRT" in run.printed and "of predict_on_batch" in run.printed
     parity = json.loads((run.folder / "saved_models" / "tiny-2.parity.json").read_text())
-    assert parity["metrics"]["saved_model"]["answer"]["examples"] == run.report["n_test"]
+    assert parity["metrics"]["saved_model"]["answer"]["examples"] == run.report["n"]
+    assert parity["metrics"]["litert"]["answer"]["accuracy"] == run.report["accuracy"]
     assert all(each["max_difference"] <= each["allowed"] for each in parity["edge"].values())
 
 

@@ -16,7 +16,7 @@ def run(start, tmp_path_factory):
 
 def test_each_fold_is_tested_once_and_never_learned_from(run):
     assert set(run.report["cross_validation"]["folds"]) == {"3", "4"}
-    assert run.report["n_train"] == 24 and run.report["n_test"] == 24 and run.report["skipped"] == 0
+    assert run.report["n_train"] == 24 and run.report["n"] == 24 and run.report["skipped"] == 0
 
 
 def test_mean_of_the_folds_lies_within_its_interval(run):
@@ -42,5 +42,5 @@ def test_table_names_the_published_figures_and_no_warning_distracts(run):
 def test_real_clips_are_told_apart(start, tmp_path):
     report = start("sound_events", tmp_path, "--data", DATA, "--test", DATA).report
     assert report["cross_validation"]["accuracy"] >= 0.727  # the random forest on clips of 44.1 kHz
-    assert report["other_test"]["examples"] == 80  # fold 4 alone: the training folds of --test are left out
+    assert report["other_test"]["n"] == 80  # fold 4 alone: the training folds of --test are left out
     assert report["other_test"]["accuracy"] == pytest.approx(report["accuracy"])

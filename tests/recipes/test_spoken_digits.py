@@ -21,7 +21,7 @@ def test_each_speaker_is_a_stranger_once(run):
 
 
 def test_takes_that_validate_are_not_learned_from(run):
-    assert run.report["n_train"] == 80 and run.report["n_test"] == 40 and run.report["skipped"] == 0
+    assert run.report["n_train"] == 80 and run.report["n"] == 40 and run.report["skipped"] == 0
 
 
 def test_export_answers_as_python_does(run):
@@ -40,5 +40,5 @@ def test_real_digits_are_heard(start, tmp_path):
     report = start("spoken_digits", tmp_path, "--data", DATA, "--test", DATA).report
     assert report["accuracy"] >= 0.97
     assert report["strangers"]["accuracy"] >= 0.7
-    assert report["other_test"]["examples"] == report["n_test"] == 300
+    assert report["other_test"]["n"] == report["n"] == 300
     assert report["other_test"]["accuracy"] == pytest.approx(report["accuracy"])

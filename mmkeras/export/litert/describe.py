@@ -2,7 +2,7 @@
 
 import keras
 
-from mmkeras.preprocess import DecodeAudio, DecodeImage, TableRow, TokenIds
+from mmkeras.preprocess import DecodeAudio, DecodeImage, DecodeVideo, PresetIds, TableRow, TokenIds, VectorRow
 
 
 def describe(preprocess, heads):
@@ -31,7 +31,7 @@ def describe(preprocess, heads):
 def _maker(name, tensor):
     """The layer that makes a ready tensor from raw values alone, if `mmkeras.edge` can do the same; or None."""
     layer = tensor._keras_history.operation
-    if type(layer) not in _KINDS or name not in (layer.modality, f"{layer.modality}_mask"):
+    if not _is_known(layer) or name not in (layer.modality, f"{layer.modality}_mask"):
         return None
     raw = keras.tree.flatten(layer.input)
     return layer if all(isinstance(one._keras_history.operation, keras.layers.InputLayer) for one in raw) else None
@@ -50,6 +50,10 @@ def _audio(layer):
     return {"kind": "audio", "samples": layer.samples, "sample_rate": layer.sample_rate}
 
 
+def _video(layer):
+    return _image(layer) | {"kind": "video", "frames": layer.frames}
+
+
 def _table(layer):
     special = 2  # missing and unknown have ids of their own
     values = (lookup.get_vocabulary()[special:] for lookup in layer.lookups)
@@ -60,7 +64,35 @@ def _table(layer):
     return {"kind": "table", "numeric": list(layer.numeric), **learned}
 
 
-_KINDS = {TokenIds: _text, DecodeImage: _image, DecodeAudio: _audio, TableRow: _table}
+def _vector(layer):
+    return {"kind": "vector", "size": layer.size}
+
+
+def _wordpiece(layer):
+    own = layer.tokenizer
+    names = ("lowercase", "strip_accents", "split_on_cjk")
+    split = {"unknown": own.oov_token, "suffix": own.suffix_indicator} | {name: getattr(own, name) for name in names}
+    length = {"max_tokens": layer.max_tokens, "strip_markup": layer.strip_markup}
+    return {"kind": "wordpiece", "vocabulary": layer.vocabulary, "ends": layer.ends} | length | split
+
+
+def _is_known(layer):
+    """Of the tokenizers of presets, `mmkeras.edge` knows BERT's."""
+    own = getattr(layer, "tokenizer", None)
+    return type(layer) in _KINDS and (
+        type(layer) is not PresetIds or (getattr(own, "split", False) and not own.special_tokens_in_strings)
+    )
+
+
+_KINDS = {
+    TokenIds: _text,
+    PresetIds: _wordpiece,
+    DecodeImage: _image,
+    DecodeAudio: _audio,
+    DecodeVideo: _video,
+    TableRow: _table,
+    VectorRow: _vector,
+}
 
 
 def _head(head):

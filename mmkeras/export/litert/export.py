@@ -8,13 +8,14 @@ import tensorflow as tf
 from rich.console import Console
 
 from mmkeras import __version__
+from mmkeras.contract import without_auxiliary
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
 from mmkeras.export.litert.check import described
 from mmkeras.export.litert.describe import describe
 from mmkeras.export.litert.faults import check_converted
-from mmkeras.export.litert.flatbuffer import signature
+from mmkeras.export.litert.flatbuffer import signature, used_ops
 from mmkeras.export.litert.fused import OP, unclip
 from mmkeras.export.litert.int8 import check_representative, feeds_of
 from mmkeras.export.litert.int8 import quantize as to_int8
@@ -110,6 +111,7 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     path = Path(path)
     check_file(path, ".tflite", overwrite, BESIDE)
     _check_arguments(quantize, batch_size, lstm, waveform)
+    model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
     form = Form.of(preprocess, model, batch_size, fixed_length or lstm == "unroll", waveform)
     check_recurrent(lstm, model, preprocess, form)
@@ -144,6 +146,8 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
             unfinished.with_name(path.stem + ending).write_text(text + "\n", encoding="utf-8")
     console.print(table(report))
     console.print(_summary(report), highlight=False, soft_wrap=True)
+    if missing := description["unprepared"]:
+        console.print(f"No tokenizer or layer in mmkeras.edge makes {missing}: give these ready tensors to `predict`.")
     return report
 
 
@@ -173,10 +177,9 @@ def _write(model, path, quantize, lstm, form, timeout, console):
     with console.status(f"Converting to LiteRT in a process of its own (at most {timeout:g} s)"):
         (answer,) = convert_files([{"saved_model": saved, "path": path, "quantize": quantize}], timeout)
     check_converted(answer, model, {name: spec.shape.as_list() for name, spec in specs.items()})
-    if lstm == "fused" and (found := unclip(path)) != len(recurrent_layers(model)):
-        raise RuntimeError(
-            f'Every LSTM must become an {OP}. Received: {found} of {len(recurrent_layers(model))}. Give lstm="while".'
-        )
+    # A layer that is called twice becomes two ops; a loop is left where one was not fused.
+    if lstm == "fused" and recurrent_layers(model) and (not unclip(path) or "WHILE" in used_ops(path)):
+        raise RuntimeError(f'Every LSTM must become an {OP}. Received: {used_ops(path)}. Give lstm="while".')
     return {"trace": round(traced - started, 1), "convert": round(time.perf_counter() - traced, 1)}
 
 

@@ -25,7 +25,7 @@ def check_representative(representative, preprocess, model):
         )
     columns = _columns(representative)
     _check_ranks(columns, representative, preprocess, model)
-    wanted = list(model.input if _is_ready(columns, model) else preprocess.input)
+    wanted = list(model.input if _is_ready(columns, preprocess, model) else preprocess.input)
     missing = [f"{key!r} {did_you_mean(key, list(columns))}".strip() for key in wanted if key not in columns]
     if missing:
         raise ValueError(
@@ -45,7 +45,7 @@ def _check_ranks(columns, representative, preprocess, model):
     """Raw examples come one by one, ready ones in batches; of a dict of arrays one dimension was taken off."""
     off = int(isinstance(representative, dict))
     ready = {name: len(tensor.shape) - off for name, tensor in model.input.items()}
-    raw = dict.fromkeys(preprocess.input, 0)
+    raw = {name: len(tensor.shape) - 1 for name, tensor in preprocess.input.items()}
     fits = [all(columns[name] in (None, rank) for name, rank in ranks.items() if name in columns)
             for ranks in (raw, ready)]  # fmt: skip
     if not any(fits):
@@ -74,8 +74,10 @@ def _columns(representative):
     return {key: tensor.shape.rank for key, tensor in spec.items()}
 
 
-def _is_ready(columns, model):
-    return any((columns.get(name) or 0) > 0 for name in model.input)
+def _is_ready(columns, preprocess, model):
+    """Raw values have no dimension, but vectors; of those in a dict of arrays, the masks tell."""
+    raw = {name: len(tensor.shape) - 1 for name, tensor in preprocess.input.items()}
+    return any((columns.get(name) or 0) > raw.get(name, 0) for name in model.input)
 
 
 def feeds_of(representative, preprocess, model, form, inputs):
@@ -91,7 +93,7 @@ def feeds_of(representative, preprocess, model, form, inputs):
     Returns:
         List of dicts of arrays (batch_size, ...), cut to their longest text.
     """
-    if _is_ready(_columns(representative), model):
+    if _is_ready(_columns(representative), preprocess, model):
         batches = _ready(representative, model)
     else:
         batches = _prepared(representative, preprocess)

@@ -77,8 +77,11 @@ def _order(model):
 
 _MEANING = {
     "text": "token ids, int32; {tokenizer}, at most {max_tokens}",
+    "wordpiece": "token ids, int32; {name}.vocabulary.txt between ids {ends}, at most {max_tokens}",
     "image": "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'",
     "audio": "waveform, {samples} samples at {sample_rate} Hz",
+    "video": "pixels 0..255 of {frames} frames, height, width and channels: {size}, {channels}; scaled by '{resize}'",
+    "vector": "{size} numbers, as they come",
     "table": "numbers {numeric}, standardised, then ids of categories",
     "classification": "probabilities of {classes}",
     "regression": "{size} value(s) in the target's own unit",

@@ -7,7 +7,7 @@ import numpy as np
 from mmkeras import edge
 
 # Ids are exact; a JPEG decoder may round a pixel in another way, and a filter a sample.
-ALLOWED = {"text": 0.0, "image": 1.0, "audio": 1e-4, "table": 1e-5}
+ALLOWED = {"text": 0.0, "image": 1.0, "audio": 1e-4, "video": 1.0, "table": 1e-5, "vector": 0.0}
 
 
 def check_prepared(description, raw, ready):
@@ -53,7 +53,7 @@ def _compared(inputs, raw, ready):
 
 
 def _plain(value):
-    return value if isinstance(value, bytes | str) else float(value)
+    return value if isinstance(value, bytes | str) or np.ndim(value) else float(value)
 
 
 def _warn(what):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.export.litert.fused import fused_loop, unfusable
-from mmkeras.preprocess import DecodeAudio, TokenIds
+from mmkeras.preprocess import DecodeAudio, DecodeVideo, TokenIds
 
 WAYS = ("while", "unroll", "fused")
 STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
@@ -126,12 +126,12 @@ def _foreign_masks(model, preprocess):
     """Names of masks of sequences that are not padded at their end by construction."""
     names = [name for name in model.input if name.endswith("_mask") and model.input[name].shape[1] != 1]
     makers = {name: preprocess.output[name]._keras_history.operation for name in names}
-    return [name for name, maker in makers.items() if not isinstance(maker, TokenIds | DecodeAudio)]
+    return [name for name, maker in makers.items() if not isinstance(maker, TokenIds | DecodeAudio | DecodeVideo)]
 
 
 def _unfused(seen, foreign):
-    faults = [f"input '{name}': it is not made by mm.Text or mm.Audio, so that nobody knows where it is padded"
-              for name in foreign]  # fmt: skip
+    faults = [f"input '{name}': it is not made by mm.Text, mm.Audio or mm.Video, so that nobody knows where it is "
+              "padded" for name in foreign]  # fmt: skip
     for layer, calls in seen.items():
         reasons = unfusable(layer)
         if not all(call.zero for call in calls):

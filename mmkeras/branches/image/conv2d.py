@@ -1,4 +1,4 @@
-"""Image branches: uint8 pixels (B, H, W, C) -> tokens. Rescaling is part of the model.
+"""Convolutions, from scratch.
 
 >>> import mmkeras as mm
 >>> conv2d(mm.Image("photo", size=(32, 32)), filters=(8, 16)).output_shape
@@ -6,10 +6,9 @@
 """
 
 import keras
-from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs
-from mmkeras.layers import PositionEmbedding
+from mmkeras.branches.image._tokens import tokens
 
 
 def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
@@ -41,7 +40,7 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
     ready = inputs(spec, "Image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
     x = conv_blocks(x, filters, kernel_size, dropout)
-    return branch(spec, ready, *_tokens(x, ready.get(f"{spec.name}_mask"), pool))
+    return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))
 
 
 def conv_blocks(x, filters, kernel_size, dropout):
@@ -53,16 +52,3 @@ def conv_blocks(x, filters, kernel_size, dropout):
         x = keras.layers.MaxPooling2D(2, name=f"pool_{i}")(x)
         x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
     return x
-
-
-def _tokens(x, present, pool):
-    if pool in ("mean", "max"):
-        pooling = keras.layers.GlobalAveragePooling2D if pool == "mean" else keras.layers.GlobalMaxPooling2D
-        tokens = ops.expand_dims(pooling()(x), 1)
-    elif pool == "flatten":
-        tokens = ops.expand_dims(keras.layers.Flatten()(x), 1)
-    else:
-        tokens = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="tokens")(x)
-        tokens = PositionEmbedding(name="position")(tokens)
-    every = ops.ones_like(tokens[:, :, 0], dtype="bool")
-    return tokens, every if present is None else ops.logical_and(every, present)

@@ -1,0 +1,121 @@
+import json
+import re
+
+import keras
+
+_BLOCK = re.compile(  # of keras-hub's BERT family, of keras.applications, and ours
+    r"(transformer_layer_\d+|disentangled_attention_encoder_layer_\d+|group_\d+_inner_layer_\d+|conv\d_block\d+"
+    r"|expanded_conv(?:_\d+)?|block_\d+)(?:_|$)"
+)
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class Backbone(keras.layers.Layer):
+    """A model of which only the last blocks are trained; what is frozen computes as in inference (dropout, batch norm).
+
+    Keras forgets which layers of a model were frozen when the model is loaded from a file; this layer does not. It
+    also holds against `trainable = True` of the model it is in. To thaw it later, set `train` and compile again:
+
+        model.get_layer("review_branch").get_layer("backbone").train = 2
+
+    Args:
+        model: functional model, tensors -> tensors.
+        train: "all", "none", or how many of its last blocks (with what follows them) are trained.
+
+    Call arguments:
+        inputs: as of `model`.
+
+    Raises:
+        ValueError: `train` is none of these, or the model has fewer blocks.
+    """
+
+    def __init__(self, model, train="all", **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+        self._rates = {id(layer): layer.rate for layer in model._flatten_layers() if _drops(layer)}
+        self.train = train
+        self.built = True
+
+    @property
+    def train(self):
+        """Which part is trained."""
+        return self._train
+
+    @train.setter
+    def train(self, train):
+        _check_train(self.name, train, len(_blocks(self.model)))
+        self._train = train
+        self._thaw(self.trainable)
+
+    @property
+    def trainable(self):
+        """False keeps all of it from being trained; True leaves frozen what `train` says."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._thaw(value)
+
+    def _thaw(self, value):
+        set_trainable = keras.layers.Layer.trainable.fset  # plain assignment does nothing where the outer flag is equal
+        set_trainable(self, value)
+        frozen = {id(layer) for layer in self._frozen()}
+        for layer in self.model.layers:
+            for part in layer._flatten_layers():
+                set_trainable(part, value and id(layer) not in frozen)
+                if id(part) in self._rates:
+                    part.rate = 0.0 if id(layer) in frozen else self._rates[id(part)]
+
+    def _frozen(self):
+        if self._train in ("all", "none"):
+            return self.model.layers if self._train == "none" else []
+        order = list(_blocks(self.model))
+        trained = order[len(order) - self._train :]
+        frozen, thawed = [], not order
+        for layer in self.model.layers:
+            block = _block(layer)
+            thawed = thawed or block in trained
+            if block not in trained if block else not thawed:
+                frozen.append(layer)
+        return frozen
+
+    def build(self, inputs_shape=None):
+        """The model is built already."""
+
+    def call(self, inputs, training=None):
+        return self.model(inputs, training=training)
+
+    def compute_output_spec(self, inputs, training=None):
+        return self.model.compute_output_spec(inputs)
+
+    def get_config(self):
+        train, self.train = self.train, "all"  # the model is written as it was given
+        model = json.loads(json.dumps(keras.saving.serialize_keras_object(self.model)))  # no tuples, as in a file
+        self.train = train
+        return super().get_config() | {"model": model, "train": train}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"model": keras.saving.deserialize_keras_object(config["model"])})
+
+
+def _drops(layer):
+    return hasattr(layer, "rate") and hasattr(layer, "seed_generator")
+
+
+def _block(layer):
+    found = _BLOCK.match(layer.name)
+    return found and found[1]
+
+
+def _blocks(model):
+    """Names of the blocks in their order."""
+    return dict.fromkeys(filter(None, map(_block, model.layers)))
+
+
+def _check_train(name, train, blocks):
+    if train not in ("all", "none") and not (type(train) is int and 0 < train <= blocks):
+        raise ValueError(
+            f'train of {name} must be "all", "none", or how many of its {blocks} blocks, from the last one on. '
+            f"Received: {train!r}."
+        )

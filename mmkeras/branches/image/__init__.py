@@ -1,0 +1,14 @@
+"""Image branches: uint8 pixels (B, H, W, C) -> tokens. Rescaling is part of the model.
+
+conv2d      small, to train from scratch
+resnet      residual network: 50 layers with ImageNet weights, or 18 or 34 layers
+mobilenet   MobileNetV3-Small, for devices, with ImageNet weights
+vit         patch transformer, for much data and before fusions of tokens
+"""
+
+from mmkeras.branches.image.conv2d import conv2d, conv_blocks
+from mmkeras.branches.image.mobilenet import mobilenet
+from mmkeras.branches.image.resnet import resnet
+from mmkeras.branches.image.vit import vit
+
+__all__ = ["conv2d", "conv_blocks", "mobilenet", "resnet", "vit"]

@@ -1,0 +1,57 @@
+"""A small network for devices.
+
+>>> import mmkeras as mm
+>>> mobilenet(mm.Image("photo", size=(32, 32)), minimalistic=True).output_shape
+[(None, 1, 576), (None, 1)]
+"""
+
+import keras
+
+from mmkeras.branches._backbone import Backbone
+from mmkeras.branches._model import branch, check_pool, inputs
+from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
+from mmkeras.presets import check_weights, load_weights
+
+
+def mobilenet(spec, weights=None, train="all", alpha=1.0, minimalistic=False, pool=None):
+    """MobileNetV3-Small: a network for phones, with weights of ImageNet.
+
+    Prefer it to `resnet` where the file and the time of the device count; it has a twenty-fifth of its weights.
+
+    Args:
+        spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
+        weights: None to begin at random; "imagenet" (alpha 0.75 and 1, minimalistic 1) to download them; or a "notop"
+            file of keras.applications.
+        train: "all", "none", or how many of the last of its 11 blocks are trained. The batch norms of what is frozen
+            keep their statistics.
+        alpha: share of the width of every layer; D = 576 * alpha.
+        minimalistic: 3 x 3 convolutions, ReLU and no squeeze-and-excitation: faster on DSPs, less accurate.
+        pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
+
+    Masking: as in `conv2d`.
+
+    Returns:
+        keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
+
+    Raises:
+        ValueError: an argument is none of these, the image is too small, or the weights do not load.
+        FileNotFoundError: the file of weights is not there.
+
+    Source: Howard et al., arXiv 1905.02244, table 2; network and weights are those of keras.applications.
+    """
+    where = f"image.mobilenet of '{spec.name}'"
+    check_pool(spec, pool, POOLS)
+    ready = inputs(spec, "Image")
+    check_size(spec, 32, where)
+    check_weights(where, weights, published=alpha == 1.0 or (alpha == 0.75 and not minimalistic))
+
+    def build(weights):
+        return keras.applications.MobileNetV3Small(
+            (*spec.size, 3), alpha, minimalistic, include_top=False, weights=weights, include_preprocessing=False
+        )
+
+    model = load_weights(where, build, weights)
+    pixels = coloured(ready[spec.name])
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(pixels)
+    x = Backbone(model, train, name="backbone")(x)
+    return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))

@@ -1,0 +1,40 @@
+"""Vector branches: one precomputed vector (B, size) -> one token.
+
+>>> import mmkeras as mm
+>>> linear(mm.Vector("face", size=512), dim=64).output_shape
+[(None, 1, 64), (None, 1)]
+"""
+
+import keras
+
+from mmkeras.branches._model import branch, inputs, one_token
+
+
+def linear(spec, dim=128, normalise=True, dropout=0.0):
+    """Layer normalisation and one dense layer, without an activation.
+
+    The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.
+
+    Args:
+        spec: `mm.Vector`.
+        dim: D, width of the token.
+        normalise: bring each vector to mean 0 and deviation 1, then scale and shift its numbers by learned weights. It
+            is the L2 norm (times the root of the size) about the mean: directions stay, and nothing depends on whether
+            vectors come with length 1 or 100. Unlike with unit length, the dense layer gets what its initial weights
+            are made for, whatever the size. False where the length of a vector means something.
+        dropout: share of the normalised numbers dropped while training.
+
+    Masking: an absent vector gives a masked token.
+
+    Returns:
+        keras.Model, `{name: (B, size) float32, name_mask: (B, 1) bool}` -> tokens (B, 1, D) and mask (B, 1).
+
+    Source: Ba et al., arXiv 1607.06450, equation 4, with a smaller epsilon: the numbers of a long vector of length 1
+    have a variance of 1 / size, near Keras' default of 0.001.
+    """
+    ready = inputs(spec, "Vector")
+    x, mask = ready.values()
+    if normalise:
+        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)
+    x = keras.layers.Dropout(dropout)(x) if dropout else x
+    return branch(spec, ready, *one_token(keras.layers.Dense(dim, name="project")(x), mask))

@@ -1,0 +1,176 @@
+"""Video branches: uint8 frames (B, F, H, W, C) -> tokens, one per frame. Rescaling is part of the model.
+
+>>> import mmkeras as mm
+>>> frames(mm.Video("clip", frames=4, size=(16, 16)), filters=(8, 16), units=8).output_shape
+[(None, 4, 8), (None, 4)]
+"""
+
+import keras
+from keras import ops
+
+from mmkeras.branches._model import branch, check_pool, inputs, mean_token
+from mmkeras.branches.image import conv_blocks
+from mmkeras.layers import GuardEmpty, PositionEmbedding
+
+_LOOKS = 8  # weightings of the places of a frame
+
+
+def frames(spec, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=128, layers=1, heads=4, dropout=0.0,
+           pool=None):  # fmt: skip
+    """The Conv2D blocks of `image.conv2d` on each frame, then a GRU or attention over the frames.
+
+    Prefer it where single frames say much, and before `fusion.Attention`; `conv2plus1d` sees motion from its first
+    layer on.
+
+    A frame's vector is relu(W vec(L f)), where f (H' W', C) is its feature map and L (8, H' W') are learned weightings
+    of the places, which all channels share: so it tells not only what is in the frame, as a mean would, but where.
+
+    Args:
+        spec: `mm.Video`.
+        filters: width of each block; each halves height and width.
+        kernel_size: of every convolution.
+        over_time: "gru" reads the frames in their order; "attention" lets every frame see every other (Transformer
+            encoder blocks), each with a learned position.
+        units: D, width of the frames' vectors and of what reads them.
+        layers: how many GRUs, or blocks.
+        heads: attention heads; they divide `units`.
+        dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
+        pool: None one token per frame; "mean" over the real frames.
+
+    Masking: masked frames are black to the convolutions (batch norm counts them, as such, while training), no other
+    frame sees them, and their tokens are masked.
+
+    Returns:
+        keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
+
+    Raises:
+        ValueError: the frames are too small to be halved `len(filters)` times, or an argument has no such choice.
+
+    Source: the LRCN scheme, arXiv 1411.4389, with a GRU (arXiv 1406.1078) or a Transformer encoder (arXiv 1706.03762)
+    for its LSTM.
+    """
+    check_pool(spec, pool, (None, "mean"))
+    if over_time not in _OVER_TIME:
+        raise ValueError(
+            f"over_time of the branch of '{spec.name}' must be one of {list(_OVER_TIME)}. Received: {over_time!r}."
+        )
+    ready, x, mask = _start(spec, filters)
+    x = _frame_vectors(conv_blocks(_each(x), filters, kernel_size, dropout), units, spec.frames)
+    x = _OVER_TIME[over_time](x, mask, units, layers, heads, dropout)
+    return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
+
+
+def conv2plus1d(spec, filters=(32, 64, 128), kernel_size=3, time_size=3, dropout=0.0, pool=None):
+    """Blocks of a convolution in space, one in time, and max pooling in space: motion is seen from the first layer on.
+
+    Prefer it where short motions matter more than what single frames show. Of a Conv3D of t x d x d it has the weights,
+    at the cost of smaller parts: M = floor(t d^2 N' N / (d^2 N' + t N)) channels lie between N' -> M in space (1 x d x
+    d) and M -> N in time (t x 1 x 1), each with batch norm and ReLU.
+
+    Args:
+        spec: `mm.Video`.
+        filters: N, width of each block; each halves height and width, and keeps every frame. The last one is D.
+        kernel_size: d, of the convolutions in space.
+        time_size: t, of the convolutions in time, in frames.
+        dropout: share of the feature map's channels dropped after each block while training.
+        pool: None one token per frame, the mean over its places, with a learned position; "mean" over the real frames.
+
+    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; their tokens
+    are masked. Batch norm counts them, as black ones, in its statistics while training.
+
+    Returns:
+        keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
+
+    Raises:
+        ValueError: the frames are too small to be halved `len(filters)` times.
+
+    Source: Tran et al., arXiv 1711.11248, section 3.5 (M: there with d = t = 3); without residuals, strides in time and
+    the wide first layer of its R(2+1)D networks. The convolution in time is a Conv2D on (F, H W), which every
+    converter knows.
+    """
+    check_pool(spec, pool, (None, "mean"))
+    ready, x, mask = _start(spec, filters)
+    for i, width in enumerate(filters):
+        between = _middle_width(x.shape[-1], width, kernel_size, time_size)
+        x = _convolved(_each(x), between, kernel_size, f"space_{i}")
+        x = _in_time(x, mask, width, time_size, i)
+        x = keras.layers.MaxPooling2D(2, name=f"pool_{i}")(x)
+        x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
+        x = ops.reshape(x, (-1, spec.frames, *x.shape[1:]))
+    x = ops.mean(x, axis=(2, 3))
+    if pool:
+        return branch(spec, ready, *mean_token(x, mask))
+    return branch(spec, ready, PositionEmbedding(name="position")(x), mask)
+
+
+def _start(spec, filters):
+    """Symbolic ready tensors; pixels in [-1, 1] (B, F, H, W, C), black where a frame is masked; the mask (B, F)."""
+    ready = inputs(spec, "Video")
+    if min(spec.size) >> len(filters) == 0:
+        raise ValueError(
+            f"Each of the {len(filters)} blocks halves the frames of '{spec.name}'. Received: size={spec.size}. "
+            "Give fewer filters or a larger size."
+        )
+    pixels, mask = ready.values()
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(pixels)
+    there = ops.reshape(mask, (-1, spec.frames, 1, 1, 1))
+    return ready, ops.where(there, x, ops.full_like(x, -1.0)), mask
+
+
+def _each(x):
+    """(B, F, ...) -> (B F, ...): the frames of all clips in a row, as layers for pictures take them."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _frame_vectors(x, units, count):
+    """Feature maps (B F, H', W', C) -> (B, F, units)."""
+    x = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="places")(x)
+    x = keras.layers.Dense(_LOOKS, use_bias=False, name="looks")(ops.transpose(x, (0, 2, 1)))
+    x = keras.layers.Reshape((x.shape[1] * _LOOKS,), name="seen")(x)
+    return ops.reshape(keras.layers.Dense(units, activation="relu", name="frame")(x), (-1, count, units))
+
+
+def _gru(x, mask, units, layers, heads, dropout):
+    readable = GuardEmpty(name="readable")(mask)
+    for i in range(layers):
+        x = keras.layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x, mask=readable)
+        x = keras.layers.Dropout(dropout)(x) if dropout else x
+    # Zeros, not the last state; and an op hands on no implicit mask, of which layers without one would warn.
+    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+
+
+def _attention(x, mask, units, layers, heads, dropout):
+    import keras_nlp  # takes seconds
+
+    x = PositionEmbedding(name="position")(x)
+    for i in range(layers):
+        x = keras_nlp.layers.TransformerEncoder(2 * units, heads, dropout, name=f"block_{i}")(x, padding_mask=mask)
+    return x
+
+
+_OVER_TIME = {"gru": _gru, "attention": _attention}
+
+
+def _middle_width(before, after, kernel_size, time_size):
+    """Channels between the two convolutions with which they have as many weights as the one that they stand for.
+
+    >>> _middle_width(64, 64, kernel_size=3, time_size=3)
+    144
+    """
+    weights = time_size * kernel_size**2 * before * after
+    return max(1, weights // (kernel_size**2 * before + time_size * after))
+
+
+def _in_time(x, mask, width, time_size, i):
+    """(B F, H, W, M) -> (B F, H, W, N)."""
+    height, wide, channels, count = *x.shape[1:], mask.shape[1]
+    x = ops.reshape(x, (-1, count, height * wide, channels))
+    x = ops.where(ops.reshape(mask, (-1, count, 1, 1)), x, ops.zeros_like(x))
+    x = _convolved(x, width, (time_size, 1), f"time_{i}")
+    return ops.reshape(x, (-1, height, wide, width))
+
+
+def _convolved(x, width, kernel_size, name):
+    x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=name)(x)
+    x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    return keras.layers.ReLU(name=f"{name}_relu")(x)

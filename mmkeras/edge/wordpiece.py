@@ -1,0 +1,80 @@
+"""Text -> token ids of BERT's tokenizer, as `mmkeras.preprocess.preset` gives them with that of a keras-hub preset."""
+
+import functools
+import re
+import unicodedata
+
+from mmkeras.edge.text import _IGNORABLE, _MARKUP, Text
+
+# As BERT has them, and keras-hub.
+_CJK = (
+    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF), (0x2F800, 0x2FA1F),
+)  # fmt: skip
+_ASCII_MARK = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+class WordPiece(Text):
+    """One string -> ids (1, T) int32 and mask (1, T) bool, [CLS] and [SEP] around the pieces.
+
+    What is done, in this order: `strip_markup`; CJK characters get spaces around them; with `strip_accents`, NFD and no
+    marks (Mn) more; split at ASCII blanks, control and format characters (Cc, Cf), each punctuation mark (P*, and
+    every ASCII sign) being a word of its own; with `lowercase`, NFKC_Casefold of each word; the longest pieces.
+
+    Args:
+        name: of the modality.
+        vocabulary: every token in the order of its id.
+        ends: ids of the first and the last token.
+        unknown: token of what has no pieces.
+        suffix: what stands before every piece but the first of a word.
+        split_on_cjk: CJK characters are words of their own.
+        max_tokens, lowercase, strip_accents, strip_markup, optional: as the preset has them.
+
+    >>> read = WordPiece("q", ["[UNK]", "[CLS]", "[SEP]", "go", "##es", "!"], ends=[1, 2], max_tokens=6, lowercase=True)
+    >>> read("Goes!")["q"].tolist()
+    [[1, 3, 4, 5, 2, 0]]
+    """
+
+    def __init__(self, name, vocabulary, ends, max_tokens=64, unknown="[UNK]", suffix="##", lowercase=False,
+                 strip_accents=False, split_on_cjk=True, strip_markup=True, optional=False):  # fmt: skip
+        super().__init__(name, vocabulary, max_tokens, "wordpiece", lowercase, strip_markup, optional)
+        self.unknown, self.suffix, self.ends = self.ids[unknown], suffix, ends
+        self.strip_accents, self.split_on_cjk = strip_accents, split_on_cjk
+
+    def tokens(self, text):
+        ids = super().tokens(text)[: self.max_tokens - 2]
+        return [self.ends[0], *ids, self.ends[1]] if ids else []
+
+    def words(self, text):
+        text = _MARKUP.sub(" ", text) if self.strip_markup else text
+        if self.split_on_cjk:
+            text = "".join(f" {c} " if _is_cjk(c) else c for c in text)
+        if self.strip_accents:
+            text = unicodedata.normalize("NFD", text)
+            text = "".join(c for c in text if unicodedata.category(c) != "Mn")
+        text = "".join(map(self._apart, text))
+        return [_folded(word) if self.lowercase else word for word in text.split("\0") if word]
+
+    def _apart(self, character):
+        if character in "\t\n\f\r " or unicodedata.category(character) in ("Cc", "Cf"):
+            return "\0"
+        sign = _ASCII_MARK.match(character) or unicodedata.category(character)[0] == "P"
+        return f"\0{character}\0" if sign or (self.split_on_cjk and _is_cjk(character)) else character
+
+
+def _is_cjk(character):
+    return any(low <= ord(character) <= high for low, high in _CJK)
+
+
+def _folded(word):
+    """NFKC_Casefold."""
+    return unicodedata.normalize("NFC", "".join(map(_folded_character, word)))
+
+
+@functools.lru_cache(4096)
+def _folded_character(character):
+    before = None
+    while before != character:
+        before = character
+        character = _IGNORABLE.sub("", unicodedata.normalize("NFKC", character.casefold()))
+    return character

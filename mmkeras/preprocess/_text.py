@@ -1,0 +1,44 @@
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.headers import first_true, refuse
+
+_MESSAGES = [
+    ("text must be UTF-8.", "Was a file of another modality fed under this name?"),
+    ("a required text must not be empty.", "Give one, or declare it optional=True."),
+]
+_MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);"
+
+
+class TextLayer(RawLayer):
+    """What every layer from strings (B,) to ids (B, max_tokens) int32 and their mask does."""
+
+    def __init__(self, max_tokens, strip_markup=True, optional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.max_tokens = max_tokens
+        self.strip_markup = strip_markup
+        self.optional = optional
+
+    def _checked(self, strings):
+        """Fails, with the modality's name, on what is no text."""
+        recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
+        empty = tf.equal(strings, "") & (not self.optional)
+        return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
+
+    def _unmarked(self, strings):
+        return tf.strings.regex_replace(strings, _MARKUP, " ") if self.strip_markup else strings
+
+    def _padded(self, ids):
+        """Rows of uneven length become a rectangle of zeros and ids, and its mask."""
+        mask = tf.sequence_mask(ids.row_lengths(), self.max_tokens)
+        # The mask has the rectangle's static shape already.
+        return tf.ensure_shape(ids.to_tensor(shape=[None, self.max_tokens]), [None, self.max_tokens]), mask
+
+    def compute_output_spec(self, strings):
+        shape = (strings.shape[0], self.max_tokens)
+        return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, "bool")
+
+    def get_config(self):
+        config = {"max_tokens": self.max_tokens, "strip_markup": self.strip_markup, "optional": self.optional}
+        return super().get_config() | config

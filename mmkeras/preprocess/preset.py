@@ -1,0 +1,107 @@
+"""Text -> token ids of a pretrained model: markup is dropped, its own tokenizer does the rest, [CLS] ids [SEP]."""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess._text import TextLayer
+from mmkeras.presets import load_preset
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class PresetIds(TextLayer):
+    """Strings -> ids of a pretrained model's tokenizer, between its first and its last token.
+
+    Args:
+        max_tokens: longer texts are cut so that all fits.
+        tokenizer: tokenizer of keras-hub, of the WordPiece or SentencePiece kind; its vocabulary is saved with this
+            layer.
+        strip_markup, optional: as in `mm.Text`.
+
+    Call arguments:
+        strings: (B,) UTF-8.
+
+    Returns:
+        ids (B, max_tokens) int32, 0 where padded, and mask (B, max_tokens) bool. A text without any token, not even
+        an unknown one, is all False.
+
+    Raises:
+        ValueError: the tokenizer is of another kind.
+        InvalidArgumentError: a string is not UTF-8, or a required one is empty.
+
+    Source: Devlin et al., arXiv 1810.04805, section 3.
+    """
+
+    def __init__(self, max_tokens, tokenizer, strip_markup=True, optional=False, **kwargs):
+        super().__init__(max_tokens, strip_markup, optional, **kwargs)
+        self.tokenizer = tokenizer
+        _check_tokenizer(self.modality, tokenizer, max_tokens)
+
+    def build(self, strings_shape):
+        """The tokenizer is built already."""
+
+    @classmethod
+    def of(cls, spec, **kwargs):
+        """The layer of an `mm.Text` with a preset."""
+        import keras_nlp  # takes seconds
+
+        tokenizer = load_preset(keras_nlp.models.Tokenizer, spec.preset)
+        return cls(spec.max_tokens, tokenizer, spec.strip_markup, spec.optional, **kwargs)
+
+    @property
+    def vocabulary(self):
+        """All tokens in the order of their ids."""
+        return self.tokenizer.get_vocabulary()
+
+    @property
+    def ends(self):
+        """Ids of the first and the last token, [CLS] and [SEP] of BERT."""
+        return [getattr(self.tokenizer, f"{name}_token_id") for name in ("start", "end")]
+
+    @tf.function(autograph=False, reduce_retracing=True)  # outside a graph, keras-hub splits with Python
+    def _tokens(self, strings):
+        if not hasattr(self.tokenizer, "_sentence_piece"):
+            return self.tokenizer.tokenize(strings)
+        # A SentencePiece model that is held outside the graph is gone after `tf.random.set_seed` (TensorFlow 2.17).
+        self.tokenizer._sentence_piece = None
+        ids = self.tokenizer.tokenize(strings)
+        self.tokenizer._sentence_piece = None
+        return ids
+
+    def call(self, strings):
+        # The splitting of tensorflow-text stops at a zero byte.
+        strings = tf.strings.regex_replace(self._unmarked(self._checked(strings)), r"\x00", " ")
+        ids = tf.cast(self._tokens(strings), tf.int32)[:, : self.max_tokens - 2]
+        real = tf.cast(ids.row_lengths() > 0, ids.row_splits.dtype)
+        first, last = (_repeated(end, real) for end in self.ends)
+        return self._padded(tf.concat([first, ids, last], axis=1))
+
+    def get_config(self):
+        return super().get_config() | {"tokenizer": keras.saving.serialize_keras_object(self.tokenizer)}
+
+    @classmethod
+    def from_config(cls, config):
+        import keras_nlp  # noqa: F401  knows the tokenizers
+
+        return cls(**config | {"tokenizer": keras.saving.deserialize_keras_object(config["tokenizer"])})
+
+
+def _repeated(value, lengths):
+    """Ragged rows of one value."""
+    return tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(lengths)], value), lengths)
+
+
+def _check_tokenizer(modality, tokenizer, max_tokens):
+    import keras_nlp
+
+    kinds = keras_nlp.tokenizers.WordPieceTokenizer, keras_nlp.tokenizers.SentencePieceTokenizer
+    if not isinstance(tokenizer, kinds) or not hasattr(tokenizer, "start_token"):
+        raise ValueError(
+            f"{modality}: the tokenizer of a preset must be BERT's, or a SentencePiece one with a first and a last "
+            f"token. Received: {type(tokenizer).__name__}. Take a preset of BERT, DistilBERT, ELECTRA, ALBERT, "
+            "DeBERTa or XLM-RoBERTa; byte pairs (RoBERTa, GPT) cannot be served."
+        )
+    if max_tokens < 3:
+        raise ValueError(
+            f"{modality}: the first and the last token of a preset count, too. Received: max_tokens={max_tokens}. "
+            "Give 3 or more."
+        )

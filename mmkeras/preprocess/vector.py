@@ -1,0 +1,58 @@
+"""Vectors computed elsewhere -> the same numbers, and whether they are there."""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess._layer import RawLayer
+
+BROKEN = "a vector must be finite (a missing one is NaN as a whole)."
+REQUIRED = "a required vector is missing."
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class VectorRow(RawLayer):
+    """Vectors stay as they are, bit for bit; one of NaN alone is absent and becomes zeros.
+
+    Args:
+        size: D, how many numbers each has.
+        optional: as in `mm.Vector`.
+
+    Call arguments:
+        vectors: (B, D) float32.
+
+    Returns:
+        vectors (B, D) float32 and mask (B, 1) bool, False where absent.
+
+    Raises:
+        InvalidArgumentError: a vector is infinite, NaN among other numbers, or absent though required.
+
+    >>> nan = float("nan")
+    >>> [tensor.numpy().tolist() for tensor in VectorRow(2, optional=True)(tf.constant([[0.5, 2.0], [nan, nan]]))]
+    [[[0.5, 2.0], [0.0, 0.0]], [[True], [False]]]
+    """
+
+    def __init__(self, size, optional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+        self.optional = optional
+
+    def call(self, vectors):
+        there = ~tf.reduce_all(tf.math.is_nan(vectors), axis=1, keepdims=True)
+        with tf.control_dependencies(self._checks(vectors, there)):
+            return tf.where(there, vectors, 0.0), there
+
+    def _checks(self, vectors, there):
+        broken = there & ~tf.reduce_all(tf.math.is_finite(vectors), axis=1, keepdims=True)
+        rule = f"{self.modality}: {BROKEN} Received:"
+        checks = [tf.debugging.Assert(~tf.reduce_any(broken), [rule, tf.boolean_mask(vectors, broken[:, 0])])]
+        if not self.optional:
+            rule = f"{self.modality}: {REQUIRED} Give it, or declare it optional=True."
+            checks.append(tf.debugging.Assert(tf.reduce_all(there), [rule]))
+        return [check for check in checks if check is not None]
+
+    def compute_output_spec(self, vectors):
+        batch = vectors.shape[0]
+        return keras.KerasTensor((batch, self.size), "float32"), keras.KerasTensor((batch, 1), "bool")
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size, "optional": self.optional}

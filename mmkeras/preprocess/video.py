@@ -1,0 +1,165 @@
+"""Videos: the bytes of GIFs and of ZIP files of frames in, uint8 pixels of one size and number of frames out."""
+
+import keras
+import tensorflow as tf
+
+from mmkeras.preprocess import zipped
+from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.headers import first_true, length, peek, refuse, spells
+from mmkeras.preprocess.image import DecodeImage
+from mmkeras.preprocess.picture import is_text
+
+_NEEDED = "a GIF, or a ZIP file of stored JPEG or PNG frames, is needed"
+_SEND = "mmkeras.data makes such a ZIP of files whose names end in .mp4, .avi, .webm, .webp, ...: send what it makes."
+MESSAGES = [
+    (f"{_NEEDED}; nothing came.", "Give the file's bytes, or say optional=True in its spec: then b'' means absent."),
+    (f"{_NEEDED}; this is a video of another kind.", _SEND),
+    (f"{_NEEDED}; this is a picture.", "Are the keys of two modalities swapped?"),
+    (f"{_NEEDED}; this looks like text.",
+     "Give the file's bytes: not its path, not base64; or the keys of two modalities are swapped."),
+    (f"{_NEEDED}.", "Convert it; or are the keys of two modalities swapped?"),
+    ("the GIF is cut off: the mark of its end is missing.",
+     "Was it copied or downloaded whole? Leave it out, or fetch it again."),
+    *zipped.MESSAGES,
+]  # fmt: skip
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class DecodeVideo(RawLayer):
+    """Turns the bytes of clips into uint8 pixels of so many frames of one size, inside the graph.
+
+    **What a clip is.** Either a GIF (each frame is laid over those before it; what a GIF says of clearing the canvas in
+    between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or PNG, in their order,
+    *stored*, not compressed: `zip -0 -j clip.zip frames/*.jpg`, Python's `zipfile` or JSZip as they come. Their names
+    do not matter. A GIF has 256 colours and all of it is decoded; of a ZIP only the frames that are taken are. Only
+    TensorFlow's own ops are used, so that it may be exported and served.
+
+    **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
+    frame floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and scaled as `DecodeImage` does.
+
+    Masking: True marks real frames; they come first. The others are 0.
+
+    Args:
+        frames: F, how many frames come out.
+        size, channels, resize: of each frame, as in `DecodeImage`.
+        optional: `b""` means absent; it is refused otherwise.
+        name: MODALITY_preprocess; errors begin with the modality.
+
+    Call arguments:
+        x: (B,) string, the bytes of one file each.
+
+    Returns:
+        (B, F, H, W, C) uint8 pixels, and the mask (B, F) bool.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, or damaged; or a frame of it is.
+
+    Example:
+
+    >>> import io, zipfile
+    >>> frames = [tf.io.encode_png(tf.fill([1, 1, 3], tf.constant(value, "uint8"))).numpy() for value in range(4)]
+    >>> with zipfile.ZipFile(clip := io.BytesIO(), "w") as file:
+    ...     for i, frame in enumerate(frames):
+    ...         file.writestr(f"{i}.png", frame)
+    >>> pixels, mask = DecodeVideo(frames=2, size=(1, 1), channels=1, name="clip")(tf.constant([clip.getvalue()]))
+    >>> pixels.numpy().ravel().tolist(), mask.numpy().tolist()
+    ([1, 3], [[True, True]])
+    """
+
+    def __init__(self, frames, size, channels=3, resize="stretch", optional=False, **kwargs):
+        super().__init__(**kwargs)
+        if frames < 1:
+            raise ValueError(f"frames must be at least 1. Received: frames={frames!r} in '{self.modality}'.")
+        self.frames, self.size, self.channels, self.resize = frames, tuple(size), channels, resize
+        self.optional = optional
+        self.picture = DecodeImage(size, channels, resize, optional=True, name=self.name)
+        self.picture.built = True  # neither has weights
+        self.supports_jit = False
+
+    def call(self, x):
+        is_gif, is_zip, problem = _look(x, self.optional)
+        starts, sizes, counts, wrong = zipped.members(x, is_zip)
+        problem = tf.where(wrong > 0, wrong + len(MESSAGES) - len(zipped.MESSAGES), problem)
+        x = refuse(x, self.modality, problem, MESSAGES)
+        index, mask = chosen(counts, self.frames)
+        starts, sizes = (tf.where(mask, tf.gather(values, index, batch_dims=1), 0) for values in (starts, sizes))
+        files = zipped.contents(x, starts, sizes)
+        shape = (-1, self.frames, *self.size, self.channels)
+        nothing = tf.zeros((tf.size(files), *shape[2:]), tf.uint8)
+        pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(files), lambda: nothing)
+        pixels = tf.reshape(pixels, shape)
+        return tf.cond(tf.reduce_any(is_gif), lambda: self._with_gifs(x, is_gif, pixels, mask), lambda: (pixels, mask))
+
+    def _pictures(self, files):
+        def place(row):
+            frame, example = (tf.strings.as_string(n) for n in (row % self.frames, row // self.frames))
+            return tf.strings.join(["number ", frame, " of the frames taken, example ", example, " of the batch"])
+
+        return self.picture.decode(tf.reshape(files, [-1]), place)[0]
+
+    def _with_gifs(self, x, is_gif, pixels, mask):
+        def one(example):
+            file, is_gif, pixels, mask = example
+            return tf.cond(is_gif, lambda: self._gif(file), lambda: (pixels, mask))
+
+        result = tf.TensorSpec(pixels.shape[1:], tf.uint8), tf.TensorSpec(mask.shape[1:], tf.bool)
+        try:
+            return tf.map_fn(one, (x, is_gif, pixels, mask), fn_output_signature=result, parallel_iterations=1)
+        except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
+            message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"
+            raise tf.errors.InvalidArgumentError(None, None, message) from error
+
+    def _gif(self, file):
+        frames = tf.io.decode_gif(file)
+        index, mask = chosen(tf.shape(frames, tf.int64)[:1], self.frames)
+        pixels = self.picture.fit(tf.gather(frames, tf.boolean_mask(index, mask)))
+        missing = self.frames - tf.shape(pixels)[0]
+        pixels = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        return tf.ensure_shape(pixels, (self.frames, *self.size, self.channels)), mask[0]
+
+    def compute_output_spec(self, x):
+        shape = (x.shape[0], self.frames)
+        pixels = keras.KerasTensor((*shape, *self.size, self.channels), "uint8")
+        return pixels, keras.KerasTensor(shape, "bool")
+
+    def get_config(self):
+        own = {"frames": self.frames, "size": self.size, "channels": self.channels, "resize": self.resize}
+        return {**super().get_config(), **own, "optional": self.optional}
+
+
+def chosen(counts, frames):
+    """Which frames are taken of clips of so many.
+
+    Args:
+        counts: N, (B,) int64.
+        frames: F.
+
+    Returns:
+        (B, F) int64, positions, 0 where the mask (B, F) bool is False.
+
+    >>> chosen(tf.constant([5, 2], "int64"), 3)[0].numpy().tolist()
+    [[0, 2, 4], [0, 1, 0]]
+    """
+    counts, places = counts[:, None], tf.range(frames, dtype=tf.int64)[None]
+    mask = places < counts
+    index = tf.where(counts > frames, (2 * places + 1) * counts // (2 * frames), places)
+    return tf.where(mask, index, 0), mask
+
+
+def _look(x, optional):
+    """Whether each file is a GIF, a ZIP, (B,) bool; and its problem, (B,) int32."""
+    head = peek(x, tf.zeros_like(length(x)), 12)
+    is_gif, is_zip, empty = spells(head, b"GIF8"), spells(head, b"PK"), tf.equal(x, b"")
+    riff, unknown = spells(head, b"RIFF"), ~(is_gif | is_zip | empty)
+    starts = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV", b"OggS", b"\x30\x26\xb2\x75")
+    video = [spells(head, start) for start in starts] + [spells(head[:, 4:], b"ftyp"), spells(head[:, 4:], b"moov")]
+    video += [riff & spells(head[:, 8:], kind) for kind in (b"AVI ", b"WEBP")]
+    problem = first_true(
+        empty & (not optional),
+        tf.reduce_any(video, axis=0),
+        spells(head, b"\xff\xd8\xff") | spells(head, b"\x89PNG"),
+        unknown & is_text(head),
+        unknown,
+        is_gif & (peek(x, length(x) - 1, 1)[:, 0] != 0x3B),
+    )
+    return is_gif, is_zip, problem

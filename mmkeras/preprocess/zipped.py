@@ -1,0 +1,65 @@
+"""Takes ZIP files of stored (not compressed) members apart, a whole batch at once, in TensorFlow's own ops."""
+
+import tensorflow as tf
+
+from mmkeras.preprocess.headers import first_true, length, little, peek, spells
+
+MESSAGES = [
+    ("the frames must be stored in the ZIP file, neither compressed nor encrypted, their sizes before them.",
+     "Write it so (zip -0; zipfile.ZIP_STORED), or name the file .zip: mmkeras.data reads it then."),
+    ("the ZIP file is cut off or damaged.", "Was it copied or downloaded whole? Leave it out, or fetch it again."),
+    ("the ZIP file holds no frames.", "Put the frames into it, in their order; an absent video is b''."),
+]  # fmt: skip
+_MOST = 65_535  # members, by the format
+
+
+def members(x, active):
+    """Where the members of each file lie, in the order in which they lie in it; those of no bytes (folders) count not.
+
+    Args:
+        x: (B,) string.
+        active: (B,) bool, which of them are ZIP files.
+
+    Returns:
+        starts and sizes in bytes, (B, M) int64; counts, (B,) int64: a row's first ones are real; and the number of
+        each file's problem in `MESSAGES`, counted from 1, (B,) int32.
+
+    Source: PKWARE's APPNOTE 6.3.10, 4.3.7: local headers are followed from the beginning to the central directory.
+    """
+    none = tf.zeros_like(length(x))
+
+    def step(i, at, active, problem, starts, sizes):
+        head = peek(x, at, 30)
+        member = active & spells(head, b"PK\3\4")
+        start, size = at + 30 + little(head[:, 26:28]) + little(head[:, 28:30]), little(head[:, 18:22])
+        size = tf.where(member, size, 0)
+        flags = little(head[:, 6:8])
+        packed = member & ((flags % 2 == 1) | (flags // 8 % 2 == 1) | ((size > 0) & (little(head[:, 8:10]) != 0)))
+        directory = spells(head, b"PK\1\2") | spells(head, b"PK\5\6")
+        cut_off = active & tf.where(member, start + size > length(x), ~directory)
+        problem = tf.where(problem == 0, first_true(packed, cut_off), problem)
+        member &= problem == 0
+        return i + 1, start + size, member, problem, starts.write(i, start), sizes.write(i, size)
+
+    def goes_on(i, at, active, *others):
+        return tf.reduce_any(active) | (i == 0)
+
+    arrays = [tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None]) for _ in range(2)]
+    state = (tf.constant(0), none, active, tf.cast(none, tf.int32), *arrays)
+    *_, problem, starts, sizes = tf.while_loop(goes_on, step, state, parallel_iterations=1, maximum_iterations=_MOST)
+    starts, sizes = tf.transpose(starts.stack()), tf.transpose(sizes.stack())
+    real_first = tf.argsort(tf.cast(sizes == 0, tf.int32), axis=1, stable=True)
+    starts, sizes = (tf.gather(values, real_first, batch_dims=1) for values in (starts, sizes))
+    counts = tf.math.count_nonzero(sizes, axis=1)
+    return starts, sizes, counts, tf.where(active & (counts == 0) & (problem == 0), 3, problem)
+
+
+def contents(x, starts, sizes):
+    """The members that lie there: (B,) string and positions (B, F) int64 -> (B, F) string."""
+
+    def one_of_each(where):
+        return tf.strings.substr(x, *where)
+
+    where = tf.transpose(starts), tf.transpose(sizes)
+    parts = tf.map_fn(one_of_each, where, fn_output_signature=tf.TensorSpec([None], tf.string), parallel_iterations=1)
+    return tf.transpose(parts)

@@ -1,0 +1,82 @@
+"""Frames that a device prepares are those that `preprocess` prepares."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image as Pillow
+
+import mmkeras as mm
+from mmkeras import edge
+from mmkeras.export.litert.describe import describe
+
+RNG = np.random.default_rng(0)
+SMOOTH = [Pillow.fromarray(RNG.integers(0, 256, (5, 7, 4), "uint8")).resize((43, 31)) for _ in range(7)]
+
+
+def encoded(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def gif(frames, **options):
+    return encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=40, **options)
+
+
+def zipped(files, method=zipfile.ZIP_STORED, comment=b""):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.comment = comment
+        archive.writestr("frames/", b"")
+        for i, file in enumerate(files):
+            archive.writestr(f"frames/{i}", file)
+    return buffer.getvalue()
+
+
+def clips():
+    rgb = [frame.convert("RGB") for frame in SMOOTH]
+    holes = [Pillow.fromarray(np.where(RNG.random((31, 43, 1)) < 0.3, 0, np.asarray(frame))) for frame in SMOOTH]
+    kinds = ("PNG", "JPEG", "BMP", "GIF", "PNG", "JPEG", "PNG")
+    return [
+        zipped([encoded(frame, kind) for frame, kind in zip(rgb, kinds, strict=True)], comment=b"a comment"),
+        zipped([encoded(frame, "PNG") for frame in SMOOTH[:2]]), zipped([encoded(rgb[0].resize((9, 6)), "PNG")]), b"",
+        gif(rgb), gif(rgb[:2]), gif([frame.convert("L") for frame in rgb]), gif(rgb, optimize=True),
+        *[gif(holes, disposal=disposal) for disposal in (0, 1, 2, 3)],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("resize", "channels"), [("stretch", 3), ("pad", 3), ("crop", 1)])
+def test_frames_are_the_same_within_one_level(resize, channels):
+    model = mm.preprocessor([mm.Video("clip", 4, size=(6, 9), channels=channels, resize=resize, optional=True)])
+    prepare = edge.Preprocess(json.loads(json.dumps(describe(model, [])))["inputs"])
+    files = clips()
+    theirs = model({"clip": tf.constant(files)})
+    for i, file in enumerate(files):
+        own = prepare({"clip": file})
+        assert (own["clip"].shape, own["clip"].dtype) == ((1, 4, 6, 9, channels), np.uint8)
+        assert np.abs(own["clip"][0].astype(int) - theirs["clip"][i]).max() <= 1, i
+        assert np.array_equal(own["clip_mask"][0], theirs["clip_mask"][i])
+    assert theirs["clip_mask"].numpy().sum(1).tolist() == [4, 2, 1, 0, 4, 2, 4, 4, 4, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "clip: a video is needed. Received: none"),
+        (b"\0\0\0\x20ftypisom", "clip: a GIF, or a ZIP file of stored JPEG or PNG frames, is needed. Received: 12"),
+        ("a.gif", "Received: str"),
+        (gif(SMOOTH)[:-50], "clip: a whole GIF is needed.*cut off"),
+        (b"GIF89a" + b"\x80" * 30 + b";", "clip: a whole GIF is needed"),
+        (zipped([b"a" * 99], zipfile.ZIP_DEFLATED), "clip: the frames must be stored.*method 8"),
+        (zipped([encoded(SMOOTH[0], "PNG")])[:200], "clip: the ZIP file is cut off"),
+        (zipped([]), "clip: the ZIP file holds no frames"),
+        (zipped([b"no picture"]), "clip: a whole JPEG, PNG, GIF or BMP file is needed"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(value, message):
+    with pytest.raises(ValueError, match=message):
+        edge.Video("clip", frames=2, size=(4, 4))(value)

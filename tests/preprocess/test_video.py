@@ -1,0 +1,121 @@
+import io
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import mmkeras as mm
+from mmkeras.preprocess import DecodeImage, DecodeVideo
+
+FRAMES = np.random.default_rng(0).integers(0, 256, (7, 6, 9, 3), "uint8")
+
+
+def picture(pixels, kind="PNG", **options):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def zipped(files, method=zipfile.ZIP_STORED, folder=False):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        if folder:
+            archive.writestr("frames/", b"")
+        for i, file in enumerate(files):
+            archive.writestr(f"frames/{i}", file)
+    return buffer.getvalue()
+
+
+def gif(frames, **options):
+    buffer, (first, *others) = io.BytesIO(), [Image.fromarray(frame) for frame in frames]
+    first.save(buffer, "GIF", save_all=True, append_images=others, **options)
+    return buffer.getvalue()
+
+
+def decode(*files, frames=4, size=(6, 9), optional=True, **options):
+    pixels, mask = DecodeVideo(frames, size, optional=optional, name="clip_preprocess", **options)(tf.constant(files))
+    return pixels.numpy(), mask.numpy()
+
+
+CLIP = zipped([picture(frame) for frame in FRAMES])
+
+
+def test_frames_are_drawn_evenly_and_keep_their_order():
+    pixels, mask = decode(CLIP)
+    np.testing.assert_array_equal(pixels[0], FRAMES[[0, 2, 4, 6]])  # floor((2i + 1) 7 / 8)
+    assert mask.all()
+
+
+def test_a_short_clip_is_masked_behind_its_end_and_an_absent_one_altogether():
+    pixels, mask = decode(zipped([picture(frame) for frame in FRAMES[:3]], folder=True), b"")
+    np.testing.assert_array_equal(pixels[0], [*FRAMES[:3], np.zeros_like(FRAMES[0])])
+    assert mask.tolist() == [[True, True, True, False], [False] * 4]
+    assert not pixels[1].any()
+
+
+def test_a_gif_lays_its_frames_over_each_other():
+    file = gif(np.repeat(FRAMES[..., :1], 3, axis=-1))
+    pixels, mask = decode(file, CLIP, b"", gif(FRAMES[:2]))
+    np.testing.assert_array_equal(pixels[0], tf.io.decode_gif(file).numpy()[[0, 2, 4, 6]])
+    np.testing.assert_array_equal(pixels[1], FRAMES[[0, 2, 4, 6]])  # the others of a batch are as they are without it
+    assert mask.sum(1).tolist() == [4, 4, 0, 2]
+    assert not pixels[2].any() and not pixels[3, 2:].any()
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
+def test_frames_are_scaled_as_pictures_are(resize):
+    files = [picture(FRAMES[0]), picture(FRAMES[1], "JPEG"), picture(np.kron(FRAMES[2], np.ones((2, 3, 1), "uint8")))]
+    options = {"size": (5, 4), "channels": 1, "resize": resize}
+    pictures = DecodeImage(name="photo", **options)(tf.constant(files)).numpy()
+    np.testing.assert_array_equal(decode(zipped(files), frames=3, **options)[0][0], pictures)
+    still = gif(FRAMES[:1])
+    np.testing.assert_array_equal(
+        decode(still, frames=1, **options)[0][0], DecodeImage(name="photo", **options)(tf.constant([still])).numpy()
+    )
+
+
+def test_config_and_dynamic_batch():
+    model = mm.preprocessor([mm.Video("clip", frames=4, size=(6, 9), optional=True)])
+    clone = keras.Model.from_config(model.get_config())
+    graph = tf.function(lambda x: clone({"clip": x}), input_signature=[tf.TensorSpec([None], tf.string)])
+    for files in ([CLIP], [b"", gif(FRAMES), CLIP], [b"", b""]):
+        pixels, mask = decode(*files)
+        np.testing.assert_array_equal(graph(tf.constant(files))["clip"], pixels)
+        np.testing.assert_array_equal(graph(tf.constant(files))["clip_mask"], mask)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([CLIP, b""], r"clip: a GIF, or a ZIP .*nothing came. Received: 0 bytes \(example 1 of the batch\).*optional"),
+        ([b"\0\0\0\x20ftypisom"], "this is a video of another kind. Received: 12 bytes .*mmkeras.data makes"),
+        ([b"RIFF....AVI LIST"], "a video of another kind"),
+        ([picture(FRAMES[0])], "this is a picture.*swapped"),
+        ([b"clips/1.gif"], "this looks like text"),
+        ([b"\x80" * 20], "stored JPEG or PNG frames, is needed. Received: 20 bytes"),
+        ([gif(FRAMES)[:-20]], "the GIF is cut off"),
+        ([zipped([picture(FRAMES[0])], zipfile.ZIP_DEFLATED)], "must be stored in the ZIP file.*zip -0"),
+        ([CLIP, CLIP[: len(CLIP) // 2]], r"the ZIP file is cut off or damaged. Received: .*\(example 1 of the batch\)"),
+        ([zipped([])], "holds no frames"),
+        (
+            [CLIP, zipped([picture(FRAMES[0]), b"not a picture at all"])],
+            r"clip: a JPEG, PNG, GIF or BMP file is needed; this looks like text. Received: 20 bytes beginning with"
+            r".*not a picture at.* \(number 1 of the frames taken, example 1 of the batch\)",
+        ),
+        ([zipped([picture(FRAMES[0])[:-30]])], "clip: the file is cut off"),
+        ([b"GIF89a" + b"\x80" * 40 + b";"], "clip: a GIF is damaged"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(files, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        decode(*files, optional=False)
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="frames must be at least 1. Received: frames=0 in 'clip'"):
+        DecodeVideo(0, (4, 4), name="clip_preprocess")
+    with pytest.raises(ValueError, match="frames of 'clip' must be positive"):
+        mm.Video("clip", frames=0)
