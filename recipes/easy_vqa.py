@@ -32,6 +32,7 @@ def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/easy_vqa-smoke" if args.smoke else "runs/easy_vqa"))
+    most = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
 
     # 1. What goes in and what comes out. The names are the keys of a request later.
@@ -56,10 +57,10 @@ def main(args):
         "question": lambda: text.transformer(question, dim=64, layers=1, pool="mean"),
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64, 128), pool="max"),
     }
-    models, seconds = {}, {}
+    models = {}
     for name, inputs in {"both": specs, "question only": [question], "photo only": [photo]}.items():
         rich.print(f"\n[bold]{name}[/bold]")
-        began, epochs = time.perf_counter(), args.epochs if name == "both" else min(args.epochs, 3)
+        epochs = most if name == "both" else min(most, 3)
         with mm.distribute.strategy().scope():
             own_branches = {spec.name: branches[spec.name]() for spec in inputs}
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(256), heads)
@@ -72,41 +73,31 @@ def main(args):
         run_dir = out / "training" / settings / name.replace(" ", "_")
         callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
-        models[name], seconds[name] = model, round(time.perf_counter() - began, 1)
+        models[name] = model
 
     # 5. Scores on pictures that no model has seen; the curves lie in OUT/evaluation.
     model = models.pop("both")
-    rows = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="both")["models"]
-    accuracies = {name: row["answer"]["accuracy"] for name, row in rows.items()}
-    other = {}
+    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="both")
+    scores = mm.evaluate.summary(found)
     if args.test:
         raw_other = read(Path(args.test), "test", specs, heads)
-        batches = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=256)
-        found = mm.evaluate.report(model, batches, heads)["models"]["model"]["answer"]
-        scores = {"accuracy": found["accuracy"], "interval": found["accuracy_interval"], "n": len(raw_other.frame)}
-        other = {"other_test": scores}
+        other = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=256)
+        scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other, heads))
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(
-        preprocess, model, heads, Path("saved_models", out.name), samples=raw_test, next_version=True
-    )
+    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
     report = {
-        "accuracy": accuracies.pop("both"),
-        "interval": rows["both"]["answer"]["accuracy_interval"],
-        "baselines": accuracies,
-        "parity_max_abs": max(max(each.values()) for each in export["max_difference"].values()),
+        **scores,
+        "parity_max_abs": export["largest_difference"],
         "n_train": len(raw_train.frame),
-        "n_test": len(raw_test.frame),
-        **other,
         "skipped": len({*train.skipped, *valid.skipped, *test.skipped}),
         "export": export["path"],
         "seed": args.seed,
-        "training_seconds": seconds,
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rich.print("", mm.evaluate.table({"models": rows}))
-    print(json.dumps(report, indent=2), f"\nWritten: {out}/report.json, training/, evaluation/; {export['path']}")
+    rich.print("", mm.evaluate.table(found))
+    print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
 def read(folder, part, specs, heads):
@@ -125,7 +116,4 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of split, order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
-    arguments = parser.parse_args()
-    if arguments.smoke:
-        arguments.epochs = 1
-    main(arguments)
+    main(parser.parse_args())

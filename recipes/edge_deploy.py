@@ -12,7 +12,6 @@ Every file holds the vocabulary, the labels and what turns questions and PNG fil
 """
 
 import argparse
-import collections
 import json
 import logging
 import os
@@ -24,8 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 
 import keras
 import pandas as pd
-import rich
-from rich.table import Table
 
 import mmkeras as mm
 from mmkeras import edge
@@ -39,6 +36,7 @@ def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several exports in one process for a mistake
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/edge_deploy-smoke" if args.smoke else "runs/edge_deploy"))
+    epochs = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
 
     # 1. What goes in and what comes out, and tables of both. Questions about one picture stay together.
@@ -56,39 +54,54 @@ def main(args):
         branches = {"question": text.transformer(question, dim=64, layers=1, pool="mean"),
                     "photo": image.conv2d(photo, filters=(16, 32, 64, 128), pool="max")}  # fmt: skip
         model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(256), heads)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, args.epochs * len(train), warmup_target=1.5e-3, warmup_steps=200
-        )
+        rate = keras.optimizers.schedules.CosineDecay(0.0, epochs * len(train), warmup_target=1.5e-3, warmup_steps=200)
         model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
-    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{args.epochs}-epochs-seed-{args.seed}"
-    callbacks = mm.train.callbacks(run_dir, train, patience=args.epochs)
-    model.fit(train, validation_data=valid, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
+    callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
+    model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
     # 3. A file for each quantisation. It is asked every test question, where no TensorFlow is, before it is written.
     files = {}
     for name, quantize in QUANTIZE.items():
         path = Path("saved_models", out.name, f"{name}.tflite")
-        calibration = {"representative": raw_train} if quantize == "int8" else {}
-        files[name] = mm.export.litert(preprocess, model, heads, path, quantize, samples=raw_test, overwrite=True,
-                                       n_samples=len(raw_test.frame), **calibration)  # fmt: skip
+        measured = raw_train if quantize == "int8" else None
+        files[name] = mm.export.litert(preprocess, model, heads, path, quantize, measured, samples=raw_test,
+                                       n_samples=len(raw_test.frame), overwrite=True)  # fmt: skip
 
-    # 4. One example at a time, from the bytes of a PNG file to the answer, as on the device.
-    asked = list(raw_test.select(["question", "photo"]).take(50).as_numpy_iterator())
-    took = measure({name: edge.Model(file["path"]) for name, file in files.items()}, model, asked)
+    # 4. Milliseconds of a call, one example at a time as on the device. In turns: a busy machine slows all alike.
+    prepare = edge.Model(files["float32"]["path"]).preprocess
+    calls = {name: edge.Model(file["path"]).predict for name, file in files.items()} | {"Keras": model.predict_on_batch}
+    seconds = {name: [] for name in calls}
+    for row in list(raw_test.select(["question", "photo"]).take(50).as_numpy_iterator()):
+        for name, call in calls.items():
+            ready, began = prepare(row), time.perf_counter()
+            call(ready)
+            seconds[name].append(time.perf_counter() - began)
+    took = {name: round(1000 * statistics.median(each), 3) for name, each in seconds.items()}
 
-    scores = files["float32"]["metrics"]["keras"]["answer"]
+    rows = {
+        name: {
+            "path": file["path"],
+            "accuracy": file["metrics"]["litert"]["answer"]["accuracy"],
+            "same_as_keras": file["agreement"]["litert"]["answer"],
+            "max_difference": file["max_difference"]["answer"],
+            "bytes": file["bytes"],
+            "size_ratio": round(file["bytes"] / files["float32"]["bytes"], 3),
+            "milliseconds": took[name],
+            "latency_ratio": round(took[name] / took["Keras"], 4),
+        }
+        for name, file in files.items()
+    }
     report = {
-        "accuracy": scores["accuracy"],
-        "interval": scores["accuracy_interval"],
-        "files": {name: summary(file, files["float32"], took[name] / took["Keras"]) for name, file in files.items()},
-        "milliseconds": took,
+        **mm.evaluate.summary({"models": {"Keras": files["float32"]["metrics"]["keras"]}}),
+        "files": rows,
         "n_train": len(raw_train.frame),
-        "n_test": len(raw_test.frame),
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rich.print("", table(report))
+    print("\n" + pd.DataFrame.from_dict(rows, orient="index").drop(columns="path").to_string())
+    print(f"Keras: accuracy {report['accuracy']:.4f} of {report['n']} test questions, {took['Keras']:.2f} ms a call")
     print(f"Written: {out}/report.json, saved_models/{out.name}/*.tflite; {report['seconds']:.0f} s in all")
 
 
@@ -100,47 +113,6 @@ def read(folder, part, specs, heads):
     return mm.data.from_dataframe(frame, specs, heads, root=folder / f"{part}_images.zip")
 
 
-def measure(files, model, rows):
-    """Median milliseconds: to prepare an example, of each file, of Keras. In turns: a busy machine slows all alike."""
-    seconds = collections.defaultdict(list)
-    for row in rows:
-        for name, file in files.items():
-            ready = timed(seconds["prepare"], file.preprocess, row)
-            timed(seconds[name], file.predict, ready)
-        timed(seconds["Keras"], model.predict_on_batch, ready)
-    return {name: round(1000 * statistics.median(each), 3) for name, each in seconds.items()}
-
-
-def timed(seconds, function, value):
-    began = time.perf_counter()
-    found = function(value)
-    seconds.append(time.perf_counter() - began)
-    return found
-
-
-def summary(file, float32, latency_ratio):
-    return {
-        "path": file["path"],
-        "accuracy": file["metrics"]["litert"]["answer"]["accuracy"],
-        "same_as_keras": file["agreement"]["litert"]["answer"],
-        "max_difference": file["max_difference"]["answer"],
-        "bytes": file["bytes"],
-        "size_ratio": round(file["bytes"] / float32["bytes"], 3),
-        "latency_ratio": round(latency_ratio, 4),
-    }
-
-
-def table(report):
-    took = report["milliseconds"]
-    shown = Table("", "accuracy", "as Keras", "KiB", "of float32", "ms a call", "of Keras")
-    shown.title = f"{report['n_test']} test questions; {took['prepare']:.2f} ms to prepare one"
-    shown.add_row("Keras", f"{report['accuracy']:.4f}", "", "", "", f"{took['Keras']:.2f}", "1")
-    for name, file in report["files"].items():
-        shown.add_row(name, f"{file['accuracy']:.4f}", f"{file['same_as_keras']:.4f}", f"{file['bytes'] / 1024:,.0f}",
-                      f"{file['size_ratio']:.2f}", f"{took[name]:.2f}", f"{file['latency_ratio']:.3f}")  # fmt: skip
-    return shown
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder of the set; without it a tiny one is generated")
@@ -148,7 +120,4 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of split, order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
-    arguments = parser.parse_args()
-    if arguments.smoke:
-        arguments.epochs = 1
-    main(arguments)
+    main(parser.parse_args())

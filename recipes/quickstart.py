@@ -77,54 +77,36 @@ def main(args):
     # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
     model = models.pop("all three")
     found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="all three")
-    rows = found["models"]
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    name = Path("saved_models", out.name)
-    export = mm.export.saved_model(preprocess, model, heads, name, samples=raw_test, next_version=True)
-    parity = max(max(differences.values()) for differences in export["max_difference"].values())
-    megabytes = sum(file.stat().st_size for file in Path(export["path"]).rglob("*") if file.is_file()) / 1e6
+    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
 
     # 7. The file for a phone or a board. Its row in the table is what it answered, where no TensorFlow is.
-    file = f"{name}-{Path(export['path']).name}.tflite"  # of the same version
+    file = f"saved_models/{out.name}-{Path(export['path']).name}.tflite"  # of the same version
     lite = mm.export.litert(preprocess, model, heads, file, samples=raw_test, n_samples=len(raw_test.frame),
                             saved_model=export["path"])  # fmt: skip
-    rows = {"all three": rows["all three"], "all three, LiteRT": lite["metrics"]["litert"], **rows}
+    first = {"all three": found["models"]["all three"], "all three, LiteRT": lite["metrics"]["litert"]}
 
     # 8. One example of the test part, asked as a server would be.
     row = raw_test.frame.iloc[0]
     example = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
     ask = [os.path.relpath(Path(__file__).with_name("ask.py")), export["path"], *example]
     answers = json.loads(subprocess.run([sys.executable, *ask], check=True, stdout=subprocess.PIPE).stdout)
-
-    accuracies = {name: row["answer"]["accuracy"] for name, row in found["models"].items()}
     report = {
-        "accuracy": accuracies.pop("all three"),
-        "interval": rows["all three"]["answer"]["accuracy_interval"],
-        "baselines": accuracies,
-        "parity_max_abs": parity,
+        **mm.evaluate.summary(found),
+        "parity_max_abs": export["largest_difference"],
         "n_train": len(raw_train.frame),
-        "n_test": len(raw_test.frame),
         "skipped": len({*train.skipped, *valid.skipped, *test.skipped}),
         "export": export["path"],
-        "litert": {
-            "path": lite["path"],
-            "accuracy": lite["metrics"]["litert"]["answer"]["accuracy"],
-            "max_difference": lite["max_difference"]["answer"],
-            "bytes": lite["bytes"],
-            "latency_ratio": lite["latency_ratio"],
-        },
+        "litert": {key: lite[key] for key in ("path", "bytes", "max_difference", "latency_ratio")},
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-
-    table = mm.evaluate.table({"models": rows})
-    table.title = f"{report['n_test']} unseen questions, {report['n_train']} to learn from"
+    table = mm.evaluate.table({"models": first | found["models"]})
+    table.title = f"{report['n']} unseen questions, {report['n_train']} to learn from"
     rich.print("", table)
-    print(
-        f"{export['path']}: {megabytes:.1f} MB, answers as Python does ({parity:.0e}); {report['seconds']:.0f} s in all"
-    )
+    print(f"{export['path']} answers as Python does ({report['parity_max_abs']:.0e}); {report['seconds']:.0f} s in all")
     print(f"\n$ python {shlex.join(ask)}")
     print(f"{answers['answer']} ({max(answers['answer_scores']):.3f}); the label is {row.answer}")
     print(f"\nWritten: {out}/report.json, training/ (curves, best weights), evaluation/ ({', '.join(found['files'])})")

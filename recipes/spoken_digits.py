@@ -77,9 +77,10 @@ def main(args):
 
     model = trained("all speakers", takes >= 0, args.epochs)
     found = mm.evaluate.report(model, batches(raw_test), heads, out / "evaluation", raw, name="new takes")
-    rows = found["models"]
+    scores, rows = mm.evaluate.summary(found), found["models"]
     if args.test:
-        rows["other test"] = mm.evaluate.report(model, batches(read(args.test, "test")), heads)["models"]["model"]
+        other = mm.evaluate.report(model, batches(read(args.test, "test")), heads)
+        scores["other_test"] = mm.evaluate.summary(other)
 
     # 5. Speakers it does not know: each in turn is left out of training and validation, then heard.
     for speaker in sorted(set(speakers)):
@@ -89,17 +90,12 @@ def main(args):
     strangers = {name: row["digit"]["accuracy"] for name, row in rows.items() if "stranger" in name}
 
     # 6. Files in, answers out. It appears after a process without mmkeras has come to the same answers.
-    name = Path("saved_models", out.name)
-    export = mm.export.saved_model(preprocess, model, heads, name, samples=raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
     report = {
-        "accuracy": rows["new takes"]["digit"]["accuracy"],
-        "interval": rows["new takes"]["digit"]["accuracy_interval"],
-        "baselines": {"majority": rows["majority"]["digit"]["accuracy"]},
+        **scores,
         "strangers": {"accuracy": float(np.mean([*strangers.values()])), "speakers": strangers},
-        "other_test": rows.get("other test", {}).get("digit"),
-        "parity_max_abs": max(max(each.values()) for each in export["max_difference"].values()),
+        "parity_max_abs": export["largest_difference"],
         "n_train": int((takes < 38).sum()),
-        "n_test": len(raw_test.frame),
         "skipped": len(found["skipped"]),
         "export": export["path"],
         "seed": args.seed,
