@@ -11,7 +11,7 @@ class NamedModel(keras.Model):
     """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
 
     Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
-    be called like the outputs, but for auxiliary outputs (HEAD_by_SPEC), which have the label of their head.
+    be called like the outputs, but for auxiliary outputs (HEAD.SPEC), which have the label of their head.
 
     Raises:
         ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
@@ -30,6 +30,11 @@ class NamedModel(keras.Model):
             _check_tensor(self.name, key, inputs[key], tensor)
         return super().__call__({key: inputs[key] for key in expected}, *args, **kwargs)
 
+    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
+        if isinstance(loss, dict) and isinstance(self.output, dict):
+            _check_losses(self.name, loss, self.output)
+        super().compile(optimizer, loss, *args, **kwargs)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -45,33 +50,50 @@ class NamedModel(keras.Model):
         return y
 
 
+def _check_losses(model, loss, outputs):
+    auxiliary = [name for name in outputs if _head_of(name)]
+    missing = [name for name in auxiliary if name not in loss]
+    unknown = [f"{name!r} {did_you_mean(name, outputs)}".strip() for name in loss if name not in outputs]
+    if missing or unknown:
+        specs = list(dict.fromkeys(name.partition(".")[2] for name in auxiliary))
+        raise ValueError(
+            f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
+            f"{list(loss)}. Missing: {missing}. Unknown: {unknown}. Compile with mm.heads.compile_for(heads, "
+            f"auxiliary={specs}), or build the model with auxiliary={not auxiliary}."
+        )
+
+
 def auxiliary_name(head, spec):
-    """Name of the output by which one modality answers to a head on its own."""
-    return f"{head}_by_{spec}"
+    """Name of the output by which one modality answers to a head on its own; no head can be called so.
+
+    >>> auxiliary_name("kind", "photo")
+    'kind.photo'
+    """
+    return f"{head}.{spec}"
 
 
 def for_auxiliary(by_head, outputs):
     """Dict by head name (labels, weights) with the entries of the auxiliary outputs as well; anything else as it is.
 
-    >>> for_auxiliary({"kind": 1}, ["kind", "kind_by_photo"])
-    {'kind': 1, 'kind_by_photo': 1}
+    >>> for_auxiliary({"kind": 1}, ["kind", "kind.photo"])
+    {'kind': 1, 'kind.photo': 1}
     """
     if not isinstance(by_head, dict):
         return by_head
-    others = {name: _head_of(name, by_head) for name in outputs if name not in by_head}
-    return by_head | {name: by_head[head] for name, head in others.items() if head}
+    others = {name: _head_of(name) for name in outputs if name not in by_head}
+    return by_head | {name: by_head[head] for name, head in others.items() if head in by_head}
 
 
-def _head_of(name, heads):
-    """The head that an auxiliary output answers to, or None."""
-    return next((head for head in heads if name.startswith(auxiliary_name(head, ""))), None)
+def _head_of(name):
+    """The head that an auxiliary output answers to; None for other outputs."""
+    return name.partition(".")[0] if "." in name else None
 
 
 def without_auxiliary(model, heads):
     """The model with the outputs of its heads alone, for an export; others as they are."""
     names = [head.name for head in heads]
     extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
-    if not extra or not all(_head_of(name, names) for name in extra):
+    if not extra or not all(_head_of(name) in names for name in extra):
         return model  # what does not fit is told by `export.fit`
     return NamedModel(model.input, {name: model.output[name] for name in names}, name=model.name)
 

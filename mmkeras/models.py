@@ -1,10 +1,10 @@
 """Functional-API builders: branches, fusion and heads as one `keras.Model`."""
 
-import dataclasses
 import importlib
 import zipfile
 
 import keras
+import numpy as np
 
 from mmkeras.contract import NamedModel, auxiliary_name
 from mmkeras.heads import check_heads
@@ -39,9 +39,9 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
         branches: dict, spec name -> branch, a `keras.Model` from ready tensors to tokens (B, T, D) and mask (B, T).
         fusion: layer called as `fusion(tokens, masks)`, lists in the order of the specs, -> (B, D).
         heads: list of heads.
-        modality_dropout: chance of each modality of each example to be hidden while training, one number or one per
-            spec: `layers.ModalityDropout`.
-        auxiliary: each modality also answers on its own, as output HEAD_by_SPEC. With
+        modality_dropout: chance of each modality of each example to be hidden while training: one number, or a dict by
+            spec name, where those that are not named always stay. See `layers.ModalityDropout`.
+        auxiliary: each modality also answers on its own, as output HEAD.SPEC. With
             `heads.compile_for(heads, auxiliary=[names of specs])` each has a loss, so that one modality that learns
             fast does not keep the others from learning. The labels are those of the heads; exports leave these out.
         name: of the model.
@@ -65,7 +65,7 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
     (['photo'], ['kind'])
     """
     inputs, tokens, masks = _modalities(specs, branches, heads)
-    fused = fusion(tokens, _dropped(masks, modality_dropout))
+    fused = fusion(tokens, _dropped(specs, masks, modality_dropout))
     own = _own_answers(specs, tokens, masks, heads) if auxiliary else {}
     return NamedModel(inputs, {head.name: head.output(fused) for head in heads} | _by_name(own), name=name)
 
@@ -90,7 +90,7 @@ def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0
     """
     inputs, tokens, masks = _modalities(specs, branches, heads)
     own = _own_answers(specs, tokens, masks, heads)
-    seen = _dropped(masks, modality_dropout)
+    seen = _dropped(specs, masks, modality_dropout)
     outputs = {head.name: _combined(head, combine, own[head.name].values(), seen) for head in heads}
     return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
 
@@ -115,12 +115,12 @@ def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modal
         ValueError: as `late_fusion_model`.
     """
     inputs, tokens, masks = _modalities(specs, branches, heads)
-    seen = _dropped(masks, modality_dropout)
+    seen = _dropped(specs, masks, modality_dropout)
     fused, own = fusion(tokens, seen), _own_answers(specs, tokens, masks, heads)
     anything = keras.ops.any(keras.ops.concatenate(seen, axis=1), axis=1, keepdims=True)
     outputs = {}
     for head in heads:
-        answer = dataclasses.replace(head, name=f"{head.name}_of_all").output(fused)
+        answer = head.output(fused, f"{head.name}-of-all")
         outputs[head.name] = _combined(head, combine, [answer, *own[head.name].values()], [anything, *seen])
     return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
 
@@ -138,19 +138,28 @@ def _modalities(specs, branches, heads):
     return inputs, tokens, masks
 
 
-def _dropped(masks, rate):
-    some = any(rate) if isinstance(rate, list | tuple) else rate
-    return ModalityDropout(rate, name="modality_dropout")(masks) if some else masks
+def _dropped(specs, masks, rate):
+    if isinstance(rate, dict):
+        names = [spec.name for spec in specs]
+        unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in rate if name not in names]
+        if unknown:
+            raise ValueError(f"modality_dropout names specs. Received: {unknown}. Specs: {names}.")
+        rate = [rate.get(name, 0.0) for name in names]
+    return ModalityDropout(rate, name="modality_dropout")(masks) if np.any(rate) else masks
 
 
 def _own_answers(specs, tokens, masks, heads):
-    """Head name -> {name of the output: answer of one modality from the mean of its tokens}, in the order of specs."""
+    """Head name -> {name of the output: answer of one modality from the mean of its tokens}, in the order of specs.
+
+    Hidden by modality dropout or not, a modality answers with what it has. An absent one has a bias to answer with,
+    which its loss teaches what is frequent where it is absent.
+    """
     vectors = [MaskedMean(name=f"{spec.name}_vector")(*pair) for spec, *pair in zip(specs, tokens, masks, strict=True)]
     found = {head.name: {} for head in heads}
     for head in heads:
         for spec, vector in zip(specs, vectors, strict=True):
             name = auxiliary_name(head.name, spec.name)
-            found[head.name][name] = dataclasses.replace(head, name=name).output(vector)
+            found[head.name][name] = head.output(vector, name)
     return found
 
 

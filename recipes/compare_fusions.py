@@ -4,7 +4,7 @@
 
 In easy-VQA neither question nor picture has the answer, only both together. In digits3 each of picture, sound and word
 has a part of it, and the question is whom to trust. Which one wins here says little about other data: try it on yours.
-A run that is interrupted goes on where it was, from OUT/runs.jsonl.
+A run that is interrupted goes on where it was.
 
 recipes/easy_vqa.py and recipes/digits.py say where the sets come from; without them tiny ones are generated.
 """
@@ -36,16 +36,17 @@ STAGES = ["late mean", "late learned", "late product", "hybrid"]
 def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes many models in one process for a mistake
     out = Path(args.out or ("runs/compare_fusions-smoke" if args.smoke else "runs/compare_fusions"))
-    out.mkdir(parents=True, exist_ok=True)
+    budget = out / f"{args.examples}-examples-{args.epochs}-epochs-{args.seeds}-seeds"
+    budget.mkdir(parents=True, exist_ok=True)
     rows = []
     for task, read in {"easy_vqa": easy_vqa, "digits": digits}.items():
         folder = vars(args)[task] or getattr(mm.data.generate.lookalikes, task)(out / "data" / task)
-        milliseconds = compare(args, out, task, *read(Path(folder)))
-        rows += summary(out, task, milliseconds)
+        milliseconds = compare(args, budget, task, *read(Path(folder)))
+        rows += summary(budget, task, milliseconds)
     (out / "report.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     draw(rows, out / "compare_fusions.png")
     rich.print(table(rows))
-    print(f"Written: {out}/report.json, runs.jsonl, compare_fusions.png")
+    print(f"Written: {out}/report.json, compare_fusions.png; {budget}")
 
 
 def easy_vqa(folder):
@@ -81,7 +82,7 @@ def digits(folder):
 
 
 def build(name, specs, branches, head):
-    """A model, its losses and metrics: of a class of `mm.fusion`, or of a stage; "+ auxiliary", with a loss for each."""
+    """A model, its losses and metrics: of a class of `mm.fusion` or a stage; "+ auxiliary", a loss for each input, too."""
     auxiliary = name == "hybrid" or name.endswith(" + auxiliary")
     if name.startswith("late "):
         model = mm.late_fusion_model(specs, branches, [head], combine=name.removeprefix("late "))
@@ -115,6 +116,7 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
             model.compile(keras.optimizers.Adam(rate), **losses)
             seconds = []  # at the end of each epoch; the first one traces, which is not to be measured
             clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, s=seconds: s.append(time.process_time()))
+            train.epoch.assign(0)  # every fusion sees the same batches
             model.fit(train, epochs=args.epochs, callbacks=[clock], shuffle=False, verbose=0)
             found = mm.evaluate.report(model, test, [head])["models"]["model"][head.name]
             run = {"task": task, "fusion": name, "seed": seed, "accuracy": found["accuracy"]}
@@ -185,7 +187,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", help="folder of the run, runs/compare_fusions by default")
     parser.add_argument("--only", nargs="+", help="names of fusions; all of them by default")
     parser.add_argument("--examples", type=int, default=6000, help="of each task, to learn from")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=4, help="two at least: the first is not timed")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="tiny data, one seed, three fusions")
     arguments = parser.parse_args()

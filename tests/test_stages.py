@@ -8,7 +8,7 @@ import mmkeras as mm
 
 SPECS = [mm.Table("left", numeric=["a", "b"], optional=True), mm.Table("right", numeric=["c", "d"], optional=True)]
 HEADS = [mm.heads.classification("kind", ["no", "yes"]), mm.heads.regression("size", mean=0.0, std=1.0)]
-BY = ["kind_by_left", "kind_by_right", "size_by_left", "size_by_right"]
+BY = ["kind.left", "kind.right", "size.left", "size.right"]
 
 
 def branches():
@@ -42,14 +42,14 @@ def test_auxiliary_answers_learn_from_the_labels_of_their_heads(stage):
     x, y = examples()
     logs = model.fit(x, y, epochs=4, verbose=0, sample_weight={name: np.ones(len(y["kind"])) for name in y}).history
     assert logs["kind_accuracy"][-1] > 0.9
-    assert min(logs[f"kind_by_{side}_accuracy"][-1] for side in ("left", "right")) > 0.8
-    assert {"size_by_left_mae", "size_by_right_loss"} <= set(logs)
+    assert min(logs[f"kind.{side}_accuracy"][-1] for side in ("left", "right")) > 0.8
+    assert {"size.left_mae", "size.right_loss"} <= set(logs)
 
 
 def test_the_loss_is_the_weighted_sum():
     model = build("early", auxiliary=True)
     arguments = mm.heads.compile_for(HEADS, {"size": 0.5}, auxiliary=["left"], auxiliary_weight=0.2)
-    assert arguments["loss_weights"] == {"kind": 1.0, "size": 0.5, "kind_by_left": 0.2, "size_by_left": 0.1}
+    assert arguments["loss_weights"] == {"kind": 1.0, "size": 0.5, "kind.left": 0.2, "size.left": 0.1}
     with pytest.raises(ValueError, match=r"loss_weights must name heads. Received: \['sise'\]"):
         mm.heads.compile_for(HEADS, {"sise": 0.5})
     model.compile("adam", **mm.heads.compile_for(HEADS, auxiliary=["left", "right"], auxiliary_weight=0.2))
@@ -78,7 +78,7 @@ def test_a_row_for_every_subset_and_files_of_it_load(tmp_path):
     assert found["model: right"]["kind"]["accuracy"] == np.mean(alone.argmax(-1) == y["kind"])
     model.save(tmp_path / "hybrid.keras")
     again = mm.load_model(tmp_path / "hybrid.keras")
-    np.testing.assert_allclose(again(x)["size_by_left"], model(x)["size_by_left"], rtol=1e-6)
+    np.testing.assert_allclose(again(x)["size.left"], model(x)["size.left"], rtol=1e-6)
     required = mm.Image("photo", size=(8, 8))
     with pytest.raises(ValueError, match=r"Only a modality with a mask can be absent.*'photo'.*optional=True"):
         mm.evaluate.hidden([], [required], ["photo"])
@@ -102,6 +102,39 @@ def test_exports_leave_auxiliary_answers_out(raw, preprocess, specs, heads, tmp_
     model = mm.hybrid_fusion_model(specs, made, mm.fusion.Concatenate(8), heads, modality_dropout=0.1)
     assert list(without_auxiliary(model, heads).output) == [head.name for head in heads]
     report = mm.export.saved_model(preprocess, model, heads, tmp_path / "hybrid" / "1", samples=raw)
-    assert not [name for run in report["max_difference"].values() for name in run if "_by_" in name]
+    assert not [name for run in report["max_difference"].values() for name in run if "." in name]
     report = mm.export.litert(preprocess, model, heads, tmp_path / "hybrid.tflite", samples=raw, verbose=False)
     assert sorted(report["outputs"]) == sorted(head.name for head in heads)
+
+
+def test_names_of_auxiliary_answers_are_never_those_of_heads():
+    heads = [mm.heads.classification("kind", ["a", "b"]), mm.heads.classification("kind_by_left", ["a", "b", "c"])]
+    model = mm.fusion_model(SPECS, branches(), mm.fusion.Concatenate(4), heads, auxiliary=True)
+    assert len(model.output) == 6 and model.output["kind_by_left"].shape[-1] == 3
+    plain = mm.fusion_model(SPECS, branches(), mm.fusion.Concatenate(4), heads)
+    plain.compile("adam", **mm.heads.compile_for(heads))
+    x, y = examples(8)
+    with pytest.raises(ValueError, match=r"Missing: \['kind_by_left'\]"):
+        plain.fit(x, {"kind": y["kind"]}, verbose=0)
+
+
+def test_losses_must_fit_the_auxiliary_answers():
+    with pytest.raises(
+        ValueError, match=r"Missing: \['kind.left'.*compile_for\(heads, auxiliary=\['left', 'right'\]\)"
+    ):
+        build("hybrid").compile("adam", **mm.heads.compile_for(HEADS))
+    with pytest.raises(ValueError, match="Unknown: .*'kind.left'.*build the model with auxiliary=True"):
+        build("early").compile("adam", **mm.heads.compile_for(HEADS, auxiliary=["left"]))
+
+
+def test_modality_dropout_by_name():
+    dropout = build("late", modality_dropout={"left": 0.5}).get_layer("modality_dropout")
+    assert dropout.rate == (0.5, 0.0)
+    with pytest.raises(ValueError, match="modality_dropout names specs.*'lfet' Did you mean 'left'"):
+        build("late", modality_dropout={"lfet": 0.5})
+
+
+def test_a_baseline_may_not_take_the_row_of_a_subset():
+    model = build("early")
+    with pytest.raises(ValueError, match="model: left"):
+        mm.evaluate.report(model, [examples(8)], HEADS, specs=SPECS, baselines={"model: left": model})

@@ -55,9 +55,9 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
     (0.5, 1.5)
     """
     check_heads(heads)
-    _check_rows(name, baselines or {})
-    rows = {}
     every = {name: (model, batches)} | _subset_rows(name, model, batches, specs or [])
+    _check_rows(every, baselines or {})
+    rows = {}
     for row, (each, examples) in (every | {row: (each, batches) for row, each in (baselines or {}).items()}).items():
         labels, outputs = predict(each, examples, heads)
         rows[row] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
@@ -101,8 +101,8 @@ def table(report, published=None):
     return shown
 
 
-def _check_rows(name, baselines):
-    taken = sorted({name, "majority"} & set(baselines))
+def _check_rows(rows, baselines):
+    taken = sorted({*rows, "majority"} & set(baselines))
     if taken:
         raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
 

@@ -32,7 +32,7 @@ class Attention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `heads` do not divide `dim`, or a size is below 1.
 
     Source: Set Transformer's pooling by multihead attention, arXiv 1810.00825, eq. 11; the repeated reading is that
     of Perceiver, arXiv 2103.03206, without its self-attention among the queries.
@@ -40,7 +40,7 @@ class Attention(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, queries=2, depth=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.Attention", dim, heads)
+        check_heads("fusion.Attention", dim, heads, queries=queries, depth=depth)
         self.dim = dim
         self.heads = heads
         self.queries = queries

@@ -55,7 +55,7 @@ class Bilinear(keras.layers.Layer):
         self.factors = factors
         self.dropout = dropout
         self.mean = MaskedMean(dtype=self.dtype_policy)
-        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, dtype="float32")
 
     def build(self, tokens_shape, masks_shape):
         self.project = project(tokens_shape, self.factors * self.dim, dtype=self.dtype_policy)
@@ -66,16 +66,16 @@ class Bilinear(keras.layers.Layer):
         product = math.prod(self._factor(dense(vector), here) for dense, vector, here in every)
         z = ops.sum(ops.reshape(self.drop(product, training=training), (-1, self.factors, self.dim)), axis=1)
         anything = ops.any(present(masks), axis=-1, keepdims=True)
-        return ops.where(anything, self._normalised(z), ops.zeros_like(z))
+        return ops.cast(ops.where(anything, self._normalised(z), ops.zeros_like(z)), self.compute_dtype)
 
     def _factor(self, factor, here):
+        factor = ops.cast(factor, "float32")  # half precision overflows in products, and loses squares of small values
         return ops.where(here, factor, ops.ones_like(factor))
 
     def _normalised(self, z):
-        z = ops.cast(z, "float32")  # half precision loses the squares of small values
         y = z / ops.sqrt(ops.abs(z) + 1e-3)
         length = ops.sqrt(ops.mean(ops.square(y), axis=-1, keepdims=True) + 1e-6)
-        return ops.cast(y / length, self.compute_dtype)
+        return y / length
 
     def compute_output_spec(self, tokens, masks, training=None):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)

@@ -35,7 +35,7 @@ class Bottleneck(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `heads` do not divide `dim`, or a size is below 1.
 
     Source: MBT, arXiv 2107.00135, fusion via bottlenecks, with its 4 bottlenecks; the branches are its layers that do
     not exchange. It averages the logits of the modalities' [CLS]: for a linear head, those of their mean.
@@ -43,7 +43,7 @@ class Bottleneck(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, bottlenecks=4, depth=3, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.Bottleneck", dim, heads)
+        check_heads("fusion.Bottleneck", dim, heads, bottlenecks=bottlenecks, depth=depth)
         self.dim = dim
         self.heads = heads
         self.bottlenecks = bottlenecks

@@ -32,7 +32,7 @@ class CoAttention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: there is one modality only, or `heads` do not divide `dim`.
+        ValueError: there is one modality only, or `heads` do not divide `dim`, or a size is below 1.
 
     Source: ViLBERT, arXiv 1908.02265, figure 2b: co-attention, then self-attention. It has two streams, normalises
     after each part and joins the [CLS] of both by their product, which an absent modality would make nothing of.
@@ -40,7 +40,7 @@ class CoAttention(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.CoAttention", dim, heads)
+        check_heads("fusion.CoAttention", dim, heads, depth=depth)
         self.dim = dim
         self.heads = heads
         self.depth = depth

@@ -33,7 +33,7 @@ class CrossAttention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: there is one modality only, or `heads` do not divide `dim`.
+        ValueError: there is one modality only, or `heads` do not divide `dim`, or a size is below 1.
 
     Source: the encoder-decoder attention of Vaswani et al., arXiv 1706.03762, section 3.2.3, between modalities as in
     MulT, arXiv 1906.00295. MulT keeps a transformer for each ordered pair of modalities; here the first one
@@ -42,7 +42,7 @@ class CrossAttention(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, depth=1, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.CrossAttention", dim, heads)
+        check_heads("fusion.CrossAttention", dim, heads, depth=depth)
         self.dim = dim
         self.heads = heads
         self.depth = depth

@@ -69,6 +69,7 @@ class FiLM(keras.layers.Layer):
         condition, known = None, None
         for i, (dense, modality, mask) in enumerate(zip(self.project, tokens, masks, strict=True)):
             here = ops.any(mask, axis=1, keepdims=True)
+            modality = ops.where(ops.expand_dims(mask, -1), modality, ops.zeros_like(modality))
             x = dense(modality) if i == 0 else self._modulate(dense(modality), condition, known, i - 1)
             pooled = self._pool(ops.relu(x), mask)
             condition = pooled if i == 0 else ops.where(here, pooled, condition)

@@ -66,9 +66,11 @@ class LowRankBilinear(keras.layers.Layer):
 
     def call(self, tokens, masks, training=None):
         means = vectors(self.mean, tokens, masks)  # an absent modality is zero here
-        product = math.prod(factor(vector) for factor, vector in zip(self.factors, means, strict=True))
-        fused = ops.sum(ops.reshape(product, (-1, self.rank, self.dim)), axis=1) + self.bias
-        return self.drop(fused, training=training)
+        every = zip(self.factors, means, strict=True)
+        # In float32: half precision overflows in a product of several modalities.
+        product = math.prod(ops.cast(factor(vector), "float32") for factor, vector in every)
+        fused = ops.sum(ops.reshape(product, (-1, self.rank, self.dim)), axis=1) + ops.cast(self.bias, "float32")
+        return self.drop(ops.cast(fused, self.compute_dtype), training=training)
 
     def compute_output_spec(self, tokens, masks, training=None):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)

@@ -36,7 +36,7 @@ class Perceiver(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `heads` do not divide `dim`, or a size is below 1.
 
     Source: Perceiver, arXiv 2103.03206, where the first reading keeps its own weights as well. There
     positions enter as Fourier features and reading has one head; here positions are the branches' and heads are equal.
@@ -44,7 +44,7 @@ class Perceiver(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, latents=16, repeats=2, depth=1, share=True, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.Perceiver", dim, heads)
+        check_heads("fusion.Perceiver", dim, heads, latents=latents, repeats=repeats)
         self.dim = dim
         self.heads = heads
         self.latents = latents

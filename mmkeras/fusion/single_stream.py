@@ -31,7 +31,7 @@ class SingleStream(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `heads` do not divide `dim`, or a size is below 1.
 
     Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each part and start from
     BERT's weights; here the normalisation comes first, which trains from scratch.
@@ -39,7 +39,7 @@ class SingleStream(keras.layers.Layer):
 
     def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.SingleStream", dim, heads)
+        check_heads("fusion.SingleStream", dim, heads, depth=depth)
         self.dim = dim
         self.heads = heads
         self.depth = depth

@@ -109,13 +109,14 @@ class Classification:
             )
         return number[label]
 
-    def output(self, features):
-        """Features (B, D) -> probabilities (B, N) float32, called `name`."""
+    def output(self, features, name=None):
+        """Features (B, D) -> probabilities (B, N) float32, called `name`, by default that of the head."""
+        name = name or self.name
         if self.dropout:
-            features = keras.layers.Dropout(self.dropout, name=f"{self.name}_dropout")(features)
-        logits = keras.layers.Dense(len(self.classes), name=f"{self.name}_logits")(features)
+            features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
+        logits = keras.layers.Dense(len(self.classes), name=f"{name}_logits")(features)
         activation = "sigmoid" if self.multi_label else "softmax"
-        return keras.layers.Activation(activation, dtype="float32", name=self.name)(logits)
+        return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
 
     def loss(self):
         """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""

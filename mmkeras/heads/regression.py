@@ -90,13 +90,14 @@ class Regression:
             )
         return numbers
 
-    def output(self, features):
-        """Features (B, D) -> values (B, K) float32 in the labels' unit, called `name`."""
+    def output(self, features, name=None):
+        """Features (B, D) -> values (B, K) float32 in the labels' unit, called `name`, by default that of the head."""
+        name = name or self.name
         self._check_adapted()
         if self.dropout:
-            features = keras.layers.Dropout(self.dropout, name=f"{self.name}_dropout")(features)
-        standardised = keras.layers.Dense(self.size, name=f"{self.name}_standardised")(features)
-        scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=self.name)
+            features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
+        standardised = keras.layers.Dense(self.size, name=f"{name}_standardised")(features)
+        scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=name)
         return scale(standardised)
 
     def loss(self):

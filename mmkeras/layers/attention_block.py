@@ -2,10 +2,13 @@ import keras
 from keras import ops
 
 
-def check_heads(owner, dim, heads):
-    """Raises ValueError where attention heads do not divide the width."""
+def check_heads(owner, dim, heads, **sizes):
+    """Raises ValueError where attention heads do not divide the width, or one of the other sizes is below 1."""
     if heads < 1 or dim % heads:
         raise ValueError(f"heads must divide dim in {owner}. Received: dim={dim}, heads={heads}.")
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{name} must be a whole number above 0 in {owner}. Received: {name}={size!r}.")
 
 
 @keras.saving.register_keras_serializable("mmkeras")

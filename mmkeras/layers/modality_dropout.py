@@ -37,8 +37,10 @@ class ModalityDropout(keras.layers.Layer):
         self.rate = tuple(rate) if isinstance(rate, list | tuple) else rate
         self.seed = seed
         rates = self.rate if isinstance(self.rate, tuple) else (self.rate,)
-        if not all(0 <= each < 1 for each in rates):
-            raise ValueError(f"The rate of ModalityDropout must be at least 0 and below 1. Received: {rate!r}.")
+        if not all(isinstance(each, int | float) and 0 <= each < 1 for each in rates):
+            raise ValueError(
+                f"The rate of ModalityDropout must be at least 0 and below 1, one number or a list. Received: {rate!r}."
+            )
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, masks_shape):

@@ -156,3 +156,12 @@ def test_every_weight_learns(covers, three):
     still = [weight.path for weight, old in zip(layer.trainable_variables, before, strict=True)
              if np.array_equal(weight, old) and "key/bias" not in weight.path]  # fmt: skip
     assert still == []
+
+
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("Attention", {"queries": 0}), ("SingleStream", {"depth": 0}), ("Perceiver", {"repeats": 0}),
+    ("Bottleneck", {"bottlenecks": 0}), ("CoAttention", {"depth": 0}), ("CrossAttention", {"depth": -1}),
+])  # fmt: skip
+def test_sizes_below_one_would_ignore_the_input(name, arguments):
+    with pytest.raises(ValueError, match=f"{next(iter(arguments))} must be a whole number above 0 in fusion.{name}"):
+        getattr(fusion, name)(dim=8, heads=2, **arguments)

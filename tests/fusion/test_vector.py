@@ -213,3 +213,19 @@ def test_tensor_fusion_refuses_a_tensor_that_is_too_large():
 def test_film_knows_its_pools():
     with pytest.raises(ValueError, match=r"pool of fusion.FiLM must be one of \['max', 'mean'\]. Received: 'sum'"):
         fusion.FiLM(pool="sum")
+
+
+@pytest.mark.parametrize("fuse", [fusion.Bilinear, fusion.LowRankBilinear, fusion.FiLM, fusion.Gated])
+def test_nan_under_a_mask_reaches_no_gradient(fuse):
+    mask, layer = np.array([[True, False], [False, False]]), fuse(4)
+    tokens = [np.where(mask[..., None], 1.0, np.nan).astype("float32")] * 2
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(tokens, [mask] * 2) ** 2)
+    assert all(np.isfinite(tf.convert_to_tensor(g)).all() for g in tape.gradient(loss, layer.trainable_variables))
+
+
+@pytest.mark.parametrize("fuse", [fusion.Bilinear, fusion.LowRankBilinear])
+def test_products_of_many_modalities_do_not_overflow_in_half_precision(fuse):
+    tokens = [10 * np.random.default_rng(i).random((64, 1, 64)).astype("float32") for i in range(4)]
+    fused = fuse(16, dtype="mixed_float16")(tokens, [np.ones((64, 1), bool)] * 4)
+    assert np.isfinite(fused).all()

@@ -33,7 +33,8 @@ def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, block
         pool: None tokens with a learned position; "mean" over the real frames.
 
     Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
-    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec.
+    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
+    hears half a frame more of a clip that fills the shorter one.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
