@@ -1,4 +1,4 @@
-"""Multi-input Keras models: text, image, audio and table branches, fused, trained with `model.fit`, and shipped.
+"""Multi-input Keras models: text, image, audio, video and table branches, fused, trained with `model.fit`, shipped.
 
     specs       what a modality looks like raw (as it arrives) and ready (what the model eats)
     data        files and tables -> a tf.data.Dataset of raw examples; raw examples -> batches
@@ -9,7 +9,7 @@
     branches    ready -> tokens (B, T, D) and mask (B, T)
     fusion      tokens and masks of every modality -> one vector (B, D)
     heads       the vector -> answers; loss, metrics and label coding under one name
-    models      `fusion_model`: all of it as one functional keras.Model
+    models      `fusion_model`, late and hybrid ones: all of it as one functional keras.Model
     distribute  strategies and mixed precision
     train       callbacks: checkpoints, resuming, logs, curves; the loop is model.fit
     evaluate    reports, curves, baselines

@@ -1,6 +1,7 @@
 """The checks of arguments that specs and heads share; each says the rule, what was received, and what to do."""
 
 import difflib
+import numbers
 
 
 def check(ok, rule, received, remedy):
@@ -26,6 +27,15 @@ def check_positive(name, **values):
     for argument, value in values.items():
         rule = f"{argument} of '{name}' must be positive."
         check(value > 0, rule, f"{argument}={value!r}", "Give a number above 0.")
+
+
+def check_whole(name, **values):
+    """Raises ValueError unless they are whole numbers above 0."""
+    for argument, value in values.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        rule = f"{argument} of '{name}' must be a whole number."
+        check(whole, rule, f"{argument}={value!r}", "Give a whole number above 0.")
+    check_positive(name, **values)
 
 
 def check_choice(name, argument, value, choices):

@@ -35,6 +35,12 @@ class NamedModel(keras.Model):
             _check_losses(self.name, loss, self.output)
         super().compile(optimizer, loss, *args, **kwargs)
 
+    def compile_from_config(self, config):
+        # Keras compiles no loaded model whose `compile` is its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, training)

@@ -19,7 +19,7 @@ import numbers
 from pathlib import Path
 from typing import NamedTuple
 
-from mmkeras.checks import check, check_choice, check_list, check_name, check_positive
+from mmkeras.checks import check, check_choice, check_list, check_name, check_positive, check_whole
 from mmkeras.checks import did_you_mean as did_you_mean  # most rooms take it from here
 
 
@@ -43,10 +43,10 @@ def as_text(value):
 
 
 def _check_pixels(spec):
-    size = (spec.size, spec.size) if isinstance(spec.size, int) else tuple(spec.size)
+    size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
-    object.__setattr__(spec, "size", size)
-    check_positive(spec.name, height=size[0], width=size[1])
+    object.__setattr__(spec, "size", tuple(size))
+    check_whole(spec.name, height=size[0], width=size[1])
     check_choice(spec.name, "channels", spec.channels, (1, 3))
     check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
 
@@ -193,7 +193,7 @@ class Video(_OneString):
 
     def __post_init__(self):
         check_name(self.name)
-        check_positive(self.name, frames=self.frames)
+        check_whole(self.name, frames=self.frames)
         _check_pixels(self)
 
     @property

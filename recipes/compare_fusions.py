@@ -82,7 +82,7 @@ def digits(folder):
 
 
 def build(name, specs, branches, head):
-    """A model, its losses and metrics: of a class of `mm.fusion` or a stage; "+ auxiliary", a loss for each input, too."""
+    """A model, its losses and metrics: of a class of `mm.fusion` or a stage; "+ auxiliary", a loss for each input."""
     auxiliary = name == "hybrid" or name.endswith(" + auxiliary")
     if name.startswith("late "):
         model = mm.late_fusion_model(specs, branches, [head], combine=name.removeprefix("late "))

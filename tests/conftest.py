@@ -1,5 +1,6 @@
 """What the tests share: quiet TensorFlow, two logical CPU devices, and one small data set with its preprocessing."""
 
+import importlib
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -79,6 +80,35 @@ def preset(tmp_path_factory):
     keras_nlp.models.BertBackbone(20, 2, 2, 8, 16, max_sequence_length=12).save_to_preset(folder)
     keras_nlp.models.BertTokenizer(special + words, lowercase=True, strip_accents=True).save_to_preset(folder)
     return folder
+
+
+@pytest.fixture
+def convert_here(monkeypatch):
+    """LiteRT files are converted here, not in a process of its own, where importing TensorFlow takes longest.
+
+    That the process needs nothing of this one is for tests/export to prove.
+    """
+    from mmkeras.export.litert import convert, process
+
+    def start(script, request, answer, *rest):
+        if script != "convert.py":
+            return elsewhere(script, request, answer, *rest)
+        convert.main(request, answer)
+        return 0, ""
+
+    elsewhere = process._start
+    monkeypatch.setattr(process, "_start", start)
+
+
+@pytest.fixture
+def one_process(monkeypatch, convert_here):
+    """As `convert_here`, and SavedModels are loaded here, too."""
+    from mmkeras.export import fresh
+
+    def run_here(path, ops, runs):
+        return {"owners": fresh._owners(ops), **fresh._run(str(path), runs)}
+
+    monkeypatch.setattr(importlib.import_module("mmkeras.export.saved_model"), "run_fresh", run_here)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,14 @@ def test_right_labels_train(model):
     assert "loss" in model.fit(batches("price", "size"), verbose=0).history
 
 
+def test_a_loaded_model_is_compiled_as_it_was(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    again = mm.load_model(tmp_path / "model.keras")
+    assert type(again.optimizer) is keras.optimizers.SGD and again.optimizer.built
+    expected = model.evaluate(batches("price", "size"), verbose=0, return_dict=True)
+    assert again.evaluate(batches("price", "size"), verbose=0, return_dict=True) == pytest.approx(expected)
+
+
 def test_lists_are_arrays(model):
     assert model({"x": [[1, 2], [3.0, 4]]})["price"].shape == (2, 1)
     with pytest.raises(ValueError, match=r"Input 'x' .*Expected: shape \(None, 2\), float32. Received: .*string"):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mmkeras as mm
 
@@ -90,21 +91,17 @@ def test_subsets_of_many_modalities_stay_few():
     assert [len(absent) for absent in mm.evaluate.subsets(specs[:3])] == [1, 1, 1, 2, 2, 2]
 
 
-def test_exports_leave_auxiliary_answers_out(raw, preprocess, specs, heads, tmp_path):
+def test_exports_leave_auxiliary_answers_out(one_process, tmp_path):
     from mmkeras.contract import without_auxiliary
 
-    made = {
-        "question": mm.branches.text.lstm(specs[0], units=4, embed_dim=4),
-        "photo": mm.branches.image.conv2d(specs[1], filters=(4, 8)),
-        "voice": mm.branches.audio.conv2d(specs[2], filters=(4, 8), mel_bands=16),
-        "meta": mm.branches.table.mlp(specs[3], units=(8,)),
-    }
-    model = mm.hybrid_fusion_model(specs, made, mm.fusion.Concatenate(8), heads, modality_dropout=0.1)
-    assert list(without_auxiliary(model, heads).output) == [head.name for head in heads]
-    report = mm.export.saved_model(preprocess, model, heads, tmp_path / "hybrid" / "1", samples=raw)
+    model = build("hybrid", modality_dropout=0.1)
+    assert list(without_auxiliary(model, HEADS).output) == [head.name for head in HEADS]
+    raw = {name: np.array([0.5, -1.0, np.nan], "float32") for name in "abcd"}
+    preprocess = mm.adapt(mm.preprocessor(SPECS), tf.data.Dataset.from_tensor_slices(raw), verbose=False)
+    report = mm.export.saved_model(preprocess, model, HEADS, tmp_path / "hybrid" / "1", samples=raw)
     assert not [name for run in report["max_difference"].values() for name in run if "." in name]
-    report = mm.export.litert(preprocess, model, heads, tmp_path / "hybrid.tflite", samples=raw, verbose=False)
-    assert sorted(report["outputs"]) == sorted(head.name for head in heads)
+    report = mm.export.litert(preprocess, model, HEADS, tmp_path / "hybrid.tflite", samples=raw, verbose=False)
+    assert sorted(report["outputs"]) == sorted(head.name for head in HEADS)
 
 
 def test_names_of_auxiliary_answers_are_never_those_of_heads():

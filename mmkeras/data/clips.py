@@ -2,26 +2,25 @@
 
 Folders and archives of pictures, APNG and animated WebP (through Pillow), MP4, AVI, WebM and the like (through PyAV,
 an extra: `pip install 'mmkeras[video]'`). This is a step of reading, in Python, never of the exported graph. Only the
-frames that count are kept, by the rule of `DecodeVideo`; JPEG and PNG files stay as they are.
+frames that count are kept, by the rule of `DecodeVideo`; JPEG and PNG files stay as they are. Frames come in the order
+of their names, 2 before 10; a ZIP file that `DecodeVideo` takes and that has them so is not touched.
 """
 
 import importlib.util
 import io
 import os
-import re
 import tarfile
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image as Pillow
 
 from mmkeras.data.archives import as_given
+from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, is_stored, packed, png, sampled
 from mmkeras.edge.video import chosen
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
-_AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8")
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
 _MOVIE_STARTS = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV", b"OggS", b"\x30\x26\xb2\x75")
 _TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
@@ -36,7 +35,7 @@ def needs_frames(value):
     """
     if isinstance(value, str):
         return not value.lower().endswith(".gif")
-    return bool(value) and not value.startswith(b"GIF8") and not _is_stored(value)
+    return bool(value) and not value.startswith(b"GIF8") and not is_stored(value)
 
 
 def check_decoder(name, values):
@@ -68,18 +67,18 @@ def as_clip(name, value, frames):
         ValueError: it is damaged, or holds no pictures.
         ImportError: it is a movie, and PyAV is not installed.
     """
-    if isinstance(value, str) and os.path.isdir(value):
-        files = {file.name: file.read_bytes for file in Path(value).iterdir() if file.is_file()}
-        return _packed(_sampled(name, files, frames))
-    content = Path(value).read_bytes() if isinstance(value, str) else value
-    if isinstance(value, str) and not content:
-        raise ValueError(f"{name}: the file is empty (0 bytes).")  # from here on that means "absent", which it is not
+    received = as_given(value) if isinstance(value, str) else f"{len(value)} bytes beginning with {value[:12]!r}"
     try:
-        return _converted(name, content, frames)
-    except (OSError, EOFError, SyntaxError, zipfile.BadZipFile, tarfile.TarError, IndexError, RuntimeError) as error:
-        cause = str(error) or type(error).__name__
+        if isinstance(value, str) and os.path.isdir(value):
+            files = [file for file in Path(value).iterdir() if file.is_file()]
+            return packed(sampled({file.name: (file.stat().st_size, file.read_bytes) for file in files}, frames))
+        return _converted(name, _content(value), frames)
+    except ClipFault as fault:
+        rule, more, remedy = fault.args
+        raise ValueError(f"{name}: {rule} Received: {received}{more}. {remedy}") from fault
+    except DAMAGED as error:
         raise ValueError(
-            f"{name}: a clip must be whole. Received: {len(content)} bytes beginning with {content[:12]!r}: {cause}. "
+            f"{name}: a clip must be whole. Received: {received}: {cause_of(error)}. "
             "Was it copied or downloaded whole? Leave it out, or fetch it again."
         ) from error
 
@@ -100,7 +99,14 @@ def clip_reader(name, frames):
 def clip_of_pixels(pixels):
     """Pixels (N, H, W, C) uint8 -> `bytes`, a ZIP file of PNGs; b"" (absent) where there are none."""
     pixels = np.asarray(pixels)
-    return _packed([_png(Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)) for frame in pixels])
+    return packed([png(Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)) for frame in pixels])
+
+
+def _content(value):
+    content = Path(value).read_bytes() if isinstance(value, str) else value
+    if isinstance(value, str) and not content:  # from here on that means "absent", which it is not
+        raise ClipFault("the file is empty (0 bytes).", "", "Leave it out, or fetch it again.")
+    return content
 
 
 def _converted(name, content, frames):
@@ -108,11 +114,12 @@ def _converted(name, content, frames):
         return content
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _packed(_sampled(name, {each: _reads(archive, each) for each in archive.namelist()}, frames))
+            files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
+            return packed(sampled(files, frames))
     if content.startswith(_TARS) or content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            files = {each.name: _reads(archive, each) for each in archive.getmembers() if each.isfile()}
-            return _packed(_sampled(name, files, frames))
+            files = {each.name: (each.size, _reads(archive, each)) for each in archive.getmembers() if each.isfile()}
+            return packed(sampled(files, frames))
     if content.startswith(b"\x89PNG") or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         return _animated(content, frames)
     if _is_movie(content):
@@ -130,33 +137,6 @@ def _reads(archive, member):
     return read
 
 
-def _sampled(name, files, frames):
-    """Contents of those pictures that are taken, in the order of the names. `files`: dict, name -> function."""
-    names = [each for each in files if _is_picture(PurePosixPath(each))]
-    if not names:
-        raise ValueError(
-            f"{name}: a folder or an archive that is a clip must hold its frames as pictures, {', '.join(_PICTURES)}. "
-            f"Received: {len(files)} other files. Give the path of the folder in which they lie."
-        )
-    names.sort(key=lambda each: [part.zfill(20) for part in re.split(r"(\d+)", each)])
-    return [_as_picture(files[names[i]]()) for i in chosen(len(names), frames)]
-
-
-def _is_picture(path):
-    return path.suffix.lower() in _PICTURES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
-
-
-def _as_picture(content):
-    return content if content.startswith(_AS_THEY_ARE) else _png(Pillow.open(io.BytesIO(content)))
-
-
-def _png(picture):
-    memory = io.BytesIO()
-    picture = picture if picture.mode in ("L", "RGB") else picture.convert("RGBA")
-    picture.save(memory, "PNG", compress_level=1)
-    return memory.getvalue()
-
-
 def _animated(content, frames):
     with Pillow.open(io.BytesIO(content)) as picture:
         count, pictures = getattr(picture, "n_frames", 1), []
@@ -164,8 +144,8 @@ def _animated(content, frames):
             return content  # a still picture: refused by name
         for i in chosen(count, frames):
             picture.seek(i)
-            pictures.append(_png(picture))
-    return _packed(pictures)
+            pictures.append(png(picture))
+    return packed(pictures)
 
 
 def _is_movie(content):
@@ -176,39 +156,30 @@ def _is_movie(content):
 def _movie(content, frames):
     import av
 
-    with av.open(io.BytesIO(content)) as file:  # packets are counted without decoding; mostly each is a frame
-        count = sum(packet.size > 0 for packet in file.demux(video=0))
+    try:
+        return packed(_frames_of_movie(av, content, frames))
+    except av.FFmpegError as error:
+        raise ValueError(f"PyAV cannot decode it: {cause_of(error)}") from error
+
+
+def _frames_of_movie(av, content, frames):
+    with av.open(io.BytesIO(content)) as file:  # packets are counted without decoding
+        count = sum(map(_is_shown, file.demux(video=0)))
     with av.open(io.BytesIO(content)) as file:
-        taken = set(chosen(count, frames))
+        taken = chosen(count, frames)
         pictures = [_upright(frame) for i, frame in enumerate(file.decode(video=0)) if i in taken]
-    if not pictures:
-        raise EOFError("no frame of it can be decoded")
-    return _packed(pictures)
+    if len(pictures) < max(1, len(taken)):
+        raise EOFError(f"of its {count} frames only some can be decoded, or none")
+    return pictures
+
+
+def _is_shown(packet):
+    """Whether a packet is a frame: not the empty one at the end, nor one of VP8 that only helps to decode others."""
+    return packet.size > 0 and (packet.stream.codec_context.name != "vp8" or bool(bytes(packet)[0] & 16))
 
 
 def _upright(frame):
     picture, memory = frame.to_image(), io.BytesIO()
     turn = getattr(frame, "rotation", 0)  # degrees, counterclockwise: how a phone was held
     (picture.rotate(turn, expand=True) if turn else picture).save(memory, "JPEG", **_JPEG)
-    return memory.getvalue()
-
-
-def _is_stored(content):
-    """Whether it is a ZIP file whose members are neither compressed nor encrypted, their sizes before them."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, RuntimeError):
-        return False
-    plain = all(member.compress_type == 0 and not member.flag_bits & 9 for member in members)
-    return plain and content.startswith(b"PK\3\4")
-
-
-def _packed(pictures):
-    if not pictures:
-        return b""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:
-        for i, picture in enumerate(pictures):
-            archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)  # ZipInfo: the same bytes each time
     return memory.getvalue()

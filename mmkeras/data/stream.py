@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels, needs_frames
+from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
@@ -138,10 +138,7 @@ def _audio(spec, name, leaf, stream):
 def _video(spec, name, leaf, stream):
     if leaf.dtype == tf.string:
         _check_scalar(name, leaf)
-        first = stream.first(name, 100)
-        check_decoder(name, first)
-        if not any(map(needs_frames, first)):
-            return lambda value, position: tf.identity(value)
+        check_decoder(name, stream.first(name, 100))  # the sooner the better; those that come later are told as well
         return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames))
     if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
         wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"

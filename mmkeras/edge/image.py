@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 
 import numpy as np
 from PIL import Image as Pillow
@@ -10,6 +11,9 @@ from mmkeras.edge.errors import refusal, shown
 
 _KINDS = ("JPEG", "PNG", "GIF", "BMP")
 _ORIENTATION = 0x0112
+# What Pillow raises for damaged files; it does not say so.
+DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
+           Pillow.DecompressionBombError)  # fmt: skip
 
 
 class Image:
@@ -51,7 +55,7 @@ class Image:
         try:
             with Pillow.open(io.BytesIO(value), formats=_KINDS) as picture:
                 return _opaque(_upright(picture))
-        except (OSError, SyntaxError, TypeError, ValueError, Pillow.DecompressionBombError) as error:
+        except DAMAGED as error:
             rule = "a whole JPEG, PNG, GIF or BMP file is needed."
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
 

@@ -6,8 +6,9 @@ import struct
 import numpy as np
 from PIL import Image as Pillow
 
+from mmkeras.edge import gif as blocks
 from mmkeras.edge.errors import refusal, shown
-from mmkeras.edge.image import Image
+from mmkeras.edge.image import DAMAGED, Image
 
 
 class Video:
@@ -20,7 +21,8 @@ class Video:
         frames, size, channels, resize, optional: as in `mmkeras.Video`.
 
     Call arguments:
-        value: bytes of a GIF, or of a ZIP file of stored JPEG or PNG frames; None or `b""` where absent.
+        value: bytes of a GIF, or of a ZIP file of stored JPEG or PNG frames, which lie in it in the order of time; None
+            or `b""` where absent.
 
     Raises:
         ValueError: a required video is absent; or the file is of another kind, or damaged, or a frame of it is.
@@ -58,39 +60,72 @@ class Video:
 
     def _of_gif(self, value):
         try:
-            if value[-1:] != b";":
-                raise ValueError("it is cut off")
+            pictures = blocks.pictures(value)
             with Pillow.open(io.BytesIO(value), formats=["GIF"]) as gif:
-                taken, frames = set(chosen(gif.n_frames, self.frames)), []
-                for i in range(gif.n_frames):
+                if gif.n_frames != pictures:
+                    raise ValueError(f"{gif.n_frames} of {pictures} frames can be decoded")
+                taken, frames = set(chosen(pictures, self.frames)), []
+                for i in range(pictures):
                     gif.seek(i)
                     gif.load()
                     if i in taken:
                         frames.append(self.picture.fit(_over_black(gif)))
-                    gif.dispose = (
-                        None  # a frame lies over those before it, whatever the file says: as TensorFlow has it
-                    )
+                    gif.dispose = None  # a frame lies over those before it, whatever the file says: as in TensorFlow
                 return frames
-        except (OSError, EOFError, SyntaxError, ValueError, struct.error, Pillow.DecompressionBombError) as error:
+        except DAMAGED as error:
             rule = "a whole GIF is needed."
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
 
     def _members(self, value):
-        """Contents of the members of a ZIP file in their order, from local header to local header."""
-        at, files = 0, []
-        while value[at : at + 4] == b"PK\3\4" and at + 30 <= len(value):
-            flags, method = struct.unpack_from("<HH", value, at + 6)
-            size, _, name, extra = struct.unpack_from("<IIHH", value, at + 18)
-            if flags & 9 or (size and method):
-                rule = "the frames must be stored in the ZIP file, neither compressed nor encrypted."
-                raise refusal(self.name, rule, f"method {method}, flags {flags}", "Write it so (zip -0).")
-            at += 30 + name + extra + size
-            files += [value[at - size : at]] if size else []
-        if at > len(value) or value[at : at + 4] not in (b"PK\1\2", b"PK\5\6"):
-            raise refusal(self.name, "the ZIP file is cut off or damaged.", f"{len(value)} bytes", "Fetch it again.")
-        if not files:
-            raise refusal(self.name, "the ZIP file holds no frames.", f"{len(value)} bytes", "An absent one is b''.")
-        return files
+        try:
+            return [content for _, content in members(value)]
+        except ZipFault as error:
+            raise refusal(self.name, *error.args) from error
+
+
+class ZipFault(Exception):
+    """Why the members of a ZIP file cannot be taken as frames; its arguments are those of `refusal`."""
+
+
+def members(value):
+    """Names and contents of the members of a ZIP file in their order, from local header to local header; no folders.
+
+    Raises:
+        ZipFault: `mmkeras.preprocess` would refuse the file.
+
+    >>> import zipfile
+    >>> with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
+    ...     archive.writestr("2.png", "b")
+    ...     archive.writestr("1.png", "a")
+    >>> members(file.getvalue())
+    [(b'2.png', b'b'), (b'1.png', b'a')]
+    """
+    at, files = 0, []
+    while value[at : at + 4] == b"PK\3\4" and at + 30 <= len(value):
+        flags, method, size, name, extra = struct.unpack_from("<6xHH8xI4xHH", value, at)
+        name, start = value[at + 30 : at + 30 + name], at + 30 + name + extra
+        fault = _fault(flags, method, size, name)
+        if fault:
+            raise ZipFault(*fault)
+        at = start + size
+        files += [] if size == 0 else [(name, value[start:at])]
+    if at > len(value) or value[at : at + 4] not in (b"PK\1\2", b"PK\5\6"):
+        raise ZipFault("the ZIP file is cut off or damaged.", f"{len(value)} bytes", "Fetch it again.")
+    if not files:
+        raise ZipFault("the ZIP file holds no frames.", f"{len(value)} bytes", "An absent one is b''.")
+    return files
+
+
+def _fault(flags, method, size, name):
+    """What is wrong with a member by its header, or nothing."""
+    if flags & 9 or (size and method):
+        rule = "the frames must be stored in the ZIP file, neither compressed nor encrypted, their sizes before them."
+        return rule, f"method {method}, flags {flags}", "Write it so (zip -0)."
+    if size == 0xFFFFFFFF:
+        return "the ZIP file has members in the ZIP64 format.", f"{name!r}", "Write it without (zip -fz-)."
+    if size == 0 and not name.endswith(b"/"):
+        return "a member of the ZIP file is empty (0 bytes).", f"{name!r}", "Leave it out, or write it again."
+    return None
 
 
 def chosen(count, frames):

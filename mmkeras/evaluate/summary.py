@@ -11,21 +11,23 @@ def summary(report):
 
     Returns:
         Dict of what there is: "accuracy" and its "interval" (95 %) for classifications, "mae" for regressions, "n"
-        examples, and "baselines", row -> accuracy or mae in the other rows. With several heads, each of them but "n"
-        is a dict by head, {"accuracy": {head: number}} and {"baselines": {row: {head: number}}}.
+        examples, "subsets", accuracy or mae of the same model by the inputs that are present, and "baselines", that of
+        the other rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
+        {"baselines": {row: {head: number}}}.
 
     >>> kind = {"kind": "classification", "examples": 50, "accuracy": 0.9, "accuracy_interval": [0.79, 0.96]}
     >>> summary({"models": {"all": {"kind": kind}, "majority": {"kind": kind | {"accuracy": 0.5}}}})
     {'accuracy': 0.9, 'interval': [0.79, 0.96], 'n': 50, 'baselines': {'majority': 0.5}}
     """
-    (_, model), *others = report["models"].items()
+    (name, model), *others = report["models"].items()
     found = {}
-    for name, key in _NUMBERS.items():
+    for number, key in _NUMBERS.items():
         if any(key in scores for scores in model.values()):
-            found[name] = _by_head({head: scores[key] for head, scores in model.items() if key in scores}, model)
+            found[number] = _by_head({head: scores[key] for head, scores in model.items() if key in scores}, model)
     found["n"] = next(iter(model.values()))["examples"]
-    if others:
-        found["baselines"] = {row: _by_head({h: _main(s) for h, s in scores.items()}, model) for row, scores in others}
+    for row, scores in others:
+        part, key = ("subsets", row.removeprefix(f"{name}: ")) if row.startswith(f"{name}: ") else ("baselines", row)
+        found.setdefault(part, {})[key] = _by_head({head: _main(each) for head, each in scores.items()}, model)
     return found
 
 

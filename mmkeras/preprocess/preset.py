@@ -1,5 +1,8 @@
 """Text -> token ids of a pretrained model: markup is dropped, its own tokenizer does the rest, [CLS] ids [SEP]."""
 
+import base64
+import types
+
 import keras
 import tensorflow as tf
 
@@ -13,8 +16,8 @@ class PresetIds(TextLayer):
 
     Args:
         max_tokens: longer texts are cut so that all fits.
-        tokenizer: tokenizer of keras-hub, of the WordPiece or SentencePiece kind; its vocabulary is saved with this
-            layer.
+        tokenizer: tokenizer of keras-hub, of the WordPiece or SentencePiece kind; its vocabulary is part of
+            this layer's config, and so of its file.
         strip_markup, optional: as in `mm.Text`.
 
     Call arguments:
@@ -33,7 +36,8 @@ class PresetIds(TextLayer):
 
     def __init__(self, max_tokens, tokenizer, strip_markup=True, optional=False, **kwargs):
         super().__init__(max_tokens, strip_markup, optional, **kwargs)
-        self.tokenizer = tokenizer
+        # Keras would save the tokenizer's files beside the config, which holds them already.
+        self.held = types.SimpleNamespace(tokenizer=tokenizer)
         _check_tokenizer(self.modality, tokenizer, max_tokens)
 
     def build(self, strings_shape):
@@ -50,21 +54,22 @@ class PresetIds(TextLayer):
     @property
     def vocabulary(self):
         """All tokens in the order of their ids."""
-        return self.tokenizer.get_vocabulary()
+        return self.held.tokenizer.get_vocabulary()
 
     @property
     def ends(self):
         """Ids of the first and the last token, [CLS] and [SEP] of BERT."""
-        return [getattr(self.tokenizer, f"{name}_token_id") for name in ("start", "end")]
+        return [getattr(self.held.tokenizer, f"{name}_token_id") for name in ("start", "end")]
 
     @tf.function(autograph=False, reduce_retracing=True)  # outside a graph, keras-hub splits with Python
     def _tokens(self, strings):
-        if not hasattr(self.tokenizer, "_sentence_piece"):
-            return self.tokenizer.tokenize(strings)
+        tokenizer = self.held.tokenizer
+        if not hasattr(tokenizer, "_sentence_piece"):
+            return tokenizer.tokenize(strings)
         # A SentencePiece model that is held outside the graph is gone after `tf.random.set_seed` (TensorFlow 2.17).
-        self.tokenizer._sentence_piece = None
-        ids = self.tokenizer.tokenize(strings)
-        self.tokenizer._sentence_piece = None
+        tokenizer._sentence_piece = None
+        ids = tokenizer.tokenize(strings)
+        tokenizer._sentence_piece = None
         return ids
 
     def call(self, strings):
@@ -76,13 +81,25 @@ class PresetIds(TextLayer):
         return self._padded(tf.concat([first, ids, last], axis=1))
 
     def get_config(self):
-        return super().get_config() | {"tokenizer": keras.saving.serialize_keras_object(self.tokenizer)}
+        # keras-hub leaves what a tokenizer has learned to files, which `from_config` does not see.
+        tokenizer = self.held.tokenizer
+        config = {"tokenizer": keras.saving.serialize_keras_object(tokenizer)}
+        if hasattr(tokenizer, "proto"):
+            return super().get_config() | config | {"proto": base64.b64encode(tokenizer.proto).decode()}
+        return super().get_config() | config | {"vocabulary": list(tokenizer.get_vocabulary())}
 
     @classmethod
     def from_config(cls, config):
         import keras_nlp  # noqa: F401  knows the tokenizers
 
-        return cls(**config | {"tokenizer": keras.saving.deserialize_keras_object(config["tokenizer"])})
+        config = dict(config)
+        proto, vocabulary = config.pop("proto", None), config.pop("vocabulary", None)
+        tokenizer = keras.saving.deserialize_keras_object(config.pop("tokenizer"))
+        if proto is None:
+            tokenizer.set_vocabulary(vocabulary)
+        else:
+            tokenizer.set_proto(base64.b64decode(proto))
+        return cls(tokenizer=tokenizer, **config)
 
 
 def _repeated(value, lengths):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from mmkeras.preprocess import zipped
+from mmkeras.preprocess import gif, zipped
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import first_true, length, peek, refuse, spells
 from mmkeras.preprocess.image import DecodeImage
@@ -11,6 +11,7 @@ from mmkeras.preprocess.picture import is_text
 
 _NEEDED = "a GIF, or a ZIP file of stored JPEG or PNG frames, is needed"
 _SEND = "mmkeras.data makes such a ZIP of files whose names end in .mp4, .avi, .webm, .webp, ...: send what it makes."
+_FETCH = "Was it copied or downloaded whole? Leave it out, or fetch it again."
 MESSAGES = [
     (f"{_NEEDED}; nothing came.", "Give the file's bytes, or say optional=True in its spec: then b'' means absent."),
     (f"{_NEEDED}; this is a video of another kind.", _SEND),
@@ -18,10 +19,11 @@ MESSAGES = [
     (f"{_NEEDED}; this looks like text.",
      "Give the file's bytes: not its path, not base64; or the keys of two modalities are swapped."),
     (f"{_NEEDED}.", "Convert it; or are the keys of two modalities swapped?"),
-    ("the GIF is cut off: the mark of its end is missing.",
-     "Was it copied or downloaded whole? Leave it out, or fetch it again."),
+    ("the GIF is cut off or damaged: its blocks do not lead to the mark of its end.", _FETCH),
+    ("a GIF is damaged: not all of its frames can be decoded.", _FETCH),
     *zipped.MESSAGES,
 ]  # fmt: skip
+_CUT_OFF, _NOT_ALL = 6, 7  # numbers of the GIF's messages, counted from 1
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -29,10 +31,16 @@ class DecodeVideo(RawLayer):
     """Turns the bytes of clips into uint8 pixels of so many frames of one size, inside the graph.
 
     **What a clip is.** Either a GIF (each frame is laid over those before it; what a GIF says of clearing the canvas in
-    between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or PNG, in their order,
-    *stored*, not compressed: `zip -0 -j clip.zip frames/*.jpg`, Python's `zipfile` or JSZip as they come. Their names
-    do not matter. A GIF has 256 colours and all of it is decoded; of a ZIP only the frames that are taken are. Only
-    TensorFlow's own ops are used, so that it may be exported and served.
+    between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or PNG, and nothing else
+    but folders, *stored*, not compressed. The frames are taken in the order in which they lie in the ZIP file, whatever
+    their names: who sends one writes them in the order of time, with `ls -v frames/*.jpg | zip -0 -j clip.zip -@`
+    (without `ls -v` the shell puts 10 before 2), Python's `zipfile` or JSZip. `mmkeras.data` brings those that it reads
+    into the order of their names, 2 before 10. A GIF has 256 colours and all of it is decoded; of a ZIP only the frames
+    that are taken are. Only TensorFlow's own ops are used, so that it may be exported and served.
+
+    **What is checked.** Of a GIF, that its blocks lead to its trailer, and that all its frames can be decoded (spoiled
+    colours in a frame may go unnoticed); what lies behind the trailer does not count. Of a ZIP file, the headers of all
+    members, and the frames that are taken. `mmkeras.data` and a device (`mmkeras.edge`) take the same files.
 
     **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
     frame floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and scaled as `DecodeImage` does.
@@ -78,6 +86,8 @@ class DecodeVideo(RawLayer):
 
     def call(self, x):
         is_gif, is_zip, problem = _look(x, self.optional)
+        pictures, cut_off = gif.pictures(x, is_gif)
+        problem = tf.where(cut_off, _CUT_OFF, problem)
         starts, sizes, counts, wrong = zipped.members(x, is_zip)
         problem = tf.where(wrong > 0, wrong + len(MESSAGES) - len(zipped.MESSAGES), problem)
         x = refuse(x, self.modality, problem, MESSAGES)
@@ -88,7 +98,9 @@ class DecodeVideo(RawLayer):
         nothing = tf.zeros((tf.size(files), *shape[2:]), tf.uint8)
         pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(files), lambda: nothing)
         pixels = tf.reshape(pixels, shape)
-        return tf.cond(tf.reduce_any(is_gif), lambda: self._with_gifs(x, is_gif, pixels, mask), lambda: (pixels, mask))
+        return tf.cond(
+            tf.reduce_any(is_gif), lambda: self._with_gifs(x, pictures, pixels, mask), lambda: (pixels, mask)
+        )
 
     def _pictures(self, files):
         def place(row):
@@ -97,25 +109,37 @@ class DecodeVideo(RawLayer):
 
         return self.picture.decode(tf.reshape(files, [-1]), place)[0]
 
-    def _with_gifs(self, x, is_gif, pixels, mask):
+    def _with_gifs(self, x, pictures, pixels, mask):
         def one(example):
-            file, is_gif, pixels, mask = example
-            return tf.cond(is_gif, lambda: self._gif(file), lambda: (pixels, mask))
+            file, pictures, pixels, mask = example
+            return tf.cond(pictures > 0, lambda: self._gif(file), lambda: (pixels, mask, pictures))
 
         result = tf.TensorSpec(pixels.shape[1:], tf.uint8), tf.TensorSpec(mask.shape[1:], tf.bool)
+        result += (tf.TensorSpec((), tf.int64),)
         try:
-            return tf.map_fn(one, (x, is_gif, pixels, mask), fn_output_signature=result, parallel_iterations=1)
+            everything = (x, pictures, pixels, mask)
+            pixels, mask, decoded = tf.map_fn(one, everything, fn_output_signature=result, parallel_iterations=1)
         except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
             message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
+        problem = tf.where(decoded == pictures, 0, _NOT_ALL)  # the decoder gives what it got, and no error
+
+        def details():
+            return tf.strings.join(
+                [", ", tf.strings.as_string(decoded), " of ", tf.strings.as_string(pictures), " frames"]
+            )
+
+        with tf.control_dependencies([refuse(x, self.modality, problem, MESSAGES, details)]):
+            return tf.identity(pixels), tf.identity(mask)
 
     def _gif(self, file):
         frames = tf.io.decode_gif(file)
-        index, mask = chosen(tf.shape(frames, tf.int64)[:1], self.frames)
+        count = tf.shape(frames, tf.int64)[:1]
+        index, mask = chosen(count, self.frames)
         pixels = self.picture.fit(tf.gather(frames, tf.boolean_mask(index, mask)))
         missing = self.frames - tf.shape(pixels)[0]
         pixels = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        return tf.ensure_shape(pixels, (self.frames, *self.size, self.channels)), mask[0]
+        return tf.ensure_shape(pixels, (self.frames, *self.size, self.channels)), mask[0], count[0]
 
     def compute_output_spec(self, x):
         shape = (x.shape[0], self.frames)
@@ -160,6 +184,5 @@ def _look(x, optional):
         spells(head, b"\xff\xd8\xff") | spells(head, b"\x89PNG"),
         unknown & is_text(head),
         unknown,
-        is_gif & (peek(x, length(x) - 1, 1)[:, 0] != 0x3B),
     )
     return is_gif, is_zip, problem

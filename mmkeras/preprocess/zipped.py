@@ -9,12 +9,15 @@ MESSAGES = [
      "Write it so (zip -0; zipfile.ZIP_STORED), or name the file .zip: mmkeras.data reads it then."),
     ("the ZIP file is cut off or damaged.", "Was it copied or downloaded whole? Leave it out, or fetch it again."),
     ("the ZIP file holds no frames.", "Put the frames into it, in their order; an absent video is b''."),
+    ("the ZIP file has members in the ZIP64 format.", "Write it without (zip -fz-), or let mmkeras.data read it."),
+    ("a member of the ZIP file is empty (0 bytes).", "Was the frame written whole? Leave it out, or write it again."),
 ]  # fmt: skip
 _MOST = 65_535  # members, by the format
+_ZIP64 = 0xFFFFFFFF  # the size stands elsewhere
 
 
 def members(x, active):
-    """Where the members of each file lie, in the order in which they lie in it; those of no bytes (folders) count not.
+    """Where the members of each file lie, in the order in which they lie in it; folders do not count.
 
     Args:
         x: (B,) string.
@@ -32,12 +35,14 @@ def members(x, active):
         head = peek(x, at, 30)
         member = active & spells(head, b"PK\3\4")
         start, size = at + 30 + little(head[:, 26:28]) + little(head[:, 28:30]), little(head[:, 18:22])
+        slash = peek(x, at + 29 + little(head[:, 26:28]), 1)[:, 0] == 0x2F
+        zip64, empty = member & (size == _ZIP64), member & (size == 0) & ~slash
         size = tf.where(member, size, 0)
         flags = little(head[:, 6:8])
         packed = member & ((flags % 2 == 1) | (flags // 8 % 2 == 1) | ((size > 0) & (little(head[:, 8:10]) != 0)))
         directory = spells(head, b"PK\1\2") | spells(head, b"PK\5\6")
         cut_off = active & tf.where(member, start + size > length(x), ~directory)
-        problem = tf.where(problem == 0, first_true(packed, cut_off), problem)
+        problem = tf.where(problem == 0, _problem(packed, cut_off, zip64, empty), problem)
         member &= problem == 0
         return i + 1, start + size, member, problem, starts.write(i, start), sizes.write(i, size)
 
@@ -52,6 +57,11 @@ def members(x, active):
     starts, sizes = (tf.gather(values, real_first, batch_dims=1) for values in (starts, sizes))
     counts = tf.math.count_nonzero(sizes, axis=1)
     return starts, sizes, counts, tf.where(active & (counts == 0) & (problem == 0), 3, problem)
+
+
+def _problem(packed, cut_off, zip64, empty):
+    """Number in `MESSAGES`; a file that seems to be cut off because its size is not read is ZIP64."""
+    return tf.gather([0, 1, 4, 2, 5], first_true(packed, zip64, cut_off, empty))
 
 
 def contents(x, starts, sizes):

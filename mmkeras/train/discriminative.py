@@ -1,3 +1,7 @@
+import math
+import numbers
+import types
+
 import keras
 
 from mmkeras.specs import did_you_mean
@@ -9,35 +13,84 @@ def discriminative(optimizer, model, rates):
         optimizer = mm.train.discriminative("adam", model, {"review": 0.05, "photo": 0.1})
         model.compile(optimizer, **mm.heads.compile_for(heads))
 
-    Where blocks are thawed or frozen later, make it again before compiling again.
+    Where blocks are thawed later, make it again, `mm.train.discriminative(model.optimizer, model, rates)`, before
+    compiling again.
 
     Args:
-        optimizer: optimizer of Keras, or its name.
+        optimizer: optimizer of Keras, or its name. It is copied, without what it has learned; of one that this function
+            made, the optimizer within it is.
         model: model it is for, as built; what is frozen is frozen already.
-        rates: dict, name of a branch's spec, or of a layer of `model` -> factor of the learning rate. 1 elsewhere.
+        rates: dict, name of a branch's spec, of a head (all of its output weights), or of a layer of `model` -> factor
+            of the learning rate. 1 elsewhere. The last name that holds a weight counts.
 
     Returns:
-        `Discriminative`, to compile with. Schedules and callbacks change the common learning rate.
+        `Discriminative`, to compile with; within a `LossScaleOptimizer` where one was given. Schedules and callbacks
+        change the common learning rate.
 
     Raises:
-        ValueError: no branch or layer is called so, or a factor is not positive.
+        ValueError: no branch, head or layer is called so or it has nothing to train, or a factor is no positive number.
 
     Source: Howard and Ruder, arXiv 1801.06146, section 3.2; by branch here, not by layer.
     """
-    names = {layer.name: layer for layer in model.layers}
-    names |= {name.removesuffix("_branch"): layer for name, layer in names.items() if name.endswith("_branch")}
     factors = {}
     for name, factor in rates.items():
-        if name not in names:
-            raise ValueError(f"rates are by branch. Received: {name!r}. {did_you_mean(name, names)}".strip())
-        if not factor > 0:
-            raise ValueError(
-                f"A factor must be positive. Received: {name!r}: {factor!r}. What is not to be trained is frozen by "
-                'train="none" of its branch.'
-            )
-        factors |= {id(variable): float(factor) for variable in names[name].trainable_variables}
-    optimizer = keras.optimizers.get(optimizer)
-    return Discriminative(optimizer, [factors.get(id(variable), 1.0) for variable in model.trainable_variables])
+        variables = _trained(model, name)
+        _check_factor(name, factor)
+        factors |= {id(variable): float(factor) for variable in variables}
+    return _wrapped(keras.optimizers.get(optimizer), model.trainable_variables, factors)
+
+
+def _wrapped(optimizer, variables, factors):
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # Keras looks for it outside only
+        inner = _wrapped(optimizer.inner_optimizer, variables, factors)
+        return keras.optimizers.LossScaleOptimizer(
+            inner, optimizer.initial_scale, optimizer.dynamic_growth_steps, name=optimizer.name
+        )
+    inner = optimizer.optimizer if isinstance(optimizer, Discriminative) else optimizer
+    made = Discriminative(inner, [factors.get(id(variable), 1.0) for variable in variables])
+    made.take(variables)
+    return made
+
+
+def _trained(model, name):
+    """The variables that a name of `rates` stands for."""
+    layers = [layer for layer in model.layers if name in _names(layer)]
+    variables = [variable for layer in layers for variable in layer.trainable_variables]
+    if not layers:
+        known = dict.fromkeys(each for layer in model.layers if layer.trainable_variables for each in _names(layer))
+        raise ValueError(f"rates are by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
+    if not variables:
+        raise ValueError(
+            f"rates are for what is trained. Received: {name!r}, which is frozen or has no weights. Leave it out, or "
+            "thaw it before."
+        )
+    return variables
+
+
+def _names(layer):
+    """What a layer may be called: as itself, as a branch by its spec, as a part of a head's output."""
+    answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
+    whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all answer for head NAME, too
+    return [layer.name.removesuffix("_branch"), layer.name, answer, whole]
+
+
+def _check_factor(name, factor):
+    if not isinstance(factor, numbers.Real) or isinstance(factor, bool) or not 0 < factor < math.inf:
+        raise ValueError(
+            f"A factor must be positive, and a number. Received: {name!r}: {factor!r}. What is not to be trained is "
+            'frozen by train="none" of its branch.'
+        )
+
+
+def _copied(optimizer):
+    """A new optimizer of the same settings: wrapping must not change the user's own one."""
+    config = optimizer.get_config()
+    if not isinstance(optimizer._learning_rate, keras.Variable):
+        config["learning_rate"] = optimizer._learning_rate  # a schedule, which may be of a class that Keras can't load
+    copied = type(optimizer).from_config(config)
+    excluded = {key: value for key, value in vars(optimizer).items() if key.startswith("_exclude_from_weight_decay")}
+    vars(copied).update(excluded)  # not in the config
+    return copied
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -45,23 +98,34 @@ class Discriminative(keras.optimizers.Optimizer):
     """Wraps an optimizer so that each variable has a learning rate, and a weight decay, of its own.
 
     Args:
-        optimizer: optimizer of Keras that does all the work: momentum, clipping, weight decay, averages.
+        optimizer: optimizer of Keras; a copy of it does all the work: momentum, clipping, weight decay, averages.
         factors: list, factor of the learning rate of each trainable variable of the model, in their order.
 
     Raises:
-        ValueError: the model has more or fewer trainable variables.
+        ValueError: it is to train a variable that it was not made for, such as one thawed since.
     """
 
     def __init__(self, optimizer, factors, name="discriminative"):
         super().__init__(learning_rate=0.0, name=name)
-        self.optimizer = optimizer
+        self.optimizer = _copied(optimizer)
         self.factors = list(factors)
-        self._plain = optimizer.update_step, optimizer._apply_weight_decay
-        optimizer.update_step = self._update
-        optimizer._apply_weight_decay = self._decay
+        self._own = types.SimpleNamespace(variables=None, factors={})  # Keras would track the variables
+        self._plain = self.optimizer.update_step, self.optimizer._apply_weight_decay
+        self.optimizer.update_step = self._update
+        self.optimizer._apply_weight_decay = self._decay
+
+    def take(self, variables):
+        """Holds from now on which variable each factor is for.
+
+        By the variables themselves: their paths are those of their branch, where another has the same, and some are
+        others after loading (Keras 3.15).
+        """
+        self._own.variables = list(variables)
+        keys = map(self.optimizer._var_key, variables)
+        self._own.factors = dict(zip(keys, self.factors, strict=True))
 
     def _factor(self, variable):
-        return self.factors[self.optimizer._get_variable_index(variable)]
+        return self._own.factors[self.optimizer._var_key(variable)]
 
     def _update(self, gradient, variable, learning_rate):
         self._plain[0](gradient, variable, learning_rate * self._factor(variable))
@@ -74,20 +138,33 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.weight_decay = whole
 
     def build(self, variables):
-        if len(variables) != len(self.factors):
-            raise ValueError(
-                f"A discriminative optimizer is for the model it was made for, of {len(self.factors)} trainable "
-                f"variables. Received: {len(variables)}. Call mm.train.discriminative again after freezing or thawing."
-            )
+        # Other variables fail in `apply`: a model that is loaded is built with all that is trained now.
+        if self._own.variables is None and len(variables) == len(self.factors):
+            self.take(variables)
         self.optimizer.build(variables)
         super().build(variables)
 
     def apply(self, grads, trainable_variables=None):
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)
+            self._check(trainable_variables)
         if not self.built:
             with keras.name_scope(self.name):
                 self.build(trainable_variables)
             self.built = True
         self.optimizer.apply(grads, trainable_variables)
+
+    def _check(self, variables):
+        if self._own.variables is None and not self.built and len(variables) == len(self.factors):
+            return
+        key = self.optimizer._var_key
+        new = [variable.path for variable in variables if key(variable) not in self._own.factors]
+        if new:
+            raise ValueError(
+                f"A discriminative optimizer is for the model it was made for, of {len(self.factors)} trainable "
+                f"variables. Received: {len(variables)}, of which new: {new[:3]}. After thawing, call "
+                "mm.train.discriminative(model.optimizer, model, rates) again and compile with it."
+            )
 
     def update_step(self, gradient, variable, learning_rate):
         self.optimizer.update_step(gradient, variable, learning_rate)
@@ -125,7 +202,12 @@ class Discriminative(keras.optimizers.Optimizer):
 
     def get_config(self):
         optimizer = keras.optimizers.serialize(self.optimizer)
-        return {"name": self.name, "optimizer": optimizer, "factors": list(self.factors)}
+        factors = list(self.factors)
+        if self._own.variables is not None:
+            # What is frozen by now counts no more: where as much is thawed, the loaded factors must not fit.
+            pairs = zip(self._own.variables, factors, strict=True)
+            factors = [factor for variable, factor in pairs if variable.trainable]
+        return {"name": self.name, "optimizer": optimizer, "factors": factors}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

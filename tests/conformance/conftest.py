@@ -11,7 +11,7 @@ import mmkeras as mm
 
 TEXT = mm.Text("text", max_tokens=6, vocabulary_size=20)
 IMAGE = mm.Image("image", size=(8, 12), optional=True)
-PHOTO = mm.Image("image", size=(32, 32), optional=True)
+PHOTO = mm.Image("photo", size=(32, 32), optional=True)
 AUDIO = mm.Audio("audio", seconds=0.1, sample_rate=8000)
 VIDEO = mm.Video("video", frames=4, size=(8, 8))
 VECTOR = mm.Vector("vector", size=5, optional=True)
@@ -212,6 +212,12 @@ def case_(request):
 @pytest.fixture(scope="session")
 def cases():
     return CASES
+
+
+@pytest.fixture(scope="session")
+def case_specs():
+    """The spec of each branch in the cases, by the name of the branch."""
+    return {f"{spec.name}_branch": spec for spec in (TEXT, IMAGE, PHOTO, AUDIO, VIDEO, TABLE, VECTOR)}
 
 
 def outputs(result):

@@ -40,7 +40,7 @@ def animated(kind, **options):
 def zipped(method=zipfile.ZIP_STORED, files=FILES):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, content in sorted(files.items()):
+        for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
 
@@ -53,6 +53,11 @@ def tarred(mode):
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def frames_of(clip):
+    pixels, mask = mm.preprocess.DecodeVideo(SPEC.frames, SPEC.size, name="clip_preprocess")(tf.constant([clip]))
+    return pixels.numpy()[mask.numpy()]
 
 
 def table(values, root, spec=SPEC, **options):
@@ -138,7 +143,10 @@ def test_movies_need_pyav_and_say_so(folder, monkeypatch):
 
 
 class FakeMovie:
-    """What `clips` uses of PyAV: eleven packets, an empty one behind them, and a frame for each."""
+    """What `clips` uses of PyAV: eleven packets, a hidden and an empty one behind them, and as many frames as said."""
+
+    def __init__(self, frames=11):
+        self.frames = frames
 
     def __enter__(self):
         return self
@@ -147,11 +155,28 @@ class FakeMovie:
         pass
 
     def demux(self, video):
-        return [types.SimpleNamespace(size=size) for size in [9] * 11 + [0]]
+        return [FakePacket(first) for first in [b"\x11"] * 11 + [b"\1", b""]]
 
     def decode(self, video):
-        smooth = [np.full((6, 9, 3), 20 * i, "uint8") for i in range(11)]
+        smooth = [np.full((6, 9, 3), 20 * i, "uint8") for i in range(self.frames)]
         return [types.SimpleNamespace(to_image=lambda p=p: Image.fromarray(p), rotation=90) for p in smooth]
+
+
+class FakePacket(bytes):
+    """Of VP8, whose fifth bit says whether the frame is shown."""
+
+    size = property(len)
+    stream = types.SimpleNamespace(codec_context=types.SimpleNamespace(name="vp8"))
+
+
+def test_a_movie_of_which_frames_are_lost_is_not_taken_for_a_shorter_one(monkeypatch):
+    error = type("FFmpegError", (Exception,), {})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    for frames in (5, 0):
+        fake = types.SimpleNamespace(open=lambda file, frames=frames: FakeMovie(frames), FFmpegError=error)
+        monkeypatch.setitem(sys.modules, "av", fake)
+        with pytest.raises(ValueError, match="clip: a clip must be whole. Received: .*of its 11 frames only some"):
+            as_clip("clip", b"\0\0\0\x20ftypisom", 4)
 
 
 def test_frames_of_a_movie_are_drawn_evenly_and_turned_upright(monkeypatch):
@@ -204,3 +229,67 @@ def test_a_changed_frame_is_noticed(folder):
     before = fingerprint(table(["frames"], folder), preprocess, [])
     (folder / "frames" / "frame0.png").write_bytes(picture(FRAMES[0], compress_level=0))
     assert fingerprint(table(["frames"], folder), preprocess, []) != before
+
+
+def test_a_stored_zip_is_brought_into_the_order_of_its_names():
+    by_glob = {name: FILES[name] for name in sorted(FILES)}  # 10 before 2
+    clip = as_clip("clip", zipped(files=by_glob), 4)
+    np.testing.assert_array_equal(frames_of(clip), TAKEN)
+    unnamed = zipped(files={name[5:-4]: content for name, content in by_glob.items()})
+    np.testing.assert_array_equal(frames_of(as_clip("clip", unnamed, 4)), TAKEN)
+
+
+def test_of_a_stored_zip_only_the_pictures_count():
+    few = {f"{i}.png": FILES[f"frame{i}.png"] for i in range(3)}
+    others = {"notes.txt": b"no frame", "__MACOSX/._0.png": b"\0\5\x16\7", "empty.txt": b"", "folder.png/": b""}
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        np.testing.assert_array_equal(frames_of(as_clip("clip", zipped(method, few | others), 4)), FRAMES[:3])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in few.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    np.testing.assert_array_equal(frames_of(as_clip("clip", buffer.getvalue(), 4)), FRAMES[:3])
+
+
+def test_names_are_sorted_by_their_words_and_then_their_numbers(tmp_path):
+    order = ["1.png", "01.png", "2.png", "10.png", "a_1.png", "bb_2.png", "intro_1.png", "z_1.png"]
+    for files in (sorted(order), order, order[::-1]):
+        clip = zipped(zipfile.ZIP_DEFLATED, {name: FILES[f"frame{order.index(name)}.png"] for name in files})
+        with zipfile.ZipFile(io.BytesIO(as_clip("clip", clip, 8))) as archive:
+            contents = [archive.read(name) for name in archive.namelist()]
+        assert contents == [FILES[f"frame{i}.png"] for i in (1, 0, 2, 3, 4, 5, 6, 7)]  # 01 before 1
+
+
+def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_member(folder):
+    (folder / "frames" / "frame2.png").write_bytes(b"")
+    deflated, last = bytearray((folder / "deflated.zip").read_bytes()), max(FILES)
+    deflated[deflated.index(b"frame9.png") + 20] ^= 255
+    (folder / "deflated.zip").write_bytes(deflated)
+    (folder / "words").mkdir()
+    (folder / "words" / "1.png").write_bytes(b"no picture")
+    (folder / "a.tar.xz").write_bytes(b"\xfd7zXZ" + b"\0" * 50)
+    (folder / "empty.zip").write_bytes(zipped(files={"0.png": FILES[last], "1.png": b""}))
+    expected = {
+        "frames": "a frame must not be empty. Received: .*frames with frame2.png of 0 bytes",
+        "deflated.zip": "a clip must be whole. Received: .*deflated.zip: frame9.png: ",
+        "words": "a clip must be whole. Received: .*words: 1.png: cannot identify",
+        "a.tar.xz": "a clip must be whole. Received: .*a.tar.xz: ",
+        "empty.zip": "a frame must not be empty. Received: .*empty.zip with 1.png of 0 bytes",
+    }
+    for name, message in expected.items():
+        with pytest.raises(ValueError, match=f"^clip: {message}"):
+            as_clip("clip", str(folder / name), 99)
+    batches = mm.data.eval_batches(table([*expected, "a.gif"], folder, on_error="skip"), mm.preprocessor([SPEC]), [],
+                                   batch_size=8)  # fmt: skip
+    assert [len(batch["clip"]) for batch in batches.as_numpy_iterator()] == [1]
+    assert [(fault.modality, fault.file) for fault in batches.skipped] == [
+        ("clip", str(folder / name)) for name in expected
+    ]
+
+
+def test_every_clip_of_a_stream_is_looked_at():
+    files = [animated("GIF")] * 101 + [zipped(zipfile.ZIP_DEFLATED)]  # the first hundred need nothing
+    raw = mm.data.from_dataset(tf.data.Dataset.from_tensor_slices({"clip": files}), [SPEC])
+    *_, last = raw.as_numpy_iterator()
+    np.testing.assert_array_equal(frames_of(last["clip"]), TAKEN)

@@ -1,7 +1,9 @@
 """Frames that a device prepares are those that `preprocess` prepares."""
 
+import contextlib
 import io
 import json
+import struct
 import zipfile
 
 import numpy as np
@@ -37,6 +39,13 @@ def zipped(files, method=zipfile.ZIP_STORED, comment=b""):
     return buffer.getvalue()
 
 
+def zip64():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open("0.png", "w", force_zip64=True) as member:
+        member.write(b"a")
+    return buffer.getvalue()
+
+
 def clips():
     rgb = [frame.convert("RGB") for frame in SMOOTH]
     holes = [Pillow.fromarray(np.where(RNG.random((31, 43, 1)) < 0.3, 0, np.asarray(frame))) for frame in SMOOTH]
@@ -44,7 +53,7 @@ def clips():
     return [
         zipped([encoded(frame, kind) for frame, kind in zip(rgb, kinds, strict=True)], comment=b"a comment"),
         zipped([encoded(frame, "PNG") for frame in SMOOTH[:2]]), zipped([encoded(rgb[0].resize((9, 6)), "PNG")]), b"",
-        gif(rgb), gif(rgb[:2]), gif([frame.convert("L") for frame in rgb]), gif(rgb, optimize=True),
+        gif(rgb), gif(rgb[:2]), gif([frame.convert("L") for frame in rgb]), gif(rgb, optimize=True) + b"behind",
         *[gif(holes, disposal=disposal) for disposal in (0, 1, 2, 3)],
     ]  # fmt: skip
 
@@ -70,6 +79,11 @@ def test_frames_are_the_same_within_one_level(resize, channels):
         (b"\0\0\0\x20ftypisom", "clip: a GIF, or a ZIP file of stored JPEG or PNG frames, is needed. Received: 12"),
         ("a.gif", "Received: str"),
         (gif(SMOOTH)[:-50], "clip: a whole GIF is needed.*cut off"),
+        (gif(SMOOTH)[:3000] + b";", "clip: a whole GIF is needed.*cut off or damaged"),
+        (b"GIF89a", "clip: a whole GIF is needed"),
+        (b"GIF89a" + bytes(7) + b";", "clip: a whole GIF is needed.*holds no picture"),
+        (zipped([encoded(SMOOTH[0], "PNG"), b""]), "clip: a member of the ZIP file is empty .*frames/1"),
+        (zip64(), "clip: the ZIP file has members in the ZIP64 format"),
         (b"GIF89a" + b"\x80" * 30 + b";", "clip: a whole GIF is needed"),
         (zipped([b"a" * 99], zipfile.ZIP_DEFLATED), "clip: the frames must be stored.*method 8"),
         (zipped([encoded(SMOOTH[0], "PNG")])[:200], "clip: the ZIP file is cut off"),
@@ -80,3 +94,28 @@ def test_frames_are_the_same_within_one_level(resize, channels):
 def test_what_cannot_be_read_is_refused_by_name(value, message):
     with pytest.raises(ValueError, match=message):
         edge.Video("clip", frames=2, size=(4, 4))(value)
+
+
+def test_of_damaged_gifs_a_device_takes_none_that_the_graph_refuses():
+    """Pillow refuses some spoiled pixels that the graph's decoder takes; of all others they say the same."""
+    whole, random = gif(SMOOTH[:3]), np.random.default_rng(2)
+    decode, prepare = mm.preprocess.DecodeVideo(3, (4, 4), name="clip_preprocess"), edge.Video("clip", 3, (4, 4))
+    for number in range(24):
+        at = int(random.integers(6, len(whole)))
+        file = whole[:at] + (b";" if number % 2 else bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        with contextlib.suppress(ValueError):
+            own = prepare(file)["clip"].astype(int)
+            assert np.abs(own - decode(tf.constant([file]))[0]).max() <= 1, at
+
+
+@pytest.mark.parametrize("error", [IndexError("index out of range"), struct.error("unpack requires 2 bytes")])
+def test_whatever_pillow_raises_of_a_gif_becomes_a_value_error(monkeypatch, error):
+    file = gif(SMOOTH[:2])
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Pillow, "open", fail)
+    for prepare in (edge.Video("clip", 2, (4, 4)), edge.Image("clip", (4, 4))):
+        with pytest.raises(ValueError, match=f"clip: a whole .*{error}"):
+            prepare(file)

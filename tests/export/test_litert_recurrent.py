@@ -155,6 +155,19 @@ def test_a_mask_of_unknown_make_cannot_be_fused():
         check_recurrent("fused", model, preprocess, Form())
 
 
+@pytest.mark.parametrize("name", ["ids of a preset", "a table beside it"])
+def test_masks_that_the_lstm_does_not_see_or_that_are_padded_at_their_end_can_be_fused(name, preset):
+    if name == "ids of a preset":
+        spec = mm.Text("a", preset=preset, max_tokens=8)
+        model, preprocess = model_of(lambda x, mask: lstm()(x, mask), spec)
+    else:
+        specs = [mm.Text("a", vocabulary=VOCABULARY, max_tokens=8), mm.Table("b", numeric=["c", "d"])]
+        branches = {"a": mm.branches.text.lstm(specs[0], 2, 2), "b": mm.branches.table.mlp(specs[1], units=(2,))}
+        heads = [mm.heads.regression("sum", mean=0.0, std=1.0)]
+        model, preprocess = mm.fusion_model(specs, branches, mm.fusion.Concatenate(2), heads), mm.preprocessor(specs)
+    check_recurrent("fused", model, preprocess, Form())
+
+
 def test_long_texts_cannot_be_unrolled():
     model, preprocess = model_of(lstm())
     check_recurrent("unroll", model, preprocess, Form(lengths={"a": 64, "a_mask": 64}))

@@ -27,7 +27,7 @@ def trained():
     branches = {"note": mm.branches.text.gru(SPECS[0], units=4, embed_dim=4),
                 "face": mm.branches.vector.linear(SPECS[1], dim=4, dropout=0.1)}  # fmt: skip
     model = mm.fusion_model(SPECS, branches, mm.fusion.Concatenate(4), HEADS)
-    model.compile("adam", **mm.heads.compile_for(HEADS))
+    model.compile("adam", **mm.heads.compile_for(HEADS), run_eagerly=True)
     before = model.get_layer("face_branch").get_weights()
     model.fit(mm.data.train_batches(raw, preprocess, HEADS, batch_size=8), epochs=1, verbose=0)
     after = model.get_layer("face_branch").get_weights()
@@ -35,7 +35,7 @@ def trained():
     return raw, preprocess, model
 
 
-def test_the_saved_model_takes_lists_of_numbers(trained, tmp_path):
+def test_the_saved_model_takes_lists_of_numbers(trained, one_process, tmp_path):
     raw, preprocess, model = trained
     path = tmp_path / "moods" / "1"
     report = mm.export.saved_model(preprocess, model, HEADS, path, samples=raw)
@@ -56,7 +56,7 @@ def test_the_saved_model_takes_lists_of_numbers(trained, tmp_path):
     assert np.abs(given["mood_scores"] - absent["mood_scores"]).max() > 1e-4
 
 
-def test_the_edge_runner_answers_as_keras_does(trained, tmp_path):
+def test_the_edge_runner_answers_as_keras_does(trained, one_process, tmp_path):
     raw, preprocess, model = trained
     report = mm.export.litert(preprocess, model, HEADS, tmp_path / "moods.tflite", verbose=False)  # made up samples
     assert report["edge"]["face"] == {"max_difference": 0.0, "allowed": 0.0}

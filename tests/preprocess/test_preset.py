@@ -1,4 +1,6 @@
 import io
+import json
+import zipfile
 
 import keras
 import keras_nlp
@@ -49,6 +51,10 @@ def sentence_piece():
     return keras_nlp.models.AlbertTokenizer(file.getvalue())
 
 
+def raw_of(texts):
+    return {"review": tf.constant(texts)}
+
+
 def model_of(tokenizer):
     strings = keras.Input((), dtype="string", name="review")
     ids, mask = PresetIds(8, tokenizer, optional=True, name="review_preprocess")(strings)
@@ -69,10 +75,13 @@ def test_equal_eager_mapped_and_reloaded(preset, sentence_piece, kind, tmp_path)
     own = keras_nlp.models.Tokenizer.from_preset(str(preset)) if kind == "word pieces" else sentence_piece
     model = model_of(own)
     raw = tf.data.Dataset.from_tensor_slices({"review": TEXTS})
-    expected = model(next(iter(raw.batch(9))))
+    expected = model(raw_of(TEXTS))
     model.save(tmp_path / "p.keras")
     again = mm.load_model(tmp_path / "p.keras")
     assert again.get_layer("review_preprocess").vocabulary == model.get_layer("review_preprocess").vocabulary
+    assert not [name for name in zipfile.ZipFile(tmp_path / "p.keras").namelist() if "assets" in name]
+    for name, value in NamedModel.from_config(json.loads(json.dumps(model.get_config())))(raw_of(TEXTS)).items():
+        np.testing.assert_array_equal(value, expected[name])
     for found in (raw.batch(9).map(model), raw.batch(1).map(model).unbatch().batch(9), raw.batch(9).map(again)):
         for name, value in next(iter(found)).items():
             np.testing.assert_array_equal(value, expected[name])

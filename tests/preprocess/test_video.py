@@ -8,7 +8,9 @@ import tensorflow as tf
 from PIL import Image
 
 import mmkeras as mm
+from mmkeras.edge.gif import pictures as counted
 from mmkeras.preprocess import DecodeImage, DecodeVideo
+from mmkeras.preprocess.gif import pictures
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (7, 6, 9, 3), "uint8")
 
@@ -33,6 +35,25 @@ def gif(frames, **options):
     buffer, (first, *others) = io.BytesIO(), [Image.fromarray(frame) for frame in frames]
     first.save(buffer, "GIF", save_all=True, append_images=others, **options)
     return buffer.getvalue()
+
+
+def zip64():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, archive.open("0.png", "w", force_zip64=True) as member:
+        member.write(picture(FRAMES[0]))
+    return buffer.getvalue()
+
+
+def data_of(file):
+    """Where the data of the GIF's last picture begin: the length of its first sub-block."""
+    at = file.rindex(b",\0\0\0\0") + 9
+    return at + 2 + (3 << (file[at] % 8 + 1) if file[at] >= 128 else 0)
+
+
+def spoiled(file):
+    """The file's last picture cannot be decoded, though its blocks are as they were."""
+    at = data_of(file) + 1
+    return file[:at] + b"\xff" * 30 + file[at + 30 :]
 
 
 def decode(*files, frames=4, size=(6, 9), optional=True, **options):
@@ -63,6 +84,21 @@ def test_a_gif_lays_its_frames_over_each_other():
     np.testing.assert_array_equal(pixels[1], FRAMES[[0, 2, 4, 6]])  # the others of a batch are as they are without it
     assert mask.sum(1).tolist() == [4, 4, 0, 2]
     assert not pixels[2].any() and not pixels[3, 2:].any()
+
+
+def test_pictures_of_a_gif_are_counted_by_its_blocks():
+    large = np.random.default_rng(1).integers(0, 256, (2, 150, 170), "uint8")  # more than 64 sub-blocks of 255 bytes
+    files = [gif(FRAMES), gif(large), gif(FRAMES[:1]) + b"behind; its end,", b"", gif(large)[:-300] + b";"]
+    count, cut_off = pictures(tf.constant(files), tf.constant([file != b"" for file in files]))
+    assert count.numpy()[:4].tolist() == [7, 2, 1, 0]
+    assert cut_off.numpy().tolist() == [False, False, False, False, True]
+    tiny = gif(FRAMES[:1])
+    at = data_of(tiny)
+    small = b"".join(b"\1" + tiny[i : i + 1] for i in range(at + 1, at + 1 + tiny[at]))  # sub-blocks of one byte each
+    assert tiny[at + 1 + tiny[at] :] == b"\0;"
+    np.testing.assert_array_equal(decode(tiny[:at] + small + b"\0;" + b"behind")[0], decode(tiny)[0])
+    files = [tiny, gif(FRAMES), gif(large)]
+    assert [counted(file) for file in files] == [1, 7, 2]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
@@ -106,7 +142,12 @@ def test_config_and_dynamic_batch():
             r".*not a picture at.* \(number 1 of the frames taken, example 1 of the batch\)",
         ),
         ([zipped([picture(FRAMES[0])[:-30]])], "clip: the file is cut off"),
-        ([b"GIF89a" + b"\x80" * 40 + b";"], "clip: a GIF is damaged"),
+        ([b"GIF89a" + b"\x80" * 40 + b";"], "clip: the GIF is cut off or damaged"),
+        ([gif(FRAMES)[: int(len(gif(FRAMES)) * 0.6)] + b";"], "clip: the GIF is cut off or damaged"),
+        ([b"GIF89a" + bytes(7) + b";"], "clip: the GIF is cut off or damaged"),
+        ([CLIP, spoiled(gif(FRAMES))], r"clip: a GIF is damaged.* (6 of 7 frames|Received: \w+)"),
+        ([zipped([picture(FRAMES[0]), b""])], r"clip: a member of the ZIP file is empty \(0 bytes\)"),
+        ([zip64()], "clip: the ZIP file has members in the ZIP64 format.*zip -fz-"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(files, message):
@@ -119,3 +160,10 @@ def test_wrong_arguments():
         DecodeVideo(0, (4, 4), name="clip_preprocess")
     with pytest.raises(ValueError, match="frames of 'clip' must be positive"):
         mm.Video("clip", frames=0)
+    for frames in (2.5, "4", True):
+        with pytest.raises(ValueError, match=f"frames of 'clip' must be a whole number. Received: frames={frames!r}"):
+            mm.Video("clip", frames=frames)
+    with pytest.raises(ValueError, match="height of 'clip' must be a whole number. Received: height=4.5"):
+        mm.Video("clip", size=(4.5, 3))
+    with pytest.raises(ValueError, match="height of 'clip' must be a whole number"):
+        mm.Video("clip", size="43")

@@ -1,3 +1,5 @@
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -23,10 +25,11 @@ def steps(model, name):
 
 
 def trained(make_optimizer, epochs=1, eager=True):
-    """A model after so many steps; without a graph, whose tracing takes most of the time."""
+    """A model after so many steps, all by `train_on_batch`; without a graph, whose tracing takes most of the time."""
     model = small_model()
     model.compile(make_optimizer(model), loss="mse", run_eagerly=eager)
-    model.fit(*DATA, epochs=epochs, batch_size=2, verbose=0)
+    for _ in range(epochs):
+        model.train_on_batch(*DATA)
     return model
 
 
@@ -45,9 +48,9 @@ def test_a_step_is_a_tenth_where_the_rate_is(make):
 
 
 def test_with_all_factors_at_one_it_is_the_optimizer_itself():
-    plain = trained(lambda model: keras.optimizers.Adam(0.01), 5)
-    wrapped = trained(lambda model: mm.train.discriminative(keras.optimizers.Adam(0.01), model, {}), 5)
-    assert int(wrapped.optimizer.iterations) == 5
+    plain = trained(lambda model: keras.optimizers.Adam(0.01), 3)
+    wrapped = trained(lambda model: mm.train.discriminative(keras.optimizers.Adam(0.01), model, {}), 3)
+    assert int(wrapped.optimizer.iterations) == 3
     for one, other in zip(plain.get_weights(), wrapped.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -66,7 +69,8 @@ def test_a_saved_model_goes_on_where_it_was(tmp_path):
     again = mm.load_model(tmp_path / "model.keras")
     assert again.optimizer.factors == model.optimizer.factors
     for one in (model, again):
-        one.fit(*DATA, epochs=2, batch_size=2, verbose=0)
+        one.run_eagerly = True
+        one.train_on_batch(*DATA)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-7)
 
@@ -95,13 +99,90 @@ def test_two_replicas_take_the_step_of_one():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_errors():
+@pytest.mark.parametrize("frozen", [("a",), ("a", "b")])
+def test_what_is_frozen_after_compiling_does_not_keep_it_from_loading(frozen, tmp_path):
+    model = trained(lambda model: mm.train.discriminative("adam", model, {"a": 0.1, "b": 0.5}))
+    for name in frozen:
+        model.get_layer(f"{name}_branch").trainable = False
+    model.save(tmp_path / "model.keras")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras leaves out what Adam has learned of other variables
+        again = mm.load_model(tmp_path / "model.keras")
+    kept = {1.0} if "b" in frozen else {0.5, 1.0}
+    assert again.optimizer.factors == [factor for factor in model.optimizer.factors if factor in kept]
+    again.train_on_batch(*DATA)
+    again.get_layer("a_branch").trainable = True
+    again.compile(again.optimizer, loss="mse", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"variables. Received: \d+, of which new: \['dense_0/kernel'.*again"):
+        again.train_on_batch(*DATA)
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_factors_do_not_move_to_a_branch_that_is_thawed_for_another(loaded, tmp_path):
+    """Both branches have weights of the same number, shapes and paths."""
     model = small_model()
-    with pytest.raises(ValueError, match="rates are by branch. Received: 'aa'. Did you mean 'a'"):
-        mm.train.discriminative("adam", model, {"aa": 0.1})
-    with pytest.raises(ValueError, match="must be positive. Received: 'a': 0.*train=\"none\""):
-        mm.train.discriminative("adam", model, {"a": 0})
-    optimizer = mm.train.discriminative("adam", model, {"a": 0.1})
     model.get_layer("b_branch").trainable = False
-    with pytest.raises(ValueError, match="Call mm.train.discriminative again"):
-        optimizer.build(model.trainable_variables)
+    model.compile(mm.train.discriminative("sgd", model, {"a": 0.1}), loss="mse", run_eagerly=True)
+    model.train_on_batch(*DATA)
+    model.get_layer("a_branch").trainable, model.get_layer("b_branch").trainable = False, True
+    if loaded:
+        model.save(tmp_path / "model.keras")
+        model = mm.load_model(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"After thawing, call mm.train.discriminative\(model.optimizer"):
+        model.train_on_batch(*DATA)
+    model.compile(mm.train.discriminative(model.optimizer, model, {"b": 0.2}), loss="mse", run_eagerly=True)
+    model.train_on_batch(*DATA)
+    assert model.optimizer.factors[:2] == [0.2, 0.2]
+
+
+def test_the_optimizer_it_is_given_stays_as_it_is():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    given, model = keras.optimizers.AdamW(schedule, weight_decay=0.1), small_model()
+    given.exclude_from_weight_decay(var_names=["bias"])
+    before = dict(vars(given))
+    first = mm.train.discriminative(given, model, {"a": 0.1})
+    second = mm.train.discriminative(first, model, {"a": 0.5})
+    assert vars(given) == before and first.factors != second.factors
+    assert len({id(each.optimizer) for each in (first, second)} | {id(given)}) == 3
+    assert type(second.optimizer) is keras.optimizers.AdamW and second.optimizer._learning_rate is schedule
+    kernel, bias = model.trainable_variables[:2]
+    assert [second.optimizer._use_weight_decay(each) for each in (kernel, bias)] == [True, False]
+
+
+def test_of_a_loss_scale_optimizer_the_inner_one_is_wrapped():
+    given, model = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=8.0), small_model()
+    for _ in range(2):
+        given = mm.train.discriminative(given, model, {"a": 0.001})
+        assert given.initial_scale == 8.0 and type(given.inner_optimizer.optimizer) is keras.optimizers.SGD
+    model.compile(given, loss="mse", run_eagerly=True)
+    model.train_on_batch(*DATA)
+    far, near = (max(np.abs(step).max() for step in steps(model, name)) for name in "ba")
+    assert 0 < near < 0.05 * far
+
+
+def test_the_name_of_a_head_means_all_its_output_weights():
+    heads = [*HEADS, mm.heads.classification("kind", ["a", "b"])]
+    branches = {spec.name: mm.branches.table.mlp(spec, units=(4,)) for spec in SPECS}
+    model = mm.hybrid_fusion_model(SPECS, branches, mm.fusion.Concatenate(4), heads)
+    made = mm.train.discriminative("sgd", model, {"z": 0.1, "kind": 0.2, "z.a": 0.3})
+    by_path = {variable.path: factor for variable, factor in zip(model.trainable_variables, made.factors, strict=True)}
+    assert {path.split("/")[0] for path, factor in by_path.items() if factor == 0.1} == {
+        "z-of-all_standardised", "z.b_standardised", "z"}  # fmt: skip
+    assert {path.split("/")[0] for path, factor in by_path.items() if factor == 0.2} == {
+        "kind-of-all_logits", "kind.a_logits", "kind.b_logits", "kind"}  # fmt: skip
+    assert by_path["z.a_standardised/kernel"] == 0.3
+
+
+@pytest.mark.parametrize(("rates", "message"), [
+    ({"aa": 0.1}, "rates are by branch. Received: 'aa'. Did you mean 'a'"),
+    ({"a": 0}, "must be positive, and a number. Received: 'a': 0.*train=\"none\""),
+    ({"a": "0.1"}, "must be positive, and a number. Received: 'a': '0.1'"),
+    ({"a": None}, "Received: 'a': None"), ({"a": float("inf")}, "Received: 'a': inf"),
+    ({"a_mask": 0.1}, "rates are for what is trained. Received: 'a_mask', which is frozen or has no weights"),
+    ({"b": 0.1}, "Received: 'b', which is frozen"),
+])  # fmt: skip
+def test_errors(rates, message):
+    model = small_model()
+    model.get_layer("b_branch").trainable = False
+    with pytest.raises(ValueError, match=message):
+        mm.train.discriminative("adam", model, rates)

@@ -69,7 +69,7 @@ def _vector(layer):
 
 
 def _wordpiece(layer):
-    own = layer.tokenizer
+    own = layer.held.tokenizer
     names = ("lowercase", "strip_accents", "split_on_cjk")
     split = {"unknown": own.oov_token, "suffix": own.suffix_indicator} | {name: getattr(own, name) for name in names}
     length = {"max_tokens": layer.max_tokens, "strip_markup": layer.strip_markup}
@@ -78,10 +78,10 @@ def _wordpiece(layer):
 
 def _is_known(layer):
     """Of the tokenizers of presets, `mmkeras.edge` knows BERT's."""
-    own = getattr(layer, "tokenizer", None)
-    return type(layer) in _KINDS and (
-        type(layer) is not PresetIds or (getattr(own, "split", False) and not own.special_tokens_in_strings)
-    )
+    if type(layer) is not PresetIds:
+        return type(layer) in _KINDS
+    own = layer.held.tokenizer
+    return getattr(own, "split", False) and not own.special_tokens_in_strings
 
 
 _KINDS = {

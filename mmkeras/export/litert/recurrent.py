@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.export.litert.fused import fused_loop, unfusable
-from mmkeras.preprocess import DecodeAudio, DecodeVideo, TokenIds
+from mmkeras.preprocess import DecodeAudio, DecodeVideo
+from mmkeras.preprocess._text import TextLayer
 
 WAYS = ("while", "unroll", "fused")
 STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
@@ -67,8 +68,8 @@ def check_recurrent(lstm, model, preprocess, form):
     """
     if lstm == "while" or not recurrent_layers(model):
         return
-    seen = _seen(model, form)
-    faults = _too_long(seen) if lstm == "unroll" else _unfused(seen, _foreign_masks(model, preprocess))
+    seen = _seen(model, form, _probes(form.specs(model)))
+    faults = _too_long(seen) if lstm == "unroll" else _unfused(seen, _foreign_masks(model, preprocess, form))
     if faults:
         raise ValueError(
             f'lstm="{lstm}" needs {_NEEDS[lstm]}. Received:\n' + "\n".join(f"  {fault}" for fault in faults)
@@ -82,12 +83,16 @@ _NEEDS = {
 }
 
 
-def _seen(model, form):
-    """Runs the model on texts of several lengths, and with each input absent: dict, layer -> list of `Seen`."""
-    specs = form.specs(model)
+def _probes(specs):
+    """Texts of several lengths, and each input absent: list of dicts, name -> share of its mask that is real."""
     probes = [dict.fromkeys(specs, share) for share in (1.0, 0.5, 0.1, 0.0)]
     # Joined tokens have False before True where what comes first is absent and what comes next is not.
-    probes += [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
+    return probes + [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
+
+
+def _seen(model, form, probes):
+    """Runs the model on each probe: dict, layer -> list of `Seen`."""
+    specs = form.specs(model)
     layers = recurrent_layers(model)
     seen = {layer: [] for layer in layers}
 
@@ -109,11 +114,12 @@ def _seen(model, form):
 
 
 def _filled(name, spec, share):
-    """Zeros; of a mask, the given share of the sequence is real."""
+    """Zeros; of a mask, the given share of the sequence is real, at its beginning, or where negative at its end."""
     shape = [6 if n is None else n for n in spec.shape]
     value = np.zeros(shape, spec.dtype.as_numpy_dtype)
     if name.endswith("_mask"):
-        value[:, : int(np.ceil(share * shape[1]))] = True
+        real = np.arange(shape[1]) < np.ceil(abs(share) * shape[1])
+        value[:] = real if share >= 0 else real[::-1]
     return tf.constant(value)
 
 
@@ -122,11 +128,19 @@ def _too_long(seen):
     return [f"layer '{name}': {length} steps" for name, length in lengths.items() if length > STEPS]
 
 
-def _foreign_masks(model, preprocess):
-    """Names of masks of sequences that are not padded at their end by construction."""
+def _foreign_masks(model, preprocess, form):
+    """Names of masks of recurrent layers' sequences that are not padded at their end by construction."""
+    specs = form.specs(model)
     names = [name for name in model.input if name.endswith("_mask") and model.input[name].shape[1] != 1]
     makers = {name: preprocess.output[name]._keras_history.operation for name in names}
-    return [name for name, maker in makers.items() if not isinstance(maker, TokenIds | DecodeAudio | DecodeVideo)]
+    names = [name for name, maker in makers.items() if not isinstance(maker, TextLayer | DecodeAudio | DecodeVideo)]
+    padded_first = {name: dict.fromkeys(specs, 1.0) | {name: -0.5} for name in names}
+    return [name for name, probe in padded_first.items() if any(map(_has_holes, _seen(model, form, [probe]).values()))]
+
+
+def _has_holes(calls):
+    """Whether a mask had False before True in any of the calls."""
+    return any(call.mask is not None and np.any(call.mask[:, 1:] > call.mask[:, :-1]) for call in calls)
 
 
 def _unfused(seen, foreign):
@@ -136,7 +150,7 @@ def _unfused(seen, foreign):
         reasons = unfusable(layer)
         if not all(call.zero for call in calls):
             reasons.append("it begins at a state that it is given")
-        if any(call.mask is not None and np.any(call.mask[:, 1:] > call.mask[:, :-1]) for call in calls):
+        if _has_holes(calls):
             reasons.append("its mask has False before True (only padding at the end is allowed)")
         faults += [f"layer '{layer.name}': {reason}" for reason in reasons]
     return faults
