@@ -39,8 +39,8 @@ class DecodeVideo(RawLayer):
     that are taken are. Only TensorFlow's own ops are used, so that it may be exported and served.
 
     **What is checked.** Of a GIF, that its blocks lead to its trailer, and that all its frames can be decoded (spoiled
-    colours in a frame may go unnoticed); what lies behind the trailer does not count. Of a ZIP file, the headers of all
-    members, and the frames that are taken. `mmkeras.data` and a device (`mmkeras.edge`) take the same files.
+    colours in a frame may go unnoticed; `mmkeras.edge` notices most); what lies behind the trailer does not count. Of a
+    ZIP file, the headers of all members, and the frames that are taken.
 
     **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
     frame floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and scaled as `DecodeImage` does.

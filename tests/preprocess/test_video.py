@@ -145,7 +145,7 @@ def test_config_and_dynamic_batch():
         ([b"GIF89a" + b"\x80" * 40 + b";"], "clip: the GIF is cut off or damaged"),
         ([gif(FRAMES)[: int(len(gif(FRAMES)) * 0.6)] + b";"], "clip: the GIF is cut off or damaged"),
         ([b"GIF89a" + bytes(7) + b";"], "clip: the GIF is cut off or damaged"),
-        ([CLIP, spoiled(gif(FRAMES))], r"clip: a GIF is damaged.* (6 of 7 frames|Received: \w+)"),
+        ([CLIP, spoiled(gif(FRAMES))], r"clip: a GIF is damaged.*, 6 of 7 frames \(example 1"),
         ([zipped([picture(FRAMES[0]), b""])], r"clip: a member of the ZIP file is empty \(0 bytes\)"),
         ([zip64()], "clip: the ZIP file has members in the ZIP64 format.*zip -fz-"),
     ],
