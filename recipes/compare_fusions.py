@@ -22,8 +22,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import rich
-from rich.table import Table
 from scipy import stats
 
 import mmkeras as mm
@@ -45,7 +43,7 @@ def main(args):
         rows += summary(budget, task, milliseconds)
     (out / "report.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     draw(rows, out / "compare_fusions.png")
-    rich.print(table(rows))
+    print(pd.DataFrame(rows).to_string(index=False, float_format="{:.4g}".format))
     print(f"Written: {out}/report.json, compare_fusions.png; {budget}")
 
 
@@ -73,12 +71,8 @@ def digits(folder):
     branches = [lambda spec: image.conv2d(spec, filters=(16, 32, 64)),
                 lambda spec: audio.conv2d(spec, (16, 32, 64, 96), **frames),
                 lambda spec: text.transformer(spec, dim=DIM, layers=1)]  # fmt: skip
-    return (
-        specs,
-        head,
-        branches,
-        *(mm.data.from_csv(folder / f"{part}.csv", specs, [head]) for part in ("train", "test")),
-    )
+    parts = [mm.data.from_csv(folder / f"{part}.csv", specs, [head]) for part in ("train", "test")]
+    return specs, head, branches, *parts
 
 
 def build(name, specs, branches, head):
@@ -123,9 +117,8 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
             run["parameters"] = model.count_params() - sum(branch.count_params() for branch in own.values())
             run["per_cpu_second"] = (args.epochs - 1) * len(train) * 64 / (seconds[-1] - seconds[0])
             if seed == 0:
-                mm.export.litert(
-                    preprocess, model, [head], files[name], samples=raw_test, overwrite=True, verbose=False
-                )
+                options = {"samples": raw_test, "overwrite": True, "verbose": False}
+                mm.export.litert(preprocess, model, [head], files[name], **options)
             with (out / "runs.jsonl").open("a") as lines:
                 lines.write(json.dumps(run | {"kib": files[name].stat().st_size / 1024}) + "\n")
             print(f"{task}, {name}, seed {seed}: {run['accuracy']:.4f}", flush=True)
@@ -159,14 +152,6 @@ def summary(out, task, milliseconds):
     return sorted(rows, key=lambda row: -row["accuracy"])
 
 
-def table(rows):
-    shown = Table("task", "fusion", "accuracy", "weights", "examples / CPU s", "LiteRT KiB", "LiteRT ms")
-    for row in rows:
-        numbers = f"{row['parameters']:,.0f}", f"{row['per_cpu_second']:.0f}", f"{row['kib']:.0f}", f"{row['ms']:.2f}"
-        shown.add_row(row["task"], row["fusion"], f"{row['accuracy']:.3f} ± {row['margin']:.3f}", *numbers)
-    return shown
-
-
 def draw(rows, path):
     """Accuracy with its interval, a panel for each task."""
     tasks = list(dict.fromkeys(row["task"] for row in rows))
@@ -192,5 +177,6 @@ if __name__ == "__main__":
     parser.add_argument("--smoke", action="store_true", help="tiny data, one seed, three fusions")
     arguments = parser.parse_args()
     if arguments.smoke:
-        arguments.epochs, arguments.seeds, arguments.only = 2, 1, ["Concatenate", "Attention", "late mean"]
+        arguments.epochs, arguments.seeds = 2, 1
+        arguments.only = arguments.only or ["Concatenate", "Attention", "late mean"]
     main(arguments)

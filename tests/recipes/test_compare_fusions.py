@@ -1,0 +1,43 @@
+"""A fusion on tiny data: a row for each and task, a picture, and nothing is trained twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "compare_fusions.py"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Function: runs the recipe in one folder, and returns what it printed."""
+    folder = tmp_path_factory.mktemp("compare")
+
+    def run():
+        command = [sys.executable, str(RECIPE), "--out", "runs/tiny", "--smoke", "--only", "hybrid"]
+        environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout, folder / "runs/tiny"
+
+    return run
+
+
+def test_a_row_for_each_fusion_and_task_and_a_second_run_goes_on(run):
+    printed, out = run()
+    rows = json.loads((out / "report.json").read_text())
+    assert {(row["task"], row["fusion"]) for row in rows} == {("easy_vqa", "hybrid"), ("digits", "hybrid")}
+    for row in rows:
+        assert 0 <= row["accuracy"] <= 1 and row["parameters"] > 0 and row["kib"] > 0 and row["ms"] > 0
+        assert row["per_cpu_second"] > 0 and row["seeds"] == 1
+    assert printed.count("seed 0") == 2
+    pixels = np.asarray(keras.utils.load_img(out / "compare_fusions.png"))
+    assert min(pixels.shape[:2]) > 400 and pixels.std() > 10
+    again, _ = run()
+    assert "seed 0" not in again
+    assert json.loads((out / "report.json").read_text())[0]["accuracy"] == rows[0]["accuracy"]
