@@ -4,6 +4,7 @@ import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
 from mmkeras.branches.audio._front import spectrogram
+from mmkeras.branches.image import conv_blocks
 from mmkeras.layers import GuardEmpty, PoolMask
 
 
@@ -45,7 +46,7 @@ def crnn(spec, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128,
     ready = inputs(spec, "Audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     _check_pools(spec, filters, pools, x.shape)
-    x = _conv_blocks(x, filters, pools, kernel_size, dropout)
+    x = conv_blocks(x, filters, kernel_size, dropout, pools)
     mask = PoolMask(math.prod(time for time, _ in pools), name="moments")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
     x = _grus(x, mask, units, layers, bidirectional, dropout, whole=pool != "last")
@@ -65,17 +66,6 @@ def _check_pools(spec, filters, pools, shape):
             f"pools of the branch of '{spec.name}' take {time} frames and {pitch} bands together. Received: "
             f"{shape[1]} frames of {shape[2]} bands. Give smaller pools, more seconds or more bands."
         )
-
-
-def _conv_blocks(x, filters, pools, kernel_size, dropout):
-    """As the blocks of `conv2d`, with a pooling of their own: (B, F, M, 1) -> (B, T, P, D)."""
-    for i, (width, pool) in enumerate(zip(filters, pools, strict=True)):
-        x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
-        x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
-        x = keras.layers.ReLU(name=f"relu_{i}")(x)
-        x = keras.layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
-        x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
-    return x
 
 
 def _grus(x, mask, units, layers, bidirectional, dropout, whole):

@@ -43,12 +43,12 @@ def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
     return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))
 
 
-def conv_blocks(x, filters, kernel_size, dropout):
-    """[Conv2D, batch norm, ReLU, max pooling by 2] per filter: (B, H, W, C) -> (B, H / 2**n, W / 2**n, D)."""
-    for i, width in enumerate(filters):
+def conv_blocks(x, filters, kernel_size, dropout, pools=None):
+    """[Conv2D, batch norm, ReLU, max pooling] per filter: (B, H, W, C) -> (B, H', W', D), halved n times by default."""
+    for i, (width, pool) in enumerate(zip(filters, pools or [2] * len(filters), strict=True)):
         x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
         x = keras.layers.ReLU(name=f"relu_{i}")(x)
-        x = keras.layers.MaxPooling2D(2, name=f"pool_{i}")(x)
+        x = keras.layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
         x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
     return x
