@@ -64,7 +64,8 @@ def trained(tmp_path_factory):
     (answer,) = convert_files([{"saved_model": folder / "saved", "path": folder / "float.tflite", "quantize": None}])
     assert "error" not in answer
     batches = tf.data.Dataset.from_tensor_slices((ready, {"answer": labels})).batch(50)
-    feeds = int8.feeds_of(batches, None, model, Form(), signature(folder / "float.tflite")["inputs"])
+    preprocess = types.SimpleNamespace(input={})  # the batches are ready
+    feeds = int8.feeds_of(batches, preprocess, model, Form(), signature(folder / "float.tflite")["inputs"])
     return types.SimpleNamespace(model=model, heads=heads, float=folder / "float.tflite", feeds=feeds, folder=folder)
 
 
