@@ -3,7 +3,11 @@
 import keras
 import numpy as np
 
+from mmkeras import specs as kinds
 from mmkeras.specs import did_you_mean
+
+for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
+    keras.saving.register_keras_serializable("mmkeras")(_kind)
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -13,9 +17,34 @@ class NamedModel(keras.Model):
     Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
     be called like the outputs, but for auxiliary outputs (HEAD.SPEC), which have the label of their head.
 
+    Attributes:
+        specs: tuple of the specs of its modalities, () where it was made by hand.
+        heads: tuple of its heads, () where it has none. Both are part of its config, so a `.keras` file keeps them.
+
     Raises:
         ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
     """
+
+    specs = heads = ()
+
+    @classmethod
+    def of(cls, inputs, outputs, specs=(), heads=(), name=None):
+        """A model that knows its specs and heads."""
+        model = cls(inputs, outputs, name=name)
+        model.specs, model.heads = tuple(specs), tuple(heads)
+        return model
+
+    def get_config(self):
+        known = {"specs": self.specs, "heads": self.heads}
+        return super().get_config() | {key: list(map(_serialize, values)) for key, values in known.items()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        known = {key: config.get(key, ()) for key in ("specs", "heads")}
+        model = super().from_config({key: config[key] for key in config if key not in known}, custom_objects)
+        for key, values in known.items():
+            setattr(model, key, tuple(_deserialize(value, custom_objects) for value in values))
+        return model
 
     def __call__(self, inputs, *args, **kwargs):
         expected = self.input
@@ -54,6 +83,14 @@ class NamedModel(keras.Model):
         if isinstance(y, dict) and isinstance(y_pred, dict):
             _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
         return y
+
+
+def _serialize(value):
+    return keras.saving.serialize_keras_object(value)
+
+
+def _deserialize(config, custom_objects):
+    return keras.saving.deserialize_keras_object(config, custom_objects)
 
 
 def _check_losses(model, loss, outputs):
@@ -101,7 +138,8 @@ def without_auxiliary(model, heads):
     extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
     if not extra or not all(_head_of(name) in names for name in extra):
         return model  # what does not fit is told by `export.fit`
-    return NamedModel(model.input, {name: model.output[name] for name in names}, name=model.name)
+    outputs = {name: model.output[name] for name in names}
+    return NamedModel.of(model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), model.name)
 
 
 def _as_array(value):

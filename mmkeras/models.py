@@ -67,7 +67,8 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
     inputs, tokens, masks = _modalities(specs, branches, heads)
     fused = fusion(tokens, _dropped(specs, masks, modality_dropout))
     own = _own_answers(specs, tokens, masks, heads) if auxiliary else {}
-    return NamedModel(inputs, {head.name: head.output(fused) for head in heads} | _by_name(own), name=name)
+    outputs = {head.name: head.output(fused) for head in heads} | _by_name(own)
+    return NamedModel.of(inputs, outputs, specs, heads, name)
 
 
 def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0.0, auxiliary=False,
@@ -92,7 +93,7 @@ def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0
     own = _own_answers(specs, tokens, masks, heads)
     seen = _dropped(specs, masks, modality_dropout)
     outputs = {head.name: _combined(head, combine, own[head.name].values(), seen) for head in heads}
-    return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
+    return NamedModel.of(inputs, outputs | (_by_name(own) if auxiliary else {}), specs, heads, name)
 
 
 def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modality_dropout=0.0, auxiliary=True,
@@ -122,7 +123,7 @@ def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modal
     for head in heads:
         answer = head.output(fused, f"{head.name}-of-all")
         outputs[head.name] = _combined(head, combine, [answer, *own[head.name].values()], [anything, *seen])
-    return NamedModel(inputs, outputs | (_by_name(own) if auxiliary else {}), name=name)
+    return NamedModel.of(inputs, outputs | (_by_name(own) if auxiliary else {}), specs, heads, name)
 
 
 def _modalities(specs, branches, heads):
@@ -168,8 +169,7 @@ def _by_name(answers):
 
 
 def _combined(head, how, answers, masks):
-    kind = ("sigmoid" if head.multi_label else "softmax") if hasattr(head, "classes") else "linear"
-    return CombineAnswers(how, kind, name=head.name)(list(answers), masks)
+    return CombineAnswers(how, head.activation, name=head.name)(list(answers), masks)
 
 
 def _check_branches(specs, branches):

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from mmkeras.checks import check, check_choice, check_list, check_name, check_positive, check_whole
 from mmkeras.checks import did_you_mean as did_you_mean  # most rooms take it from here
+from mmkeras.config import Config
 
 
 class Tensor(NamedTuple):
@@ -51,7 +52,7 @@ def _check_pixels(spec):
     check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
 
 
-class _OneString:
+class _OneString(Config):
     @property
     def raw(self):
         return {self.name: Tensor((), "string")}
@@ -203,7 +204,7 @@ class Video(_OneString):
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class Table(Config):
     """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
 
     The ready row holds the numeric columns first, standardised with the mean and the deviation that `adapt` learned,
@@ -252,7 +253,7 @@ class Table:
 
 
 @dataclasses.dataclass(frozen=True)
-class Vector:
+class Vector(Config):
     """Features computed elsewhere, such as an embedding: raw and ready (D,) float32, whose mask says if it is there.
 
     Branches bring it to unit scale. Numbers of different units, each to be standardised, belong in a `Table`.

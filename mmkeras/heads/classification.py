@@ -7,11 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from mmkeras.heads.base import Head
 from mmkeras.specs import as_text, check_name, did_you_mean
 
 
+@keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True)
-class Classification:
+class Classification(Head):
     """Names the class, or the classes, of an example.
 
     Args:
@@ -34,7 +36,8 @@ class Classification:
     [1, 0]
     """
 
-    name: str
+    kind = "classification"
+
     classes: tuple
     multi_label: bool = False
     label_smoothing: float = 0.0
@@ -62,6 +65,18 @@ class Classification:
     def label(self):
         """Shape and dtype of one encoded label."""
         return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
+
+    @property
+    def width(self):
+        return len(self.classes)
+
+    @property
+    def activation(self):
+        return "sigmoid" if self.multi_label else "softmax"
+
+    @property
+    def output_key(self):
+        return f"{self.name}_scores"
 
     def encode(self, column, rows=None):
         """Labels as they stand in a table -> int32 (n,) class numbers, or float32 (n, N) of 0 and 1.
@@ -115,8 +130,7 @@ class Classification:
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
         logits = keras.layers.Dense(len(self.classes), name=f"{name}_logits")(features)
-        activation = "sigmoid" if self.multi_label else "softmax"
-        return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
+        return keras.layers.Activation(self.activation, dtype="float32", name=name)(logits)
 
     def loss(self):
         """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""
@@ -164,6 +178,33 @@ class Classification:
         if self.multi_label:
             return answers
         return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
+
+    def averageable(self, labels):
+        """Class numbers as distributions (B, N); those of several classes as they are."""
+        labels = labels if self.multi_label else ops.one_hot(labels, len(self.classes))
+        return ops.cast(labels, "float32")
+
+    @property
+    def named_by_numbers(self):
+        """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
+        return all(name.lstrip("-").isdigit() for name in self.classes)
+
+    def named(self, value):
+        """The number of a class as its name; lists of them likewise."""
+        if isinstance(value, list):
+            return [self.named(each) for each in value]
+        if self.named_by_numbers or isinstance(value, bool) or not isinstance(value, int):
+            return value
+        if not 0 <= value < len(self.classes):
+            raise ValueError(
+                f"Head '{self.name}': a label's number must be one of 0 to {len(self.classes) - 1}, for "
+                f"{list(self.classes)}. Received: {value}. Add the class, or filter the data set."
+            )
+        return self.classes[value]
+
+    def describe(self):
+        classes = {"classes": list(self.classes), "multi_label": self.multi_label}
+        return {"name": self.name, "kind": self.kind, **classes}
 
 
 def _named(label):

@@ -6,11 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from mmkeras.heads.base import Head
 from mmkeras.specs import check_name
 
 
+@keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True)
-class Regression:
+class Regression(Head):
     """Predicts K numbers in their own unit, trained on the standardised ones.
 
     The output layer itself undoes the standardisation: `predict`, the SavedModel and the LiteRT file all answer in the
@@ -29,7 +31,8 @@ class Regression:
     [[8.0], [12.0]]
     """
 
-    name: str
+    kind = "regression"
+
     size: int = 1
     mean: tuple | float | None = None
     std: tuple | float | None = None
@@ -52,6 +55,10 @@ class Regression:
     def label(self):
         """Shape and dtype of one encoded label."""
         return (self.size,), "float32"
+
+    @property
+    def width(self):
+        return self.size
 
     def encode(self, column, rows=None):
         """Labels as they stand in a table -> float32 (n, K).
@@ -126,13 +133,12 @@ class Regression:
                 "Call heads = mm.heads.adapt(heads, raw) first, or give mean= and std=."
             )
 
-    def sample_weights(self, labels):
-        """None: every example weighs the same."""
-        return None
-
     def decode(self, values):
         """Values (B, K) -> the named answer."""
         return {self.name: values}
+
+    def describe(self):
+        return {"name": self.name, "kind": self.kind, "size": self.size}
 
 
 @keras.saving.register_keras_serializable("mmkeras")

@@ -53,7 +53,7 @@ def preprocessor(specs, name="preprocess"):
         outputs = _layer(spec)(raw if isinstance(spec, Table) else raw[spec.name])
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         ready |= zip(spec.ready, outputs, strict=True)
-    return NamedModel(inputs, ready, name=name)
+    return NamedModel.of(inputs, ready, specs, name=name)
 
 
 def _layer(spec):

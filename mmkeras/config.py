@@ -1,0 +1,23 @@
+"""Frozen dataclasses that travel in the config of a Keras model: specs and heads."""
+
+import dataclasses
+
+
+class Config:
+    """Gives a frozen dataclass of plain values the two methods by which Keras saves and loads an object.
+
+    A class of your own is registered as Keras' objects are, with `@keras.saving.register_keras_serializable()`.
+
+    >>> import mmkeras as mm
+    >>> spec = mm.Image("photo", size=(8, 8))
+    >>> mm.Image.from_config(spec.get_config()) == spec
+    True
+    """
+
+    def get_config(self):
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_config(cls, config):
+        # JSON knows no tuples.
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})

@@ -1,0 +1,102 @@
+"""The contract of a head: all that the other rooms may ask of it."""
+
+import abc
+import dataclasses
+
+from mmkeras.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Head(Config, abc.ABC):
+    """What a model answers under one name: output layer, loss, metrics, label encoding and decoding.
+
+    No other room asks what kind of head it has before it. To add a kind, write a frozen dataclass that derives from
+    this one, and give `mmkeras.evaluate.KINDS` and `mmkeras.edge.ANSWERS` the modules that score it and answer for it
+    on a device, under its `kind`. `tests/test_new_kinds.py` adds one from outside the package.
+
+    Attributes of the class:
+        kind: name of the kind; the files that score it and that answer on a device are called so.
+        reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
+        activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
+        classes: names of the classes it tells apart; () where it has none.
+
+    Args:
+        name: key of the label, the output, the metrics and the answer.
+    """
+
+    kind = ""
+    reads = "vector"
+    activation = "linear"
+    classes = ()
+    needs_adapt = False
+
+    name: str
+
+    @property
+    @abc.abstractmethod
+    def label(self):
+        """Shape and dtype of one encoded label, such as `((), "int32")`."""
+
+    @property
+    @abc.abstractmethod
+    def width(self):
+        """Size of the last axis of the output."""
+
+    @abc.abstractmethod
+    def encode(self, column, rows=None):
+        """Labels as they stand in a table -> array (n, *shape) of `label`.
+
+        Args:
+            column: n labels.
+            rows: what error messages call their rows; None numbers them.
+
+        Raises:
+            ValueError: a label is missing or not understood; the message names the head and the row.
+        """
+
+    @abc.abstractmethod
+    def output(self, features, name=None):
+        """What the head `reads` -> its outputs (B, ...) float32, by a layer called `name`, by default its own name."""
+
+    @abc.abstractmethod
+    def loss(self):
+        """A `keras.losses.Loss` of encoded labels and outputs."""
+
+    def metrics(self, prefix=""):
+        """List of the Keras metrics shown while training, their names begin with `prefix`."""
+        return []
+
+    def adapted(self, labels):
+        """This head with what it learns from encoded training labels, where it `needs_adapt`."""
+        return self
+
+    def sample_weights(self, labels):
+        """Encoded labels (B, ...) -> float32 weights (B,), or None where all weigh the same."""
+        return None
+
+    def named(self, value):
+        """A label as a data set of another library stores it, such as the number of a class, as it stands in a table.
+
+        Raises:
+            ValueError: there is no such class.
+        """
+        return value
+
+    def averageable(self, labels):
+        """Encoded labels (B, ...) as float32 of which weighted means may be taken (MixUp)."""
+        from keras import ops
+
+        return ops.cast(labels, "float32")
+
+    @abc.abstractmethod
+    def decode(self, outputs):
+        """Outputs (B, ...) -> dict of named answers (B, ...), as a served model gives them."""
+
+    @property
+    def output_key(self):
+        """Which of the answers of `decode` are the outputs themselves."""
+        return self.name
+
+    @abc.abstractmethod
+    def describe(self):
+        """Dict of plain values: `name`, `kind`, and what a device needs to turn outputs into answers."""
