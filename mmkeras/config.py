@@ -1,6 +1,7 @@
 """Frozen dataclasses that travel in the config of a Keras model: specs and heads."""
 
 import dataclasses
+from pathlib import Path
 
 
 class Config:
@@ -15,7 +16,8 @@ class Config:
     """
 
     def get_config(self):
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
     @classmethod
     def from_config(cls, config):

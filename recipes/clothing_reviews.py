@@ -74,8 +74,8 @@ def main(args):
 
     # 4. A branch for each input, a fusion, a head for each answer; the baselines are the same with fewer inputs.
     branches = {
-        "review": lambda: text.transformer(review, dim=64, layers=0, dropout=0.2, pool="mean"),
-        "title": lambda: text.transformer(title, dim=64, layers=0, dropout=0.2, pool="mean"),
+        "review": lambda: text.transformer(review, dim=64, num_layers=0, dropout=0.2, pool="mean"),
+        "title": lambda: text.transformer(title, dim=64, num_layers=0, dropout=0.2, pool="mean"),
         "facts": lambda: table.mlp(facts, units=(32,), dropout=0.1),
     }
     run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"

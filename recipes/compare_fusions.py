@@ -58,7 +58,7 @@ def easy_vqa(folder):
         frame = pd.DataFrame(rows, columns=["question", "answer", "photo"])
         frame["photo"] = frame.photo.astype(str) + ".png"
         parts.append(mm.data.from_dataframe(frame, specs, [head], root=folder / f"{part}_images.zip"))
-    branches = [lambda spec: text.transformer(spec, dim=DIM, layers=1),
+    branches = [lambda spec: text.transformer(spec, dim=DIM, num_layers=1),
                 lambda spec: image.conv2d(spec, filters=(16, 32, 64, 128))]  # fmt: skip
     return specs, head, branches, *parts
 
@@ -71,7 +71,7 @@ def digits(folder):
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     branches = [lambda spec: image.conv2d(spec, filters=(16, 32, 64)),
                 lambda spec: audio.conv2d(spec, (16, 32, 64, 96), **frames),
-                lambda spec: text.transformer(spec, dim=DIM, layers=1)]  # fmt: skip
+                lambda spec: text.transformer(spec, dim=DIM, num_layers=1)]  # fmt: skip
     parts = [mm.data.from_csv(folder / f"{part}.csv", specs, [head]) for part in ("train", "test")]
     return specs, head, branches, *parts
 

@@ -54,7 +54,7 @@ def main(args):
 
     # 4. A branch for each input, a fusion, a head. The step size falls to nothing; the baselines need fewer epochs.
     branches = {
-        "question": lambda: text.transformer(question, dim=64, layers=1, pool="mean"),
+        "question": lambda: text.transformer(question, dim=64, num_layers=1, pool="mean"),
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64, 128), pool="max"),
     }
     models = {}

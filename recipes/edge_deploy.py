@@ -51,7 +51,7 @@ def main(args):
 
     # 2. The model, of ops that all quantisations have.
     with mm.distribute.strategy().scope():
-        branches = {"question": text.transformer(question, dim=64, layers=1, pool="mean"),
+        branches = {"question": text.transformer(question, dim=64, num_layers=1, pool="mean"),
                     "photo": image.conv2d(photo, filters=(16, 32, 64, 128), pool="max")}  # fmt: skip
         model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(256), heads)
         rate = keras.optimizers.schedules.CosineDecay(0.0, epochs * len(train), warmup_target=1.5e-3, warmup_steps=200)

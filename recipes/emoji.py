@@ -64,7 +64,7 @@ def main(args):
 
     # 4. Names have two words: a bag of words (an encoder without blocks) reads them as well as an LSTM, and faster.
     branches = {
-        "name": lambda: text.transformer(name, dim=128, layers=0, dropout=0.5, pool="mean"),
+        "name": lambda: text.transformer(name, dim=128, num_layers=0, dropout=0.5, pool="mean"),
         "picture": lambda: image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max"),
     }
     run_dir = out / "training" / f"{len(raw_train.frame)}-rows-{epochs}-epochs-seed-{args.seed}"

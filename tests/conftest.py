@@ -131,4 +131,4 @@ def _tiny_model(specs, heads):
         "voice": mm.branches.audio.conv2d(specs[2], filters=(4, 8), mel_bands=16),
         "meta": mm.branches.table.mlp(specs[3], units=(8,)),
     }
-    return mm.fusion_model(specs, branches, mm.fusion.Attention(16, heads=2), heads)
+    return mm.fusion_model(specs, branches, mm.fusion.Attention(16, num_heads=2), heads)

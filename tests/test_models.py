@@ -12,10 +12,10 @@ HEADS = [mm.heads.classification("kind", ["a", "b"])]
 
 def test_files_load_in_a_process_that_has_imported_nothing_else(raw, preprocess, specs, tmp_path):
     branches = {
-        "question": mm.branches.text.transformer(specs[0], dim=8, heads=2, layers=1),
+        "question": mm.branches.text.transformer(specs[0], dim=8, num_heads=2, num_layers=1),
         "meta": mm.branches.table.mlp(specs[3]),
     }
-    model = mm.fusion_model([specs[0], specs[3]], branches, mm.fusion.Attention(8, heads=2), HEADS)
+    model = mm.fusion_model([specs[0], specs[3]], branches, mm.fusion.Attention(8, num_heads=2), HEADS)
     model.save(tmp_path / "model.keras")
     preprocess.save(tmp_path / "preprocess.keras")
     batch = next(iter(raw.select(list(preprocess.input)).batch(4)))

@@ -13,7 +13,7 @@ from mmkeras.layers import LearnedTokens, TableFeatures, TableTokens
 from mmkeras.layers.attention_block import check_heads
 
 
-def mlp(spec, units=(64, 64), embed_dim=8, dropout=0.0):
+def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
     """Numbers and category embeddings through dense layers.
 
     Args:
@@ -37,7 +37,7 @@ def mlp(spec, units=(64, 64), embed_dim=8, dropout=0.0):
     return branch(spec, ready, *one_token(x, mask))
 
 
-def transformer(spec, dim=64, heads=4, feedforward_dim=None, layers=2, dropout=0.1, pool="cls"):
+def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool="cls"):
     """A token per column and a learned [CLS] token + Transformer encoder blocks: every column sees every other.
 
     Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
@@ -46,9 +46,9 @@ def transformer(spec, dim=64, heads=4, feedforward_dim=None, layers=2, dropout=0
     Args:
         spec: `mm.Table`.
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
+        num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 2 * dim by default.
-        layers: number of blocks.
+        num_layers: number of blocks.
         dropout: in each block, while training.
         pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
 
@@ -58,7 +58,7 @@ def transformer(spec, dim=64, heads=4, feedforward_dim=None, layers=2, dropout=0
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, T, D) and mask (B, T).
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `num_heads` do not divide `dim`.
 
     Source: Gorishniy et al., FT-Transformer, arXiv 2106.11959, section 3.3. The blocks are keras-hub's, pre-norm with
     ReLU: theirs have ReGLU, and no norm before the first attention. Missing values are masked, where theirs are filled.
@@ -66,15 +66,15 @@ def transformer(spec, dim=64, heads=4, feedforward_dim=None, layers=2, dropout=0
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, ("cls", None))
-    check_heads(f"the branch of '{spec.name}'", dim, heads)
+    check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "Table")
     row, mask = ready.values()
     columns = TableTokens(len(spec.numeric), spec.max_categories, dim, name="columns")(row, mask)
     x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)
     seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
-    for i in range(layers):
+    for i in range(num_layers):
         block = keras_nlp.layers.TransformerEncoder(
-            feedforward_dim or 2 * dim, heads, dropout, normalize_first=True, name=f"block_{i}"
+            feedforward_dim or 2 * dim, num_heads, dropout, normalize_first=True, name=f"block_{i}"
         )
         x = block(x, padding_mask=seen)
     x = keras.layers.LayerNormalization(name="norm")(x)

@@ -15,14 +15,14 @@ from mmkeras.layers import GuardEmpty
 from mmkeras.presets import load_preset
 
 
-def lstm(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0.0, pool="last"):
+def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last"):
     """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
 
     Args:
         spec: `mm.Text`.
         units: width of the LSTM; D = units, or 2 * units where bidirectional.
         embed_dim: width of the word vectors.
-        layers: how many LSTMs are stacked.
+        num_layers: how many LSTMs are stacked.
         bidirectional: read from both ends.
         dropout: share of the word vectors' and of each layer's output that is dropped while training.
         pool: "last" the state after the last real token (T = 1), "mean" of all states (T = 1), None every state.
@@ -34,27 +34,27 @@ def lstm(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=
 
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997.
     """
-    return _recurrent(keras.layers.LSTM, spec, units, embed_dim, layers, bidirectional, dropout, pool)
+    return _recurrent(keras.layers.LSTM, spec, units, embed_dim, num_layers, bidirectional, dropout, pool)
 
 
-def gru(spec, units=128, embed_dim=128, layers=1, bidirectional=False, dropout=0.0, pool="last"):
+def gru(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last"):
     """Embedding + GRU: a quarter fewer weights than `lstm`, often as accurate.
 
     Args, masking and result: as `lstm`.
 
     Source: Cho et al., arXiv 1406.1078.
     """
-    return _recurrent(keras.layers.GRU, spec, units, embed_dim, layers, bidirectional, dropout, pool)
+    return _recurrent(keras.layers.GRU, spec, units, embed_dim, num_layers, bidirectional, dropout, pool)
 
 
-def _recurrent(layer, spec, units, embed_dim, layers, bidirectional, dropout, pool):
+def _recurrent(layer, spec, units, embed_dim, num_layers, bidirectional, dropout, pool):
     check_pool(spec, pool, ("last", "mean", None))
     ready = _inputs(spec)
     ids, mask = ready.values()
     readable = GuardEmpty(name="readable")(mask)
     x = _embedding(spec, embed_dim, dropout)(ids)
-    for i in range(layers):
-        whole = pool != "last" or i < layers - 1
+    for i in range(num_layers):
+        whole = pool != "last" or i < num_layers - 1
         name = f"{layer.__name__.lower()}_{i}"
         recurrent = layer(units, return_sequences=whole, name=name)
         x = (keras.layers.Bidirectional(recurrent, name=f"bi{name}") if bidirectional else recurrent)(x, mask=readable)
@@ -79,7 +79,7 @@ def _embedding(spec, embed_dim, dropout):
     return lambda ids: keras.layers.Dropout(dropout)(embedding(ids))
 
 
-def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=0.1, pool=None):
+def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool=None):
     """Word and position embeddings + Transformer encoder blocks: every word sees every other.
 
     Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
@@ -87,9 +87,9 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=
     Args:
         spec: `mm.Text`; positions are learned up to its `max_tokens`.
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
+        num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 2 * dim by default.
-        layers: number of blocks.
+        num_layers: number of blocks.
         dropout: in each block, while training.
         pool: None every token, "mean" one token.
 
@@ -107,13 +107,13 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, dropout=
     ids, mask = ready.values()
     embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.vocabulary_size, spec.max_tokens, dim, name="embedding")
     x = keras.layers.Dropout(dropout)(embed(ids))
-    for i in range(layers):
-        block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, heads, dropout, name=f"block_{i}")
+    for i in range(num_layers):
+        block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, num_heads, dropout, name=f"block_{i}")
         x = block(x, padding_mask=mask)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def pretrained(spec, train="all", dropout=None, pool="first"):
+def pretrained(spec, *, train="all", dropout=None, pool="first"):
     """A pretrained encoder of the BERT family: BERT, DistilBERT, ELECTRA, ALBERT, DeBERTa-v3, XLM-RoBERTa.
 
     Prefer it where texts are rich and labelled ones few. With `train="all"` a small learning rate is needed (2e-5 to

@@ -10,7 +10,7 @@ import keras
 from mmkeras.branches._model import branch, inputs, one_token
 
 
-def linear(spec, dim=128, normalise=True, dropout=0.0):
+def linear(spec, *, dim=128, normalise=True, dropout=0.0):
     """Layer normalisation and one dense layer, without an activation.
 
     The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.

@@ -15,8 +15,8 @@ from mmkeras.layers import GuardEmpty, PositionEmbedding
 _LOOKS = 8  # weightings of the places of a frame
 
 
-def frames(spec, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=128, layers=1, heads=4, dropout=0.0,
-           pool=None):  # fmt: skip
+def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=128, num_layers=1, num_heads=4,
+           dropout=0.0, pool=None):  # fmt: skip
     """The Conv2D blocks of `image.conv2d` on each frame, then a GRU or attention over the frames.
 
     Prefer it where single frames say much, and before `fusion.Attention`; `conv2plus1d` sees motion from its first
@@ -32,8 +32,8 @@ def frames(spec, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=12
         over_time: "gru" reads the frames in their order; "attention" lets every frame see every other (Transformer
             encoder blocks), each with a learned position.
         units: D, width of the frames' vectors and of what reads them.
-        layers: how many GRUs, or blocks.
-        heads: attention heads; they divide `units`.
+        num_layers: how many GRUs, or blocks.
+        num_heads: attention heads; they divide `units`.
         dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
         pool: None one token per frame; "mean" over the real frames.
 
@@ -56,11 +56,11 @@ def frames(spec, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=12
         )
     ready, x, mask = _start(spec, filters)
     x = _frame_vectors(conv_blocks(_each(x), filters, kernel_size, dropout), units, spec.frames)
-    x = _OVER_TIME[over_time](x, mask, units, layers, heads, dropout)
+    x = _OVER_TIME[over_time](x, mask, units, num_layers, num_heads, dropout)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def conv2plus1d(spec, filters=(32, 64, 128), kernel_size=3, time_size=3, dropout=0.0, pool=None):
+def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, dropout=0.0, pool=None):
     """Blocks of a convolution in space, one in time, and max pooling in space: motion is seen from the first layer on.
 
     Prefer it where short motions matter more than what single frames show. Of a Conv3D of t x d x d it has the weights,
@@ -130,21 +130,21 @@ def _frame_vectors(x, units, count):
     return ops.reshape(keras.layers.Dense(units, activation="relu", name="frame")(x), (-1, count, units))
 
 
-def _gru(x, mask, units, layers, heads, dropout):
+def _gru(x, mask, units, num_layers, num_heads, dropout):
     readable = GuardEmpty(name="readable")(mask)
-    for i in range(layers):
+    for i in range(num_layers):
         x = keras.layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x, mask=readable)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
     # Zeros, not the last state; and an op hands on no implicit mask, of which layers without one would warn.
     return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
 
 
-def _attention(x, mask, units, layers, heads, dropout):
+def _attention(x, mask, units, num_layers, num_heads, dropout):
     import keras_nlp  # takes seconds
 
     x = PositionEmbedding(name="position")(x)
-    for i in range(layers):
-        x = keras_nlp.layers.TransformerEncoder(2 * units, heads, dropout, name=f"block_{i}")(x, padding_mask=mask)
+    for i in range(num_layers):
+        x = keras_nlp.layers.TransformerEncoder(2 * units, num_heads, dropout, name=f"block_{i}")(x, padding_mask=mask)
     return x
 
 

@@ -7,7 +7,7 @@ from mmkeras.layers.attention_block import check_heads
 
 @keras.saving.register_keras_serializable("mmkeras")
 class Attention(keras.layers.Layer):
-    """Learned queries attend over all modalities' tokens, `depth` times; from the second time on they know what to ask.
+    """Learned queries attend over the tokens of all modalities, `num_layers` times.
 
     Prefer it where the answer lies in single words, regions or moments, and where one modality says what to look for
     in another. Cost grows with queries * tokens, not tokens squared.
@@ -19,9 +19,9 @@ class Attention(keras.layers.Layer):
 
     Args:
         dim: width of one query; D = queries * dim.
-        heads: attention heads; they divide `dim`.
-        queries: number of learned queries.
-        depth: how often they attend. The steps have weights of their own.
+        num_heads: attention heads; they divide `dim`.
+        num_queries: number of learned queries.
+        num_layers: how often they attend. The steps have weights of their own.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -32,32 +32,34 @@ class Attention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`, or a size is below 1.
+        ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: Set Transformer's pooling by multihead attention, arXiv 1810.00825, eq. 11; the repeated reading is that
     of Perceiver, arXiv 2103.03206, without its self-attention among the queries.
     """
 
-    def __init__(self, dim=128, heads=4, queries=2, depth=2, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, num_heads=4, num_queries=2, num_layers=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.Attention", dim, heads, queries=queries, depth=depth)
+        check_heads("fusion.Attention", dim, num_heads, num_queries=num_queries, num_layers=num_layers)
         self.dim = dim
-        self.heads = heads
-        self.queries = queries
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_queries = num_queries
+        self.num_layers = num_layers
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.query = LearnedTokens(queries, dim, dtype=policy, name="query")
-        self.steps = [AttentionBlock(dim, heads, dropout, dtype=policy, name=f"step_{i}") for i in range(depth)]
+        self.query = LearnedTokens(num_queries, dim, dtype=policy, name="query")
+        self.steps = [
+            AttentionBlock(dim, num_heads, dropout, dtype=policy, name=f"step_{i}") for i in range(num_layers)
+        ]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 
     def build(self, tokens_shape, masks_shape):
         self.embed.build(tokens_shape, masks_shape)
         self.query.build(None)
         for step in self.steps:
-            step.build((None, self.queries, self.dim), (None, None, self.dim))
-        self.norm.build((None, self.queries, self.dim))
+            step.build((None, self.num_queries, self.dim), (None, None, self.dim))
+        self.norm.build((None, self.num_queries, self.dim))
 
     def call(self, tokens, masks, training=None):
         x = ops.concatenate(self.embed(tokens, masks), axis=1)
@@ -65,11 +67,16 @@ class Attention(keras.layers.Layer):
         q = self.query(x)
         for step in self.steps:
             q = step(q, x, mask, training=training)
-        return ops.reshape(self.norm(q), (-1, self.queries * self.dim))
+        return ops.reshape(self.norm(q), (-1, self.num_queries * self.dim))
 
     def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.queries * self.dim), self.compute_dtype)
+        return keras.KerasTensor((tokens[0].shape[0], self.num_queries * self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "queries": self.queries, "depth": self.depth}
+        config = {
+            "dim": self.dim,
+            "num_heads": self.num_heads,
+            "num_queries": self.num_queries,
+            "num_layers": self.num_layers,
+        }
         return super().get_config() | config | {"dropout": self.dropout}

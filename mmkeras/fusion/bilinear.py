@@ -48,7 +48,7 @@ class Bilinear(keras.layers.Layer):
     has no bound at 0; and the factor sqrt(D), with which features are about 1 for every D, as heads expect them.
     """
 
-    def __init__(self, dim=128, factors=5, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, factors=5, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         check_positive(self, dim=dim, factors=factors)
         self.dim = dim

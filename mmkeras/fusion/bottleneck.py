@@ -22,9 +22,9 @@ class Bottleneck(keras.layers.Layer):
 
     Args:
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
-        bottlenecks: number of bottleneck tokens.
-        depth: number of layers. They and the modalities have weights of their own.
+        num_heads: attention heads; they divide `dim`.
+        num_bottlenecks: number of bottleneck tokens.
+        num_layers: number of layers. They and the modalities have weights of their own.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -35,23 +35,23 @@ class Bottleneck(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`, or a size is below 1.
+        ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: MBT, arXiv 2107.00135, fusion via bottlenecks, with its 4 bottlenecks; the branches are its layers that do
     not exchange. It averages the logits of the modalities' [CLS]: for a linear head, those of their mean.
     """
 
-    def __init__(self, dim=128, heads=4, bottlenecks=4, depth=3, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, num_heads=4, num_bottlenecks=4, num_layers=3, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.Bottleneck", dim, heads, bottlenecks=bottlenecks, depth=depth)
+        check_heads("fusion.Bottleneck", dim, num_heads, num_bottlenecks=num_bottlenecks, num_layers=num_layers)
         self.dim = dim
-        self.heads = heads
-        self.bottlenecks = bottlenecks
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_bottlenecks = num_bottlenecks
+        self.num_layers = num_layers
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.shared = LearnedTokens(bottlenecks, dim, dtype=policy, name="shared")
+        self.shared = LearnedTokens(num_bottlenecks, dim, dtype=policy, name="shared")
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
         self.mean = MaskedMean(dtype=policy)
 
@@ -62,8 +62,10 @@ class Bottleneck(keras.layers.Layer):
         self.cls = LearnedTokens(n, self.dim, dtype=self.dtype_policy, name="cls")
         self.cls.build(None)
         self.blocks = []
-        for name in (f"block_{layer}_{i}" for layer in range(self.depth) for i in range(n)):
-            self.blocks.append(AttentionBlock(self.dim, self.heads, self.dropout, dtype=self.dtype_policy, name=name))
+        for name in (f"block_{layer}_{i}" for layer in range(self.num_layers) for i in range(n)):
+            self.blocks.append(
+                AttentionBlock(self.dim, self.num_heads, self.dropout, dtype=self.dtype_policy, name=name)
+            )
             self.blocks[-1].build((None, None, self.dim))
         self.norm.build((None, n, self.dim))
 
@@ -73,22 +75,27 @@ class Bottleneck(keras.layers.Layer):
         always = ops.ones_like(ops.concatenate([shared, cls[:, :1]], axis=1)[:, :, 0], dtype="bool")
         seen = [ops.concatenate([always, mask], axis=1) for mask in masks]
         present = ops.stack([ops.any(mask, axis=1) for mask in masks], axis=-1)
-        for start in range(0, self.depth * n, n):
+        for start in range(0, self.num_layers * n, n):
             both = [ops.concatenate([shared, stream], axis=1) for stream in z]
             blocks = zip(self.blocks[start : start + n], both, seen, strict=True)
             both = [block(stream, mask=mask, training=training) for block, stream, mask in blocks]
-            z = [stream[:, self.bottlenecks :] for stream in both]
-            shared = self._exchange([stream[:, : self.bottlenecks] for stream in both], present)
+            z = [stream[:, self.num_bottlenecks :] for stream in both]
+            shared = self._exchange([stream[:, : self.num_bottlenecks] for stream in both], present)
         return self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
 
     def _exchange(self, views, present):
         """Mean of the (B, bottlenecks, dim) of every present modality."""
-        flat = ops.concatenate([ops.reshape(view, (-1, 1, self.bottlenecks * self.dim)) for view in views], axis=1)
-        return ops.reshape(self.mean(flat, present), (-1, self.bottlenecks, self.dim))
+        flat = ops.concatenate([ops.reshape(view, (-1, 1, self.num_bottlenecks * self.dim)) for view in views], axis=1)
+        return ops.reshape(self.mean(flat, present), (-1, self.num_bottlenecks, self.dim))
 
     def compute_output_spec(self, tokens, masks, training=None):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "bottlenecks": self.bottlenecks, "depth": self.depth}
+        config = {
+            "dim": self.dim,
+            "num_heads": self.num_heads,
+            "num_bottlenecks": self.num_bottlenecks,
+            "num_layers": self.num_layers,
+        }
         return super().get_config() | config | {"dropout": self.dropout}

@@ -7,7 +7,7 @@ from mmkeras.layers.attention_block import check_heads
 
 @keras.saving.register_keras_serializable("mmkeras")
 class CoAttention(keras.layers.Layer):
-    """Two streams, or n, each of which reads the tokens of all the others and then its own, `depth` times.
+    """Two streams, or n, each of which reads the tokens of all the others and then its own, `num_layers` times.
 
     Prefer it where every modality says what to look for in the others, and where they are too unlike to share weights.
     `SingleStream` does the like with 1 / 2n of the block weights.
@@ -20,8 +20,8 @@ class CoAttention(keras.layers.Layer):
 
     Args:
         dim: width of the tokens; D = n * dim.
-        heads: attention heads; they divide `dim`.
-        depth: number of layers. They and the streams have weights of their own.
+        num_heads: attention heads; they divide `dim`.
+        num_layers: number of layers. They and the streams have weights of their own.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -32,18 +32,18 @@ class CoAttention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: there is one modality only, or `heads` do not divide `dim`, or a size is below 1.
+        ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: ViLBERT, arXiv 1908.02265, figure 2b: co-attention, then self-attention. It has two streams, normalises
     after each part and joins the [CLS] of both by their product, which an absent modality would make nothing of.
     """
 
-    def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, num_heads=4, num_layers=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.CoAttention", dim, heads, depth=depth)
+        check_heads("fusion.CoAttention", dim, num_heads, num_layers=num_layers)
         self.dim = dim
-        self.heads = heads
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_layers = num_layers
         self.dropout = dropout
         self.embed = ModalityTokens(dim, dtype=self.dtype_policy, name="embed")
         self.mean = MaskedMean(dtype=self.dtype_policy)
@@ -56,7 +56,7 @@ class CoAttention(keras.layers.Layer):
                 "Use fusion.Attention or fusion.SingleStream for the tokens of one."
             )
         self.embed.build(tokens_shape, masks_shape)
-        layers = [(layer, i) for layer in range(self.depth) for i in range(n)]
+        layers = [(layer, i) for layer in range(self.num_layers) for i in range(n)]
         self.ask_others = [self._block(f"ask_others_{layer}_{i}", norm_x=True) for layer, i in layers]
         self.ask_own = [self._block(f"ask_own_{layer}_{i}", norm_x=False) for layer, i in layers]
         self.norms = [keras.layers.LayerNormalization(dtype=self.dtype_policy, name=f"norm_{i}") for i in range(n)]
@@ -64,13 +64,13 @@ class CoAttention(keras.layers.Layer):
             norm.build((None, None, self.dim))
 
     def _block(self, name, norm_x):
-        block = AttentionBlock(self.dim, self.heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
+        block = AttentionBlock(self.dim, self.num_heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
         block.build((None, None, self.dim), (None, None, self.dim) if norm_x else None)
         return block
 
     def call(self, tokens, masks, training=None):
         n, x = len(tokens), self.embed(tokens, masks)
-        for start in range(0, self.depth * n, n):
+        for start in range(0, self.num_layers * n, n):
             read = []
             for i, block in enumerate(self.ask_others[start : start + n]):
                 others, mask = (ops.concatenate([*every[:i], *every[i + 1 :]], axis=1) for every in (x, masks))
@@ -84,5 +84,5 @@ class CoAttention(keras.layers.Layer):
         return keras.KerasTensor((tokens[0].shape[0], len(tokens) * self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}
         return super().get_config() | config

@@ -29,7 +29,7 @@ class Concatenate(keras.layers.Layer):
     [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, dim=128, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.dim = dim
         self.dropout = dropout

@@ -14,15 +14,15 @@ class CrossAttention(keras.layers.Layer):
     modalities' tokens never see each other.
 
     With x_i = W_i tokens_i + b_i + e_i and q = x_1, for i = 2 ... n: q <- q + MultiHead(norm(q), x_i), then
-    q <- q + MLP(norm(q)). All of it happens `depth` times; the result is the mean of norm(q) over its real tokens.
+    q <- q + MLP(norm(q)). All of it happens `num_layers` times; the result is the mean of norm(q) over its real tokens.
 
     Masking: masked tokens have no weight. The step of an absent modality is left out. Where the first modality is
     absent, one learned token asks in its stead.
 
     Args:
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
-        depth: how often the others are asked, one after another. The steps have weights of their own.
+        num_heads: attention heads; they divide `dim`.
+        num_layers: how often the others are asked, one after another. The steps have weights of their own.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -33,19 +33,19 @@ class CrossAttention(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: there is one modality only, or `heads` do not divide `dim`, or a size is below 1.
+        ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: the encoder-decoder attention of Vaswani et al., arXiv 1706.03762, section 3.2.3, between modalities as in
     MulT, arXiv 1906.00295. MulT keeps a transformer for each ordered pair of modalities; here the first one
     alone asks, and what it learned from one modality goes into what it asks the next.
     """
 
-    def __init__(self, dim=128, heads=4, depth=1, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, num_heads=4, num_layers=1, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.CrossAttention", dim, heads, depth=depth)
+        check_heads("fusion.CrossAttention", dim, num_heads, num_layers=num_layers)
         self.dim = dim
-        self.heads = heads
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_layers = num_layers
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
@@ -64,9 +64,11 @@ class CrossAttention(keras.layers.Layer):
         self.stand_in.build(None)
         width = (None, None, self.dim)
         self.steps = []
-        for i in range(self.depth * others):
+        for i in range(self.num_layers * others):
             name = f"step_{i // others}_{i % others + 1}"
-            self.steps.append(AttentionBlock(self.dim, self.heads, self.dropout, dtype=self.dtype_policy, name=name))
+            self.steps.append(
+                AttentionBlock(self.dim, self.num_heads, self.dropout, dtype=self.dtype_policy, name=name)
+            )
             self.steps[-1].build(width, width)
         self.norm.build(width)
 
@@ -85,5 +87,5 @@ class CrossAttention(keras.layers.Layer):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}
         return super().get_config() | config

@@ -47,7 +47,7 @@ class FiLM(keras.layers.Layer):
     residual blocks of a picture; here it is the one linear layer on each token, and a chain through all modalities.
     """
 
-    def __init__(self, dim=128, pool="max", dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, pool="max", dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         check_positive(self, dim=dim)
         if pool not in ("max", "mean"):

@@ -42,7 +42,7 @@ class Gated(keras.layers.Layer):
     own; the softmax here keeps the sum of gates at 1, whoever is absent. Biases and presence bits are ours.
     """
 
-    def __init__(self, dim=128, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         check_positive(self, dim=dim)
         self.dim = dim

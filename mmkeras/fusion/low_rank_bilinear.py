@@ -48,7 +48,7 @@ class LowRankBilinear(keras.layers.Layer):
     modalities. The initial values are ours. The authors' code also weighs the products, which W_i^(r) can do as well.
     """
 
-    def __init__(self, dim=128, rank=4, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, rank=4, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         check_positive(self, dim=dim, rank=rank)
         self.dim = dim

@@ -40,7 +40,7 @@ class MLP(keras.layers.Layer):
     Source: a plain multilayer perceptron; the bits are the missing-value indicators of statistics.
     """
 
-    def __init__(self, dim=128, hidden=(128,), dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, hidden=(128,), dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.dim = dim
         self.hidden = tuple(hidden)

@@ -9,23 +9,23 @@ from mmkeras.layers.attention_block import check_heads
 class Perceiver(keras.layers.Layer):
     """A few learned latents read all tokens, talk among themselves, and read again.
 
-    Prefer it where tokens are thousands: cost grows with latents * tokens. It is `Attention` with latents that exchange
-    what they read; that one is smaller where each query can find its answer alone.
+    Prefer it where tokens are thousands: cost grows with num_latents * tokens. It is `Attention` with latents that
+    exchange what they read; that one is smaller where each query can find its answer alone.
 
-    With X = [x_1 + e_1; ...; x_n + e_n], x_i = W_i tokens_i + b_i, and latents z, one repeat is
-    z <- z + MultiHead(norm(z), norm(X)), z <- z + MLP(norm(z)), then `depth` times self-attention,
+    With X = [x_1 + e_1; ...; x_n + e_n], x_i = W_i tokens_i + b_i, and latents z, one reading is
+    z <- z + MultiHead(norm(z), norm(X)), z <- z + MLP(norm(z)), then `num_layers` times self-attention,
     z <- z + MultiHead(norm(z), norm(z)), z <- z + MLP(norm(z)). The result is the mean of norm(z) over the latents.
 
     Masking: masked tokens have no weight; without any token the latents read nothing.
 
     Args:
         dim: D, width of a latent.
-        heads: attention heads; they divide `dim`.
-        latents: how many.
-        repeats: how often the tokens are read.
-        depth: self-attention blocks after each reading.
-        share: the repeats share their weights, but for the first reading, which has its own; False for weights of
-            their own in every repeat.
+        num_heads: attention heads; they divide `dim`.
+        num_latents: how many.
+        num_readings: how often the tokens are read.
+        num_layers: self-attention blocks after each reading.
+        share: the readings share their weights, but for the first one, which has its own; False for weights of their
+            own in every reading.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -36,51 +36,53 @@ class Perceiver(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`, or a size is below 1.
+        ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: Perceiver, arXiv 2103.03206, where the first reading keeps its own weights as well. There
     positions enter as Fourier features and reading has one head; here positions are the branches' and heads are equal.
     """
 
-    def __init__(self, dim=128, heads=4, latents=16, repeats=2, depth=1, share=True, dropout=0.0, **kwargs):
+    def __init__(
+        self, dim=128, *, num_heads=4, num_latents=16, num_readings=2, num_layers=1, share=True, dropout=0.0, **kwargs
+    ):
         super().__init__(**kwargs)
-        check_heads("fusion.Perceiver", dim, heads, latents=latents, repeats=repeats)
+        check_heads("fusion.Perceiver", dim, num_heads, num_latents=num_latents, num_readings=num_readings)
         self.dim = dim
-        self.heads = heads
-        self.latents = latents
-        self.repeats = repeats
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_latents = num_latents
+        self.num_readings = num_readings
+        self.num_layers = num_layers
         self.share = share
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.latent = LearnedTokens(latents, dim, dtype=policy, name="latent")
-        readings, towers = (min(repeats, 2), 1) if share else (repeats, repeats)
+        self.latent = LearnedTokens(num_latents, dim, dtype=policy, name="latent")
+        readings, towers = (min(num_readings, 2), 1) if share else (num_readings, num_readings)
         self.reads = [self._block(f"read_{i}", norm_x=True) for i in range(readings)]
-        self.thinks = [self._block(f"think_{i}_{k}", norm_x=False) for i in range(towers) for k in range(depth)]
+        self.thinks = [self._block(f"think_{i}_{k}", norm_x=False) for i in range(towers) for k in range(num_layers)]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 
     def _block(self, name, norm_x):
-        return AttentionBlock(self.dim, self.heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
+        return AttentionBlock(self.dim, self.num_heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
 
     def build(self, tokens_shape, masks_shape):
         self.embed.build(tokens_shape, masks_shape)
         self.latent.build(None)
-        latents = (None, self.latents, self.dim)
+        shape = (None, self.num_latents, self.dim)
         for block in self.reads:
-            block.build(latents, (None, None, self.dim))
+            block.build(shape, (None, None, self.dim))
         for block in self.thinks:
-            block.build(latents)
-        self.norm.build(latents)
+            block.build(shape)
+        self.norm.build(shape)
 
     def call(self, tokens, masks, training=None):
         x = ops.concatenate(self.embed(tokens, masks), axis=1)
         mask = ops.concatenate(masks, axis=1)
         z = self.latent(x)
-        for i in range(self.repeats):
+        for i in range(self.num_readings):
             z = self.reads[min(i, len(self.reads) - 1)](z, x, mask, training=training)
-            tower = 0 if self.share else i * self.depth
-            for block in self.thinks[tower : tower + self.depth]:
+            tower = 0 if self.share else i * self.num_layers
+            for block in self.thinks[tower : tower + self.num_layers]:
                 z = block(z, training=training)
         return ops.mean(self.norm(z), axis=1)
 
@@ -88,5 +90,14 @@ class Perceiver(keras.layers.Layer):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "latents": self.latents, "repeats": self.repeats}
-        return super().get_config() | config | {"depth": self.depth, "share": self.share, "dropout": self.dropout}
+        config = {
+            "dim": self.dim,
+            "num_heads": self.num_heads,
+            "num_latents": self.num_latents,
+            "num_readings": self.num_readings,
+        }
+        return (
+            super().get_config()
+            | config
+            | {"num_layers": self.num_layers, "share": self.share, "dropout": self.dropout}
+        )

@@ -19,8 +19,8 @@ class SingleStream(keras.layers.Layer):
 
     Args:
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
-        depth: number of layers.
+        num_heads: attention heads; they divide `dim`.
+        num_layers: number of layers.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -31,23 +31,25 @@ class SingleStream(keras.layers.Layer):
         (B, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`, or a size is below 1.
+        ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each part and start from
     BERT's weights; here the normalisation comes first, which trains from scratch.
     """
 
-    def __init__(self, dim=128, heads=4, depth=2, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, num_heads=4, num_layers=2, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        check_heads("fusion.SingleStream", dim, heads, depth=depth)
+        check_heads("fusion.SingleStream", dim, num_heads, num_layers=num_layers)
         self.dim = dim
-        self.heads = heads
-        self.depth = depth
+        self.num_heads = num_heads
+        self.num_layers = num_layers
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
         self.cls = LearnedTokens(1, dim, dtype=policy, name="cls")
-        self.blocks = [AttentionBlock(dim, heads, dropout, dtype=policy, name=f"block_{i}") for i in range(depth)]
+        self.blocks = [
+            AttentionBlock(dim, num_heads, dropout, dtype=policy, name=f"block_{i}") for i in range(num_layers)
+        ]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 
     def build(self, tokens_shape, masks_shape):
@@ -69,5 +71,5 @@ class SingleStream(keras.layers.Layer):
         return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "depth": self.depth, "dropout": self.dropout}
+        config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}
         return super().get_config() | config

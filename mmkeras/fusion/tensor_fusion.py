@@ -48,7 +48,7 @@ class TensorFusion(keras.layers.Layer):
     128 by ReLU), which bound the tensor in size and its products in value.
     """
 
-    def __init__(self, dim=128, width=16, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, width=16, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         check_positive(self, dim=dim, width=width)
         self.dim = dim

@@ -31,7 +31,7 @@ class WeightedSum(keras.layers.Layer):
         ValueError: the number of weights is not that of the modalities, or they do not add up to something positive.
     """
 
-    def __init__(self, dim=128, alpha=None, dropout=0.0, **kwargs):
+    def __init__(self, dim=128, *, alpha=None, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         self.dim = dim
         self.alpha = alpha if alpha is None or isinstance(alpha, int | float) else tuple(alpha)

@@ -2,10 +2,10 @@ import keras
 from keras import ops
 
 
-def check_heads(owner, dim, heads, **sizes):
+def check_heads(owner, dim, num_heads, **sizes):
     """Raises ValueError where attention heads do not divide the width, or one of the other sizes is below 1."""
-    if heads < 1 or dim % heads:
-        raise ValueError(f"heads must divide dim in {owner}. Received: dim={dim}, heads={heads}.")
+    if num_heads < 1 or dim % num_heads:
+        raise ValueError(f"num_heads must divide dim in {owner}. Received: dim={dim}, num_heads={num_heads}.")
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"{name} must be a whole number above 0 in {owner}. Received: {name}={size!r}.")
@@ -22,7 +22,7 @@ class AttentionBlock(keras.layers.Layer):
 
     Args:
         dim: D, width of the readers.
-        heads: attention heads; they divide `dim`.
+        num_heads: attention heads; they divide `dim`.
         dropout: in attention and MLP, while training.
         norm_x: normalise x as well, with weights of its own. Wanted where x comes from other blocks: the sum that they
             pass on grows from block to block.
@@ -36,23 +36,25 @@ class AttentionBlock(keras.layers.Layer):
         (B, Q, D) float.
 
     Raises:
-        ValueError: `heads` do not divide `dim`.
+        ValueError: `num_heads` do not divide `dim`.
 
     Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each part, as of arXiv 2002.04745.
     """
 
     supports_masking = True  # the explicit mask is the one that counts
 
-    def __init__(self, dim=128, heads=4, dropout=0.0, norm_x=False, **kwargs):
+    def __init__(self, dim=128, num_heads=4, dropout=0.0, norm_x=False, **kwargs):
         super().__init__(**kwargs)
-        check_heads(f"AttentionBlock '{self.name}'", dim, heads)
+        check_heads(f"AttentionBlock '{self.name}'", dim, num_heads)
         self.dim = dim
-        self.heads = heads
+        self.num_heads = num_heads
         self.dropout = dropout
         policy = self.dtype_policy
         self.norm_read = keras.layers.LayerNormalization(dtype=policy, name="norm_read")
         self.norm_x = keras.layers.LayerNormalization(dtype=policy, name="norm_x") if norm_x else None
-        self.read = keras.layers.MultiHeadAttention(heads, dim // heads, dropout=dropout, dtype=policy, name="read")
+        self.read = keras.layers.MultiHeadAttention(
+            num_heads, dim // num_heads, dropout=dropout, dtype=policy, name="read"
+        )
         self.norm_think = keras.layers.LayerNormalization(dtype=policy, name="norm_think")
         self.widen = keras.layers.Dense(2 * dim, "gelu", dtype=policy, name="widen")
         self.narrow = keras.layers.Dense(dim, dtype=policy, name="narrow")
@@ -90,5 +92,10 @@ class AttentionBlock(keras.layers.Layer):
         return keras.KerasTensor(q.shape, self.compute_dtype)
 
     def get_config(self):
-        config = {"dim": self.dim, "heads": self.heads, "dropout": self.dropout, "norm_x": self.norm_x is not None}
+        config = {
+            "dim": self.dim,
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "norm_x": self.norm_x is not None,
+        }
         return super().get_config() | config

@@ -42,7 +42,7 @@ def build(kind, length):
     branch = {
         "lstm": lambda: mm.branches.text.lstm(spec, units=128, embed_dim=128),
         "lstm states": lambda: mm.branches.text.lstm(spec, units=128, embed_dim=128, pool=None),
-        "transformer": lambda: mm.branches.text.transformer(spec, dim=128, layers=2, pool="mean"),
+        "transformer": lambda: mm.branches.text.transformer(spec, dim=128, num_layers=2, pool="mean"),
     }[kind]()
     fusion = mm.fusion.Attention(dim=64) if kind == "lstm states" else mm.fusion.Concatenate(64)
     model = mm.fusion_model([spec], {"text": branch}, fusion, [head])

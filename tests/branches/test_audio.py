@@ -14,9 +14,10 @@ CLIP = mm.Audio("voice", seconds=0.25, sample_rate=8000)  # 2000 samples, 23 fra
 SMALL = {
     "conv2d": (audio.conv2d, {"filters": (4, 4), "mel_bands": 16}),
     "crnn": (audio.crnn, {"filters": (4, 4), "pools": ((1, 4), (2, 2)), "units": 3, "mel_bands": 16}),
-    "transformer": (audio.transformer, {"dim": 8, "heads": 2, "layers": 1, "patch": (8, 8), "stride": (5, 4),
+    "transformer": (audio.transformer, {"dim": 8, "num_heads": 2, "num_layers": 1, "patch": (8, 8), "stride": (5, 4),
                                         "mel_bands": 16}),
-    "conv_tasnet": (audio.conv_tasnet, {"dim": 4, "filters": 6, "hidden_dim": 5, "blocks": 2, "frames_per_token": 4}),
+    "conv_tasnet": (audio.conv_tasnet, {"dim": 4, "filters": 6, "hidden_dim": 5, "num_layers": 2,
+                                        "frames_per_token": 4}),
 }  # fmt: skip
 SHAPES = {"conv2d": (5, 4), "crnn": (11, 6), "transformer": (12, 8), "conv_tasnet": (12, 4)}
 
@@ -92,7 +93,7 @@ def depthwise(x, layer, dilation):
 
 
 def test_tasnet_against_numpy():
-    branch = randomised(audio.conv_tasnet(CLIP, **SMALL["conv_tasnet"][1], repeats=2))
+    branch = randomised(audio.conv_tasnet(CLIP, **SMALL["conv_tasnet"][1], num_repeats=2))
     feed, at = clips(), branch.get_layer
     answer, mask = branch(feed)
     frames = np.stack([feed["voice"][1, i : i + 80] for i in range(0, 2000 - 79, 40)])
@@ -113,7 +114,7 @@ def test_tasnet_against_numpy():
 
 
 def test_crnn_ends_at_the_last_real_moment():
-    arguments = SMALL["crnn"][1] | {"bidirectional": False, "layers": 2}
+    arguments = SMALL["crnn"][1] | {"bidirectional": False, "num_layers": 2}
     whole, last = (audio.crnn(CLIP, **arguments, pool=pool) for pool in (None, "last"))
     last.set_weights(whole.get_weights())
     tokens, mask = whole(clips())
@@ -159,7 +160,7 @@ def test_global_layer_norm_against_numpy():
         (audio.crnn, {"filters": (4,)}, "one \\(time, pitch\\) per filter. Received: 3 pools, 1 filters"),
         (audio.crnn, {"mfcc": 13}, "take 4 frames and 32 bands together. Received: 23 frames of 13 bands"),
         (audio.transformer, {"patch": (24, 16)}, "fit into the spectrogram, 23 frames of 64 bands.*patch=\\(24, 16\\)"),
-        (audio.transformer, {"dim": 9}, "heads must divide dim in the branch of 'voice'.*dim=9, heads=4"),
+        (audio.transformer, {"dim": 9}, "heads must divide dim in the branch of 'voice'.*dim=9, num_heads=4"),
         (audio.conv_tasnet, {"frames_per_token": 50}, "one token, 2040 samples. Received: 2000 samples"),
     ],
 )

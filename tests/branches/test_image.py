@@ -77,7 +77,7 @@ def test_weights_of_a_file(ready, tmp_path):
 
 
 def test_vit_sees_patches_in_their_places(ready):
-    branch = image.vit(PHOTO, patch=16, dim=8, heads=2, layers=0)
+    branch = image.vit(PHOTO, patch=16, dim=8, num_heads=2, num_layers=0)
     conv, position, norm = (branch.get_layer(name) for name in ("patches", "position", "norm"))
     x = ready["photo"][:1].astype("float32") / 127.5 - 1.0
     patches = x.reshape(1, 2, 16, 4, 16, 3).transpose(0, 1, 3, 2, 4, 5).reshape(1, 8, -1)
@@ -87,7 +87,10 @@ def test_vit_sees_patches_in_their_places(ready):
     tokens, mask = branch(ready)
     np.testing.assert_allclose(tokens[:1], wanted, atol=1e-4)
     assert mask.numpy().all(axis=1).tolist() == [True, False]
-    assert image.vit(PHOTO, patch=16, dim=8, heads=2, layers=1, pool="mean").output_shape == [(None, 1, 8), (None, 1)]
+    assert image.vit(PHOTO, patch=16, dim=8, num_heads=2, num_layers=1, pool="mean").output_shape == [
+        (None, 1, 8),
+        (None, 1),
+    ]
 
 
 @pytest.mark.parametrize(("make", "message"), [
@@ -99,7 +102,7 @@ def test_vit_sees_patches_in_their_places(ready):
     (lambda: image.resnet(PHOTO, **SMALL, train=True), "Received: True"),
     (lambda: image.mobilenet(PHOTO, pool="last"), "pool of the branch of 'photo'"),
     (lambda: image.vit(PHOTO, patch=7), "multiples of patch.*patch=7.*such as \\(28, 63\\)"),
-    (lambda: image.vit(PHOTO, dim=10), "heads of 'photo' must divide dim. Received: heads=4, dim=10"),
+    (lambda: image.vit(PHOTO, dim=10), "heads of 'photo' must divide dim. Received: num_heads=4, dim=10"),
 ])  # fmt: skip
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):

@@ -24,7 +24,7 @@ def test_table_tokens():
 @pytest.mark.parametrize(("numeric", "categorical"), [(["a", "b"], []), ([], ["a", "b"])])
 def test_transformer_of_one_kind_of_columns(numeric, categorical):
     spec = mm.Table("row", numeric=numeric, categorical=categorical)
-    assert table.transformer(spec, dim=8, layers=1).output_shape == [(None, 1, 8), (None, 1)]
+    assert table.transformer(spec, dim=8, num_layers=1).output_shape == [(None, 1, 8), (None, 1)]
 
 
 def test_table_tokens_keep_large_ids_in_half_precision():
@@ -35,7 +35,7 @@ def test_table_tokens_keep_large_ids_in_half_precision():
 
 
 def test_transformer_reads_present_columns_only():
-    branch = table.transformer(ROWS, dim=8, heads=2, layers=2)
+    branch = table.transformer(ROWS, dim=8, num_heads=2, num_layers=2)
     answer, mask = branch({"row": VALUES, "row_mask": THERE})
     assert answer.shape == (3, 1, 8)
     assert mask.numpy().tolist() == [[True], [True], [False]]
@@ -47,7 +47,7 @@ def test_transformer_reads_present_columns_only():
 
 
 def test_transformer_gives_the_cls_token_and_the_columns():
-    one, every = (table.transformer(ROWS, dim=8, heads=2, layers=1, pool=pool) for pool in ("cls", None))
+    one, every = (table.transformer(ROWS, dim=8, num_heads=2, num_layers=1, pool=pool) for pool in ("cls", None))
     every.set_weights(one.get_weights())
     tokens, mask = every({"row": VALUES, "row_mask": THERE})
     assert tokens.shape == (3, 5, 8)
@@ -57,7 +57,7 @@ def test_transformer_gives_the_cls_token_and_the_columns():
 
 def test_transformer_does_not_depend_on_the_order_of_the_columns():
     """Its columns are a set: with the numbers' weights swapped as well, [CLS] is the same."""
-    a, b = (table.transformer(mm.Table("row", numeric=["x", "y"]), dim=8, heads=2, layers=1) for _ in range(2))
+    a, b = (table.transformer(mm.Table("row", numeric=["x", "y"]), dim=8, num_heads=2, num_layers=1) for _ in range(2))
     b.set_weights([w[::-1] if w.shape == (2, 8) else w for w in a.get_weights()])
     row, there = np.array([[0.5, -2.0]], "float32"), np.ones((1, 2), bool)
     first, swapped = a({"row": row, "row_mask": there})[0], b({"row": row[:, ::-1], "row_mask": there})[0]
@@ -68,7 +68,7 @@ def test_transformer_does_not_depend_on_the_order_of_the_columns():
     ("arguments", "message"),
     [
         ({"pool": "mean"}, "pool of the branch of 'row' must be one of \\['cls', None\\]. Received: 'mean'"),
-        ({"dim": 6}, "heads must divide dim in the branch of 'row'. Received: dim=6, heads=4"),
+        ({"dim": 6}, "heads must divide dim in the branch of 'row'. Received: dim=6, num_heads=4"),
     ],
 )
 def test_transformer_refuses(arguments, message):

@@ -48,7 +48,7 @@ def drops(branch):
 
 @pytest.mark.parametrize(("train", "trained"), [("all", {"embeddings", "0", "1"}), (1, {"1"}), ("none", set())])
 def test_what_is_frozen_neither_learns_nor_drops(spec, ready, train, trained):
-    branch = text.pretrained(spec, train, dropout=0.5, pool=None)
+    branch = text.pretrained(spec, train=train, dropout=0.5, pool=None)
     names = {variable.path for variable in branch.trainable_variables}
     assert {name for name in ("0", "1") if any(f"transformer_layer_{name}" in path for path in names)} == trained - {
         "embeddings"

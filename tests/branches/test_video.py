@@ -21,7 +21,7 @@ def hidden(x):
 
 MAKERS = {
     "gru": lambda **more: video.frames(SPEC, filters=(4, 4), units=6, **more),
-    "attention": lambda **more: video.frames(SPEC, filters=(4, 4), units=6, heads=2, over_time="attention", **more),
+    "attention": lambda **more: video.frames(SPEC, filters=(4, 4), units=6, num_heads=2, over_time="attention", **more),
     "conv2plus1d": lambda **more: video.conv2plus1d(SPEC, filters=(4, 6), **more),
 }
 

@@ -143,20 +143,20 @@ CASES = {
     "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
     "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, 4), x=((4,), "float32"), x_mask=((4,), "bool")),
-    "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, layers=2, bidirectional=True)),
+    "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, num_layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
     "text.gru": Case(B.text.gru, lambda: B.text.gru(TEXT, units=4, embed_dim=4, pool="mean")),
-    "text.transformer": Case(B.text.transformer, lambda: B.text.transformer(TEXT, dim=8, heads=2, layers=1)),
+    "text.transformer": Case(B.text.transformer, lambda: B.text.transformer(TEXT, dim=8, num_heads=2, num_layers=1)),
     "text.pretrained": Case(B.text.pretrained, lambda: B.text.pretrained(pretrained(), train=1)),
     "image.conv2d": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4))),
     "image.conv2d flat": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4), pool="flatten")),
     "image.resnet": Case(B.image.resnet, lambda: B.image.resnet(PHOTO, depth=18, filters=4)),
     "image.mobilenet": Case(B.image.mobilenet, lambda: B.image.mobilenet(PHOTO, alpha=0.25, pool="mean")),
-    "image.vit": Case(B.image.vit, lambda: B.image.vit(IMAGE, patch=4, dim=8, heads=2, layers=1)),
+    "image.vit": Case(B.image.vit, lambda: B.image.vit(IMAGE, patch=4, dim=8, num_heads=2, num_layers=1)),
     "audio.conv2d": Case(B.audio.conv2d, lambda: B.audio.conv2d(AUDIO, filters=(4, 4), mel_bands=8)),
     "video.frames": Case(B.video.frames, lambda: B.video.frames(VIDEO, filters=(4, 4), units=4)),
     "video.frames attention": Case(
-        B.video.frames, lambda: B.video.frames(VIDEO, filters=(4,), over_time="attention", units=4, heads=2)
+        B.video.frames, lambda: B.video.frames(VIDEO, filters=(4,), over_time="attention", units=4, num_heads=2)
     ),
     "video.conv2plus1d": Case(B.video.conv2plus1d, lambda: B.video.conv2plus1d(VIDEO, filters=(4, 4))),
     "audio.conv2d mfcc": Case(
@@ -164,17 +164,19 @@ CASES = {
     ),
     "audio.conv_tasnet": Case(
         B.audio.conv_tasnet,
-        lambda: B.audio.conv_tasnet(AUDIO, dim=4, filters=6, hidden_dim=4, blocks=2, frames_per_token=4),
+        lambda: B.audio.conv_tasnet(AUDIO, dim=4, filters=6, hidden_dim=4, num_layers=2, frames_per_token=4),
     ),
     "audio.crnn": Case(B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pools=((2, 4),), units=4, mel_bands=8)),
     "audio.transformer": Case(
         B.audio.transformer,
-        lambda: B.audio.transformer(AUDIO, dim=8, heads=2, layers=1, patch=(4, 4), stride=(2, 3), mel_bands=8),
+        lambda: B.audio.transformer(AUDIO, dim=8, num_heads=2, num_layers=1, patch=(4, 4), stride=(2, 3), mel_bands=8),
     ),
     "table.mlp": Case(B.table.mlp, lambda: B.table.mlp(TABLE, units=(4,), embed_dim=2)),
-    "table.transformer": Case(B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, heads=2, layers=1)),
+    "table.transformer": Case(
+        B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, num_heads=2, num_layers=1)
+    ),
     "table.transformer tokens": Case(
-        B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, heads=2, layers=1, pool=None)
+        B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, num_heads=2, num_layers=1, pool=None)
     ),
     "vector.linear": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4)),
     "Concatenate": fusion_case(F.Concatenate, dim=4),
@@ -187,12 +189,12 @@ CASES = {
     "TensorFusion": fusion_case(F.TensorFusion, dim=4, width=2),
     "FiLM": fusion_case(F.FiLM, dim=4),
     "FiLM mean": fusion_case(F.FiLM, dim=4, pool="mean"),
-    "Attention": fusion_case(F.Attention, dim=4, heads=2),
-    "CrossAttention": fusion_case(F.CrossAttention, dim=4, heads=2),
-    "CoAttention": fusion_case(F.CoAttention, dim=4, heads=2, depth=1),
-    "SingleStream": fusion_case(F.SingleStream, dim=4, heads=2, depth=1),
-    "Bottleneck": fusion_case(F.Bottleneck, dim=4, heads=2, bottlenecks=2, depth=2),
-    "Perceiver": fusion_case(F.Perceiver, dim=4, heads=2, latents=3),
+    "Attention": fusion_case(F.Attention, dim=4, num_heads=2),
+    "CrossAttention": fusion_case(F.CrossAttention, dim=4, num_heads=2),
+    "CoAttention": fusion_case(F.CoAttention, dim=4, num_heads=2, num_layers=1),
+    "SingleStream": fusion_case(F.SingleStream, dim=4, num_heads=2, num_layers=1),
+    "Bottleneck": fusion_case(F.Bottleneck, dim=4, num_heads=2, num_bottlenecks=2, num_layers=2),
+    "Perceiver": fusion_case(F.Perceiver, dim=4, num_heads=2, num_latents=3),
     "classification": head_case(H.classification, H.classification("y", ["a", "b", "c"])),
     "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
     "regression": head_case(H.regression, H.regression("y", size=2, mean=(1.0, 2.0), std=(3.0, 4.0))),

@@ -20,7 +20,7 @@ def log_mel():
 def mixed():
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        return mm.branches.text.transformer(mm.Text("text", vocabulary_size=50), dim=16, layers=1, pool="mean")
+        return mm.branches.text.transformer(mm.Text("text", vocabulary_size=50), dim=16, num_layers=1, pool="mean")
     finally:
         keras.config.set_dtype_policy("float32")
 

@@ -43,7 +43,7 @@ def fused(tmp_path_factory):
     preprocess = mm.adapt(mm.preprocessor(specs), tf.data.Dataset.from_tensor_slices(raw), verbose=False)
     branches = {
         "a": mm.branches.text.lstm(specs[0], units=2, embed_dim=3),
-        "b": mm.branches.text.lstm(specs[1], units=3, embed_dim=4, layers=2, bidirectional=True, pool=None),
+        "b": mm.branches.text.lstm(specs[1], units=3, embed_dim=4, num_layers=2, bidirectional=True, pool=None),
     }
     counting(branches["a"].get_layer("lstm_0"), branches["a"].get_layer("embedding"))
     model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(8), heads)

@@ -46,7 +46,7 @@ def test_weighted_sum_refuses_weights_that_do_not_fit(alpha):
 
 
 def test_attention(plain):
-    layer = fusion.Attention(dim=8, heads=2, queries=2, depth=2)
+    layer = fusion.Attention(dim=8, num_heads=2, num_queries=2, num_layers=2)
     fused = layer(TOKENS, MASKS).numpy()
     assert fused.shape == (3, 16)
     for row in range(2):  # the third row has no token
@@ -58,5 +58,5 @@ def test_attention(plain):
 
 
 def test_attention_needs_heads_that_divide_dim():
-    with pytest.raises(ValueError, match="heads must divide dim.*dim=8, heads=3"):
-        fusion.Attention(dim=8, heads=3)
+    with pytest.raises(ValueError, match="heads must divide dim.*dim=8, num_heads=3"):
+        fusion.Attention(dim=8, num_heads=3)

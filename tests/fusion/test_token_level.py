@@ -30,7 +30,7 @@ def three(modalities):
 
 def test_cross_attention_asks_one_after_the_other(three, plain):
     tokens, masks = three
-    layer = shaken(fusion.CrossAttention(dim=8, heads=2, depth=2), tokens, masks)
+    layer = shaken(fusion.CrossAttention(dim=8, num_heads=2, num_layers=2), tokens, masks)
     fused = layer(tokens, masks).numpy()
     q, b, c = plain.embed(0, tokens, layer.embed)
     for i, step in enumerate(layer.steps):
@@ -44,7 +44,7 @@ def test_cross_attention_asks_one_after_the_other(three, plain):
 def test_cross_attention_asks_in_place_of_the_first_modality(modalities, plain):
     tokens, masks = modalities(5, 6)
     masks[0] = np.zeros_like(masks[0])
-    layer = shaken(fusion.CrossAttention(dim=8, heads=2), tokens, masks)
+    layer = shaken(fusion.CrossAttention(dim=8, num_heads=2), tokens, masks)
     x = plain.embed(0, tokens, layer.embed)[1]
     q = plain.block(layer.stand_in.table.numpy(), x, masks[1][0], layer.steps[0])
     close(layer(tokens, masks)[0], plain.norm(q, layer.norm)[0])
@@ -52,7 +52,7 @@ def test_cross_attention_asks_in_place_of_the_first_modality(modalities, plain):
 
 def test_co_attention_reads_all_the_others_then_its_own(three, plain):
     tokens, masks = three
-    layer = shaken(fusion.CoAttention(dim=8, heads=2, depth=2), tokens, masks)
+    layer = shaken(fusion.CoAttention(dim=8, num_heads=2, num_layers=2), tokens, masks)
     fused = layer(tokens, masks).numpy()
     assert fused.shape == (3, 24)
     for row in range(2):
@@ -70,7 +70,7 @@ def test_co_attention_reads_all_the_others_then_its_own(three, plain):
 
 def test_single_stream_answers_with_cls(three, plain):
     tokens, masks = three
-    layer = shaken(fusion.SingleStream(dim=8, heads=2, depth=2), tokens, masks)
+    layer = shaken(fusion.SingleStream(dim=8, num_heads=2, num_layers=2), tokens, masks)
     fused = layer(tokens, masks).numpy()
     for row in range(3):
         z = np.concatenate([layer.cls.table.numpy(), *plain.embed(row, tokens, layer.embed)])
@@ -83,7 +83,7 @@ def test_single_stream_answers_with_cls(three, plain):
 def test_bottleneck_passes_on_the_mean_of_the_present(three, plain):
     tokens, masks = three
     masks[1][1, 0] = True  # two of three are present in the second row
-    layer = shaken(fusion.Bottleneck(dim=8, heads=2, bottlenecks=2, depth=3), tokens, masks)
+    layer = shaken(fusion.Bottleneck(dim=8, num_heads=2, num_bottlenecks=2, num_layers=3), tokens, masks)
     fused = layer(tokens, masks).numpy()
     for row, present in ((0, [0, 1, 2]), (1, [0, 1])):
         x, cls, f = plain.embed(row, tokens, layer.embed), layer.cls.table.numpy(), layer.shared.table.numpy()
@@ -99,7 +99,9 @@ def test_bottleneck_passes_on_the_mean_of_the_present(three, plain):
 @pytest.mark.parametrize(("share", "order"), [(True, [0, 1, 1]), (False, [0, 1, 2])])
 def test_perceiver_reads_and_thinks(three, plain, share, order):
     tokens, masks = three
-    layer = shaken(fusion.Perceiver(dim=8, heads=2, latents=3, repeats=3, depth=2, share=share), tokens, masks)
+    layer = shaken(
+        fusion.Perceiver(dim=8, num_heads=2, num_latents=3, num_readings=3, num_layers=2, share=share), tokens, masks
+    )
     fused = layer(tokens, masks).numpy()
     assert (len(layer.reads), len(layer.thinks)) == ((2, 2) if share else (3, 6))
     assert fusion.Perceiver.from_config(layer.get_config()).share is share
@@ -115,7 +117,7 @@ def test_perceiver_reads_and_thinks(three, plain, share, order):
 @pytest.mark.parametrize("covers", ALL, ids=lambda covers: covers.__name__)
 def test_an_absent_modality_may_hold_anything(covers, three):
     tokens, masks = three
-    layer = covers(dim=8, heads=2)
+    layer = covers(dim=8, num_heads=2)
     fused = layer(tokens, masks).numpy()
     broken = [np.where(mask[:, :, None], x, np.nan).astype("float32") for x, mask in zip(tokens, masks, strict=True)]
     np.testing.assert_array_equal(layer(broken, masks), fused)
@@ -125,27 +127,27 @@ def test_an_absent_modality_may_hold_anything(covers, three):
 @pytest.mark.parametrize("covers", [fusion.CoAttention, fusion.CrossAttention])
 def test_an_exchange_needs_two_modalities(covers, modalities):
     with pytest.raises(ValueError, match="needs two or more.*Received: 1 modality.*Use fusion.Attention"):
-        covers(dim=8, heads=2)(*modalities(5))
+        covers(dim=8, num_heads=2)(*modalities(5))
 
 
 @pytest.mark.parametrize("covers", [fusion.Bottleneck, fusion.Perceiver, fusion.SingleStream])
 def test_one_modality_is_enough(covers, modalities):
     tokens, masks = modalities(5)
-    layer = covers(dim=8, heads=2)
+    layer = covers(dim=8, num_heads=2)
     assert layer(tokens, masks).shape == layer.compute_output_spec(tokens, masks).shape == (3, 8)
 
 
 @pytest.mark.parametrize("covers", ALL, ids=lambda covers: covers.__name__)
 def test_heads_must_divide_dim(covers):
-    with pytest.raises(ValueError, match=f"heads must divide dim in fusion.{covers.__name__}. .*dim=8, heads=3"):
-        covers(dim=8, heads=3)
+    with pytest.raises(ValueError, match=f"heads must divide dim in fusion.{covers.__name__}. .*dim=8, num_heads=3"):
+        covers(dim=8, num_heads=3)
 
 
 @pytest.mark.parametrize("covers", ALL, ids=lambda covers: covers.__name__)
 def test_every_weight_learns(covers, three):
     tokens, masks = three
     inputs = [keras.Input(x.shape[1:]) for x in tokens], [keras.Input(m.shape[1:], dtype="bool") for m in masks]
-    layer = covers(dim=8, heads=2)
+    layer = covers(dim=8, num_heads=2)
     model = keras.Sequential([keras.layers.Dense(1)])
     model = keras.Model(inputs, model(layer(*inputs)))
     model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
@@ -159,9 +161,9 @@ def test_every_weight_learns(covers, three):
 
 
 @pytest.mark.parametrize(("name", "arguments"), [
-    ("Attention", {"queries": 0}), ("SingleStream", {"depth": 0}), ("Perceiver", {"repeats": 0}),
-    ("Bottleneck", {"bottlenecks": 0}), ("CoAttention", {"depth": 0}), ("CrossAttention", {"depth": -1}),
+    ("Attention", {"num_queries": 0}), ("SingleStream", {"num_layers": 0}), ("Perceiver", {"num_readings": 0}),
+    ("Bottleneck", {"num_bottlenecks": 0}), ("CoAttention", {"num_layers": 0}), ("CrossAttention", {"num_layers": -1}),
 ])  # fmt: skip
 def test_sizes_below_one_would_ignore_the_input(name, arguments):
     with pytest.raises(ValueError, match=f"{next(iter(arguments))} must be a whole number above 0 in fusion.{name}"):
-        getattr(fusion, name)(dim=8, heads=2, **arguments)
+        getattr(fusion, name)(dim=8, num_heads=2, **arguments)

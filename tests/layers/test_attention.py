@@ -10,7 +10,7 @@ RNG = np.random.default_rng(0)
 
 def test_attention_block_reads_others_or_itself():
     x, mask = RNG.normal(size=(2, 5, 4)).astype("float32"), np.arange(5) < np.array([[3], [0]])
-    layer = layers.AttentionBlock(dim=4, heads=2)
+    layer = layers.AttentionBlock(dim=4, num_heads=2)
     itself = layer(x, mask=mask).numpy()
     np.testing.assert_allclose(itself, layer(x, layer.norm_read(x), mask), atol=1e-6)
     seen = layer.read(layer.norm_read(x[:1]), layer.norm_read(x[:1, :3]))
@@ -23,15 +23,15 @@ def test_attention_block_reads_others_or_itself():
 
 def test_attention_block_normalises_what_it_reads():
     q, x = RNG.normal(size=(1, 2, 4)).astype("float32"), RNG.normal(size=(1, 5, 4)).astype("float32")
-    layer = layers.AttentionBlock(dim=4, heads=2, norm_x=True)
+    layer = layers.AttentionBlock(dim=4, num_heads=2, norm_x=True)
     np.testing.assert_allclose(layer(q, x), layer(q, 9 * x + 3), atol=1e-2)
-    plain = layers.AttentionBlock(dim=4, heads=2)
+    plain = layers.AttentionBlock(dim=4, num_heads=2)
     assert not np.allclose(plain(q, x), plain(q, 9 * x + 3), atol=1e-2)
 
 
 def test_attention_block_needs_heads_that_divide_dim():
-    with pytest.raises(ValueError, match="heads must divide dim in AttentionBlock 'asks'.*dim=4, heads=3"):
-        layers.AttentionBlock(dim=4, heads=3, name="asks")
+    with pytest.raises(ValueError, match="heads must divide dim in AttentionBlock 'asks'.*dim=4, num_heads=3"):
+        layers.AttentionBlock(dim=4, num_heads=3, name="asks")
 
 
 def test_modality_tokens_say_whose_they_are():

@@ -6,7 +6,7 @@ from mmkeras.branches.image import conv_blocks
 from mmkeras.layers import PoolMask, PositionEmbedding
 
 
-def conv2d(spec, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
+def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
            dropout=0.0, pool=None, spec_augment=None, mfcc=None):  # fmt: skip
     """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
 

@@ -6,8 +6,8 @@ from mmkeras.branches.audio._front import first_of_each
 from mmkeras.layers import GlobalLayerNorm, MaskedMean, PoolMask, PositionEmbedding
 
 
-def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, blocks=6, repeats=1, frame_seconds=0.01,
-                frames_per_token=8, dropout=0.0, pool=None):  # fmt: skip
+def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, num_layers=6, num_repeats=1,
+                frame_seconds=0.01, frames_per_token=8, dropout=0.0, pool=None):  # fmt: skip
     """A learned filter bank on the waveform, then a temporal convolutional network, of Conv-TasNet: no spectrogram.
 
     Prefer it where phase, or detail finer than mel bands, tells: machines, transients, several sources at once. It has
@@ -15,9 +15,9 @@ def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, block
 
     Frames of `frame_seconds` overlap by half, 200 per second by default; the network works at this rate, and every
     `frames_per_token` of them then become one token, their mean: 25 tokens per second. With w = ReLU(filters * wave),
-    x = W norm(w), and for each block, dilation d = 1, 2, 4, ... 2**(blocks - 1), `repeats` times over:
+    x = W norm(w), and for each block, dilation d = 1, 2, 4, ... 2**(num_layers - 1), `num_repeats` times over:
     h = norm(PReLU(depthwise_d(norm(PReLU(W1 x))))), x <- x + W2 h, s <- s + W3 h. The frames are W PReLU(s). Each sees
-    1 + repeats * (kernel_size - 1) * (2**blocks - 1) frames, by default 127 of 5 ms: 0.6 seconds.
+    1 + num_repeats * (kernel_size - 1) * (2**num_layers - 1) frames, by default 127 of 5 ms: 0.6 seconds.
 
     Args:
         spec: `mm.Audio`.
@@ -25,8 +25,8 @@ def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, block
         filters: number of learned filters (N).
         hidden_dim: width inside a block (H).
         kernel_size: of the depthwise convolutions (P).
-        blocks: how many blocks, each doubling the dilation (X).
-        repeats: how often they are stacked (R).
+        num_layers: how many blocks, each doubling the dilation (X).
+        num_repeats: how often they are stacked (R).
         frame_seconds: length of one filter (L); they step by half of it.
         frames_per_token: frames that become one token; a remainder is dropped.
         dropout: share of each block's channels dropped while training.
@@ -51,10 +51,10 @@ def conv_tasnet(spec, dim=128, filters=128, hidden_dim=128, kernel_size=3, block
     x, mask = _encode(spec, ready, filters, frame_seconds, frames_per_token)
     x = keras.layers.Dense(dim, name="bottleneck")(GlobalLayerNorm(name="norm")(x, mask))
     skips = []
-    for i in range(repeats * blocks):
-        h = _block(x, mask, hidden_dim, kernel_size, 2 ** (i % blocks), dropout, f"block_{i}")
+    for i in range(num_repeats * num_layers):
+        h = _block(x, mask, hidden_dim, kernel_size, 2 ** (i % num_layers), dropout, f"block_{i}")
         skips.append(keras.layers.Dense(dim, name=f"block_{i}_skip")(h))
-        if i < repeats * blocks - 1:  # nothing reads what the last one would hand on
+        if i < num_repeats * num_layers - 1:  # nothing reads what the last one would hand on
             x = keras.layers.Add(name=f"block_{i}_out")([x, keras.layers.Dense(dim, name=f"block_{i}_residual")(h)])
     x = keras.layers.Add(name="skips")(skips) if len(skips) > 1 else skips[0]
     x = keras.layers.Dense(dim, name="features")(_prelu("skips_prelu")(x))

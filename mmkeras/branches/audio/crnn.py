@@ -8,7 +8,7 @@ from mmkeras.branches.image import conv_blocks
 from mmkeras.layers import GuardEmpty, PoolMask
 
 
-def crnn(spec, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128, layers=1, bidirectional=True,
+def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128, num_layers=1, bidirectional=True,
          kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, dropout=0.0, pool=None,
          spec_augment=None, mfcc=None):  # fmt: skip
     """Log-mel spectrogram, Conv2D blocks that pool pitch more than time, then a GRU over time.
@@ -21,7 +21,7 @@ def crnn(spec, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128,
         filters: width of each Conv2D block.
         pools: (time, pitch) that each block's max pooling takes together, one pair per block.
         units: width of the GRU; D = units, or 2 * units where bidirectional.
-        layers: how many GRUs are stacked.
+        num_layers: how many GRUs are stacked.
         bidirectional: hear from both ends.
         kernel_size: of every convolution.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
@@ -49,7 +49,7 @@ def crnn(spec, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128,
     x = conv_blocks(x, filters, kernel_size, dropout, pools)
     mask = PoolMask(math.prod(time for time, _ in pools), name="moments")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
-    x = _grus(x, mask, units, layers, bidirectional, dropout, whole=pool != "last")
+    x = _grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")
     pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
     return branch(spec, ready, *pooled(x, mask))
 
@@ -68,10 +68,10 @@ def _check_pools(spec, filters, pools, shape):
         )
 
 
-def _grus(x, mask, units, layers, bidirectional, dropout, whole):
+def _grus(x, mask, units, num_layers, bidirectional, dropout, whole):
     readable = GuardEmpty(name="readable")(mask)
-    for i in range(layers):
-        gru = keras.layers.GRU(units, return_sequences=whole or i < layers - 1, name=f"gru_{i}")
+    for i in range(num_layers):
+        gru = keras.layers.GRU(units, return_sequences=whole or i < num_layers - 1, name=f"gru_{i}")
         x = (keras.layers.Bidirectional(gru, name=f"bigru_{i}") if bidirectional else gru)(x, mask=readable)
         x = keras.layers.Dropout(dropout, name=f"gru_dropout_{i}")(x) if dropout else x
     return x

@@ -7,8 +7,8 @@ from mmkeras.layers import PositionEmbedding
 from mmkeras.layers.attention_block import check_heads
 
 
-def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, patch=(16, 16), stride=(10, 10), mel_bands=64,
-                frame_seconds=0.025, hop_seconds=0.01, dropout=0.1, pool=None, spec_augment=None,
+def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, patch=(16, 16), stride=(10, 10),
+                mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, dropout=0.1, pool=None, spec_augment=None,
                 mfcc=None):  # fmt: skip
     """Overlapping patches of the log-mel spectrogram + learned positions + Transformer encoder blocks.
 
@@ -18,9 +18,9 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, patch=(1
     Args:
         spec: `mm.Audio`.
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
+        num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 2 * dim by default.
-        layers: number of blocks.
+        num_layers: number of blocks.
         patch: (frames, bands) that make one token.
         stride: (frames, bands) from patch to patch; T = ((F - patch) // stride + 1) over frames, times that over bands.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
@@ -35,7 +35,7 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, patch=(1
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
 
     Raises:
-        ValueError: a patch is larger than the spectrogram, or `heads` do not divide `dim`.
+        ValueError: a patch is larger than the spectrogram, or `num_heads` do not divide `dim`.
 
     Source: Gong et al., AST, arXiv 2104.01778, section 2.1. Theirs answers from a [CLS] token and starts from weights
     of a vision transformer; this one has no [CLS], starts from nothing and masks. The blocks are keras-hub's, pre-norm.
@@ -43,14 +43,14 @@ def transformer(spec, dim=128, heads=4, feedforward_dim=None, layers=2, patch=(1
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, (None, "mean"))
-    check_heads(f"the branch of '{spec.name}'", dim, heads)
+    check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "Audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     x, mask = _patches(spec, x, mask, dim, patch, stride)
     x = keras.layers.Dropout(dropout)(PositionEmbedding(name="position")(x))
-    for i in range(layers):
+    for i in range(num_layers):
         block = keras_nlp.layers.TransformerEncoder(
-            feedforward_dim or 2 * dim, heads, dropout, "gelu", normalize_first=True, name=f"block_{i}"
+            feedforward_dim or 2 * dim, num_heads, dropout, "gelu", normalize_first=True, name=f"block_{i}"
         )
         x = block(x, padding_mask=mask)
     x = keras.layers.LayerNormalization(name="norm_tokens")(x)

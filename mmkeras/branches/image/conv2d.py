@@ -11,7 +11,7 @@ from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._tokens import tokens
 
 
-def conv2d(spec, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
+def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
     """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network to train from scratch.
 
     Args:

@@ -13,7 +13,7 @@ from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
 
 
-def mobilenet(spec, weights=None, train="all", alpha=1.0, minimalistic=False, pool=None):
+def mobilenet(spec, *, weights=None, train="all", alpha=1.0, minimalistic=False, pool=None):
     """MobileNetV3-Small: a network for phones, with weights of ImageNet.
 
     Prefer it to `resnet` where the file and the time of the device count; it has a twenty-fifth of its weights.

@@ -17,7 +17,7 @@ _STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 _MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, as the published weights had it
 
 
-def resnet(spec, depth=50, weights=None, train="all", filters=64, pool=None):
+def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
     """A residual network: 50 layers with weights of ImageNet, or a smaller one of 18 or 34 layers.
 
     Prefer it to `conv2d` for photographs: with `weights="imagenet"` and `train="none"` or a few blocks where there are

@@ -1,7 +1,7 @@
 """A transformer over patches.
 
 >>> import mmkeras as mm
->>> vit(mm.Image("photo", size=(32, 48)), patch=16, dim=8, heads=2, layers=1).output_shape
+>>> vit(mm.Image("photo", size=(32, 48)), patch=16, dim=8, num_heads=2, num_layers=1).output_shape
 [(None, 6, 8), (None, 6)]
 """
 
@@ -12,7 +12,7 @@ from mmkeras.branches.image._tokens import present_tokens
 from mmkeras.layers import PositionEmbedding
 
 
-def vit(spec, patch=16, dim=128, heads=4, feedforward_dim=None, layers=4, dropout=0.1, pool=None):
+def vit(spec, *, patch=16, dim=128, num_heads=4, feedforward_dim=None, num_layers=4, dropout=0.1, pool=None):
     """A transformer that sees a picture as a sequence of square patches (ViT).
 
     Prefer it to `conv2d` for very many pictures, and before fusions of tokens, where text and picture are then built
@@ -22,9 +22,9 @@ def vit(spec, patch=16, dim=128, heads=4, feedforward_dim=None, layers=4, dropou
         spec: `mm.Image`, height and width multiples of `patch`.
         patch: height and width of a patch in pixels.
         dim: D, width of the tokens.
-        heads: attention heads; they divide `dim`.
+        num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 4 * dim by default.
-        layers: number of blocks.
+        num_layers: number of blocks.
         dropout: of the patches' vectors and in each block, while training.
         pool: None one token per patch, "mean" one token.
 
@@ -34,7 +34,7 @@ def vit(spec, patch=16, dim=128, heads=4, feedforward_dim=None, layers=4, dropou
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
 
     Raises:
-        ValueError: the image is no whole number of patches, or `heads` do not divide `dim`.
+        ValueError: the image is no whole number of patches, or `num_heads` do not divide `dim`.
 
     Source: Dosovitskiy et al., arXiv 2010.11929, section 3.1. There is no class token here: the mean of the tokens
     does as well (appendix D.3). Blocks are keras-hub's, normalised first.
@@ -43,26 +43,26 @@ def vit(spec, patch=16, dim=128, heads=4, feedforward_dim=None, layers=4, dropou
 
     check_pool(spec, pool, (None, "mean"))
     ready = inputs(spec, "Image")
-    _check(spec, patch, dim, heads)
+    _check(spec, patch, dim, num_heads)
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
     x = keras.layers.Conv2D(dim, patch, strides=patch, name="patches")(x)
     x = keras.layers.Reshape((x.shape[1] * x.shape[2], dim), name="tokens")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(PositionEmbedding(name="position")(x))
-    for i in range(layers):
+    for i in range(num_layers):
         x = keras_nlp.layers.TransformerEncoder(
-            feedforward_dim or 4 * dim, heads, dropout, "gelu", normalize_first=True, name=f"block_{i}"
+            feedforward_dim or 4 * dim, num_heads, dropout, "gelu", normalize_first=True, name=f"block_{i}"
         )(x)
     x = keras.layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
     mask = present_tokens(x, ready.get(f"{spec.name}_mask"))
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def _check(spec, patch, dim, heads):
+def _check(spec, patch, dim, num_heads):
     if patch < 1 or any(length % patch for length in spec.size):
         near = tuple(max(1, length // max(patch, 1)) * patch for length in spec.size)
         raise ValueError(
             f"Height and width of '{spec.name}' must be multiples of patch. Received: size={spec.size}, "
             f"patch={patch}. Give another patch, or a size such as {near}."
         )
-    if dim % heads:
-        raise ValueError(f"heads of '{spec.name}' must divide dim. Received: heads={heads}, dim={dim}.")
+    if dim % num_heads:
+        raise ValueError(f"num_heads of '{spec.name}' must divide dim. Received: num_heads={num_heads}, dim={dim}.")
