@@ -61,7 +61,7 @@ def test_what_is_frozen_neither_learns_nor_drops(spec, ready, train, trained):
 
 def test_what_was_frozen_is_frozen_in_the_file_too(spec, ready, tmp_path):
     head = mm.heads.classification("mood", ["a", "b"])
-    model = mm.fusion_model([spec], {"review": text.pretrained(spec, 1)}, mm.fusion.Concatenate(4), [head])
+    model = mm.fusion_model([spec], {"review": text.pretrained(spec, train=1)}, mm.fusion.Concatenate(4), [head])
     optimizer = mm.train.discriminative("adam", model, {"review": 0.1})
     model.compile(optimizer, **mm.heads.compile_for([head]), run_eagerly=True)
     before = model.get_layer("review_branch").get_weights()
