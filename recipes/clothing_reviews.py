@@ -87,7 +87,7 @@ def main(args):
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(128, dropout=0.3), heads)
             rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
-        own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
+        own_train, own_valid = mm.data.select_inputs(train, model), mm.data.select_inputs(valid, model)
         callbacks = mm.train.callbacks(run_dir / row.replace(" ", "_"), train, patience=2)
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[row] = model

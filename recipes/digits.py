@@ -74,7 +74,7 @@ def main(args):
             model = mm.fusion_model(inputs, own_branches, fusion, heads, modality_dropout=hide)
             rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
-        own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
+        own_train, own_valid = mm.data.select_inputs(train, model), mm.data.select_inputs(valid, model)
         settings = f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
         run_dir = out / "training" / settings / name.replace(" + ", "_")
         callbacks = mm.train.callbacks(run_dir, train, patience=epochs)

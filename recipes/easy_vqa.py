@@ -68,7 +68,7 @@ def main(args):
                 0.0, epochs * len(train), warmup_target=1.5e-3, warmup_steps=200
             )
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
-        own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
+        own_train, own_valid = mm.data.select_inputs(train, model), mm.data.select_inputs(valid, model)
         settings = f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
         run_dir = out / "training" / settings / name.replace(" ", "_")
         callbacks = mm.train.callbacks(run_dir, train, patience=epochs)

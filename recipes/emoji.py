@@ -77,7 +77,7 @@ def main(args):
             rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
         callbacks = mm.train.callbacks(run_dir / row.replace(" ", "_"), train, monitor="loss", patience=None)
-        own_train = mm.data.for_model(train, model)
+        own_train = mm.data.select_inputs(train, model)
         model.fit(own_train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[row] = model
 

@@ -69,7 +69,7 @@ def main(args):
             own_branches = {spec.name: branches[spec.name]() for spec in inputs}
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(256), heads)
             model.compile("adam", **mm.heads.compile_for(heads))
-        own_train, own_valid = mm.data.for_model(train, model), mm.data.for_model(valid, model)
+        own_train, own_valid = mm.data.select_inputs(train, model), mm.data.select_inputs(valid, model)
         callbacks = mm.train.callbacks(run_dir / name.replace(" ", "_"), train, patience=4)
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model

@@ -82,7 +82,7 @@ def test_a_row_for_every_subset_and_files_of_it_load(tmp_path):
     np.testing.assert_allclose(again(x)["size.left"], model(x)["size.left"], rtol=1e-6)
     required = mm.Image("photo", size=(8, 8))
     with pytest.raises(ValueError, match=r"Only a modality with a mask can be absent.*'photo'.*optional=True"):
-        mm.evaluate.hidden([], [required], ["photo"])
+        mm.evaluate.mask_modalities([], [required], ["photo"])
 
 
 def test_subsets_of_many_modalities_stay_few():

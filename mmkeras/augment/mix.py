@@ -94,9 +94,7 @@ def _mixed(ready, specs, order, own, boxed, stays):
 def _labels(labels, heads, order, own):
     mixed = dict(labels)
     for head in heads:
-        label = tf.convert_to_tensor(labels[head.name])
-        if label.dtype.is_integer:
-            label = tf.one_hot(label, len(head.classes))
+        label = tf.convert_to_tensor(head.averageable(labels[head.name]))
         mixed[head.name] = own[:, None] * label + (1.0 - own[:, None]) * tf.gather(label, order)
     return mixed
 

@@ -6,14 +6,14 @@ write_tfrecord, from_tfrecord          raw examples in shards: written once, rea
 Examples                               a `tf.data.Dataset` of raw examples that knows its table
 split                                  `Examples` -> parts, stratified, by group, seeded
 train_batches, eval_batches            raw -> ready -> batches of (inputs, labels[, weights]) for `model.fit`
-for_model                              the same batches for a model that takes some of the inputs
+select_inputs                              the same batches for a model that takes some of the inputs
 generate                               real files drawn and synthesised, for trying things out
 """
 
 from mmkeras.data import generate
 from mmkeras.data.datasets import from_dataset
 from mmkeras.data.examples import Examples
-from mmkeras.data.pipeline import eval_batches, for_model, train_batches
+from mmkeras.data.pipeline import eval_batches, select_inputs, train_batches
 from mmkeras.data.sources import from_csv, from_dataframe, from_jsonl
 from mmkeras.data.splitting import split
 from mmkeras.data.stream import Stream
@@ -23,13 +23,13 @@ __all__ = [
     "Examples",
     "Stream",
     "eval_batches",
-    "for_model",
     "from_csv",
     "from_dataframe",
     "from_dataset",
     "from_jsonl",
     "from_tfrecord",
     "generate",
+    "select_inputs",
     "split",
     "train_batches",
     "write_tfrecord",

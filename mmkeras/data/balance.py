@@ -26,7 +26,7 @@ def check_balance(balance, heads):
         ValueError: a name is not that of a classification head of `heads`, or stands twice; or its head has class
             weights, which would make up for the same imbalance once more.
     """
-    known = {head.name: head for head in heads if hasattr(head, "classes")}
+    known = {head.name: head for head in heads if head.classes}
     names = [balance] if isinstance(balance, str) else list(balance or [])
     for name in names:
         if name not in known or names.count(name) > 1:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from mmkeras.data import archives
 from mmkeras.data.clips import clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
-from mmkeras.data.stream import check_rate, leaves, named_by_numbers, picker
+from mmkeras.data.stream import check_rate, leaves, picker
 from mmkeras.data.transcode import needs_transcoding
 from mmkeras.specs import Audio, Image, Video
 
@@ -94,23 +94,8 @@ def _named(feature, cells):
 
 
 def labels(head, column):
-    """Numbers of classes as their names."""
-    if not hasattr(head, "classes") or named_by_numbers(head):
-        return column
-
-    def named(cell, row):
-        if isinstance(cell, list):
-            return [named(each, row) for each in cell]
-        if isinstance(cell, bool) or not isinstance(cell, int):
-            return cell
-        if not 0 <= cell < len(head.classes):
-            raise ValueError(
-                f"Head '{head.name}': a label's number must be one of 0 to {len(head.classes) - 1}, for "
-                f"{list(head.classes)}. Received: {cell} in row {row}. Add the class, or filter the data set."
-            )
-        return head.classes[cell]
-
-    return pd.Series([named(cell, row) for row, cell in column.items()], column.index, dtype=object)
+    """Labels as the data set stores them -> as they stand in a table."""
+    return pd.Series([head.named(value, row) for row, value in column.items()], column.index, dtype=object)
 
 
 def _files(dataset, key, spec, sample_rate):

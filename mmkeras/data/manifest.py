@@ -53,8 +53,7 @@ def describe_columns(specs, heads):
 
 def _label(head):
     shape, dtype = head.label
-    classes = {"classes": list(head.classes)} if hasattr(head, "classes") else {}
-    return {"kind": type(head).__name__, "shape": list(shape), "dtype": dtype, **classes}
+    return {"kind": head.kind, "shape": list(shape), "dtype": dtype, "classes": list(head.classes)}
 
 
 def describe_file(path, examples):

@@ -261,7 +261,7 @@ def _finished(batches, steps, epoch, skipped):
     return batches
 
 
-def for_model(batches, model):
+def select_inputs(batches, model):
     """The same batches with only those inputs that the model takes, as for a baseline of one modality.
 
     Args:

@@ -1,5 +1,6 @@
 """A `tf.data.Dataset` of decoded examples -> raw examples, in the graph."""
 
+import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
@@ -199,62 +200,29 @@ def _of_size(spec, value, position):
 
 
 def _label(head, name, leaf, stream):
-    if not hasattr(head, "classes"):
-        return _numbers(head, leaf)
-    make = _class_numbers(head, leaf)
-    if not head.multi_label:
-        _check_scalar(name, leaf)
-        return make
-    if leaf.shape.rank != 1:
-        raise _refusal(name, "a list of classes, or a 0 or 1 for each", leaf)
-    if leaf.dtype != tf.string and leaf.shape[0] == len(head.classes):
-        return lambda value, position: tf.ensure_shape(tf.cast(value, tf.float32), [len(head.classes)])
+    """Labels are encoded by their head, in Python; numbers of the shape of an encoded label are taken as encoded."""
+    shape, dtype = head.label
+    if shape and leaf.shape == shape and leaf.dtype != tf.string:
+        return lambda value, position: _finite(head, tf.ensure_shape(tf.cast(value, dtype), shape), position)
+    if leaf.shape.rank is not None and leaf.shape.rank > 1:
+        raise _refusal(name, "one label in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
 
-    def several(values, position):
-        return tf.minimum(tf.reduce_sum(tf.one_hot(make(values, position), len(head.classes)), axis=0), 1.0)
+    def encode(value, position):
+        named = head.named(np.asarray(value).tolist(), position)
+        return head.encode([named], [position])[0].astype(dtype)
 
-    return several
+    return lambda value, position: tf.ensure_shape(tf.numpy_function(encode, [value, position], dtype), shape)
 
 
-def _numbers(head, leaf):
-    if leaf.dtype == tf.string or leaf.shape.num_elements() not in (head.size, None):
-        raise _refusal(head.name, f"{head.size} number(s)", leaf)
-
-    def numbers(value, position):
-        value = tf.reshape(tf.cast(value, tf.float32), [head.size])
-        return _require(tf.reduce_all(tf.math.is_finite(value)), head.name, "finite numbers", value, position, value)
-
-    return numbers
-
-
-def _class_numbers(head, leaf):
-    """Names of classes, or their numbers -> numbers; integers are names where all of the classes are integers."""
-    if leaf.dtype != tf.string and not leaf.dtype.is_integer and not leaf.dtype.is_bool:
-        raise _refusal(head.name, "classes as their names or numbers", leaf)
-    by_name = leaf.dtype in (tf.string, tf.bool) or named_by_numbers(head)
-    table = tf.lookup.KeyValueTensorInitializer(list(head.classes), tf.range(len(head.classes)))
-    table = tf.lookup.StaticHashTable(table, -1)
-
-    def numbers(value, position):
-        number = table.lookup(tf.strings.strip(_as_string(value))) if by_name else tf.cast(value, tf.int32)
-        known = tf.reduce_all((number >= 0) & (number < len(head.classes)))
-        return _require(known, head.name, f"among {list(head.classes)}", value, position, number)
-
-    return numbers
-
-
-def named_by_numbers(head):
-    """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
-    return all(name.lstrip("-").isdigit() for name in head.classes)
-
-
-def _require(holds, name, rule, value, position, result):
-    received = tf.strings.reduce_join(_as_string(value), separator="|")
-    text = [f"Head '{name}': labels must be {rule}. Received: ", received, " in example ",
+def _finite(head, label, position):
+    if not label.dtype.is_floating:
+        return label
+    text = [f"Head '{head.name}': labels must be finite numbers. Received: ",
+            tf.strings.reduce_join(tf.strings.as_string(label), separator="|"), " in example ",
             tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
-    text = tf.strings.join(text)
+    text, holds = tf.strings.join(text), tf.reduce_all(tf.math.is_finite(label))
     with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):
-        return tf.identity(result)
+        return tf.identity(label)
 
 
 _RAW = {Text: _text, Image: _image, Audio: _audio, Video: _video, Table: _column, Vector: _vector}

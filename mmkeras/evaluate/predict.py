@@ -50,7 +50,7 @@ def predict(model, batches, heads=None):
     return tuple({name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in (0, 1))
 
 
-def majority(heads, train):
+def majority_baseline(heads, train):
     """What one would answer without looking at the inputs: class frequencies, or means, of the training labels.
 
     Args:
@@ -63,7 +63,7 @@ def majority(heads, train):
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
-    >>> majority([mood], {"mood": [0, 1, 1, 1]})["mood"].tolist()
+    >>> majority_baseline([mood], {"mood": [0, 1, 1, 1]})["mood"].tolist()
     [0.25, 0.75]
     """
     check_heads(heads)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from mmkeras.evaluate import curves
-from mmkeras.evaluate.predict import majority, predict
+from mmkeras.evaluate.predict import majority_baseline, predict
 from mmkeras.evaluate.scores import scores
-from mmkeras.evaluate.subsets import hidden, subsets
+from mmkeras.evaluate.subsets import mask_modalities, subsets
 from mmkeras.heads import check_heads
 
 # Columns of the table, heading and key of the score.
@@ -112,12 +112,12 @@ def _subset_rows(name, model, batches, specs):
     found = {}
     for absent in subsets(specs):
         present = " + ".join(spec.name for spec in specs if spec.name not in absent)
-        found[f"{name}: {present}"] = model, hidden(batches, specs, absent)
+        found[f"{name}: {present}"] = model, mask_modalities(batches, specs, absent)
     return found
 
 
 def _majority_row(heads, train, labels, outputs):
-    constant = majority(heads, train)
+    constant = majority_baseline(heads, train)
     every = {head.name: np.broadcast_to(constant[head.name], outputs[head.name].shape) for head in heads}
     return {head.name: scores(head, labels[head.name], every[head.name]) for head in heads}
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 
-def hidden(batches, specs, absent):
+def mask_modalities(batches, specs, absent):
     """Labelled batches in which some modalities are absent, as masks say it; batches and files stay as they are.
 
     Args:
@@ -21,7 +21,7 @@ def hidden(batches, specs, absent):
 
     >>> import mmkeras as mm
     >>> batch = {"note": np.ones((1, 2), "int32"), "note_mask": np.ones((1, 2), bool)}, {"kind": np.zeros(1)}
-    >>> next(iter(hidden([batch], [mm.Text("note")], ["note"])))[0]["note_mask"].tolist()
+    >>> next(iter(mask_modalities([batch], [mm.Text("note")], ["note"])))[0]["note_mask"].tolist()
     [[False, False]]
     """
     return _Hidden(batches, [_mask(specs, name) for name in absent])

@@ -74,11 +74,11 @@ class Head(Config, abc.ABC):
         """Encoded labels (B, ...) -> float32 weights (B,), or None where all weigh the same."""
         return None
 
-    def named(self, value):
+    def named(self, value, row=0):
         """A label as a data set of another library stores it, such as the number of a class, as it stands in a table.
 
         Raises:
-            ValueError: there is no such class.
+            ValueError: there is no such class; the message names the `row`.
         """
         return value
 

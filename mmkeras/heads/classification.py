@@ -180,8 +180,8 @@ class Classification(Head):
         return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
 
     def averageable(self, labels):
-        """Class numbers as distributions (B, N); those of several classes as they are."""
-        labels = labels if self.multi_label else ops.one_hot(labels, len(self.classes))
+        """Class numbers (B,) as distributions (B, N); distributions, and several labels, as they are."""
+        labels = ops.one_hot(labels, len(self.classes)) if len(labels.shape) == 1 else labels
         return ops.cast(labels, "float32")
 
     @property
@@ -189,16 +189,16 @@ class Classification(Head):
         """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
         return all(name.lstrip("-").isdigit() for name in self.classes)
 
-    def named(self, value):
+    def named(self, value, row=0):
         """The number of a class as its name; lists of them likewise."""
         if isinstance(value, list):
-            return [self.named(each) for each in value]
+            return [self.named(each, row) for each in value]
         if self.named_by_numbers or isinstance(value, bool) or not isinstance(value, int):
             return value
         if not 0 <= value < len(self.classes):
             raise ValueError(
                 f"Head '{self.name}': a label's number must be one of 0 to {len(self.classes) - 1}, for "
-                f"{list(self.classes)}. Received: {value}. Add the class, or filter the data set."
+                f"{list(self.classes)}. Received: {value} in row {row}. Add the class, or filter the data set."
             )
         return self.classes[value]
 

@@ -7,21 +7,21 @@ import keras
 from mmkeras.specs import did_you_mean
 
 
-def discriminative(optimizer, model, rates):
+def discriminative(optimizer, model, factors):
     """An optimizer with learning rates of their own for some branches: a small one for what is pretrained.
 
         optimizer = mm.train.discriminative("adam", model, {"review": 0.05, "photo": 0.1})
         model.compile(optimizer, **mm.heads.compile_for(heads))
 
-    Where blocks are thawed later, make it again, `mm.train.discriminative(model.optimizer, model, rates)`, before
+    Where blocks are thawed later, make it again, `mm.train.discriminative(model.optimizer, model, factors)`, before
     compiling again.
 
     Args:
         optimizer: optimizer of Keras, or its name. It is copied, without what it has learned; of one that this function
             made, the optimizer within it is.
         model: model it is for, as built; what is frozen is frozen already.
-        rates: dict, name of a branch's spec, of a head (all of its output weights), or of a layer of `model` -> factor
-            of the learning rate. 1 elsewhere. The last name that holds a weight counts.
+        factors: dict, name of a branch's spec, of a head (all of its output weights), or of a layer of `model` ->
+            factor of the learning rate. 1 elsewhere. The last name that holds a weight counts.
 
     Returns:
         `Discriminative`, to compile with; within a `LossScaleOptimizer` where one was given. Schedules and callbacks
@@ -32,12 +32,12 @@ def discriminative(optimizer, model, rates):
 
     Source: Howard and Ruder, arXiv 1801.06146, section 3.2; by branch here, not by layer.
     """
-    factors = {}
-    for name, factor in rates.items():
+    by_variable = {}
+    for name, factor in factors.items():
         variables = _trained(model, name)
         _check_factor(name, factor)
-        factors |= {id(variable): float(factor) for variable in variables}
-    return _wrapped(keras.optimizers.get(optimizer), model.trainable_variables, factors)
+        by_variable |= {id(variable): float(factor) for variable in variables}
+    return _wrapped(keras.optimizers.get(optimizer), model.trainable_variables, by_variable)
 
 
 def _wrapped(optimizer, variables, factors):
@@ -53,15 +53,15 @@ def _wrapped(optimizer, variables, factors):
 
 
 def _trained(model, name):
-    """The variables that a name of `rates` stands for."""
+    """The variables that a name of `factors` stands for."""
     layers = [layer for layer in model.layers if name in _names(layer)]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
         known = dict.fromkeys(each for layer in model.layers if layer.trainable_variables for each in _names(layer))
-        raise ValueError(f"rates are by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
+        raise ValueError(f"factors are by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
     if not variables:
         raise ValueError(
-            f"rates are for what is trained. Received: {name!r}, which is frozen or has no weights. Leave it out, or "
+            f"factors are for what is trained. Received: {name!r}, which is frozen or has no weights. Leave it out, or "
             "thaw it before."
         )
     return variables
@@ -163,7 +163,7 @@ class Discriminative(keras.optimizers.Optimizer):
             raise ValueError(
                 f"A discriminative optimizer is for the model it was made for, of {len(self.factors)} trainable "
                 f"variables. Received: {len(variables)}, of which new: {new[:3]}. After thawing, call "
-                "mm.train.discriminative(model.optimizer, model, rates) again and compile with it."
+                "mm.train.discriminative(model.optimizer, model, factors) again and compile with it."
             )
 
     def update_step(self, gradient, variable, learning_rate):

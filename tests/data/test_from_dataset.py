@@ -236,8 +236,7 @@ def test_several_labels(labels, expected):
         ({"title": [["a", "b"]]}, r"one value in each example for 'title'.*unbatch\(\)"),
         ({"title": [0.5]}, "a text, or an integer for 'title'"),
         ({"age": ["a"]}, "a number for 'age'"),
-        ({"kind": [0.5], "title": ["a"]}, "classes as their names or numbers for 'kind'"),
-        ({"price": [["a"]], "title": ["a"]}, r"2 number\(s\) for 'price'"),
+        ({"kind": [[["ant"]]], "title": ["a"]}, r"one label in each example for 'kind'.*unbatch\(\)"),
         ({"titel": ["a"]}, r"Missing: 'title' \(for 'title'\) Did you mean 'titel'"),
     ],
 )
@@ -253,8 +252,10 @@ def test_columns_of_the_wrong_kind(columns, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"kind": ["dog"]}, r"Head 'kind': labels must be among \['ant', 'bee', 'cat'\]. Received: dog in example 0"),
-        ({"kind": [3]}, "Head 'kind': labels must be among .* Received: 3 in example 0"),
+        ({"kind": ["dog"]}, r"Head 'kind': a label must be one of \['ant', 'bee', 'cat'\]. Received: 'dog' in row 0"),
+        ({"kind": [3]}, "Head 'kind': a label's number must be one of 0 to 2, .* Received: 3 in row 0"),
+        ({"kind": [0.5]}, "Head 'kind': a label must be one of .* Received: '0.5' in row 0"),
+        ({"price": [["a"]]}, r"Head 'price': a label must be 2 finite number\(s\)"),
         ({"price": [[1.0, np.nan]]}, r"Head 'price': labels must be finite numbers. Received: 1\S*\|nan in example 0"),
         ({"voice": [[40000]]}, "voice: a sound is given in 16-bit integers.*Received: 40000"),
         ({"voice": [[3000.0]]}, "voice: a sound is given in .*floats from -1 to 1. Received: 3000"),

@@ -140,7 +140,7 @@ def test_batches_for_a_model_of_fewer_inputs(raw, preprocess, specs, heads):
     branch = mm.branches.text.lstm(specs[0], units=4, embed_dim=4)
     model = mm.fusion_model(specs[:1], {"question": branch}, mm.fusion.Concatenate(4), heads)
     batches = mm.data.train_batches(raw, preprocess, heads, 40)
-    own = mm.data.for_model(batches, model)
+    own = mm.data.select_inputs(batches, model)
     assert list(own.element_spec[0]) == ["question", "question_mask"]
     assert own.epoch is batches.epoch
     model.compile("adam", **mm.heads.compile_for(heads))

@@ -306,7 +306,7 @@ def test_other_specs_and_heads_are_refused(written, specs, heads):
         mm.data.from_tfrecord(written, specs, [swapped])
     with pytest.raises(ValueError, match="'photo', kind: written Image, received Audio"):
         mm.data.from_tfrecord(written, [mm.Audio("photo")])
-    with pytest.raises(ValueError, match="'loudness', kind: written Regression, received Classification"):
+    with pytest.raises(ValueError, match="'loudness', kind: written regression, received classification"):
         mm.data.from_tfrecord(written, specs, [mm.heads.classification("loudness", ["low", "high"])])
     with pytest.raises(ValueError, match="(?s)'questions': written are .*Did you mean 'question'"):
         mm.data.from_tfrecord(written, [mm.Text("questions")])

@@ -123,7 +123,7 @@ def test_majority_takes_every_form_of_training_data(given):
         train.table = labels
     if given == "batches":
         train = train.map(lambda row: ({"photo": row["photo"]}, {name: row[name] for name in labels})).batch(2)
-    found = evaluate.majority([HEADS[0], HEADS[2]], labels if given == "labels" else train)
+    found = evaluate.majority_baseline([HEADS[0], HEADS[2]], labels if given == "labels" else train)
     np.testing.assert_allclose(found["mood"], [1 / 3, 0, 2 / 3])
     np.testing.assert_allclose(found["price"], [3.0])
 

@@ -173,16 +173,16 @@ def test_the_name_of_a_head_means_all_its_output_weights():
     assert by_path["z.a_standardised/kernel"] == 0.3
 
 
-@pytest.mark.parametrize(("rates", "message"), [
-    ({"aa": 0.1}, "rates are by branch. Received: 'aa'. Did you mean 'a'"),
+@pytest.mark.parametrize(("factors", "message"), [
+    ({"aa": 0.1}, "factors are by branch. Received: 'aa'. Did you mean 'a'"),
     ({"a": 0}, "must be positive, and a number. Received: 'a': 0.*train=\"none\""),
     ({"a": "0.1"}, "must be positive, and a number. Received: 'a': '0.1'"),
     ({"a": None}, "Received: 'a': None"), ({"a": float("inf")}, "Received: 'a': inf"),
-    ({"a_mask": 0.1}, "rates are for what is trained. Received: 'a_mask', which is frozen or has no weights"),
+    ({"a_mask": 0.1}, "factors are for what is trained. Received: 'a_mask', which is frozen or has no weights"),
     ({"b": 0.1}, "Received: 'b', which is frozen"),
 ])  # fmt: skip
-def test_errors(rates, message):
+def test_errors(factors, message):
     model = small_model()
     model.get_layer("b_branch").trainable = False
     with pytest.raises(ValueError, match=message):
-        mm.train.discriminative("adam", model, rates)
+        mm.train.discriminative("adam", model, factors)
