@@ -10,7 +10,7 @@ from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.image import conv_blocks
-from mmkeras.layers import GuardEmpty, PositionEmbedding
+from mmkeras.layers import BatchNorm, GuardEmpty, PositionEmbedding
 
 _LOOKS = 8  # weightings of the places of a frame
 
@@ -37,8 +37,8 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
         dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
         pool: None one token per frame; "mean" over the real frames.
 
-    Masking: masked frames are black to the convolutions (batch norm counts them, as such, while training), no other
-    frame sees them, and their tokens are masked.
+    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
+    masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
@@ -55,7 +55,8 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
             f"over_time of the branch of '{spec.name}' must be one of {list(_OVER_TIME)}. Received: {over_time!r}."
         )
     ready, x, mask = _start(spec, filters)
-    x = _frame_vectors(conv_blocks(_each(x), filters, kernel_size, dropout), units, spec.frames)
+    x = conv_blocks(_each(x), filters, kernel_size, dropout, mask=ops.reshape(mask, (-1, 1)))
+    x = _frame_vectors(x, units, spec.frames)
     x = _OVER_TIME[over_time](x, mask, units, num_layers, num_heads, dropout)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
@@ -75,8 +76,8 @@ def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, drop
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per frame, the mean over its places, with a learned position; "mean" over the real frames.
 
-    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; their tokens
-    are masked. Batch norm counts them, as black ones, in its statistics while training.
+    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
+    no part in the statistics of batch norm, and their tokens are masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
@@ -92,7 +93,7 @@ def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, drop
     ready, x, mask = _start(spec, filters)
     for i, width in enumerate(filters):
         between = _middle_width(x.shape[-1], width, kernel_size, time_size)
-        x = _convolved(_each(x), between, kernel_size, f"space_{i}")
+        x = _convolved(_each(x), ops.reshape(mask, (-1, 1)), between, kernel_size, f"space_{i}")
         x = _in_time(x, mask, width, time_size, i)
         x = keras.layers.MaxPooling2D(2, name=f"pool_{i}")(x)
         x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
@@ -166,11 +167,11 @@ def _in_time(x, mask, width, time_size, i):
     height, wide, channels, count = *x.shape[1:], mask.shape[1]
     x = ops.reshape(x, (-1, count, height * wide, channels))
     x = ops.where(ops.reshape(mask, (-1, count, 1, 1)), x, ops.zeros_like(x))
-    x = _convolved(x, width, (time_size, 1), f"time_{i}")
+    x = _convolved(x, mask, width, (time_size, 1), f"time_{i}")
     return ops.reshape(x, (-1, height, wide, width))
 
 
-def _convolved(x, width, kernel_size, name):
+def _convolved(x, mask, width, kernel_size, name):
     x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=name)(x)
-    x = keras.layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = BatchNorm(name=f"{name}_norm")(x, mask=mask)
     return keras.layers.ReLU(name=f"{name}_relu")(x)

@@ -1,6 +1,7 @@
 """Blocks that several branches or fusions share. Masks are explicit tensors: True marks a real token."""
 
 from mmkeras.layers.attention_block import AttentionBlock
+from mmkeras.layers.batch_norm import BatchNorm
 from mmkeras.layers.combine_answers import CombineAnswers
 from mmkeras.layers.global_layer_norm import GlobalLayerNorm
 from mmkeras.layers.guard_empty import GuardEmpty
@@ -19,6 +20,7 @@ from mmkeras.layers.table_tokens import TableTokens
 __all__ = [
     "MFCC",
     "AttentionBlock",
+    "BatchNorm",
     "CombineAnswers",
     "GlobalLayerNorm",
     "GuardEmpty",

@@ -130,6 +130,9 @@ CASES = {
         x=((6, 4), "float32"),
         x_mask=MASK,
     ),
+    "BatchNorm": case(
+        L.BatchNorm, lambda: lambda x, mask: [L.BatchNorm()(x, mask=mask), mask], x=((6, 4), "float32"), x_mask=MASK
+    ),
     "GlobalLayerNorm": case(L.GlobalLayerNorm, L.GlobalLayerNorm, x=((6, 4), "float32"), x_mask=MASK),
     "GuardEmpty": case(L.GuardEmpty, L.GuardEmpty, x_mask=MASK),
     "LearnedTokens": case(L.LearnedTokens, lambda: L.LearnedTokens(2, 4), x=((6, 4), "float32")),

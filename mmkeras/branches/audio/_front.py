@@ -1,21 +1,22 @@
 """What the audio branches share: their spectrogram, and the masks of what is cut out of a longer axis."""
 
-import keras
 from keras import ops
 
-from mmkeras.layers import MFCC, LogMel
+from mmkeras.layers import MFCC, BatchNorm, LogMel
 
 
 def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment):
     """Ready tensors -> normalised log-mel spectrogram or MFCC as an image (B, F, M, 1), and its frames' mask (B, F)."""
     spectrum, mask = LogMel(spec.sample_rate, mel_bands, frame_seconds, hop_seconds, name="log_mel")(*ready.values())
+    norm = BatchNorm(name="norm")
+    if mfcc is None:  # before anything is hidden: the statistics are of what is heard in inference
+        spectrum = ops.squeeze(norm(ops.expand_dims(spectrum, -1), mask=mask), -1)
     if spec_augment is not None:
         spectrum, mask = spec_augment(spectrum, mask)
-    norm = keras.layers.BatchNormalization(name="norm")
-    if mfcc is None:
-        return norm(ops.expand_dims(spectrum, -1)), mask
-    # Each coefficient is normalised by itself: the level's is a hundred times the others'.
-    return ops.expand_dims(norm(MFCC(mfcc, name="mfcc")(spectrum)), -1), mask
+    if mfcc is not None:
+        # Each coefficient is normalised by itself: the level's is a hundred times the others'.
+        spectrum = norm(MFCC(mfcc, name="mfcc")(spectrum), mask=mask)
+    return ops.expand_dims(spectrum, -1), mask
 
 
 def first_of_each(mask, count, step):

@@ -20,7 +20,8 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_se
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become.
 
-    Masking: what lies behind the end of a clip counts as silence and makes no token.
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions, and make no token.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).
@@ -36,7 +37,7 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_se
             f"Each of the {len(filters)} blocks halves the frames and bands of '{spec.name}'. Received: "
             f"{x.shape[1]} frames of {x.shape[2]} bands. Give fewer filters, more seconds or more bands."
         )
-    x = conv_blocks(x, filters, kernel_size, dropout)
+    x = conv_blocks(x, filters, kernel_size, dropout, mask=mask)
     mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)

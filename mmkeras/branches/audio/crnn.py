@@ -31,7 +31,8 @@ def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=1
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; pool them less.
 
-    Masking: what lies behind the end of a clip counts as silence in the convolutions; the GRU skips it.
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions; the GRU skips them.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -46,7 +47,7 @@ def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=1
     ready = inputs(spec, "Audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     _check_pools(spec, filters, pools, x.shape)
-    x = conv_blocks(x, filters, kernel_size, dropout, pools)
+    x = conv_blocks(x, filters, kernel_size, dropout, pools, mask)
     mask = PoolMask(math.prod(time for time, _ in pools), name="moments")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
     x = _grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")

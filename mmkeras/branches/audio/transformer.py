@@ -29,7 +29,8 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; patches must fit into them.
 
-    Masking: a patch is real where its first frame is; the others are attended by none.
+    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
+    have no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

@@ -9,6 +9,7 @@ import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._tokens import tokens
+from mmkeras.layers import BatchNorm, PoolMask
 
 
 def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
@@ -22,8 +23,7 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None
         pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
             "flatten" keeps the layout in one wide token, D = places * filters[-1].
 
-    Masking: an absent image has all its tokens masked. Batch norm counts it, as a black one, in its statistics while
-    training.
+    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
@@ -39,16 +39,22 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None
         )
     ready = inputs(spec, "Image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
-    x = conv_blocks(x, filters, kernel_size, dropout)
-    return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))
+    present = ready.get(f"{spec.name}_mask")
+    x = conv_blocks(x, filters, kernel_size, dropout, mask=present)
+    return branch(spec, ready, *tokens(x, present, pool))
 
 
-def conv_blocks(x, filters, kernel_size, dropout, pools=None):
-    """[Conv2D, batch norm, ReLU, max pooling] per filter: (B, H, W, C) -> (B, H', W', D), halved n times by default."""
+def conv_blocks(x, filters, kernel_size, dropout, pools=None, mask=None):
+    """[Conv2D, batch norm, ReLU, max pooling] per filter: (B, H, W, C) -> (B, H', W', D), halved n times by default.
+
+    Where `mask`, (B, 1) or (B, H) bool, is False, batch norm takes nothing into its statistics.
+    """
     for i, (width, pool) in enumerate(zip(filters, pools or [2] * len(filters), strict=True)):
         x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
-        x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
+        x = BatchNorm(name=f"norm_{i}")(x, mask=mask)
         x = keras.layers.ReLU(name=f"relu_{i}")(x)
         x = keras.layers.MaxPooling2D(pool, name=f"pool_{i}")(x)
+        if mask is not None and mask.shape[1] > 1:
+            mask = PoolMask(pool if isinstance(pool, int) else pool[0], name=f"pool_mask_{i}")(mask)
         x = keras.layers.SpatialDropout2D(dropout, name=f"dropout_{i}")(x) if dropout else x
     return x

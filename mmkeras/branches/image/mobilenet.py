@@ -7,8 +7,8 @@
 
 import keras
 
-from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, inputs
+from mmkeras.branches.image._norms import through_backbone, with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
 
@@ -50,8 +50,9 @@ def mobilenet(spec, *, weights=None, train="all", alpha=1.0, minimalistic=False,
             (*spec.size, 3), alpha, minimalistic, include_top=False, weights=weights, include_preprocessing=False
         )
 
-    model = load_weights(where, build, weights)
+    present = ready.get(f"{spec.name}_mask")
+    model = with_batch_norm(load_weights(where, build, weights), masked=present is not None)
     pixels = coloured(ready[spec.name])
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(pixels)
-    x = Backbone(model, train, name="backbone")(x)
-    return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))
+    x = through_backbone(model, train, x, present)
+    return branch(spec, ready, *tokens(x, present, pool))

@@ -8,8 +8,8 @@
 import keras
 from keras import ops
 
-from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, inputs
+from mmkeras.branches.image._norms import through_backbone, with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
 
@@ -51,13 +51,17 @@ def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
     if depth not in (*_STAGES, 50):
         raise ValueError(f"depth of {where} must be 18, 34 or 50. Received: {depth!r}.")
     check_weights(where, weights, published=depth == 50)
-    shape = (*spec.size, 3)
-    model = load_weights(where, lambda weights: _resnet50(shape, weights), weights) if depth == 50 else (
-        load_weights(where, lambda weights: _basic(shape, _STAGES[depth], filters, weights), weights)
-    )  # fmt: skip
+    shape, present = (*spec.size, 3), ready.get(f"{spec.name}_mask")
+
+    def build(weights):
+        if depth == 50:
+            return with_batch_norm(_resnet50(shape, weights), masked=present is not None)
+        return _basic(shape, _STAGES[depth], filters, weights, masked=present is not None)
+
+    model = load_weights(where, build, weights)
     pixels = coloured(ready[spec.name])
-    x = Backbone(model, train, name="backbone")(_as_published(pixels) if depth == 50 else _scaled(pixels))
-    return branch(spec, ready, *tokens(x, ready.get(f"{spec.name}_mask"), pool))
+    x = through_backbone(model, train, _as_published(pixels) if depth == 50 else _scaled(pixels), present)
+    return branch(spec, ready, *tokens(x, present, pool))
 
 
 def _as_published(pixels):
@@ -75,7 +79,7 @@ def _resnet50(shape, weights):
     return keras.applications.ResNet50(include_top=False, weights=weights, input_shape=shape)
 
 
-def _basic(shape, stages, filters, weights):
+def _basic(shape, stages, filters, weights, masked):
     """Networks of two convolutions per block."""
     pixels = keras.Input(shape)
     x = _norm(_conv(pixels, filters, 7, 2, "stem"), "stem", relu=True)
@@ -85,7 +89,7 @@ def _basic(shape, stages, filters, weights):
         for i in range(blocks):
             x = _block(x, filters * 2**stage, 2 if stage and not i else 1, f"block_{number}")
             number += 1
-    model = keras.Model(pixels, x, name=f"resnet{2 * number + 2}")
+    model = with_batch_norm(keras.Model(pixels, x, name=f"resnet{2 * number + 2}"), masked)
     if weights is not None:
         model.load_weights(weights)
     return model

@@ -1,0 +1,89 @@
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Batch normalisation whose statistics are those of the present examples only, for trainings of any length.
+
+    It differs from `keras.layers.BatchNormalization` in three ways:
+
+    - A mask excludes whole examples, or tokens, from the mean and variance. A batch without any present example is
+      normalised by the moving averages, and leaves them as they are.
+    - `momentum` is 0.9, as in PyTorch. With Keras' 0.99, the moving averages still hold a third of their initial
+      values after 100 steps, so that a short training looks bad in validation although it is not.
+    - Under `tf.distribute`, the moving averages are the mean over the replicas. Each replica normalises by its own
+      part of the batch.
+
+    Computed in float32.
+
+    Masking: what is under False has no part in the statistics. It is normalised like the rest.
+
+    Args:
+        momentum: share of the old moving averages that each training step keeps.
+        **kwargs: of `keras.layers.BatchNormalization`, except `renorm` and `synchronized`.
+
+    Call arguments:
+        inputs: (B, ..., D) float.
+        mask: (B, 1) or (B, T) bool, where T is the second dimension of `inputs`; None for all True.
+        training: whether the batch's own statistics are used, and the moving averages updated. A layer with
+            `trainable = False` never does so.
+
+    Returns:
+        Same shape as `inputs`.
+
+    Raises:
+        ValueError: `renorm` or `synchronized` is True.
+
+    Source: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1, with a mask.
+
+    >>> x = np.array([[1.0], [3.0], [99.0]], "float32")
+    >>> BatchNorm()(x, mask=np.array([[True], [True], [False]]), training=True).numpy()[:2].round(2).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    def __init__(self, momentum=0.9, **kwargs):
+        super().__init__(momentum=momentum, **kwargs)
+        if self.renorm or self.synchronized:
+            raise ValueError(
+                "BatchNorm has neither renorm nor synchronized, which do not know masks. Received: "
+                f"renorm={self.renorm}, synchronized={self.synchronized}. Use keras.layers.BatchNormalization."
+            )
+
+    def add_weight(self, *args, trainable=True, **kwargs):
+        # Without an aggregation, each replica has moving averages of its own, and those of the first one are saved.
+        return super().add_weight(*args, trainable=trainable, aggregation="none" if trainable else "mean", **kwargs)
+
+    def call(self, inputs, mask=None, training=None):
+        if not (training and self.trainable):
+            return super().call(inputs, training=False)
+        x = ops.cast(inputs, "float32")
+        mean, variance = self._statistics(x, mask)
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving + (new - moving) * (1.0 - self.momentum))
+        y = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        return ops.cast(y, self.compute_dtype)
+
+    def _statistics(self, x, mask):
+        """Mean and variance (D,) of what is present; the moving averages where nothing is."""
+        axes = [axis for axis in range(len(x.shape)) if axis != self.axis % len(x.shape)]
+        if mask is None:
+            return ops.moments(x, axes)
+        real = ops.reshape(mask, (-1, *ops.shape(mask)[1:], *[1] * (len(x.shape) - len(mask.shape))))
+        count = ops.sum(ops.cast(real, "float32"))
+        inner = [axis for axis in axes[1:] if real.shape[axis] == 1]
+
+        def average(values, without):
+            values = ops.mean(values, inner, keepdims=True)  # first, as then the mask meets few values
+            total = ops.sum(ops.where(real, values, 0.0), axes)
+            return ops.where(count > 0, total / ops.maximum(count, 1.0), without)
+
+        mean = average(x, self.moving_mean)
+        centred = x - ops.reshape(mean, [-1 if axis not in axes else 1 for axis in range(len(x.shape))])
+        return mean, average(ops.square(centred), self.moving_variance)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        return None
+
+    def compute_output_spec(self, inputs, mask=None, training=None):
+        return keras.KerasTensor(inputs.shape, self.compute_dtype)
