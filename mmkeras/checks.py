@@ -38,6 +38,16 @@ def check_whole(name, **values):
     check_positive(name, **values)
 
 
+def check_pixels(spec):
+    """The (height, width) of a spec of pictures; ValueError unless size, channels and resize are possible."""
+    size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
+    check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
+    check_whole(spec.name, height=size[0], width=size[1])
+    check_choice(spec.name, "channels", spec.channels, (1, 3))
+    check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
+    return tuple(size)
+
+
 def check_choice(name, argument, value, choices):
     near = did_you_mean(value, choices)
     check(value in choices, f"{argument} of '{name}' must be one of {list(choices)}.", f"{argument}={value!r}", near)

@@ -18,24 +18,32 @@ class NamedModel(keras.Model):
     be called like the outputs, but for auxiliary outputs (HEAD.SPEC), which have the label of their head.
 
     Attributes:
-        specs: tuple of the specs of its modalities, () where it was made by hand.
-        heads: tuple of its heads, () where it has none. Both are part of its config, so a `.keras` file keeps them.
+        specs: list of the specs of its modalities, empty where it was made by hand.
+        heads: list of its heads, empty where it has none. Both are part of its config, so a `.keras` file keeps them.
 
     Raises:
         ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
     """
 
-    specs = heads = ()
+    _specs = _heads = ()
 
     @classmethod
     def of(cls, inputs, outputs, specs=(), heads=(), name=None):
         """A model that knows its specs and heads."""
         model = cls(inputs, outputs, name=name)
-        model.specs, model.heads = tuple(specs), tuple(heads)
+        model._specs, model._heads = tuple(specs), tuple(heads)
         return model
 
+    @property
+    def specs(self):
+        return list(self._specs)
+
+    @property
+    def heads(self):
+        return list(self._heads)
+
     def get_config(self):
-        known = {"specs": self.specs, "heads": self.heads}
+        known = {"specs": self._specs, "heads": self._heads}
         return super().get_config() | {key: list(map(_serialize, values)) for key, values in known.items()}
 
     @classmethod
@@ -43,7 +51,7 @@ class NamedModel(keras.Model):
         known = {key: config.get(key, ()) for key in ("specs", "heads")}
         model = super().from_config({key: config[key] for key in config if key not in known}, custom_objects)
         for key, values in known.items():
-            setattr(model, key, tuple(_deserialize(value, custom_objects) for value in values))
+            setattr(model, f"_{key}", tuple(_deserialize(value, custom_objects) for value in values))
         return model
 
     def __call__(self, inputs, *args, **kwargs):

@@ -13,15 +13,14 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 {'photo': Tensor(shape=(96, 96, 3), dtype='uint8'), 'photo_mask': Tensor(shape=(1,), dtype='bool')}
 """
 
-import collections
 import dataclasses
 import numbers
-from pathlib import Path
 from typing import NamedTuple
 
-from mmkeras.checks import check, check_choice, check_list, check_name, check_positive, check_whole
+from mmkeras.checks import check, check_choice, check_list, check_name, check_pixels, check_positive, check_whole
 from mmkeras.checks import did_you_mean as did_you_mean  # most rooms take it from here
 from mmkeras.config import Config
+from mmkeras.ids import check_learned, check_vocabulary
 
 
 class Tensor(NamedTuple):
@@ -43,15 +42,6 @@ def as_text(value):
     return str(int(value)) if is_float and float(value).is_integer() else str(value)
 
 
-def _check_pixels(spec):
-    size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
-    check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
-    object.__setattr__(spec, "size", tuple(size))
-    check_whole(spec.name, height=size[0], width=size[1])
-    check_choice(spec.name, "channels", spec.channels, (1, 3))
-    check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
-
-
 class _OneString(Config):
     @property
     def raw(self):
@@ -68,13 +58,14 @@ class Text(_OneString):
         tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
             spaces); "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown); or
             "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
-        vocabulary_size: most ids, the two special ones included; an `Embedding` of the branch has this many rows.
+        vocabulary_size: most ids, the two special ones included.
         vocabulary: None to learn it with `adapt`, or a UTF-8 file with one token per line, or the tokens themselves
             (without the two special ones; wordpiece continuations begin with "##").
         lowercase: fold case (Unicode, not only ASCII).
         strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
         optional: the empty string means absent; a required text must not be empty.
         preset: keras-hub name or folder of a BERT-like model for `text.pretrained`; its tokenizer replaces ours.
+        learned: how many ids `adapt` has found, set in `preprocess.specs`; None where that is not known.
     """
 
     name: str
@@ -86,6 +77,7 @@ class Text(_OneString):
     strip_markup: bool = True
     optional: bool = False
     preset: str | None = None
+    learned: int | None = None
 
     def __post_init__(self):
         check_name(self.name)
@@ -94,24 +86,21 @@ class Text(_OneString):
         check(own, f"'{self.name}' has the tokens of its preset.", self, "Leave tokenizer, vocabulary, case out.")
         check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
         if self.vocabulary is not None:
-            object.__setattr__(self, "vocabulary", _vocabulary(self.name, self.vocabulary))
+            object.__setattr__(self, "vocabulary", check_vocabulary(self.name, self.vocabulary))
             object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)
         check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
                "Two ids are taken by padding and the unknown token.")  # fmt: skip
+        learned = None if self.learned is None else [self.learned]
+        check_learned(self.name, learned, self.vocabulary_size, columns=1)
+
+    @property
+    def ids(self):
+        """Rows of the branch's embedding: as many as ids were learned, and `vocabulary_size` before."""
+        return self.learned or self.vocabulary_size
 
     @property
     def ready(self):
         return {self.name: Tensor((None,), "int32"), f"{self.name}_mask": Tensor((None,), "bool")}
-
-
-def _vocabulary(name, vocabulary):
-    if isinstance(vocabulary, str | Path):
-        vocabulary = Path(vocabulary).read_text(encoding="utf-8-sig").split("\n")
-    tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
-    repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
-    check(tokens and not repeated, f"vocabulary of '{name}' must hold tokens, each once.", repeated[:5] or "no token",
-           "Give one token per line.")  # fmt: skip
-    return tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +123,7 @@ class Image(_OneString):
 
     def __post_init__(self):
         check_name(self.name)
-        _check_pixels(self)
+        object.__setattr__(self, "size", check_pixels(self))
 
     @property
     def ready(self):
@@ -195,7 +184,7 @@ class Video(_OneString):
     def __post_init__(self):
         check_name(self.name)
         check_whole(self.name, frames=self.frames)
-        _check_pixels(self)
+        object.__setattr__(self, "size", check_pixels(self))
 
     @property
     def ready(self):
@@ -216,6 +205,7 @@ class Table(Config):
         categorical: names of the columns that hold categories (strings), or the name of the only one.
         max_categories: most ids of one categorical column, the two special ones included.
         optional: every column may be missing at once.
+        learned: how many ids `adapt` has found in each categorical column, set in `preprocess.specs`; None before.
     """
 
     name: str
@@ -223,6 +213,7 @@ class Table(Config):
     categorical: tuple = ()
     max_categories: int = 100
     optional: bool = False
+    learned: tuple | None = None
 
     def __post_init__(self):
         for kind in ("numeric", "categorical"):
@@ -235,6 +226,13 @@ class Table(Config):
         check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
         check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
                "Two ids are taken by missing and unknown.")  # fmt: skip
+        learned = check_learned(self.name, self.learned, self.max_categories, len(self.categorical))
+        object.__setattr__(self, "learned", learned)
+
+    @property
+    def ids(self):
+        """How many ids each categorical column has: as many as were learned, and `max_categories` before."""
+        return self.learned or (self.max_categories,) * len(self.categorical)
 
     @property
     def columns(self):

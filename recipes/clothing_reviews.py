@@ -66,6 +66,7 @@ def main(args):
 
     # 3. Strings become numbers; batches hold texts of similar length.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    review, title, facts = specs = preprocess.specs  # they know how many words and categories there are
     drop = [mm.augment.text(spec, drop=0.1) for spec in (review, title)]
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory",
                                   bucket_by="review", augment=drop)  # fmt: skip

@@ -50,7 +50,7 @@ def main(args):
 
 def easy_vqa(folder):
     """Specs, head, branches, and the raw examples to learn from and to test with."""
-    specs = [mm.Text("question", max_tokens=16, vocabulary_size=100), mm.Image("photo", size=(32, 32))]
+    specs = [mm.Text("question", max_tokens=16), mm.Image("photo", size=(32, 32))]
     head = mm.heads.classification("answer", classes=(folder / "answers.txt").read_text().split())
     parts = []
     for part in ("train", "test"):
@@ -95,6 +95,7 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
     picked = np.random.default_rng(0).permutation(len(raw_train.frame))[: args.examples]
     raw_train = raw_train.subset(np.sort(picked))
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    specs = preprocess.specs  # they know how many words were learned
     test = mm.data.eval_batches(raw_test, preprocess, [head], batch_size=256, cache="memory")
     names = args.only or [*mm.fusion.__all__, "Concatenate + auxiliary", *STAGES]
     files = {name: out / "litert" / task / f"{name}.tflite" for name in names}

@@ -50,6 +50,7 @@ def main(args):
         mm.data.from_csv(data / f"{part}.csv", specs, heads) for part in ("train", "valid", "test")
     )
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    picture, sound, word = specs = preprocess.specs  # they know how many words were learned
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256, cache="memory")

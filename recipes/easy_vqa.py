@@ -36,7 +36,7 @@ def main(args):
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
 
     # 1. What goes in and what comes out. The names are the keys of a request later.
-    question = mm.Text("question", max_tokens=16, vocabulary_size=100)
+    question = mm.Text("question", max_tokens=16)
     photo = mm.Image("photo", size=(48, 48))
     specs = [question, photo]
     heads = [mm.heads.classification("answer", classes=(data / "answers.txt").read_text().split())]
@@ -48,6 +48,7 @@ def main(args):
 
     # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    question, photo = specs = preprocess.specs  # they know how many words were learned
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256)

@@ -40,12 +40,13 @@ def main(args):
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
 
     # 1. What goes in and what comes out, and tables of both. Questions about one picture stay together.
-    question, photo = mm.Text("question", max_tokens=16, vocabulary_size=100), mm.Image("photo", size=(48, 48))
+    question, photo = mm.Text("question", max_tokens=16), mm.Image("photo", size=(48, 48))
     specs = [question, photo]
     heads = [mm.heads.classification("answer", classes=(data / "answers.txt").read_text().split())]
     raw_train, raw_valid = mm.data.split(read(data, "train", specs, heads), (0.9, 0.1), seed=args.seed, group="id")
     raw_test = read(data, "test", specs, heads)
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    question, photo = specs = preprocess.specs  # they know how many words were learned
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
 

@@ -57,6 +57,7 @@ def main(args):
     # 3. Strings and bytes become numbers. What is learned from is moved and turned, and loses words, anew each epoch.
     # Names are learned by heart long before pictures are understood: some are hidden, and the picture has to do.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    name, picture = specs = preprocess.specs  # they know how many words were learned
     augment = [mm.augment.image(picture, flip=True, zoom=0.15, shift=0.1, rotate=12, fill="nearest"),
                mm.augment.text(name, drop=0.15, remove=True), hide_names]  # fmt: skip
     train = mm.data.train_batches(raw_train, preprocess, heads, 128, args.seed, cache="memory", augment=augment)

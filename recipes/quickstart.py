@@ -35,7 +35,7 @@ def main(args):
     size, epochs = (240, 1) if args.smoke else (3600, args.epochs)
 
     # 1. What goes in and what comes out. The names are the columns of the table, and the keys of a request later.
-    question = mm.Text("question", max_tokens=24, vocabulary_size=100)
+    question = mm.Text("question", max_tokens=24)
     photo = mm.Image("photo", size=(48, 48))
     voice = mm.Audio("voice", seconds=0.5, sample_rate=8000)
     specs = [question, photo, voice]
@@ -50,6 +50,7 @@ def main(args):
 
     # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    question, photo, voice = specs = preprocess.specs  # they know how many words were learned
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, cache="memory")

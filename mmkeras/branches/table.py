@@ -1,5 +1,7 @@
 """Table branches: one row (B, N) -> one token, or one per column.
 
+Categories have embeddings of `spec.ids` rows: build branches from `preprocess.specs`, which know what `adapt` learned.
+
 >>> import mmkeras as mm
 >>> mlp(mm.Table("customer", numeric=["age"], categorical=["city"]), units=(32,)).output_shape
 [(None, 1, 32), (None, 1)]
@@ -28,7 +30,7 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
     """
     ready = inputs(spec, "Table")
-    features = TableFeatures(len(spec.numeric), spec.max_categories, embed_dim, name="features")
+    features = TableFeatures(len(spec.numeric), spec.ids, embed_dim, name="features")
     row, mask = ready.values()
     x = features(row, mask)
     for i, width in enumerate(units):
@@ -69,7 +71,7 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "Table")
     row, mask = ready.values()
-    columns = TableTokens(len(spec.numeric), spec.max_categories, dim, name="columns")(row, mask)
+    columns = TableTokens(len(spec.numeric), spec.ids, dim, name="columns")(row, mask)
     x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)
     seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
     for i in range(num_layers):

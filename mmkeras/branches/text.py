@@ -1,5 +1,7 @@
 """Text branches: token ids (B, T) -> tokens.
 
+Their embedding has `spec.ids` rows: build them from `preprocess.specs`, which know how many ids `adapt` has learned.
+
 >>> import mmkeras as mm
 >>> branch = lstm(mm.Text("review", vocabulary_size=100), units=16)
 >>> branch.output_shape
@@ -73,7 +75,7 @@ def _inputs(spec):
 
 
 def _embedding(spec, embed_dim, dropout):
-    embedding = keras.layers.Embedding(spec.vocabulary_size, embed_dim, name="embedding")
+    embedding = keras.layers.Embedding(spec.ids, embed_dim, name="embedding")
     if not dropout:
         return embedding
     return lambda ids: keras.layers.Dropout(dropout)(embedding(ids))
@@ -105,7 +107,7 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
     check_pool(spec, pool, ("mean", None))
     ready = _inputs(spec)
     ids, mask = ready.values()
-    embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.vocabulary_size, spec.max_tokens, dim, name="embedding")
+    embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.ids, spec.max_tokens, dim, name="embedding")
     x = keras.layers.Dropout(dropout)(embed(ids))
     for i in range(num_layers):
         block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, num_heads, dropout, name=f"block_{i}")

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import json
 import os
 
 import numpy as np
@@ -37,7 +38,9 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True):
 
 def _parts(raw, preprocess, heads, stamps):
     yield __version__.encode()
-    yield preprocess.to_json().encode()
+    told = json.loads(preprocess.to_json())
+    told["config"].pop("specs", None)  # the layers tell more, and nothing of where a preset lies
+    yield json.dumps(told).encode()
     for layer in preprocess.layers:
         yield from (weight.numpy().tobytes() for weight in layer.weights)
         learned = [lookup.get_vocabulary() for lookup in getattr(layer, "lookups", ())]

@@ -1,5 +1,17 @@
+import itertools
+
 import keras
 from keras import ops
+
+
+def first_rows(max_categories, columns):
+    """Where the rows of each column begin in the one embedding of all, and how many rows that has.
+
+    >>> first_rows(5, 2), first_rows((3, 4), 2)
+    ([0, 5, 10], [0, 3, 7])
+    """
+    sizes = [max_categories] * columns if isinstance(max_categories, int) else max_categories
+    return list(itertools.accumulate(sizes, initial=0))
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -10,7 +22,7 @@ class TableFeatures(keras.layers.Layer):
 
     Args:
         numeric: how many of the N columns are numbers; they come first.
-        max_categories: ids of one categorical column.
+        max_categories: ids of each categorical column; one number where all have as many.
         embed_dim: width of the embedding of one category.
 
     Call arguments:
@@ -31,7 +43,8 @@ class TableFeatures(keras.layers.Layer):
     def build(self, row_shape, mask_shape=None):
         self.categorical = row_shape[-1] - self.numeric
         if self.categorical:
-            rows = self.categorical * self.max_categories
+            self.first = first_rows(self.max_categories, self.categorical)
+            rows = self.first[-1]
             self.embedding = keras.layers.Embedding(rows, self.embed_dim, dtype=self.dtype_policy, name="embedding")
             self.embedding.build((None, self.categorical))
 
@@ -40,7 +53,7 @@ class TableFeatures(keras.layers.Layer):
         parts = [ops.where(there, numbers, ops.zeros_like(numbers)), ops.cast(there, numbers.dtype)]
         if self.categorical:
             ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
-            ids = ids + ops.expand_dims(ops.arange(self.categorical) * self.max_categories, 0)
+            ids = ids + ops.convert_to_tensor([self.first[:-1]], "int32")
             vectors = ops.reshape(self.embedding(ids), (-1, self.categorical * self.embed_dim))
             parts.append(vectors)
         return ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=-1)

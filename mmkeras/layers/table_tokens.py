@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from mmkeras.layers.table_features import first_rows
+
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TableTokens(keras.layers.Layer):
@@ -12,7 +14,7 @@ class TableTokens(keras.layers.Layer):
 
     Args:
         numeric: how many of the N columns are numbers; they come first.
-        max_categories: ids of one categorical column.
+        max_categories: ids of each categorical column; one number where all have as many.
         dim: D, width of a token.
 
     Call arguments:
@@ -38,7 +40,8 @@ class TableTokens(keras.layers.Layer):
         if self.numeric:
             self.weight = self.add_weight(name="weight", shape=(self.numeric, self.dim), initializer=drawn.clone())
         if self.categorical:
-            rows = self.categorical * self.max_categories
+            self.first = first_rows(self.max_categories, self.categorical)
+            rows = self.first[-1]
             self.embedding = keras.layers.Embedding(rows, self.dim, drawn, dtype=self.dtype_policy, name="embedding")
             self.embedding.build((None, self.categorical))
 
@@ -49,7 +52,7 @@ class TableTokens(keras.layers.Layer):
             parts.append(ops.expand_dims(numbers, -1) * self.weight)
         if self.categorical:
             ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
-            parts.append(self.embedding(ids + ops.expand_dims(ops.arange(self.categorical) * self.max_categories, 0)))
+            parts.append(self.embedding(ids + ops.convert_to_tensor([self.first[:-1]], "int32")))
         values = ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=1)
         tokens = values + ops.cast(self.bias, self.compute_dtype)
         return ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))

@@ -4,13 +4,15 @@ The same object runs in `tf.data` and inside the SavedModel, so what serving doe
 Everything in its graph is TensorFlow's own or tensorflow-text's, which is what TF Serving's stock binary holds.
 """
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 from rich.progress import track
 
-from mmkeras.contract import NamedModel
 from mmkeras.preprocess.audio import DecodeAudio
 from mmkeras.preprocess.image import DecodeImage
+from mmkeras.preprocess.model import Preprocess
 from mmkeras.preprocess.preset import PresetIds
 from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
@@ -18,8 +20,8 @@ from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, check_specs
 
-__all__ = ["DecodeAudio", "DecodeImage", "DecodeVideo", "PresetIds", "TableRow", "TokenIds", "VectorRow", "adapt",
-           "preprocessor"]  # fmt: skip
+__all__ = ["DecodeAudio", "DecodeImage", "DecodeVideo", "Preprocess", "PresetIds", "TableRow", "TokenIds", "VectorRow",
+           "adapt", "preprocessor"]  # fmt: skip
 
 
 def preprocessor(specs, name="preprocess"):
@@ -32,7 +34,7 @@ def preprocessor(specs, name="preprocess"):
         name: of the model.
 
     Returns:
-        keras.Model; save it as `.keras` (`mm.load_model` loads it), call it on batches, map it over a
+        `Preprocess`, a keras.Model; save it as `.keras` (`mm.load_model` loads it), call it on batches, map it over a
         `tf.data.Dataset` of batches.
 
     Raises:
@@ -53,7 +55,7 @@ def preprocessor(specs, name="preprocess"):
         outputs = _layer(spec)(raw if isinstance(spec, Table) else raw[spec.name])
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         ready |= zip(spec.ready, outputs, strict=True)
-    return NamedModel.of(inputs, ready, specs, name=name)
+    return Preprocess.of(inputs, ready, specs, name=name)
 
 
 def _layer(spec):
@@ -80,7 +82,8 @@ def _layer(spec):
 def adapt(preprocess, raw, batch_size=1024, verbose=True):
     """Learns vocabularies and statistics from the raw examples, in one pass, and returns the same model.
 
-    Only the columns that something is learned from are read; no image or sound file is opened.
+    Only the columns that something is learned from are read; no image or sound file is opened. Build branches from
+    `preprocess.specs`: they know how many words and categories there are.
 
     Args:
         preprocess: model from `preprocessor`.
@@ -115,7 +118,17 @@ def adapt(preprocess, raw, batch_size=1024, verbose=True):
         report = layer.finalize_state()
         if verbose:
             print(f"  {layer.modality}: {report}")
+    if verbose:
+        _tell_sizes(preprocess)
     return preprocess
+
+
+def _tell_sizes(preprocess):
+    learned = [spec for spec in getattr(preprocess, "specs", ()) if getattr(spec, "learned", None)]
+    names = [spec.name for spec in learned if spec.ids != dataclasses.replace(spec, learned=None).ids]
+    if names:
+        print(f"  Branches of {', '.join(names)} need fewer rows than there was room for: build them from "
+              "preprocess.specs, which know how many.")  # fmt: skip
 
 
 def _select(raw, columns, batch_size):

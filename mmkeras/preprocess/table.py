@@ -55,6 +55,12 @@ class TableRow(RawLayer):
         for lookup in self.lookups:
             lookup.build((None,))
 
+    @property
+    def learned(self):
+        """How many ids each categorical column has, as `mm.Table(learned=)`; None before `adapt`."""
+        sizes = tuple(int(lookup.vocabulary_size()) for lookup in self.lookups)
+        return sizes if any(size > 2 for size in sizes) else None  # the two special ones are always there
+
     def reset_state(self):
         count, mean, squares = np.zeros((3, len(self.numeric)))
         values = [collections.Counter() for _ in self.categorical]

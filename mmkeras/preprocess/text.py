@@ -80,6 +80,12 @@ class TokenIds(TextLayer):
         self.lookup.set_vocabulary([*SPECIAL, *tokens])
         self._pieces = None
 
+    @property
+    def learned(self):
+        """How many ids there are, as `mm.Text(learned=)`; None before `adapt`."""
+        size = int(self.lookup.vocabulary_size())
+        return size if size > len(SPECIAL) else None
+
     def reset_state(self):
         # Keras would wrap a bare dict to track it.
         self._seen = types.SimpleNamespace(words=collections.Counter())

@@ -1,0 +1,39 @@
+"""What `preprocessor` returns."""
+
+import dataclasses
+
+import keras
+
+from mmkeras.contract import NamedModel
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class Preprocess(NamedModel):
+    """A functional model from raw to ready that knows its specs, also when it is loaded from its file.
+
+    Attributes:
+        given: the specs as `preprocessor` got them.
+
+    >>> import mmkeras as mm, tensorflow as tf
+    >>> raw = tf.data.Dataset.from_tensor_slices({"review": ["good", "very good", ""]})
+    >>> preprocess = mm.adapt(mm.preprocessor([mm.Text("review", optional=True)]), raw, verbose=False)
+    >>> preprocess.given[0].ids, preprocess.specs[0].ids
+    (20000, 4)
+    """
+
+    @property
+    def given(self):
+        return list(self._specs)
+
+    @property
+    def specs(self):
+        """List of the specs with what `adapt` learned of them: how many ids a text or a category has.
+
+        Branches built from these have embeddings of so many rows; built from the specs as they were given, they have
+        a row for each id that could have been learned (`vocabulary_size`, `max_categories`).
+        """
+        return [self._learned(spec) for spec in self.given]
+
+    def _learned(self, spec):
+        learned = getattr(self.get_layer(f"{spec.name}_preprocess"), "learned", None)
+        return dataclasses.replace(spec, learned=learned) if learned else spec
