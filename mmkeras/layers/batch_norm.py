@@ -12,8 +12,8 @@ class BatchNorm(keras.layers.BatchNormalization):
       normalised by the moving averages, and leaves them as they are.
     - `momentum` is 0.9, as in PyTorch. With Keras' 0.99, the moving averages still hold a third of their initial
       values after 100 steps, so that a short training looks bad in validation although it is not.
-    - Under `tf.distribute`, the moving averages are the mean over the replicas. Each replica normalises by its own
-      part of the batch.
+    - Under `tf.distribute`, the moving averages are the mean over the replicas, however many present examples each
+      has. Each replica normalises by its own part of the batch.
 
     Computed in float32.
 
