@@ -36,7 +36,7 @@ def test_specs_know_what_was_learned(learned, tmp_path):
     learned.save(tmp_path / "preprocess.keras")
     again = mm.load_model(tmp_path / "preprocess.keras")
     assert again.specs == learned.specs
-    assert again.given == tuple(SPECS)
+    assert again.given == SPECS
 
 
 @pytest.mark.parametrize("kind", ["lstm", "transformer"])
@@ -87,8 +87,9 @@ def test_exports_of_learned_sizes(learned, one_process, tmp_path):
     for name, specs in {"learned": learned.specs, "most": SPECS}.items():
         keras.utils.set_random_seed(0)
         review, title, who = specs
-        branches = {"review": mm.branches.text.lstm(review, 4, 4), "title": mm.branches.text.gru(title, 4, 4),
-                    "who": mm.branches.table.mlp(who, (4,))}  # fmt: skip
+        branches = {"review": mm.branches.text.lstm(review, units=4, embed_dim=4),
+                    "title": mm.branches.text.gru(title, units=4, embed_dim=4),
+                    "who": mm.branches.table.mlp(who, units=(4,))}  # fmt: skip
         model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(4), [head])
         raw = {name: np.array(values, getattr(values, "dtype", object)) for name, values in RAW.items()}
         report = mm.export.litert(learned, model, [head], tmp_path / f"{name}.tflite", samples=raw, verbose=False)
