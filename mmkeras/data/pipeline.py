@@ -8,6 +8,7 @@ from mmkeras.data import faults, order
 from mmkeras.data.balance import check_balance, line
 from mmkeras.data.examples import Examples
 from mmkeras.data.fingerprint import fingerprint
+from mmkeras.data.full import check_size, never_none, of_size
 from mmkeras.data.ready import ready_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
@@ -52,14 +53,14 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         and `skipped`, a list of faults.
 
     Raises:
-        ValueError: fewer examples than one batch; heads that the labels were not read with; a call within
-            `strategy.scope()`; or a broken file, named with row, modality and cause.
+        ValueError: fewer examples than one batch (of a stream: at the end of an epoch); heads that the labels were not
+            read with; a call within `strategy.scope()`; or a broken file, named with row, modality and cause.
     """
     _check_scope()
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
     rows, epoch = source.rows, None
-    _check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
+    check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
         _check_bucket(bucket_by, None, raw)
         _check_rows(balance, raw)
@@ -71,13 +72,13 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
 
     def finish(key, x, y):
         if not source.drops:
-            x, y = tf.nest.map_structure(lambda tensor: _of_size(tensor, batch_size), (x, y))
+            x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, batch_size), (x, y))
         x = _cut(x, bucket_by) if bucket_by else x
         return _weighted(*(augmented(x, y, key) if augment else (x, y)), heads)
 
     steps = None if source.count is None or source.drops else source.count // batch_size
     batches = source.ready(keyed, finish)
-    batches = _never_none(batches, batch_size) if steps is None else batches
+    batches = never_none(batches, batch_size) if steps is None else batches
     made = _finished(batches, steps, epoch, source.skipped)
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
     made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False)
@@ -192,34 +193,6 @@ def _check_scope():
         )
 
 
-def _check_size(rows, batch_size):
-    if 0 <= rows < batch_size:
-        raise ValueError(_too_few(f"{rows} example(s)", batch_size))
-
-
-def _too_few(received, batch_size):
-    return (
-        f"train_batches needs at least one full batch. Received: {received} for batch_size={batch_size}. "
-        "Make the batches smaller, or look at how many examples were skipped."
-    )
-
-
-def _never_none(batches, batch_size):
-    """The same batches; an error at the end of an epoch that had none, where nobody can know it before."""
-    absent = tf.experimental.Optional.empty(batches.element_spec)
-    there = batches.map(lambda *batch: tf.experimental.Optional.from_value(batch))
-    ended = there.concatenate(tf.data.Dataset.from_tensors(absent))
-    message = _too_few("fewer, or none that can be used,", batch_size)
-
-    def check(count, batch):
-        some = batch.has_value()
-        with tf.control_dependencies([tf.debugging.Assert(some | (count > 0), [message])]):
-            return count + tf.cast(some, tf.int64), batch
-
-    counted = ended.scan(np.int64(0), check).filter(lambda batch: batch.has_value())
-    return counted.map(lambda batch: batch.get_value())
-
-
 def _check_raw(raw, preprocess, heads):
     wanted = [*preprocess.input, *(head.name for head in heads)]
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
@@ -259,11 +232,6 @@ def _check_rows(balance, raw):
             f"balance={balance!r} needs all labels beforehand: mm.data.Examples, or cache=. "
             f"Received: {type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
         )
-
-
-def _of_size(tensor, batch_size):
-    """Tells the graph how many rows a full batch has."""
-    return tf.ensure_shape(tensor, [batch_size, *tensor.shape[1:]])
 
 
 def _cut(ready, name):
