@@ -26,8 +26,9 @@ def strategy(name=None, devices=None, mixed_precision=None):
     Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things
     differ from one device. Keras averages the means of the replicas, so the steps equal those of one device only
     where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
-    for training. And `BatchNormalization` sees the examples of its own replica only, unless it is built with
-    `synchronized=True`; its moving averages are the mean over the replicas.
+    for training (as `train_batches` does). A last evaluation batch may be of any size: a replica without examples adds
+    nothing. A training batch needs an example for each replica. And `BatchNormalization` sees the examples of its own
+    replica only, unless it is built with `synchronized=True`; its moving averages are the mean over the replicas.
 
     Args:
         name: None or "auto": mirrored where several devices of one kind are visible (GPUs before CPUs), else one
