@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from mmkeras import specs as kinds
+from mmkeras.fitting import Fitting, with_a_row
 from mmkeras.specs import did_you_mean
 
 for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
@@ -11,7 +12,7 @@ for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, ki
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-class NamedModel(keras.Model):
+class NamedModel(Fitting, keras.Model):
     """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
 
     Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
@@ -65,7 +66,9 @@ class NamedModel(keras.Model):
         inputs = {key: _as_array(value) for key, value in inputs.items()}
         for key, tensor in expected.items():
             _check_tensor(self.name, key, inputs[key], tensor)
-        return super().__call__({key: inputs[key] for key in expected}, *args, **kwargs)
+        inputs, rows = with_a_row({key: inputs[key] for key in expected})
+        outputs = super().__call__(inputs, *args, **kwargs)
+        return outputs if rows is None else keras.tree.map_structure(lambda tensor: tensor[:rows], outputs)
 
     def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
         if isinstance(loss, dict) and isinstance(self.output, dict):

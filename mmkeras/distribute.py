@@ -26,9 +26,10 @@ def strategy(name=None, devices=None, mixed_precision=None):
     Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things
     differ from one device. Keras averages the means of the replicas, so the steps equal those of one device only
     where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
-    for training. And batch norm normalises by the examples of its own replica only. The moving averages of
-    `layers.BatchNorm`, which all branches have, are the mean over the replicas; those of
-    `keras.layers.BatchNormalization` are the first replica's.
+    for training (as `train_batches` does). A last evaluation batch may be of any size: a replica without examples adds
+    nothing. A training batch needs an example for each replica. And batch norm normalises by the examples of its own
+    replica only. The moving averages of `layers.BatchNorm`, which all branches have, are the mean over the replicas;
+    those of `keras.layers.BatchNormalization` are the first replica's.
 
     Args:
         name: None or "auto": mirrored where several devices of one kind are visible (GPUs before CPUs), else one
@@ -72,16 +73,20 @@ class Mirrored(tf.distribute.MirroredStrategy):
     """`tf.distribute.MirroredStrategy` under which `fit` takes masks.
 
     Before the first step Keras averages one batch over the replicas, only to look at its shapes and dtypes (seen with
-    Keras 3.15). That fails for bool and string tensors, and makes floats of integers; of all these, the first
-    replica's part serves as well.
+    Keras 3.15). That fails for bool and string tensors, and where a replica has fewer examples than another, and makes
+    floats of integers; of all these, the first replica's part serves as well.
     """
 
     def reduce(self, reduce_op, value, axis=None):
-        """As `tf.distribute.Strategy.reduce`; the "mean" of values that are not floats is that of the first replica."""
+        """As `tf.distribute.Strategy.reduce`.
+
+        The "mean" of values that are not floats, or that differ in shape, is that of the first replica.
+        """
 
         def one(leaf):
-            first = self.experimental_local_results(leaf)[0]
-            if reduce_op in ("MEAN", tf.distribute.ReduceOp.MEAN) and not first.dtype.is_floating:
+            first, *others = self.experimental_local_results(leaf)
+            alike = first.dtype.is_floating and all(other.shape == first.shape for other in others)
+            if reduce_op in ("MEAN", tf.distribute.ReduceOp.MEAN) and axis is None and not alike:
                 return first
             return super(Mirrored, self).reduce(reduce_op, leaf, axis)
 

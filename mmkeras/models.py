@@ -2,6 +2,7 @@
 
 import importlib
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,11 +19,12 @@ def load_model(path):
     Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.
 
     Args:
-        path: of the file, or `best.keras` of a run folder.
+        path: of the file, or `best.keras` of a run folder; `~` stands for the home folder.
 
     Returns:
         keras.Model.
     """
+    path = Path(path).expanduser()
     config = zipfile.ZipFile(path).read("config.json") if zipfile.is_zipfile(path) else b""
     rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
     marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
@@ -37,6 +39,8 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
     Args:
         specs: list of specs; its order is that of the lists the fusion gets.
         branches: dict, spec name -> branch, a `keras.Model` from ready tensors to tokens (B, T, D) and mask (B, T).
+            Specs of one kind and size may share a branch, and so its weights: it is built for one of them and given
+            under each of their names.
         fusion: layer called as `fusion(tokens, masks)`, lists in the order of the specs, -> (B, D).
         heads: list of heads.
         modality_dropout: chance of each modality of each example to be hidden while training: one number, or a dict by
@@ -51,7 +55,7 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
         a missing, extra, unknown or swapped key is an error that names it.
 
     Raises:
-        ValueError: a spec has no branch, a branch no spec, or two names meet.
+        ValueError: a spec has no branch, a branch no spec, a branch was built for another spec, or two names meet.
 
     Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
     for a loss per modality beside that of the fusion; here with fixed weights.
@@ -134,9 +138,27 @@ def _modalities(specs, branches, heads):
     inputs = {
         key: keras.Input(shape, dtype=dtype, name=key) for spec in specs for key, (shape, dtype) in spec.ready.items()
     }
-    pairs = [branches[spec.name]({key: inputs[key] for key in spec.ready}) for spec in specs]
+    pairs = [branches[spec.name](_for_branch(branches, spec, inputs)) for spec in specs]
     tokens, masks = map(list, zip(*pairs, strict=True))
     return inputs, tokens, masks
+
+
+def _for_branch(branches, spec, inputs):
+    """The inputs of one spec under the names that its branch gave them: a shared one was built for another spec."""
+    branch, own = branches[spec.name], {key: inputs[key] for key in spec.ready}
+    names = list(branch.input) if isinstance(branch.input, dict) else list(own)
+    shared = [name for name, other in branches.items() if other is branch]
+    fits = len(names) == len(own) and all(
+        tensor.dtype == wanted.dtype and tensor.shape == wanted.shape
+        for tensor, wanted in zip(own.values(), keras.tree.flatten([branch.input]), strict=True)
+    )
+    if set(names) != set(own) and not (fits and len(shared) > 1):
+        raise ValueError(
+            f"A branch takes the ready tensors of the spec it was built for; specs share one only where these are "
+            f"alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, under the name(s) "
+            f"{shared}. Build one for '{spec.name}', or make the specs alike."
+        )
+    return own if set(names) == set(own) else dict(zip(names, own.values(), strict=True))
 
 
 def _dropped(specs, masks, rate):

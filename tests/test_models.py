@@ -4,6 +4,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mmkeras as mm
 
@@ -64,3 +65,40 @@ def test_branches_must_fit_the_specs(specs):
         mm.branches.image.conv2d(specs[1], filters=(4,) * 5)
     with pytest.raises(ValueError, match="pool of the branch of 'question' must be one of"):
         mm.branches.text.lstm(specs[0], pool="max")
+
+
+@pytest.mark.parametrize("kind", ["image", "vector"])
+def test_specs_may_share_a_branch(kind, tmp_path):
+    make = {"image": lambda name: mm.Image(name, size=(8, 8)), "vector": lambda name: mm.Vector(name, size=3)}[kind]
+    specs = [make("left"), make("right")]
+    build = {"image": lambda: mm.branches.image.conv2d(specs[1], filters=(4,)),
+             "vector": lambda: mm.branches.vector.linear(specs[1], dim=4)}[kind]  # fmt: skip
+    branch, rng = build(), np.random.default_rng(0)
+    model = mm.fusion_model(specs, {"left": branch, "right": branch}, mm.fusion.Concatenate(4), HEADS)
+    weights = [weight.path for weight in model.trainable_weights]
+    assert len(weights) == len(branch.trainable_weights) + 2 + 2  # of the fusion, of the head
+    x = {
+        name: rng.integers(1, 200, (4, *tensor.shape[1:])).astype(tensor.dtype) for name, tensor in model.input.items()
+    }
+    model.compile("sgd", **mm.heads.compile_for(HEADS))
+    batches = tf.data.Dataset.from_tensor_slices((x, {"kind": np.array([0, 1, 1, 0])})).batch(2)
+    model.fit(batches, verbose=0, callbacks=mm.train.callbacks(tmp_path, monitor="loss"))
+    model.save(tmp_path / "model.keras")
+    expected = model.predict(x, verbose=0)["kind"]
+    assert np.abs(expected - expected[:1]).max() > 1e-6
+    for name in ("model.keras", "best.keras"):
+        np.testing.assert_array_equal(mm.load_model(tmp_path / name).predict(x, verbose=0)["kind"], expected)
+
+
+def test_a_branch_of_another_spec_is_refused():
+    left, right, small = mm.Vector("left", size=3), mm.Vector("right", size=3), mm.Vector("small", size=2)
+    branches = {spec.name: mm.branches.vector.linear(spec, dim=4) for spec in (left, right, small)}
+    swapped = {"left": branches["right"], "right": branches["left"]}
+    message = (
+        r"for spec 'left', \['left', 'left_mask'\], a branch that takes \['right', 'right_mask'\].*Build one for 'left'"
+    )
+    with pytest.raises(ValueError, match=message):
+        mm.fusion_model([left, right], swapped, mm.fusion.Concatenate(4), HEADS)
+    with pytest.raises(ValueError, match=r"for spec 'small'.*make the specs alike"):
+        both = {"left": branches["left"], "small": branches["left"]}
+        mm.fusion_model([left, small], both, mm.fusion.Concatenate(4), HEADS)

@@ -1,23 +1,12 @@
 """What is wrong with an example: found in the table, or when a file is read and decoded."""
 
-import re
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from mmkeras.causes import cause_of
 from mmkeras.data.archives import as_given
 from mmkeras.preprocess._layer import RawLayer
-
-# What Keras, AutoGraph and tf.data put around the words of an op.
-_WRAPPINGS = [
-    r"Exception encountered when calling .*?\n\n",
-    r"\n\nArguments received by .*",
-    r"in user code:.*?\w+Error: ",
-    r"\{\{.*?\}\} ?",
-    r"Error in user-defined function passed to \S+ transformation with iterator: \S+ ",
-    r"\s*\[Op:.*",
-    r"\s*\[\[.*",
-]
 
 
 class Fault(NamedTuple):
@@ -66,28 +55,6 @@ def locate(error, batch, preprocess, row, origin):
     return Fault(row, "", "", cause_of(error))
 
 
-def cause_of(error):
-    """The readable part of a TensorFlow error."""
-    message = re.sub(r"\x1b\[[0-9;]*m", "", error.message or str(error))
-    own = re.search(r"ValueError: (.*?)(?:\nTraceback|\Z)", message, re.DOTALL)
-    if own:  # one that Python raised within a graph
-        return own.group(1).strip()
-    kernel = re.search(r"assertion failed: \[(.*?)\]\s*(?:\[\[\{\{|\[Op:|\Z)", message, re.DOTALL)
-    if kernel:
-        return _unescaped(kernel.group(1).replace("] [", " "))
-    message = re.sub("|".join(_WRAPPINGS), "", message, flags=re.DOTALL)
-    eager = re.search(r"to be true\. Summarized data: (.*)", message, re.DOTALL)
-    if eager:
-        parts = re.findall(r"""b'((?:[^'\\]|\\.)*)'|b"((?:[^"\\]|\\.)*)"|(\S+)""", eager.group(1))
-        return " ".join(_unescaped("".join(part)) for part in parts)
-    return message.strip().splitlines()[0] if message.strip() else type(error).__name__
-
-
-def _unescaped(text):
-    """Text as it was before TensorFlow or `repr` put backslashes before quotes and wrote bytes as numbers."""
-    return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
-
-
 def _lines(faults, most=5):
     """A line for each fault; but one for all rows that have the same file."""
     same = {}
@@ -102,9 +69,9 @@ def _lines(faults, most=5):
 def report(faults, most=20):
     """What is wrong, one line per fault, and what can be done."""
     lines = list(_lines(faults))
-    listed = "\n".join(f"  {line}" for line in lines[:most])
+    listed = "\n  ".join(lines[:most])  # the first one in the first line, which is what reports of errors show
     more = f"\n  ... and {len(lines) - most} more" if len(lines) > most else ""
     return (
-        f"{len(faults)} example(s) cannot be used:\n{listed}{more}\n"
+        f"{len(faults)} example(s) cannot be used: {listed}{more}\n"
         "Mend them, declare an absent modality optional=True, or leave these rows out with on_error='skip'."
     )

@@ -8,6 +8,7 @@ from mmkeras.data import faults, order
 from mmkeras.data.balance import check_balance, line
 from mmkeras.data.examples import Examples
 from mmkeras.data.fingerprint import fingerprint
+from mmkeras.data.full import check_size, never_none, of_size
 from mmkeras.data.ready import ready_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
@@ -52,14 +53,14 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         and `skipped`, a list of faults.
 
     Raises:
-        ValueError: fewer examples than one batch; heads that the labels were not read with; a call within
-            `strategy.scope()`; or a broken file, named with row, modality and cause.
+        ValueError: fewer examples than one batch (of a stream: at the end of an epoch); heads that the labels were not
+            read with; a call within `strategy.scope()`; or a broken file, named with row, modality and cause.
     """
     _check_scope()
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
     rows, epoch = source.rows, None
-    _check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
+    check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
         _check_bucket(bucket_by, None, raw)
         _check_rows(balance, raw)
@@ -70,11 +71,15 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
 
     def finish(key, x, y):
+        if not source.drops:
+            x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, batch_size), (x, y))
         x = _cut(x, bucket_by) if bucket_by else x
         return _weighted(*(augmented(x, y, key) if augment else (x, y)), heads)
 
     steps = None if source.count is None or source.drops else source.count // batch_size
-    made = _finished(source.ready(keyed, finish), steps, epoch, source.skipped)
+    batches = source.ready(keyed, finish)
+    batches = never_none(batches, batch_size) if steps is None else batches
+    made = _finished(batches, steps, epoch, source.skipped)
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
     made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False)
     return made
@@ -185,14 +190,6 @@ def _check_scope():
         raise ValueError(
             "train_batches counts its epochs in a variable, which must not be mirrored. Received: a call within "
             "strategy.scope(). Make the batches outside; only the model belongs inside."
-        )
-
-
-def _check_size(rows, batch_size):
-    if 0 <= rows < batch_size:
-        raise ValueError(
-            f"train_batches needs at least one full batch. Received: {rows} example(s) for batch_size={batch_size}. "
-            "Make the batches smaller, or look at how many examples were skipped."
         )
 
 

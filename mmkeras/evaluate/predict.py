@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.causes import readable_errors
 from mmkeras.heads import Classification, check_heads
 from mmkeras.specs import did_you_mean
 
@@ -39,7 +40,7 @@ def predict(model, batches, heads=None):
     # `model.predict` would lose the labels; `predict_on_batch` repeats each row per replica under MirroredStrategy.
     call = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
     parts = []
-    for x, y in map(_pair, batches):
+    for x, y in map(_pair, _told(batches)):
         outputs = _outputs(model, call(_own_inputs(model, x)))
         names = list(y) if names is None else names
         _check_names(names, y, "label", "the batches give")
@@ -48,6 +49,12 @@ def predict(model, batches, heads=None):
     if not parts:
         raise ValueError("Evaluating needs at least one batch. Received: no batch. Is a one-shot iterator used up?")
     return tuple({name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in (0, 1))
+
+
+def _told(batches):
+    """The batches; what is wrong with an example is a ValueError."""
+    with readable_errors():
+        yield from batches
 
 
 def majority_baseline(heads, train):

@@ -5,6 +5,7 @@
       resume.npz     everything the next epoch depends on, as of the end of the last whole epoch
       log.csv        one row per epoch
       curves.png     the log, drawn
+      lock           which process trains here, or trained last
 
 The same script run again after a kill goes on behind the last whole epoch, and ends with the weights of a run that was
 never interrupted:
@@ -19,17 +20,17 @@ from pathlib import Path
 
 import keras
 
+from mmkeras.train.direction import Direction, direction
 from mmkeras.train.discriminative import Discriminative, discriminative
+from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
 from mmkeras.train.saving import BestCheckpoint, whole_epochs
 
 __all__ = [
-    "BestCheckpoint", "Curves", "Discriminative", "Log", "Resume", "callbacks", "discriminative", "draw_log",
-    "whole_epochs",
+    "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "Resume", "RunInUseError", "callbacks",
+    "direction", "discriminative", "draw_log", "whole_epochs",
 ]  # fmt: skip
-
-_RISING = ("accuracy", "auc", "precision", "recall", "f1", "f1_score", "r2", "r2_score")
 
 
 def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=10, others=()):
@@ -40,12 +41,14 @@ def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=1
     says so) until `epochs` or `patience` is larger.
 
     Args:
-        run_dir: folder of the run; made where it is not there.
+        run_dir: folder of the run, `~` for the home folder; made where it is not there. One training at a time may use
+            it.
         batches: what `fit` is given, made by `mmkeras.data.train_batches`: their `epoch` is set at the beginning of
             each epoch, so that a resumed run sees the order of the uninterrupted one. None, or data sets without
             `epoch`: the order is not replayed.
         monitor: key of the log that says which epoch is the best.
-        mode: "min", "max", or "auto": "max" for accuracy, AUC, precision, recall, F1 and R2, else "min".
+        mode: "min", "max", or "auto": what the monitored metric itself knows; losses are to fall. What no metric of the
+            model tells is refused after the first batch.
         patience: epochs without improvement after which training stops. None: it does not stop, and the model keeps
             the weights of the last epoch (`best.keras` has the best ones).
         others: further callbacks. Of `ReduceLROnPlateau`, `EarlyStopping` and `ModelCheckpoint` among them, the state
@@ -54,20 +57,26 @@ def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=1
     Returns:
         List of `keras.callbacks.Callback`, in an order that matters: put further ones into `others`.
 
+    Raises:
+        ValueError: an unknown `mode`; from `fit`, what `Direction`, `BestCheckpoint` and `Resume` raise.
+        RunInUseError: from `fit`, where another training uses the folder.
+
     Example:
 
     >>> import tempfile
     >>> from mmkeras import train
     >>> folder = tempfile.mkdtemp()
     >>> [type(callback).__name__ for callback in train.callbacks(folder)]
-    ['BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Resume']
+    ['Lock', 'BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Direction', 'Resume']
     """
-    run_dir = Path(run_dir)
+    if mode not in ("min", "max", "auto"):
+        raise ValueError(f'mode is "min", "max" or "auto". Received: mode={mode!r}.')
+    run_dir = Path(run_dir).expanduser()
     run_dir.mkdir(parents=True, exist_ok=True)
-    if mode == "auto":
-        mode = "max" if monitor.lower().endswith(_RISING) else "min"
     chosen = [BestCheckpoint(run_dir / "best.keras", monitor, mode)]
     if patience is not None:
         chosen.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True))
-    chosen += [*others, Log(run_dir), Curves(run_dir, monitor, mode)]
-    return [*chosen, Resume(run_dir, batches, chosen)]
+    curves = Curves(run_dir, monitor, mode)
+    directed = Direction(monitor, [*chosen, curves])  # only what was made here: others have monitors of their own
+    chosen += [*others, Log(run_dir), curves]
+    return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, chosen)]

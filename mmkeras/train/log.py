@@ -13,7 +13,7 @@ class Log(keras.callbacks.CSVLogger):
     """`CSVLogger` that goes on behind the last whole epoch: rows of epochs that will be repeated are dropped."""
 
     def __init__(self, run_dir):
-        self.run_dir = Path(run_dir)
+        self.run_dir = Path(run_dir).expanduser()
         super().__init__(str(self.run_dir / "log.csv"), append=True)
 
     def on_train_begin(self, logs=None):
@@ -33,7 +33,7 @@ class Curves(keras.callbacks.Callback):
 
     def __init__(self, run_dir, monitor="val_loss", mode="min"):
         super().__init__()
-        self.run_dir, self.monitor, self.mode = Path(run_dir), monitor, mode
+        self.run_dir, self.monitor, self.mode = Path(run_dir).expanduser(), monitor, mode
 
     def on_epoch_end(self, epoch, logs=None):
         draw_log(self.run_dir / "log.csv", self.run_dir / "curves.png", self.monitor, self.mode)

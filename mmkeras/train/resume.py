@@ -32,7 +32,7 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(self, run_dir, batches=None, callbacks=()):
         super().__init__()
-        self.path = Path(run_dir) / "resume.npz"
+        self.path = Path(run_dir).expanduser() / "resume.npz"
         self.order = getattr(batches, "epoch", None)
         self.fingerprint = getattr(batches, "fingerprint", None)
         self.callbacks = list(callbacks)

@@ -36,7 +36,7 @@ def whole_epochs(run_dir):
     >>> whole_epochs("no/such/run")
     0
     """
-    path = Path(run_dir) / "resume.npz"
+    path = Path(run_dir).expanduser() / "resume.npz"
     if not path.exists():
         return 0
     with load(path) as saved:
@@ -47,11 +47,13 @@ class BestCheckpoint(keras.callbacks.ModelCheckpoint):
     """`ModelCheckpoint(save_best_only=True)` whose file is whole at every moment, also during its writing."""
 
     def __init__(self, path, monitor="val_loss", mode="min"):
-        self.path = Path(path)
-        super().__init__(str(self.path.with_suffix(".writing.keras")), monitor, mode=mode, save_best_only=True)
+        self.path = Path(path).expanduser()
+        self.partial = self.path.with_suffix(".writing.keras")
+        template = str(self.partial).replace("{", "{{").replace("}", "}}")  # Keras formats the path
+        super().__init__(template, monitor, mode=mode, save_best_only=True)
 
     def on_train_begin(self, logs=None):
-        Path(self.filepath).unlink(missing_ok=True)  # half a file of a run that was killed
+        self.partial.unlink(missing_ok=True)  # half a file of a run that was killed
         super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -62,5 +64,5 @@ class BestCheckpoint(keras.callbacks.ModelCheckpoint):
                 f"{did_you_mean(self.monitor, [*logs, *(f'val_{name}' for name in names)])}"
             )
         super().on_epoch_end(epoch, logs)
-        if os.path.exists(self.filepath):
-            os.replace(self.filepath, self.path)
+        if self.partial.exists():
+            os.replace(self.partial, self.path)

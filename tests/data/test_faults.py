@@ -63,6 +63,28 @@ def test_training_goes_on_without_the_skipped(broken, specs, heads, preprocess, 
     assert batches.skipped
 
 
+@pytest.mark.parametrize("method", ["fit", "validate", "evaluate", "predict", "report"])
+def test_model_names_what_is_broken_in_the_midst_of_an_epoch(broken, raw, specs, heads, preprocess, model, method):
+    bad = mm.data.from_csv(broken, specs, heads)
+    model.compile("adam", **mm.heads.compile_for(heads))
+    with pytest.raises(ValueError) as caught:
+        if method == "fit":
+            model.fit(mm.data.train_batches(bad, preprocess, heads, 40), verbose=0)
+        elif method == "predict":
+            model.predict(mm.data.eval_batches(bad, preprocess), verbose=0)
+        else:
+            batches = mm.data.eval_batches(bad, preprocess, heads)
+            good = mm.data.train_batches(raw, preprocess, heads, 40)
+            {"validate": lambda: model.fit(good, validation_data=batches, steps_per_epoch=1, verbose=0),
+             "evaluate": lambda: model.evaluate(batches, verbose=0),
+             "report": lambda: mm.evaluate.predict(model, batches)}[method]()  # fmt: skip
+    first = str(caught.value).splitlines()[0]
+    assert re.match(
+        r"\d example\(s\) cannot be used: row \d+, '(photo|voice)', .*000[129]\.(jpg|png|wav): \w+", first
+    ), first
+    assert "Traceback" not in str(caught.value)
+
+
 def test_a_stream_names_the_position(preprocess, raw, heads):
     def spoil(i, example):
         return example | {"photo": tf.where(i == 7, b"hello", example["photo"])}

@@ -136,6 +136,22 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
         mm.data.eval_batches(texts, to_ids, heads, on_error="drop")
 
 
+@pytest.mark.parametrize("count", [0, 5])
+def test_a_stream_smaller_than_a_batch_is_refused_when_it_has_ended(texts, to_ids, heads, count):
+    stream = texts.filter(lambda example: True).take(count)  # nobody knows how many there are
+    batches = mm.data.train_batches(stream, to_ids, heads, batch_size=6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at least one full batch. Received: fewer.* batch_size=6"):
+        list(batches)
+
+
+def test_a_stream_of_some_batches_drops_the_remainder(texts, to_ids, heads):
+    stream = texts.filter(lambda example: True).take(14)
+    batches = mm.data.train_batches(stream, to_ids, heads, batch_size=6)
+    for _ in range(2):
+        assert [y["answer"].shape for _, y in batches] == [(6,), (6,)]
+    assert batches.element_spec[0]["question"].shape == (6, 24)
+
+
 def test_batches_for_a_model_of_fewer_inputs(raw, preprocess, specs, heads):
     branch = mm.branches.text.lstm(specs[0], units=4, embed_dim=4)
     model = mm.fusion_model(specs[:1], {"question": branch}, mm.fusion.Concatenate(4), heads)

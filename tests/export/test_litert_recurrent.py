@@ -162,7 +162,10 @@ def test_masks_that_the_lstm_does_not_see_or_that_are_padded_at_their_end_can_be
         model, preprocess = model_of(lambda x, mask: lstm()(x, mask), spec)
     else:
         specs = [mm.Text("a", vocabulary=VOCABULARY, max_tokens=8), mm.Table("b", numeric=["c", "d"])]
-        branches = {"a": mm.branches.text.lstm(specs[0], units=2, embed_dim=2), "b": mm.branches.table.mlp(specs[1], units=(2,))}
+        branches = {
+            "a": mm.branches.text.lstm(specs[0], units=2, embed_dim=2),
+            "b": mm.branches.table.mlp(specs[1], units=(2,)),
+        }
         heads = [mm.heads.regression("sum", mean=0.0, std=1.0)]
         model, preprocess = mm.fusion_model(specs, branches, mm.fusion.Concatenate(2), heads), mm.preprocessor(specs)
     check_recurrent("fused", model, preprocess, Form())

@@ -39,6 +39,19 @@ def test_signatures_bear_the_names_and_leave_the_batch_free(exported, parts):
     assert all(set(signature.structured_outputs) == ANSWERS for signature in signatures.values())
 
 
+def test_no_example_gives_no_answer(exported, parts):
+    none = {
+        "serving_default": {name: tf.zeros([0, *t.shape[1:]], t.dtype) for name, t in parts.preprocess.input.items()},
+        "ready": {
+            name: tf.zeros([0, *(n or 5 for n in t.shape[1:])], t.dtype) for name, t in parts.model.input.items()
+        },
+        "examples": {"examples": tf.constant([], tf.string)},
+    }
+    for name, inputs in none.items():
+        answers = exported.loaded.signatures[name](**inputs)
+        assert set(answers) == ANSWERS and all(answer.shape[0] == 0 for answer in answers.values()), name
+
+
 def test_absent_features_of_an_example_are_absent_modalities(exported, parts):
     serialized = tf.train.Example()
     serialized.features.feature["review"].bytes_list.value.append(b"good day")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import mmkeras as mm
 from mmkeras import train
 
 SCRIPT = Path(__file__).with_name("run_and_kill.py")
@@ -59,7 +60,7 @@ def test_callbacks_remember(runs):
     for a, b in zip(resumed, whole, strict=False):
         for name in ("best", "best_epoch", "wait", "cooldown_counter"):
             assert getattr(a, name, None) == pytest.approx(getattr(b, name, None), abs=1e-6), (a, name)
-    assert resumed[1].best_epoch in range(5)
+    assert resumed[2].best_epoch in range(5)
 
 
 def test_log_has_each_epoch_once(runs):
@@ -141,3 +142,13 @@ def test_loss_that_is_not_finite_is_not_saved(tmp_path, capsys):
 def test_curves_are_drawn(runs):
     png = tf.io.decode_png((runs[2] / "killed" / "curves.png").read_bytes()).numpy()
     assert png.shape[0] > 250 and png.std() > 10
+
+
+def test_run_folder_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model, data = run_and_kill.model(), run_and_kill.batches()
+    model.fit(data, verbose=0, callbacks=train.callbacks("~/runs/{a}", data, monitor="loss"))  # braces are not Keras'
+    names = {path.name for path in (tmp_path / "runs" / "{a}").iterdir()}
+    assert names == {"best.keras", "curves.png", "lock", "log.csv", "resume.npz"}
+    assert train.whole_epochs("~/runs/{a}") == 1
+    assert mm.load_model("~/runs/{a}/best.keras").count_params() == model.count_params()

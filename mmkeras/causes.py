@@ -1,0 +1,59 @@
+"""The readable part of TensorFlow's errors."""
+
+import contextlib
+import re
+
+# What Keras, AutoGraph and tf.data put around the words of an op.
+_WRAPPINGS = [
+    r"Exception encountered when calling .*?\n\n",
+    r"\n\nArguments received by .*",
+    r"in user code:.*?\w+Error: ",
+    r"\{\{.*?\}\} ?",
+    r"Error in user-defined function passed to \S+ transformation with iterator: \S+ ",
+    r"\s*\[Op:.*",
+    r"\s*\[\[.*",
+]
+_RAISED = re.compile(r"ValueError: (.*?)(?:\nTraceback|\Z)", re.DOTALL)
+
+
+def cause_of(error):
+    """The readable part of a TensorFlow error."""
+    message = re.sub(r"\x1b\[[0-9;]*m", "", error.message or str(error))
+    own = _RAISED.search(message)
+    if own:  # one that Python raised within a graph
+        return own.group(1).strip()
+    kernel = re.search(r"assertion failed: \[(.*?)\]\s*(?:\[\[\{\{|\[Op:|\Z)", message, re.DOTALL)
+    if kernel:
+        return _unescaped(kernel.group(1).replace("] [", " "))
+    message = re.sub("|".join(_WRAPPINGS), "", message, flags=re.DOTALL)
+    eager = re.search(r"to be true\. Summarized data: (.*)", message, re.DOTALL)
+    if eager:
+        parts = re.findall(r"""b'((?:[^'\\]|\\.)*)'|b"((?:[^"\\]|\\.)*)"|(\S+)""", eager.group(1))
+        return " ".join(_unescaped("".join(part)) for part in parts)
+    return message.strip().splitlines()[0] if message.strip() else type(error).__name__
+
+
+def _unescaped(text):
+    """Text as it was before TensorFlow or `repr` put backslashes before quotes and wrote bytes as numbers."""
+    return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def readable_errors():
+    """Within this context, a `ValueError` or a failed assertion of a data set's graph is raised as a `ValueError`.
+
+    `tf.data` wraps them in an `InvalidArgumentError` or `UnknownError`, whose text begins with TensorFlow's own frames.
+    That error stays the cause. Other errors pass unchanged.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _is_of_data(error):
+            raise
+        raise ValueError(cause_of(error)) from error
+
+
+def _is_of_data(error):
+    # By the module's name: model code imports no TensorFlow.
+    message = getattr(error, "message", None) if type(error).__module__.startswith("tensorflow") else None
+    return isinstance(message, str) and bool(_RAISED.search(message) or "assertion failed: [" in message)

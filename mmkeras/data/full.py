@@ -1,0 +1,37 @@
+"""Training batches are full, and there is at least one of them."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def check_size(rows, batch_size):
+    if 0 <= rows < batch_size:
+        raise ValueError(_too_few(f"{rows} example(s)", batch_size))
+
+
+def never_none(batches, batch_size):
+    """The same batches; an error at the end of an epoch that had none, where nobody can know it before."""
+    absent = tf.experimental.Optional.empty(batches.element_spec)
+    there = batches.map(lambda *batch: tf.experimental.Optional.from_value(batch))
+    ended = there.concatenate(tf.data.Dataset.from_tensors(absent))
+    message = _too_few("fewer, or none that can be used,", batch_size)
+
+    def check(count, batch):
+        some = batch.has_value()
+        with tf.control_dependencies([tf.debugging.Assert(some | (count > 0), [message])]):
+            return count + tf.cast(some, tf.int64), batch
+
+    counted = ended.scan(np.int64(0), check).filter(lambda batch: batch.has_value())
+    return counted.map(lambda batch: batch.get_value())
+
+
+def _too_few(received, batch_size):
+    return (
+        f"train_batches needs at least one full batch. Received: {received} for batch_size={batch_size}. "
+        "Make the batches smaller, or look at how many examples were skipped."
+    )
+
+
+def of_size(tensor, batch_size):
+    """Tells the graph how many rows a full batch has."""
+    return tf.ensure_shape(tensor, [batch_size, *tensor.shape[1:]])

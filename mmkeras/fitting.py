@@ -1,0 +1,115 @@
+"""What `fit`, `evaluate` and `predict` of the package's models do that Keras' own do not."""
+
+import functools
+
+import keras
+from keras import ops
+
+from mmkeras.causes import readable_errors
+
+
+class Fitting:
+    """Mixin of functional models with dict inputs and outputs, to stand before `keras.Model`.
+
+    - The loss of each head is the mean over the examples. Keras (3.15) takes the mean of the batches' means where a
+      batch's size is not known before it is there, so that a smaller last batch counts as much as the others.
+    - What is wrong with an example of a data set is a `ValueError`, not an `InvalidArgumentError` of TensorFlow.
+    - Data without a batch are refused, and so are training batches with fewer examples than the strategy has replicas.
+    """
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, x=None, *args, **kwargs):
+        _check_replicas(x, _replicas(self))
+        with readable_errors():
+            return super().fit(x, *args, **kwargs)
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, *args, **kwargs):
+        with readable_errors():
+            logs = super().evaluate(*args, **kwargs)
+        if isinstance(logs, dict | list) and not logs:
+            raise _no_batch("evaluate")
+        return logs
+
+    @functools.wraps(keras.Model.predict)
+    def predict(self, x, *args, **kwargs):
+        if isinstance(x, dict) and x and not any(map(len, x.values())):
+            return keras.tree.map_structure(ops.convert_to_numpy, self(x, training=False))
+        try:
+            with readable_errors():
+                return super().predict(x, *args, **kwargs)
+        except UnboundLocalError as error:  # what Keras (3.15) says to data without a batch
+            raise _no_batch("predict") from error
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        if isinstance(y, dict) and isinstance(y_pred, dict):
+            self._count_examples(y, y_pred, sample_weight)
+        return loss
+
+    def _count_examples(self, y, y_pred, sample_weight):
+        """Keras gave a batch of a size unknown to the graph the weight 1 in each head's loss; here comes the rest."""
+        trackers = self._compile_loss.metrics if self._compile_loss else []
+        losses = self._compile_loss._flat_losses if trackers else []
+        for ((name, *deeper), loss, _, _), tracker in zip(losses, trackers, strict=True):
+            if deeper or y_pred[name].shape[0] is not None:
+                continue
+            weight = sample_weight[name] if isinstance(sample_weight, dict) else sample_weight
+            # Under a strategy, a loss is divided by the number of replicas, so that their sum is the mean.
+            value = loss(y[name], y_pred[name], weight) * _replicas(self)
+            tracker.update_state(value, sample_weight=ops.shape(y_pred[name])[0] - 1)
+
+
+def _replicas(model):
+    strategy = getattr(model, "distribute_strategy", None)  # of the TensorFlow backend only
+    return strategy.num_replicas_in_sync if strategy is not None else 1
+
+
+def _check_replicas(batches, replicas):
+    shapes = [tensor.shape for tensor in keras.tree.flatten(getattr(batches, "element_spec", ()))]
+    sizes = [shape[0] for shape in shapes if shape.rank]
+    if sizes and sizes[0] is not None and sizes[0] < replicas:
+        raise ValueError(
+            f"A training batch needs an example for each replica. Received: batches of {sizes[0]} example(s) for "
+            f"{replicas} replicas. Make the batches larger, best a multiple of {replicas}, or use fewer devices."
+        )
+
+
+def _no_batch(method):
+    return ValueError(
+        f"{method} needs at least one batch. Received: data without any. Is a one-shot iterator used up, or were all "
+        "examples skipped or filtered out?"
+    )
+
+
+def with_a_row(inputs):
+    """Dict of tensors, with a row of zeros where they have none; and the number of rows to keep of what comes out.
+
+    Convolutions of TensorFlow on CPUs give a batch of 0 examples the wrong shape, and some layers of Keras reject it in
+    eager mode. A replica whose share of a small batch is empty, or a server with an empty request, has such a batch.
+
+    Args:
+        inputs: dict, name -> tensor (B, ...).
+
+    Returns:
+        The dict, and None where nothing was to be done: the batch is known to have rows, or the tensors are symbolic
+        or strings.
+    """
+    tensors = list(inputs.values())
+    ready = all(hasattr(tensor, "shape") and not isinstance(tensor, keras.KerasTensor) for tensor in tensors)
+    if not ready or any(_is_text(tensor) for tensor in tensors):
+        return inputs, None
+    rows = ops.shape(tensors[0])[0]
+    if isinstance(rows, int) and rows > 0:
+        return inputs, None
+    return {name: _padded(tensor, rows) for name, tensor in inputs.items()}, rows
+
+
+def _is_text(tensor):
+    return getattr(tensor.dtype, "kind", "") == "O" or "string" in str(tensor.dtype)
+
+
+def _padded(tensor, rows):
+    missing = max(1 - rows, 0) if isinstance(rows, int) else ops.maximum(1 - rows, 0)
+    zeros = ops.zeros((missing, *ops.shape(tensor)[1:]), keras.backend.standardize_dtype(tensor.dtype))
+    return ops.concatenate([tensor, zeros], axis=0)

@@ -1,0 +1,74 @@
+"""Whether a monitored value gets better by falling or by rising."""
+
+import keras
+
+from mmkeras.specs import did_you_mean
+
+
+class Direction(keras.callbacks.Callback):
+    """Sets the mode of callbacks that were made with `mode="auto"`, after the first batch, when metrics are built.
+
+    Args:
+        monitor: key of the log.
+        callbacks: those to set, with an attribute `mode`; others keep theirs.
+
+    Raises:
+        ValueError: as `direction`.
+    """
+
+    def __init__(self, monitor, callbacks):
+        super().__init__()
+        self.monitor = monitor
+        self._waiting = [callback for callback in callbacks if getattr(callback, "mode", None) == "auto"]
+
+    def on_train_batch_end(self, batch, logs=None):
+        for callback in self._waiting:
+            callback.mode = direction(self.model, self.monitor)
+        self._waiting = []
+
+
+def direction(model, monitor):
+    """Takes the direction of a monitored value from its metric: metrics of Keras know whether they are to rise.
+
+    Args:
+        model: compiled `keras.Model` that has seen a batch.
+        monitor: key of the log, `val_` before it or not: "loss", the name of a metric, or "HEAD_loss" and "HEAD_METRIC"
+            of a model with several outputs.
+
+    Returns:
+        "min" or "max".
+
+    Raises:
+        ValueError: no metric of the model is called so, or the metric does not know, as one of a plain function.
+    """
+    metrics = dict(_named(model))
+    name = monitor.removeprefix("val_")
+    metric = metrics.get(name)
+    mode = "min" if _is_loss(name, metric) else _MODES.get(getattr(metric, "_direction", None))
+    if mode is None:
+        known = [*metrics, *(f"val_{each}" for each in metrics)]
+        what = "is no metric of the model" if metric is None else f"is a {type(metric).__name__}, which does not tell"
+        raise ValueError(
+            f'mode="auto" needs a metric that tells whether it is to fall or to rise. Received: monitor={monitor!r}, '
+            f'which {what}. Give mode="min" or mode="max". {did_you_mean(monitor, known) if metric is None else ""}'
+        )
+    return mode
+
+
+_MODES = {"up": "max", "down": "min"}
+
+
+def _named(model):
+    """(key in the log, metric)."""
+    for metric in model.metrics:
+        inner = getattr(metric, "metrics", None)  # the compiled ones, of all heads in one
+        if inner is None:
+            yield metric.name, metric
+        else:
+            names = list(metric.result())
+            yield from zip(names, inner, strict=True) if len(names) == len(inner) else ()
+
+
+def _is_loss(name, metric):
+    """Whether it is the loss or that of a head, which Keras keeps in plain means."""
+    return type(metric) is keras.metrics.Mean and (name == "loss" or name.endswith("_loss"))
