@@ -8,6 +8,7 @@
 import keras
 
 from mmkeras.branches._model import branch, inputs, one_token
+from mmkeras.checks import check_whole
 
 
 def linear(spec, dim=128, normalise=True, dropout=0.0):
@@ -33,8 +34,11 @@ def linear(spec, dim=128, normalise=True, dropout=0.0):
     have a variance of 1 / size, near Keras' default of 0.001.
     """
     ready = inputs(spec, "Vector")
+    check_whole(spec.name, dim=dim)
     x, mask = ready.values()
     if normalise:
-        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)
-    x = keras.layers.Dropout(dropout)(x) if dropout else x
-    return branch(spec, ready, *one_token(keras.layers.Dense(dim, name="project")(x), mask))
+        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)  # computes in float32, reads it as well
+    x = keras.layers.Dropout(dropout, dtype=None if normalise else "float32")(x) if dropout else x
+    # Half precision is for what has unit scale: float16 ends at 65,504.
+    project = keras.layers.Dense(dim, dtype=None if normalise else "float32", name="project")
+    return branch(spec, ready, *one_token(project(x), mask))

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.specs import as_text, check_name, did_you_mean
+from mmkeras.checks import check_name, check_share, did_you_mean
+from mmkeras.specs import as_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Classification:
 
     def __post_init__(self):
         check_name(self.name)
+        check_share(self.name, dropout=self.dropout, label_smoothing=self.label_smoothing)
         given = (self.classes,) if isinstance(self.classes, str) else self.classes
         classes = tuple(map(_named, given))
         object.__setattr__(self, "classes", classes)
@@ -114,7 +116,8 @@ class Classification:
         name = name or self.name
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        logits = keras.layers.Dense(len(self.classes), name=f"{name}_logits")(features)
+        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name=f"{name}_logits")(features)
         activation = "sigmoid" if self.multi_label else "softmax"
         return keras.layers.Activation(activation, dtype="float32", name=name)(logits)
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.specs import check_name
+from mmkeras.checks import check_name, check_resolution, check_share, check_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Regression:
 
     def __post_init__(self):
         check_name(self.name)
+        check_whole(self.name, size=self.size)
+        check_share(self.name, dropout=self.dropout)
         for field in ("mean", "std"):
             value = getattr(self, field)
             if value is not None:
@@ -45,8 +47,10 @@ class Regression:
                 object.__setattr__(self, field, value)
         if self.loss_function not in ("mse", "huber"):
             raise ValueError(f"loss_function of '{self.name}' is 'mse' or 'huber'. Received: {self.loss_function!r}.")
-        if self.std is not None and min(self.std) <= 0:
+        if self.std is not None and not all(0 < number < np.inf for number in self.std):
             raise ValueError(f"std of head '{self.name}' must be positive. Received: {self.std}.")
+        if self.mean is not None and not np.isfinite(self.mean).all():
+            raise ValueError(f"mean of head '{self.name}' must be finite. Received: {self.mean}.")
 
     @property
     def label(self):
@@ -96,7 +100,8 @@ class Regression:
         self._check_adapted()
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        standardised = keras.layers.Dense(self.size, name=f"{name}_standardised")(features)
+        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        standardised = keras.layers.Dense(self.size, dtype="float32", name=f"{name}_standardised")(features)
         scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=name)
         return scale(standardised)
 
@@ -114,10 +119,16 @@ class Regression:
         return self.mean is None or self.std is None
 
     def adapted(self, labels):
-        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1."""
+        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1.
+
+        Raises:
+            ValueError: their deviation is so small beside their values that float32 cannot tell them apart.
+        """
         labels = np.asarray(labels, "float64").reshape(-1, self.size)
-        std = np.where(labels.std(0) > 0, labels.std(0), 1.0)
-        return dataclasses.replace(self, mean=tuple(labels.mean(0)), std=tuple(std))
+        mean, std = labels.mean(0), labels.std(0)
+        for pair in zip(mean, std, strict=True):
+            check_resolution(f"Head '{self.name}': labels", *pair)
+        return dataclasses.replace(self, mean=tuple(mean), std=tuple(np.where(std > 0, std, 1.0)))
 
     def _check_adapted(self):
         if self.needs_adapt:

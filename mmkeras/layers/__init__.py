@@ -15,6 +15,7 @@ from mmkeras.layers.position import PositionEmbedding
 from mmkeras.layers.spec_augment import SpecAugment
 from mmkeras.layers.table_features import TableFeatures
 from mmkeras.layers.table_tokens import TableTokens
+from mmkeras.layers.unknown_dropout import UnknownDropout
 
 __all__ = [
     "MFCC",
@@ -32,4 +33,5 @@ __all__ = [
     "SpecAugment",
     "TableFeatures",
     "TableTokens",
+    "UnknownDropout",
 ]

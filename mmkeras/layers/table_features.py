@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from mmkeras.layers.unknown_dropout import UnknownDropout
+
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TableFeatures(keras.layers.Layer):
@@ -12,20 +14,25 @@ class TableFeatures(keras.layers.Layer):
         numeric: how many of the N columns are numbers; they come first.
         max_categories: ids of one categorical column.
         embed_dim: width of the embedding of one category.
+        unknown_rate: share of the categories that is replaced by the unknown one while training: `UnknownDropout`.
+        seed: int, for repeatable replacing; None draws one.
 
     Call arguments:
         row: (B, N) float32, numbers and category ids.
         mask: (B, N) bool.
+        training: whether categories are replaced by the unknown one.
 
     Returns:
         (B, 2 * numeric + (N - numeric) * embed_dim) float.
     """
 
-    def __init__(self, numeric, max_categories, embed_dim=8, **kwargs):
+    def __init__(self, numeric, max_categories, embed_dim=8, unknown_rate=0.02, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.embed_dim = embed_dim
+        self.seed = seed
+        self.unknown = UnknownDropout(unknown_rate, seed, name="unknown")
         self.embedding = None
 
     def build(self, row_shape, mask_shape=None):
@@ -35,20 +42,21 @@ class TableFeatures(keras.layers.Layer):
             self.embedding = keras.layers.Embedding(rows, self.embed_dim, dtype=self.dtype_policy, name="embedding")
             self.embedding.build((None, self.categorical))
 
-    def call(self, row, mask):
+    def call(self, row, mask, training=False):
         numbers, there = row[:, : self.numeric], mask[:, : self.numeric]
         parts = [ops.where(there, numbers, ops.zeros_like(numbers)), ops.cast(there, numbers.dtype)]
         if self.categorical:
             ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
+            ids = self.unknown(ids, training=training)
             ids = ids + ops.expand_dims(ops.arange(self.categorical) * self.max_categories, 0)
             vectors = ops.reshape(self.embedding(ids), (-1, self.categorical * self.embed_dim))
             parts.append(vectors)
         return ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=-1)
 
-    def compute_output_spec(self, row, mask):
+    def compute_output_spec(self, row, mask, training=False):
         width = 2 * self.numeric + (row.shape[-1] - self.numeric) * self.embed_dim
         return keras.KerasTensor((row.shape[0], width), self.compute_dtype)
 
     def get_config(self):
         config = {"numeric": self.numeric, "max_categories": self.max_categories, "embed_dim": self.embed_dim}
-        return super().get_config() | config
+        return super().get_config() | config | {"unknown_rate": self.unknown.rate, "seed": self.seed}
