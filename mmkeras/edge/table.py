@@ -66,7 +66,7 @@ class Table:
     def _id(self, column, value):
         try:
             text = _as_text(value)
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             rule = f"column '{column}' holds categories: UTF-8 text, or numbers that stand for it."
             raise refusal(self.name, rule, _shown(value), "Leave it out where it is missing.") from error
         return self.ids[column].get(text, 1) if text else 0
@@ -92,5 +92,6 @@ def _as_text(value):
 
 
 def _shown(value):
-    text = f"a number of {value.bit_length():,} bits" if isinstance(value, int) and abs(value) > 1e300 else repr(value)
+    huge = isinstance(value, int) and value.bit_length() > 1000  # of which Python may refuse to write the digits
+    text = f"an integer of {value.bit_length():,} bits" if huge else repr(value)
     return text if len(text) < 60 else f"{text[:60]}..."

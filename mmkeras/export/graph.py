@@ -38,7 +38,8 @@ def checked(ready):
     checks = []
     for name, values in ready.items():
         if values.dtype.is_floating:
-            wrong, mask = ~(tf.abs(values) <= LARGEST), ready.get(f"{name}_mask")
+            # Grappler would make x > y of ~(x <= y), which lets NaN pass.
+            wrong, mask = ~tf.math.is_finite(values) | (tf.abs(values) > LARGEST), ready.get(f"{name}_mask")
             fits = mask is not None and mask.shape.rank == values.shape.rank and mask.shape[1] in (1, values.shape[1])
             wrong = wrong & mask if fits else wrong
             rule = f"{name}: ready numbers must be finite, within -1e12 and 1e12. Received:"
