@@ -15,6 +15,7 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import first_true, refuse
 
 _MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table is called so
+_FIRST = 10_000  # numbers of a column tell its quartiles well enough
 _NOT_UTF8 = ("a category must be UTF-8.", "Was a file of another modality fed under this name?")
 
 
@@ -76,6 +77,7 @@ class TableRow(RawLayer):
         # Keras would wrap bare lists and dicts to track them.
         self._seen = types.SimpleNamespace(count=count, mean=mean, squares=squares, values=values)
         self._seen.low, self._seen.high = np.full((2, len(self.numeric)), [[np.inf], [-np.inf]])
+        self._seen.first = [np.zeros(0) for _ in self.numeric]
 
     def update_state(self, batch):
         """Adds a batch to the means, the squared deviations, the extremes and the counts of categories."""
@@ -86,6 +88,7 @@ class TableRow(RawLayer):
                 self._merge(i, len(numbers), numbers.mean(), ((numbers - numbers.mean()) ** 2).sum())
                 self._seen.low[i] = min(self._seen.low[i], numbers.min())
                 self._seen.high[i] = max(self._seen.high[i], numbers.max())
+                self._seen.first[i] = np.concatenate([self._seen.first[i], numbers])[:_FIRST]
         for counts, column in zip(self._seen.values, self.categorical, strict=True):
             counts.update(value for value in batch[column].tolist() if value)
 
@@ -123,14 +126,17 @@ class TableRow(RawLayer):
             ) from error
 
     def _outliers(self, std):
-        """What is to be said of columns whose deviation is that of one number, or of numbers that will be clipped."""
+        """What is to be said of columns with numbers that will be clipped, or whose deviation is that of a few numbers.
+
+        The latter is beyond ten times the distance between the quartiles (of normal numbers it is 0.74 of it).
+        """
         seen = self._seen
-        for i, column in enumerate(self.numeric):
+        for i in np.flatnonzero(std > 0):
             farthest = max((seen.low[i], seen.high[i]), key=lambda value: abs(value - seen.mean[i]))
-            away = abs(farthest - seen.mean[i]) / std[i] if std[i] > 0 else 0.0
-            if away > LIMIT or (seen.count[i] >= 10 and away**2 > seen.count[i] / 2):
-                clipped = f"; beyond {LIMIT:g} they are clipped" if away > LIMIT else ""
-                yield f"outliers in {column}: {farthest:g} lies {away:.1f} deviations from the mean{clipped}"
+            away, quartiles = abs(farthest - seen.mean[i]) / std[i], np.ptp(np.quantile(seen.first[i], [0.25, 0.75]))
+            if away > LIMIT or std[i] > 10 * quartiles > 0:
+                told = f"{farthest:g} lies {away:.1f} deviations ({std[i]:.3g}) from the mean"
+                yield f"outliers in {self.numeric[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
 
     def call(self, columns):
         self._check_adapted()
