@@ -77,7 +77,7 @@ class Regression:
         """The numbers of the whole column, or None where they need a look of their own, or are wrong."""
         try:
             numbers = np.array(list(column), object).astype("float32") if self.size == 1 else None
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             return None
         return numbers if numbers is not None and numbers.size == len(column) and np.isfinite(numbers).all() else None
 
@@ -85,7 +85,7 @@ class Regression:
         try:
             parts = value.split("|") if isinstance(value, str) else value
             numbers = np.asarray(parts, "float32").reshape(self.size)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             numbers = np.array([np.nan])
         if not np.isfinite(numbers).all():
             raise ValueError(
