@@ -3,7 +3,7 @@ from keras import ops
 
 
 def _mixed(x):
-    """A permutation of the int32 whose results look random. Source: Wellons, hash-prospector, [16 21f0aaad 15 d35a2d97 15]."""
+    """A permutation of the int32 that looks random. Source: Wellons, hash-prospector, [16 21f0aaad 15 d35a2d97 15]."""
     x = ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 16), 0xFFFF)) * 0x21F0AAAD
     x = ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 15), 0x1FFFF)) * -0x2CA5D269
     return ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 15), 0x1FFFF))
