@@ -2,13 +2,6 @@ import keras
 from keras import ops
 
 
-def _mixed(x):
-    """A permutation of the int32 that looks random. Source: Wellons, hash-prospector, [16 21f0aaad 15 d35a2d97 15]."""
-    x = ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 16), 0xFFFF)) * 0x21F0AAAD
-    x = ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 15), 0x1FFFF)) * -0x2CA5D269
-    return ops.bitwise_xor(x, ops.bitwise_and(ops.right_shift(x, 15), 0x1FFFF))
-
-
 @keras.saving.register_keras_serializable("mmkeras")
 class UnknownDropout(keras.layers.Layer):
     """Replaces ids by the unknown id while training, so that its embedding is trained.
@@ -16,9 +9,6 @@ class UnknownDropout(keras.layers.Layer):
     Where training holds no unknown word or category, the embedding of the unknown id would stay as it was drawn, and
     what a model answers to the first unknown one would depend on the seed. Hidden now and then, each id teaches it what
     can be said without knowing it.
-
-    What is replaced is a function of the seed, the step, the ids of the example and their places in it, so that
-    several replicas replace what one device would. Equal rows of one batch are treated alike.
 
     Args:
         rate: chance of each id to be replaced.
@@ -51,16 +41,8 @@ class UnknownDropout(keras.layers.Layer):
     def call(self, ids, training=False):
         if not training or not self.rate:
             return ids
-        hidden = self._drawn(ids) < round(self.rate * 2**16)
+        hidden = keras.random.uniform(ops.shape(ids), seed=self.seed_generator) < self.rate
         return ops.where(ops.logical_and(hidden, ids > 1), ops.ones_like(ids), ids)
-
-    def _drawn(self, ids):
-        """(B, T) int32, evenly from 0 to 2**16 - 1, by mixing the bits; products wrap around."""
-        seed = ops.cast(ops.bitwise_and(self.seed_generator.next(), 2**31 - 1), "int32")
-        places = ops.expand_dims(ops.arange(1, ops.shape(ids)[1] + 1, dtype="int32"), 0)
-        odd = 2 * _mixed(places) + 1
-        row = ops.sum(ops.cast(ids, "int32") * odd, axis=1, keepdims=True)  # padding is 0 and adds nothing
-        return ops.bitwise_and(_mixed(_mixed(_mixed(row + seed[0]) + seed[1]) + odd), 2**16 - 1)
 
     def compute_output_spec(self, ids, training=False):
         return keras.KerasTensor(ids.shape, ids.dtype)
