@@ -1,6 +1,7 @@
 """The checks of arguments that specs and heads share; each says the rule, what was received, and what to do."""
 
 import difflib
+import math
 import numbers
 
 
@@ -24,9 +25,11 @@ def check_list(argument, values):
 
 
 def check_positive(name, **values):
+    """Raises ValueError unless they are finite numbers above 0."""
     for argument, value in values.items():
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
         rule = f"{argument} of '{name}' must be positive."
-        check(value > 0, rule, f"{argument}={value!r}", "Give a number above 0.")
+        check(number and value > 0, rule, f"{argument}={value!r}", "Give a number above 0.")
 
 
 def check_whole(name, **values):
@@ -42,10 +45,31 @@ def check_pixels(spec):
     """The (height, width) of a spec of pictures; ValueError unless size, channels and resize are possible."""
     size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
-    check_whole(spec.name, height=size[0], width=size[1])
+    check_whole(spec.name, height=size[0], width=size[1], channels=spec.channels)
     check_choice(spec.name, "channels", spec.channels, (1, 3))
     check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
     return tuple(size)
+
+
+def check_share(name, **values):
+    """Raises ValueError unless they are numbers of at least 0 and below 1."""
+    for argument, value in values.items():
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        rule = f"{argument} of '{name}' must be at least 0 and below 1."
+        check(number and 0 <= value < 1, rule, f"{argument}={value!r}", "Give a share, such as 0.1.")
+
+
+def check_resolution(what, mean, std):
+    """Raises ValueError where float32, of which all numbers are made, is too coarse for a column of numbers.
+
+    Near the mean, its neighbouring numbers may lie a hundredth of the deviation apart, so that rounding is small beside
+    what the numbers tell. Of a column without deviation it is not known whether it had one before it was rounded: that
+    is refused where whole numbers are no longer told apart.
+    """
+    step = math.ldexp(1.0, math.frexp(mean)[1] - 24) if mean else 0.0
+    check(100 * step <= std or (std == 0 and step < 2), f"{what} must differ by more than float32 can resolve.",
+           f"mean {mean:.10g} and deviation {std:.3g}, where float32 goes in steps of {step:g}",
+           "Subtract an offset first, such as the smallest value, in training and in serving.")  # fmt: skip
 
 
 def check_choice(name, argument, value, choices):

@@ -81,7 +81,7 @@ class Text(_OneString):
 
     def __post_init__(self):
         check_name(self.name)
-        check_positive(self.name, max_tokens=self.max_tokens)
+        check_whole(self.name, max_tokens=self.max_tokens, vocabulary_size=self.vocabulary_size)
         own = self.preset is None or (self.tokenizer == "words" and self.vocabulary is None and self.lowercase)
         check(own, f"'{self.name}' has the tokens of its preset.", self, "Leave tokenizer, vocabulary, case out.")
         check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
@@ -149,7 +149,8 @@ class Audio(_OneString):
 
     def __post_init__(self):
         check_name(self.name)
-        check_positive(self.name, seconds=self.seconds, sample_rate=self.sample_rate)
+        check_whole(self.name, sample_rate=self.sample_rate)
+        check_positive(self.name, seconds=self.seconds)
 
     @property
     def samples(self):
@@ -196,8 +197,9 @@ class Video(_OneString):
 class Table(Config):
     """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
 
-    The ready row holds the numeric columns first, standardised with the mean and the deviation that `adapt` learned,
-    then the ids of the categorical columns (1 is an unknown category). A missing value (NaN, "") is False in the mask.
+    The ready row holds the numeric columns, standardised as `adapt` learned and clipped to 10 deviations, then the ids
+    of the categorical ones (1 is an unknown category). A missing value (NaN, "") is False in the mask. Raw numbers are
+    float32: where 7 digits are too coarse (seconds since 1970, within an hour), `adapt` refuses the column.
 
     Args:
         name: key of the ready row; the raw keys are the columns' own names.
@@ -224,6 +226,7 @@ class Table(Config):
         check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
         repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
         check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
+        check_whole(self.name, max_categories=self.max_categories)
         check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
                "Two ids are taken by missing and unknown.")  # fmt: skip
         learned = check_learned(self.name, self.learned, self.max_categories, len(self.categorical))
@@ -259,7 +262,7 @@ class Vector(Config):
     Args:
         name: key of this modality everywhere.
         size: D, how many numbers it has.
-        optional: D times NaN means absent. NaN among other numbers, and infinity, are errors.
+        optional: D times NaN means absent. NaN among other numbers, infinity, and numbers beyond 1e12 are refused.
     """
 
     name: str
@@ -268,7 +271,7 @@ class Vector(Config):
 
     def __post_init__(self):
         check_name(self.name)
-        whole = isinstance(self.size, numbers.Integral) and self.size > 0
+        whole = isinstance(self.size, numbers.Integral) and not isinstance(self.size, bool) and self.size > 0
         check(whole, f"size of '{self.name}' must be a whole number above 0.", f"{self.size!r}", "Count its numbers.")
 
     @property

@@ -30,8 +30,8 @@ def found(scenes, tmp_path_factory):
         keras.utils.set_random_seed(1)
         with strategy.scope():
             branches = {
-                "question": mm.branches.text.lstm(SPECS[0], units=8, embed_dim=8),
-                "meta": mm.branches.table.mlp(SPECS[1], units=(8,)),
+                "question": mm.branches.text.lstm(SPECS[0], units=8, embed_dim=8, unknown_rate=0),
+                "meta": mm.branches.table.mlp(SPECS[1], units=(8,), unknown_rate=0),
             }
             model = mm.fusion_model(SPECS, branches, mm.fusion.Concatenate(8), HEADS)
             model.compile("adam", **mm.heads.compile_for(HEADS))

@@ -11,11 +11,12 @@ import keras
 from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs, one_token
+from mmkeras.checks import check_whole
 from mmkeras.layers import LearnedTokens, TableFeatures, TableTokens
 from mmkeras.layers.attention_block import check_heads
 
 
-def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
+def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0, unknown_rate=0.02):
     """Numbers and category embeddings through dense layers.
 
     Args:
@@ -23,6 +24,8 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
         units: width of each dense layer; the last one is D.
         embed_dim: width of the embedding of a category.
         dropout: share of each layer's output dropped while training.
+        unknown_rate: share of the categories that is replaced by the unknown one while training, so that the model
+            learns what to make of a category that it never saw.
 
     Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
 
@@ -30,7 +33,8 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
     """
     ready = inputs(spec, "Table")
-    features = TableFeatures(len(spec.numeric), spec.ids, embed_dim, name="features")
+    check_whole(spec.name, embed_dim=embed_dim, **{f"units[{i}]": width for i, width in enumerate(units)})
+    features = TableFeatures(len(spec.numeric), spec.ids, embed_dim, unknown_rate, name="features")
     row, mask = ready.values()
     x = features(row, mask)
     for i, width in enumerate(units):
@@ -39,7 +43,8 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0):
     return branch(spec, ready, *one_token(x, mask))
 
 
-def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool="cls"):
+def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool="cls",
+                unknown_rate=0.02):  # fmt: skip
     """A token per column and a learned [CLS] token + Transformer encoder blocks: every column sees every other.
 
     Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
@@ -53,6 +58,7 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
         num_layers: number of blocks.
         dropout: in each block, while training.
         pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
+        unknown_rate: as in `mlp`.
 
     Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
 
@@ -68,10 +74,11 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, ("cls", None))
+    check_whole(spec.name, dim=dim, num_heads=num_heads, feedforward_dim=feedforward_dim or 2 * dim)
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "Table")
     row, mask = ready.values()
-    columns = TableTokens(len(spec.numeric), spec.ids, dim, name="columns")(row, mask)
+    columns = TableTokens(len(spec.numeric), spec.ids, dim, unknown_rate, name="columns")(row, mask)
     x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)
     seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
     for i in range(num_layers):

@@ -13,11 +13,13 @@ from keras import ops
 
 from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
-from mmkeras.layers import GuardEmpty
+from mmkeras.checks import check_whole
+from mmkeras.layers import GuardEmpty, UnknownDropout
 from mmkeras.presets import load_preset
 
 
-def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last"):
+def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last",
+         unknown_rate=0.02):  # fmt: skip
     """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
 
     Args:
@@ -28,6 +30,8 @@ def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, d
         bidirectional: read from both ends.
         dropout: share of the word vectors' and of each layer's output that is dropped while training.
         pool: "last" the state after the last real token (T = 1), "mean" of all states (T = 1), None every state.
+        unknown_rate: share of the words that is replaced by the unknown one while training, so that the model learns
+            what to make of a word that it never saw; `augment.text` does more of it. See `layers.UnknownDropout`.
 
     Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
 
@@ -36,24 +40,29 @@ def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, d
 
     Source: Hochreiter and Schmidhuber, Long Short-Term Memory, 1997.
     """
-    return _recurrent(keras.layers.LSTM, spec, units, embed_dim, num_layers, bidirectional, dropout, pool)
+    options = units, embed_dim, num_layers, bidirectional, dropout, pool, unknown_rate
+    return _recurrent(keras.layers.LSTM, spec, *options)
 
 
-def gru(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last"):
+def gru(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last",
+        unknown_rate=0.02):  # fmt: skip
     """Embedding + GRU: a quarter fewer weights than `lstm`, often as accurate.
 
     Args, masking and result: as `lstm`.
 
     Source: Cho et al., arXiv 1406.1078.
     """
-    return _recurrent(keras.layers.GRU, spec, units, embed_dim, num_layers, bidirectional, dropout, pool)
+    options = units, embed_dim, num_layers, bidirectional, dropout, pool, unknown_rate
+    return _recurrent(keras.layers.GRU, spec, *options)
 
 
-def _recurrent(layer, spec, units, embed_dim, num_layers, bidirectional, dropout, pool):
+def _recurrent(layer, spec, units, embed_dim, num_layers, bidirectional, dropout, pool, unknown_rate):
     check_pool(spec, pool, ("last", "mean", None))
+    check_whole(spec.name, units=units, embed_dim=embed_dim, num_layers=num_layers)
     ready = _inputs(spec)
     ids, mask = ready.values()
     readable = GuardEmpty(name="readable")(mask)
+    ids = UnknownDropout(unknown_rate, name="unknown")(ids)
     x = _embedding(spec, embed_dim, dropout)(ids)
     for i in range(num_layers):
         whole = pool != "last" or i < num_layers - 1
@@ -81,7 +90,8 @@ def _embedding(spec, embed_dim, dropout):
     return lambda ids: keras.layers.Dropout(dropout)(embedding(ids))
 
 
-def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool=None):
+def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool=None,
+                unknown_rate=0.02):  # fmt: skip
     """Word and position embeddings + Transformer encoder blocks: every word sees every other.
 
     Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
@@ -94,6 +104,7 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
         num_layers: number of blocks.
         dropout: in each block, while training.
         pool: None every token, "mean" one token.
+        unknown_rate: as in `lstm`.
 
     Masking: padding is attended by no token.
 
@@ -105,10 +116,11 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, ("mean", None))
+    check_whole(spec.name, dim=dim, num_heads=num_heads, feedforward_dim=feedforward_dim or 2 * dim)
     ready = _inputs(spec)
     ids, mask = ready.values()
     embed = keras_nlp.layers.TokenAndPositionEmbedding(spec.ids, spec.max_tokens, dim, name="embedding")
-    x = keras.layers.Dropout(dropout)(embed(ids))
+    x = keras.layers.Dropout(dropout)(embed(UnknownDropout(unknown_rate, name="unknown")(ids)))
     for i in range(num_layers):
         block = keras_nlp.layers.TransformerEncoder(feedforward_dim or 2 * dim, num_heads, dropout, name=f"block_{i}")
         x = block(x, padding_mask=mask)

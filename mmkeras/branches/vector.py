@@ -8,6 +8,7 @@
 import keras
 
 from mmkeras.branches._model import branch, inputs, one_token
+from mmkeras.checks import check_whole
 
 
 def linear(spec, *, dim=128, normalise=True, dropout=0.0):
@@ -21,7 +22,8 @@ def linear(spec, *, dim=128, normalise=True, dropout=0.0):
         normalise: bring each vector to mean 0 and deviation 1, then scale and shift its numbers by learned weights. It
             is the L2 norm (times the root of the size) about the mean: directions stay, and nothing depends on whether
             vectors come with length 1 or 100. Unlike with unit length, the dense layer gets what its initial weights
-            are made for, whatever the size. False where the length of a vector means something.
+            are made for, whatever the size. False where the length of a vector means something; the dense layer is then
+            float32 under mixed precision as well, but what follows is not, and float16 ends at 65,504.
         dropout: share of the normalised numbers dropped while training.
 
     Masking: an absent vector gives a masked token.
@@ -33,8 +35,11 @@ def linear(spec, *, dim=128, normalise=True, dropout=0.0):
     have a variance of 1 / size, near Keras' default of 0.001.
     """
     ready = inputs(spec, "Vector")
+    check_whole(spec.name, dim=dim)
     x, mask = ready.values()
     if normalise:
-        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)
-    x = keras.layers.Dropout(dropout)(x) if dropout else x
-    return branch(spec, ready, *one_token(keras.layers.Dense(dim, name="project")(x), mask))
+        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)  # reads float32 under every policy
+    x = keras.layers.Dropout(dropout, dtype=None if normalise else "float32")(x) if dropout else x
+    # Half precision is for what has unit scale: float16 ends at 65,504.
+    project = keras.layers.Dense(dim, dtype=None if normalise else "float32", name="project")
+    return branch(spec, ready, *one_token(project(x), mask))

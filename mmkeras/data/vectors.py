@@ -35,7 +35,7 @@ def vectors(spec, name, values, found, faults):
         elif not absent:
             try:
                 table[i] = _row(load(files[i]) if i in files else value, spec.size)
-            except (EOFError, OSError, TypeError, ValueError) as error:
+            except (EOFError, OSError, OverflowError, TypeError, ValueError) as error:
                 faults.append(Fault(i, name, files.get(i, ""), str(error)))
     _check(spec, name, table, files, faults)
     return table

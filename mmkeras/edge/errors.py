@@ -1,5 +1,7 @@
 """Why an input was refused."""
 
+import numpy as np
+
 
 def refusal(name, rule, received, remedy):
     """A ValueError that tells the modality, the rule, what came, and what to do."""
@@ -9,3 +11,19 @@ def refusal(name, rule, received, remedy):
 def shown(value):
     """What came instead of a file, in a few words."""
     return f"{len(value)} bytes beginning with {value[:16]!r}" if isinstance(value, bytes) else type(value).__name__
+
+
+# Of ready float numbers. Norms square them and fusions multiply those of three modalities: that is still finite in
+# float32. No sensible feature comes near.
+LARGEST = 1e12
+
+
+def check_ready(name, values, mask=None):
+    """Raises ValueError where ready float numbers are NaN, infinite or beyond 1e12, but for those that are masked."""
+    if values.dtype.kind == "f":
+        wrong = ~(np.abs(values) <= LARGEST)
+        fits = mask is not None and mask.ndim == values.ndim and mask.shape[1] in (1, values.shape[1])
+        wrong &= mask if fits else True
+        if wrong.any():
+            rule = "ready numbers must be finite, within -1e12 and 1e12."
+            raise refusal(name, rule, values[wrong][:3], "Clean the value that they come from.")

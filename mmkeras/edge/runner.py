@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmkeras.edge.audio import Audio
+from mmkeras.edge.errors import check_ready
 from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
@@ -106,7 +107,12 @@ class Model:
 
         Where the file takes texts of any length, the padding behind them is cut off, which saves its time, in steps of
         16: at each new length the interpreter plans its memory anew, which costs as much as a short text.
+
+        Raises:
+            ValueError: a number is NaN, infinite or beyond 1e12, and not masked.
         """
+        for name in self._inputs:
+            check_ready(name, np.asarray(ready[name]), ready.get(f"{name}_mask"))
         ready = {**ready, **dict(self._cut(ready))}
         outputs = self._signature(**{name: _fed(ready[name], details) for name, details in self._inputs.items()})
         return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again

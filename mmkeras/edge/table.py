@@ -1,14 +1,19 @@
 """Columns -> one row without TensorFlow."""
 
 import math
+import numbers
 
 import numpy as np
 
 from mmkeras.edge.errors import refusal
 
+LIMIT = 10.0  # deviations from the mean; why, says mmkeras.preprocess.TableRow, which clips to the same
+
 
 class Table:
     """Columns of numbers and categories -> row (1, N) float32 and its mask (1, N) bool, as `preprocess` gives them.
+
+    Standardised numbers are clipped to [-10, 10].
 
     Args:
         name: of the modality.
@@ -21,7 +26,8 @@ class Table:
         values: dict, column -> number or string; None, NaN or "" where missing.
 
     Raises:
-        ValueError: a number is none, or every column of a required row is missing.
+        ValueError: a number is none or not finite in float32, a category is no text, or every column of a required row
+            is missing.
 
     >>> read = Table("meta", numeric=["age"], mean=[30.0], std=[10.0], categories={"room": ["attic"]})
     >>> read({"age": 40, "room": "attic"})["meta"].tolist(), read({"age": None, "room": "yard"})["meta"].tolist()
@@ -35,11 +41,12 @@ class Table:
         self.ids = {column: {value: i for i, value in enumerate(values, 2)} for column, values in categories.items()}
 
     def __call__(self, values):
-        numbers = np.array([self._number(column, values.get(column)) for column in self.numeric], "float32")
-        there = ~np.isnan(numbers)
-        numbers = np.where(there, (numbers - self.mean) / self.std, 0)
+        given = np.array([self._number(column, values.get(column)) for column in self.numeric], "float32")
+        there = ~np.isnan(given)
+        with np.errstate(over="ignore"):
+            standardised = np.clip((given - self.mean) / self.std, -LIMIT, LIMIT)
         ids = [self._id(column, values.get(column)) for column in self.ids]
-        row = np.concatenate([numbers, np.array(ids, "float32")]).astype("float32")
+        row = np.concatenate([np.where(there, standardised, 0), ids]).astype("float32")
         mask = np.concatenate([there, np.array(ids) > 0]).astype(bool)
         if not self.optional and not mask.any():
             raise refusal(self.name, "a required row needs at least one value.", values, "Give one.")
@@ -47,15 +54,44 @@ class Table:
 
     def _number(self, column, value):
         try:
-            number = math.nan if value is None or value == "" else float(value)
-        except (TypeError, ValueError):
+            with np.errstate(over="ignore"):
+                number = math.nan if value is None or value == "" else float(np.float32(_scalar(value)))
+        except (OverflowError, TypeError, ValueError):
             number = math.inf
         if math.isinf(number):
             rule = f"column '{column}' holds finite numbers."
-            raise refusal(self.name, rule, repr(value), "Leave it out where it is missing.")
+            raise refusal(self.name, rule, _shown(value), "Leave it out where it is missing.")
         return number
 
     def _id(self, column, value):
-        value = value.decode() if isinstance(value, bytes) else value
-        missing = value is None or value == "" or value != value
-        return 0 if missing else self.ids[column].get(str(value), 1)
+        try:
+            text = _as_text(value)
+        except (OverflowError, TypeError, ValueError) as error:
+            rule = f"column '{column}' holds categories: UTF-8 text, or numbers that stand for it."
+            raise refusal(self.name, rule, _shown(value), "Leave it out where it is missing.") from error
+        return self.ids[column].get(text, 1) if text else 0
+
+
+def _scalar(value):
+    """One number; an array of one element is none, lest a column given as a batch goes unnoticed."""
+    if np.ndim(value):
+        raise TypeError("not one value")
+    return float(value)
+
+
+def _as_text(value):
+    """A category as the table had it that was learned from: 3, not 3.0; "" where missing."""
+    if value is None or isinstance(value, str | bytes):
+        text = value.decode() if isinstance(value, bytes) else value or ""
+        text.encode()  # lone surrogates are no text
+        return text
+    if not isinstance(value, bool | np.bool_ | numbers.Real):
+        raise TypeError("neither text nor a number")
+    whole = not isinstance(value, numbers.Integral | np.bool_) and float(value).is_integer()
+    return "" if value != value else str(int(value) if whole else value)
+
+
+def _shown(value):
+    huge = isinstance(value, int) and value.bit_length() > 1000  # of which Python may refuse to write the digits
+    text = f"an integer of {value.bit_length():,} bits" if huge else repr(value)
+    return text if len(text) < 60 else f"{text[:60]}..."

@@ -41,7 +41,7 @@ class Vector:
         try:
             with np.errstate(over="ignore"):
                 vector = np.array(value, "float32")
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             vector = None
         if vector is None or vector.shape != (self.size,):
             received = type(value).__name__ if vector is None else f"shape {vector.shape}"

@@ -4,6 +4,8 @@ import contextlib
 
 import tensorflow as tf
 
+from mmkeras.edge.errors import LARGEST
+
 
 @contextlib.contextmanager
 def portable(model):
@@ -29,3 +31,18 @@ def holder(signatures, *models):
     holder.used_variables = list({id(variable): variable for variable in used}.values())
     holder.used_tables = list({id(table): table for table in tables}.values())
     return holder
+
+
+def checked(ready):
+    """Ready tensors as they are; the graph fails where float numbers are NaN, infinite or beyond 1e12, unmasked."""
+    checks = []
+    for name, values in ready.items():
+        if values.dtype.is_floating:
+            # Grappler would make x > y of ~(x <= y), which lets NaN pass.
+            wrong, mask = ~tf.math.is_finite(values) | (tf.abs(values) > LARGEST), ready.get(f"{name}_mask")
+            fits = mask is not None and mask.shape.rank == values.shape.rank and mask.shape[1] in (1, values.shape[1])
+            wrong = wrong & mask if fits else wrong
+            rule = f"{name}: ready numbers must be finite, within -1e12 and 1e12. Received:"
+            checks.append(tf.debugging.Assert(~tf.reduce_any(wrong), [rule, tf.boolean_mask(values, wrong)]))
+    with tf.control_dependencies(checks):
+        return {name: tf.identity(values) for name, values in ready.items()}

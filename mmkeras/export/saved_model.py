@@ -13,7 +13,7 @@ from mmkeras.export import serving
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
 from mmkeras.export.folder import next_version as next_free
-from mmkeras.export.graph import holder, portable
+from mmkeras.export.graph import checked, holder, portable
 from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.parity import check_differences, difference, run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
@@ -27,7 +27,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
     | signature | takes |
     |---|---|
     | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers; vectors (B, D) |
-    | `ready` | ready tensors by name, as `preprocess` gives them |
+    | `ready` | ready tensors by name, as `preprocess` gives them; NaN, infinity and numbers beyond 1e12 are refused |
     | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; what may be absent may be left out |
 
     Before the folder gets its name, every op is looked up in the registries of TensorFlow and tensorflow-text, and a
@@ -76,7 +76,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
 
 def _write(preprocess, model, heads, path):
     def ready(tensors):
-        return decoded(heads, model(tensors, training=False))
+        return decoded(heads, model(checked(tensors), training=False))
 
     def serving_default(tensors):
         return functions["ready"](preprocess(tensors, training=False))

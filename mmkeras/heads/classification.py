@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from mmkeras.checks import check_name, check_share, did_you_mean
 from mmkeras.heads.base import Head
-from mmkeras.specs import as_text, check_name, did_you_mean
+from mmkeras.specs import as_text
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -46,6 +47,7 @@ class Classification(Head):
 
     def __post_init__(self):
         check_name(self.name)
+        check_share(self.name, dropout=self.dropout, label_smoothing=self.label_smoothing)
         given = (self.classes,) if isinstance(self.classes, str) else self.classes
         classes = tuple(map(_named, given))
         object.__setattr__(self, "classes", classes)
@@ -129,7 +131,8 @@ class Classification(Head):
         name = name or self.name
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        logits = keras.layers.Dense(len(self.classes), name=f"{name}_logits")(features)
+        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name=f"{name}_logits")(features)
         return keras.layers.Activation(self.activation, dtype="float32", name=name)(logits)
 
     def loss(self):

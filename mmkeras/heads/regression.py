@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from mmkeras.checks import check_name, check_resolution, check_share, check_whole
 from mmkeras.heads.base import Head
-from mmkeras.specs import check_name
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -41,6 +41,8 @@ class Regression(Head):
 
     def __post_init__(self):
         check_name(self.name)
+        check_whole(self.name, size=self.size)
+        check_share(self.name, dropout=self.dropout)
         for field in ("mean", "std"):
             value = getattr(self, field)
             if value is not None:
@@ -48,8 +50,10 @@ class Regression(Head):
                 object.__setattr__(self, field, value)
         if self.loss_function not in ("mse", "huber"):
             raise ValueError(f"loss_function of '{self.name}' is 'mse' or 'huber'. Received: {self.loss_function!r}.")
-        if self.std is not None and min(self.std) <= 0:
+        if self.std is not None and not all(0 < number < np.inf for number in self.std):
             raise ValueError(f"std of head '{self.name}' must be positive. Received: {self.std}.")
+        if self.mean is not None and not np.isfinite(self.mean).all():
+            raise ValueError(f"mean of head '{self.name}' must be finite. Received: {self.mean}.")
 
     @property
     def label(self):
@@ -80,7 +84,7 @@ class Regression(Head):
         """The numbers of the whole column, or None where they need a look of their own, or are wrong."""
         try:
             numbers = np.array(list(column), object).astype("float32") if self.size == 1 else None
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             return None
         return numbers if numbers is not None and numbers.size == len(column) and np.isfinite(numbers).all() else None
 
@@ -88,7 +92,7 @@ class Regression(Head):
         try:
             parts = value.split("|") if isinstance(value, str) else value
             numbers = np.asarray(parts, "float32").reshape(self.size)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             numbers = np.array([np.nan])
         if not np.isfinite(numbers).all():
             raise ValueError(
@@ -103,7 +107,8 @@ class Regression(Head):
         self._check_adapted()
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        standardised = keras.layers.Dense(self.size, name=f"{name}_standardised")(features)
+        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        standardised = keras.layers.Dense(self.size, dtype="float32", name=f"{name}_standardised")(features)
         scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=name)
         return scale(standardised)
 
@@ -121,10 +126,16 @@ class Regression(Head):
         return self.mean is None or self.std is None
 
     def adapted(self, labels):
-        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1."""
+        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1.
+
+        Raises:
+            ValueError: their deviation is so small beside their values that float32 cannot tell them apart.
+        """
         labels = np.asarray(labels, "float64").reshape(-1, self.size)
-        std = np.where(labels.std(0) > 0, labels.std(0), 1.0)
-        return dataclasses.replace(self, mean=tuple(labels.mean(0)), std=tuple(std))
+        mean, std = labels.mean(0), labels.std(0)
+        for pair in zip(mean, std, strict=True):
+            check_resolution(f"Head '{self.name}': labels", *pair)
+        return dataclasses.replace(self, mean=tuple(mean), std=tuple(np.where(std > 0, std, 1.0)))
 
     def _check_adapted(self):
         if self.needs_adapt:

@@ -16,6 +16,7 @@ from mmkeras.layers.position import PositionEmbedding
 from mmkeras.layers.spec_augment import SpecAugment
 from mmkeras.layers.table_features import TableFeatures
 from mmkeras.layers.table_tokens import TableTokens
+from mmkeras.layers.unknown_dropout import UnknownDropout
 
 __all__ = [
     "MFCC",
@@ -34,4 +35,5 @@ __all__ = [
     "SpecAugment",
     "TableFeatures",
     "TableTokens",
+    "UnknownDropout",
 ]

@@ -3,6 +3,8 @@ import itertools
 import keras
 from keras import ops
 
+from mmkeras.layers.unknown_dropout import UnknownDropout
+
 
 def first_rows(max_categories, columns):
     """Where the rows of each column begin in the one embedding of all, and how many rows that has.
@@ -24,20 +26,25 @@ class TableFeatures(keras.layers.Layer):
         numeric: how many of the N columns are numbers; they come first.
         max_categories: ids of each categorical column; one number where all have as many.
         embed_dim: width of the embedding of one category.
+        unknown_rate: share of the categories that is replaced by the unknown one while training: `UnknownDropout`.
+        seed: int, for repeatable replacing; None draws one.
 
     Call arguments:
         row: (B, N) float32, numbers and category ids.
         mask: (B, N) bool.
+        training: whether categories are replaced by the unknown one.
 
     Returns:
         (B, 2 * numeric + (N - numeric) * embed_dim) float.
     """
 
-    def __init__(self, numeric, max_categories, embed_dim=8, **kwargs):
+    def __init__(self, numeric, max_categories, embed_dim=8, unknown_rate=0.02, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.embed_dim = embed_dim
+        self.seed = seed
+        self.unknown = UnknownDropout(unknown_rate, seed, name="unknown")
         self.embedding = None
 
     def build(self, row_shape, mask_shape=None):
@@ -48,20 +55,21 @@ class TableFeatures(keras.layers.Layer):
             self.embedding = keras.layers.Embedding(rows, self.embed_dim, dtype=self.dtype_policy, name="embedding")
             self.embedding.build((None, self.categorical))
 
-    def call(self, row, mask):
+    def call(self, row, mask, training=False):
         numbers, there = row[:, : self.numeric], mask[:, : self.numeric]
         parts = [ops.where(there, numbers, ops.zeros_like(numbers)), ops.cast(there, numbers.dtype)]
         if self.categorical:
             ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
+            ids = self.unknown(ids, training=training)
             ids = ids + ops.convert_to_tensor([self.first[:-1]], "int32")
             vectors = ops.reshape(self.embedding(ids), (-1, self.categorical * self.embed_dim))
             parts.append(vectors)
         return ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=-1)
 
-    def compute_output_spec(self, row, mask):
+    def compute_output_spec(self, row, mask, training=False):
         width = 2 * self.numeric + (row.shape[-1] - self.numeric) * self.embed_dim
         return keras.KerasTensor((row.shape[0], width), self.compute_dtype)
 
     def get_config(self):
         config = {"numeric": self.numeric, "max_categories": self.max_categories, "embed_dim": self.embed_dim}
-        return super().get_config() | config
+        return super().get_config() | config | {"unknown_rate": self.unknown.rate, "seed": self.seed}

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from mmkeras.layers.table_features import first_rows
+from mmkeras.layers.unknown_dropout import UnknownDropout
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -16,10 +17,13 @@ class TableTokens(keras.layers.Layer):
         numeric: how many of the N columns are numbers; they come first.
         max_categories: ids of each categorical column; one number where all have as many.
         dim: D, width of a token.
+        unknown_rate: share of the categories that is replaced by the unknown one while training: `UnknownDropout`.
+        seed: int, for repeatable replacing; None draws one.
 
     Call arguments:
         row: (B, N) float32, numbers and category ids.
         mask: (B, N) bool.
+        training: whether categories are replaced by the unknown one.
 
     Returns:
         (B, N, D) float.
@@ -27,11 +31,13 @@ class TableTokens(keras.layers.Layer):
     Source: Gorishniy et al., arXiv 2106.11959, section 3.3, the feature tokenizer, weights drawn as theirs.
     """
 
-    def __init__(self, numeric, max_categories, dim=64, **kwargs):
+    def __init__(self, numeric, max_categories, dim=64, unknown_rate=0.02, seed=None, **kwargs):
         super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.dim = dim
+        self.seed = seed
+        self.unknown = UnknownDropout(unknown_rate, seed, name="unknown")
 
     def build(self, row_shape, mask_shape=None):
         columns, self.categorical = row_shape[-1], row_shape[-1] - self.numeric
@@ -45,21 +51,22 @@ class TableTokens(keras.layers.Layer):
             self.embedding = keras.layers.Embedding(rows, self.dim, drawn, dtype=self.dtype_policy, name="embedding")
             self.embedding.build((None, self.categorical))
 
-    def call(self, row, mask):
+    def call(self, row, mask, training=False):
         parts = []
         if self.numeric:
             numbers = ops.where(mask[:, : self.numeric], row[:, : self.numeric], 0.0)
             parts.append(ops.expand_dims(numbers, -1) * self.weight)
         if self.categorical:
             ids = ops.where(mask[:, self.numeric :], ops.cast(row[:, self.numeric :], "int32"), 0)
+            ids = self.unknown(ids, training=training)
             parts.append(self.embedding(ids + ops.convert_to_tensor([self.first[:-1]], "int32")))
         values = ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=1)
         tokens = values + ops.cast(self.bias, self.compute_dtype)
         return ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
 
-    def compute_output_spec(self, row, mask):
+    def compute_output_spec(self, row, mask, training=False):
         return keras.KerasTensor((*row.shape, self.dim), self.compute_dtype)
 
     def get_config(self):
         config = {"numeric": self.numeric, "max_categories": self.max_categories, "dim": self.dim}
-        return super().get_config() | config
+        return super().get_config() | config | {"unknown_rate": self.unknown.rate, "seed": self.seed}

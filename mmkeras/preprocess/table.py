@@ -1,13 +1,22 @@
 """Columns -> one row of numbers."""
 
 import collections
+import json
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.checks import check_resolution
+from mmkeras.edge.table import LIMIT
 from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.headers import first_true, refuse
+
+_MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table is called so
+_FIRST = 10_000  # numbers of a column tell its quartiles well enough
+_NOT_UTF8 = ("a category must be UTF-8.", "Was a file of another modality fed under this name?")
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -15,6 +24,9 @@ class TableRow(RawLayer):
     """Columns of numbers and categories -> one row: standardised numbers, then category ids.
 
     This is the one numeric step on this side of the model, since its statistics are learned from the raw examples.
+    Standardised numbers are clipped to -10 and 10 deviations: one absurd value must not drown all other modalities. By
+    Chebyshev's inequality at most 1 % of the values that the deviation was learned from can lie beyond, and of normal
+    ones none in 10^22.
 
     Args:
         numeric, categorical, max_categories, optional: as in `mm.Table`.
@@ -23,12 +35,16 @@ class TableRow(RawLayer):
         columns: dict, column name -> (B,) float32, NaN where missing; or (B,) string, "" where missing.
 
     Returns:
-        row (B, N) float32, (x - mean) / std for numbers, and ids for categories (1 unknown), 0 where missing; and mask
-        (B, N) bool, False where missing.
+        row (B, N) float32, (x - mean) / std for numbers, clipped to [-10, 10], and ids for categories (1 unknown), 0
+        where missing; and mask (B, N) bool, False where missing.
 
     Raises:
-        ValueError: means and vocabularies are not learned yet.
-        InvalidArgumentError: a number is infinite, or every column of a required row is missing.
+        ValueError: means and vocabularies are not learned yet; or, while learning, float32 cannot tell the numbers of a
+            column apart, or a category is not UTF-8.
+        InvalidArgumentError: a number is infinite, a category is not UTF-8, or every column of a required row is
+            missing.
+
+    Source: the bound is that of OpenAI Baselines' and Stable-Baselines3's `VecNormalize(clip_obs=10)`.
     """
 
     adapts = True
@@ -41,7 +57,7 @@ class TableRow(RawLayer):
         self.max_categories = max_categories
         self.optional = optional
         self.lookups = [
-            keras.layers.StringLookup(max_categories, mask_token="", oov_token="[UNK]", name=f"{column}_lookup")
+            Categories(max_categories, mask_token=_MISSING, oov_token=_UNKNOWN, name=f"{column}_lookup")
             for column in self.categorical
         ]
 
@@ -66,14 +82,19 @@ class TableRow(RawLayer):
         values = [collections.Counter() for _ in self.categorical]
         # Keras would wrap bare lists and dicts to track them.
         self._seen = types.SimpleNamespace(count=count, mean=mean, squares=squares, values=values)
+        self._seen.low, self._seen.high = np.full((2, len(self.numeric)), [[np.inf], [-np.inf]])
+        self._seen.first = [np.zeros(0) for _ in self.numeric]
 
     def update_state(self, batch):
-        """Adds a batch to the means, the squared deviations and the counts of categories."""
+        """Adds a batch to the means, the squared deviations, the extremes and the counts of categories."""
         for i, column in enumerate(self.numeric):
             numbers = batch[column].astype("float64")
             numbers = numbers[np.isfinite(numbers)]
             if len(numbers):
                 self._merge(i, len(numbers), numbers.mean(), ((numbers - numbers.mean()) ** 2).sum())
+                self._seen.low[i] = min(self._seen.low[i], numbers.min())
+                self._seen.high[i] = max(self._seen.high[i], numbers.max())
+                self._seen.first[i] = np.concatenate([self._seen.first[i], numbers])[:_FIRST]
         for counts, column in zip(self._seen.values, self.categorical, strict=True):
             counts.update(value for value in batch[column].tolist() if value)
 
@@ -89,13 +110,39 @@ class TableRow(RawLayer):
         """Sets means, deviations (1 for a constant column) and vocabularies; says what it learned."""
         seen = self._seen
         std = np.sqrt(seen.squares / np.maximum(seen.count, 1))
+        for column, mean, deviation in zip(self.numeric, seen.mean, std, strict=True):
+            check_resolution(f"{self.modality}: column '{column}'", mean, deviation)
         self.mean.assign(seen.mean)
-        self.std.assign(np.where(std > 0, std, 1.0))
-        for lookup, counts in zip(self.lookups, seen.values, strict=True):
-            values = sorted(counts, key=lambda value: (-counts[value], value))
-            lookup.set_vocabulary(["", "[UNK]", *[value.decode() for value in values[: self.max_categories - 2]]])
+        self.std.assign(np.where(std > np.finfo("float32").tiny, std, 1.0))
+        for lookup, column, counts in zip(self.lookups, self.categorical, seen.values, strict=True):
+            values = [self._decoded(column, value) for value in sorted(counts, key=lambda v: (-counts[v], v))]
+            known = [value for value in values if value != _UNKNOWN]
+            lookup.set_vocabulary([_MISSING, _UNKNOWN, *known[: self.max_categories - 2]])
         sizes = [f"{column} {len(counts):,}" for column, counts in zip(self.categorical, seen.values, strict=True)]
-        return f"mean and deviation of {len(self.numeric)} columns; categories: {', '.join(sizes) or 'none'}"
+        learned = f"mean and deviation of {len(self.numeric)} columns; categories: {', '.join(sizes) or 'none'}"
+        return "; ".join([learned, *self._outliers(std)])
+
+    def _decoded(self, column, value):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{self.modality}: categories must be UTF-8. Received: {value[:16]!r} in column '{column}'. "
+                "Decode it as what it is before, or clean the column."
+            ) from error
+
+    def _outliers(self, std):
+        """What is to be said of columns with numbers that will be clipped, or whose deviation is that of a few numbers.
+
+        The latter is beyond ten times the distance between the quartiles (of normal numbers it is 0.74 of it).
+        """
+        seen = self._seen
+        for i in np.flatnonzero(std > 0):
+            farthest = max((seen.low[i], seen.high[i]), key=lambda value: abs(value - seen.mean[i]))
+            away, quartiles = abs(farthest - seen.mean[i]) / std[i], np.ptp(np.quantile(seen.first[i], [0.25, 0.75]))
+            if away > LIMIT or std[i] > 10 * quartiles > 0:
+                told = f"{farthest:g} lies {away:.1f} deviations ({std[i]:.3g}) from the mean"
+                yield f"outliers in {self.numeric[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
 
     def call(self, columns):
         self._check_adapted()
@@ -103,19 +150,25 @@ class TableRow(RawLayer):
         if self.numeric:
             numbers = tf.stack([tf.cast(columns[column], tf.float32) for column in self.numeric], axis=1)
             there = ~tf.math.is_nan(numbers)
-            rows.append(tf.where(there, (numbers - self.mean) / self.std, 0.0))
+            rows.append(tf.where(there, tf.clip_by_value((numbers - self.mean) / self.std, -LIMIT, LIMIT), 0.0))
             masks.append(there)
         for lookup, column in zip(self.lookups, self.categorical, strict=True):
-            ids = tf.expand_dims(tf.cast(lookup(columns[column]), tf.float32), 1)
+            ids = tf.expand_dims(tf.cast(lookup(self._text(column, columns[column])), tf.float32), 1)
             rows.append(ids)
             masks.append(ids > 0)
         row, mask = tf.concat(rows, axis=1), tf.concat(masks, axis=1)
-        with tf.control_dependencies(self._checks(row, mask)):
+        with tf.control_dependencies(self._checks(numbers if self.numeric else row, mask)):
             return tf.identity(row), mask
 
-    def _checks(self, row, mask):
-        finite = f"{self.modality}: numbers must be finite (a missing one is NaN). Columns: {self.raw_names}. Received:"
-        checks = [tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(row)), [finite, row])]
+    def _text(self, column, strings):
+        recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
+        return refuse(strings, f"{self.modality}, column '{column}'", first_true(recoded != strings), [_NOT_UTF8])
+
+    def _checks(self, numbers, mask):
+        infinite = tf.math.is_inf(numbers)
+        rule = f"{self.modality}: numbers must be finite (a missing one is NaN). Columns: {self.raw_names}. Received:"
+        received = tf.boolean_mask(numbers, tf.reduce_any(infinite, axis=1))
+        checks = [tf.debugging.Assert(~tf.reduce_any(infinite), [rule, received])]
         if not self.optional:
             rule = f"{self.modality}: a required row needs at least one value. Give one, or declare it optional=True."
             checks.append(tf.debugging.Assert(tf.reduce_all(tf.reduce_any(mask, axis=1)), [rule]))
@@ -140,3 +193,21 @@ class TableRow(RawLayer):
     def get_config(self):
         config = {"numeric": self.numeric, "categorical": self.categorical, "max_categories": self.max_categories}
         return super().get_config() | config | {"optional": self.optional}
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class Categories(keras.layers.StringLookup):
+    """A `StringLookup` whose vocabulary is saved as JSON.
+
+    Keras writes a line per word and reads them with `str.splitlines`, so that a category with a line break in it would
+    shift the ids of all that follow.
+    """
+
+    def save_assets(self, dir_path):
+        known = self.get_vocabulary() if self.vocabulary_size() > 1 else None
+        Path(dir_path, "vocabulary.json").write_text(json.dumps(known), encoding="utf-8")
+
+    def load_assets(self, dir_path):
+        known = json.loads(Path(dir_path, "vocabulary.json").read_text(encoding="utf-8"))
+        if known is not None:
+            self.set_vocabulary(known)

@@ -146,6 +146,7 @@ CASES = {
     "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
     "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, 4), x=((4,), "float32"), x_mask=((4,), "bool")),
+    "UnknownDropout": case(L.UnknownDropout, L.UnknownDropout, x=((6,), "int32")),
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, num_layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
     "text.gru": Case(B.text.gru, lambda: B.text.gru(TEXT, units=4, embed_dim=4, pool="mean")),
@@ -182,6 +183,7 @@ CASES = {
         B.table.transformer, lambda: B.table.transformer(TABLE, dim=8, num_heads=2, num_layers=1, pool=None)
     ),
     "vector.linear": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4)),
+    "vector.linear as it is": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4, normalise=False)),
     "Concatenate": fusion_case(F.Concatenate, dim=4),
     "WeightedSum": fusion_case(F.WeightedSum, dim=4),
     "WeightedSum fixed": fusion_case(F.WeightedSum, dim=4, alpha=0.3),

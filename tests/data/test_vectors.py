@@ -56,6 +56,7 @@ def test_csv_and_jsonl_lie_beside_their_files(tmp_path):
         (np.zeros((3, 3)), r"row 8, 'face': it has 9 numbers, in shape \(3, 3\)"),
         ([1, NAN, 2], "row 8, 'face': a vector must be finite"),
         ([1, 2, 1e39], "row 8, 'face': a vector must be finite"),
+        ([1, 2, 10**400], "row 8, 'face': int too large"),
         ("[0.1 0.2 0.3]", r"row 8, 'face': '\[0.1 0.2 0.3\]' is none: a vector is a JSON list, numbers joined by"),
         ("none.npy", "row 8, 'face', .*none.npy: "),
         ("bad.npy", "row 8, 'face', .*bad.npy: "),

@@ -123,7 +123,7 @@ def test_waveforms_are_the_same():
 def test_rows_are_the_same():
     spec = mm.Table("meta", numeric=["age", "hour"], categorical=["room"], max_categories=4)
     learn = {"age": [1.0, 2.0, 9.0], "hour": [3.0, 3.0, 3.0], "room": ["attic", "Küche", "attic"]}
-    raw = {"age": [5.0, np.nan, 1e6], "hour": [3.0, 4.0, np.nan], "room": ["Küche", "", "yard"]}
+    raw = {"age": [5.0, np.nan, 3e38], "hour": [3.0, 4.0, np.nan], "room": ["Küche", "", "yard"]}
     for name, own, theirs in both(spec, raw, learn):
         assert np.allclose(own, theirs, rtol=1e-6), name
 
@@ -143,12 +143,25 @@ def test_rows_are_the_same():
         (edge.Audio("voice", 9, 8000), wav(b"12", 7, 8), "voice: only PCM .* Received: format tag 7"),
         (edge.Audio("voice", 9, 8000), wav(b"12", 1, 16, rate=0), "voice: a WAV file must have 1 or more channels"),
         (edge.Table("meta", ["age"], [0], [1]), {"age": "old"}, "column 'age' holds finite numbers. Received: 'old'"),
+        (edge.Table("meta", ["age"], [0], [1]), {"age": 1e39}, "meta: column 'age' holds finite.* Received: 1e.39"),
+        (edge.Table("meta", ["age"], [0], [1]), {"age": 10**5000}, "column 'age' .* Received: an integer of 16,610"),
+        (edge.Table("meta", ["age"], [0], [1]), {"age": np.ones(2)}, "column 'age' .* Received: array"),
+        (edge.Table("meta", categories={"c": ["a"]}), {"c": b"\xff"}, "meta: column 'c' holds categories: UTF-8 text"),
+        (edge.Table("meta", categories={"c": ["a"]}), {"c": "\ud800"}, "column 'c' holds categories: UTF-8 text"),
+        (edge.Table("meta", categories={"c": ["a"]}), {"c": np.array([1, 2])}, "column 'c' .* Received: array"),
+        (edge.Table("meta", categories={"c": ["a"]}), {"c": 10**5000}, "column 'c' .* Received: an integer of 16,610"),
         (edge.Table("meta", ["age"], [0], [1]), {}, "meta: a required row needs at least one value"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_by_name(reader, value, message):
     with pytest.raises(ValueError, match=message):
         reader(value)
+
+
+def test_numbers_stand_for_categories_as_in_a_table():
+    read = edge.Table("meta", categories={"zip": ["3", "True", "0.5"]}, optional=True)
+    for value, wanted in ((3, 2), (3.0, 2), (np.float32(3), 2), (True, 3), (0.5, 4), (np.nan, 0), (None, 0), (b"", 0)):
+        assert read({"zip": value})["meta"].tolist() == [[wanted]]
 
 
 def test_an_unknown_name_is_refused():

@@ -75,6 +75,25 @@ def test_what_is_left_out_is_absent(scenes):
         model({"photo": scenes.rows[0]["photo"]})
 
 
+@pytest.mark.parametrize("wrong", [np.nan, -np.inf, 3e38])
+def test_ready_numbers_are_finite_unless_masked(scenes, wrong):
+    model = edge.Model(scenes.path)
+    ready = model.preprocess(scenes.rows[0])
+    ready["row"][0, 0] = wrong
+    with pytest.raises(ValueError, match="row: ready numbers must be finite, within -1e12 and 1e12. Received: "):
+        model.predict(ready)
+    ready["row_mask"][0, 0] = False
+    assert np.isfinite(model.predict(ready)["answer"]).all()
+
+
+def test_an_outlier_is_clipped(scenes):
+    model = edge.Model(scenes.path)
+    far, mean = (model.preprocess(scenes.rows[0] | {"pitch": pitch})["row"][0, 0] for pitch in (1e30, None))
+    assert (far, mean) == (10, 0)
+    one, other = (model(scenes.rows[0] | {"pitch": pitch})["answer_scores"] for pitch in (1e30, 3e38))
+    assert one == other and np.isfinite(one).all()
+
+
 def test_calls_leave_no_trace(scenes):
     model = edge.Model(scenes.path)
     first = model.predict(model.preprocess(scenes.rows[0]))

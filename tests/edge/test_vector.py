@@ -26,6 +26,7 @@ def test_ready_vectors_are_those_of_preprocess():
         ("a.npy", "face: a vector is a list of 3 numbers. Received: str"),
         ([1.0, NAN, 2.0], r"face: a vector must be finite. Received: \[nan\]"),
         ([1.0, 1e39, 2.0], r"face: a vector must be finite. Received: \[inf\]"),
+        ([10**400, 1, 2], "face: a vector is a list of 3 numbers. Received: list"),
         (None, "face: a required vector is missing"),
         ([NAN] * 3, "face: a required vector is missing"),
     ],

@@ -54,6 +54,15 @@ def test_the_saved_model_takes_lists_of_numbers(trained, one_process, tmp_path):
     given = signatures["serving_default"](note=tf.constant(["a good day"]), face=tf.ones([1, 5]) * face)
     np.testing.assert_array_equal(answers["mood_scores"], absent["mood_scores"])
     assert np.abs(given["mood_scores"] - absent["mood_scores"]).max() > 1e-4
+    ready = {name: tf.constant(values) for name, values in preprocess(
+        {"note": tf.constant(["a good day"]), "face": tf.ones([1, 5])}).items()}  # fmt: skip
+    for wrong in (float("nan"), float("inf"), 3e38):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="face: ready numbers must be finite, within -1e12"):
+            signatures["ready"](**ready | {"face": tf.fill([1, 5], wrong)})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="face: ready numbers must be finite, within -1e12"):
+        signatures["serving_default"](note=tf.constant(["a good day"]), face=tf.fill([1, 5], 3e38))
+    masked = signatures["ready"](**ready | {"face": tf.fill([1, 5], np.nan), "face_mask": tf.constant([[False]])})
+    np.testing.assert_array_equal(masked["mood_scores"], absent["mood_scores"])
 
 
 def test_the_edge_runner_answers_as_keras_does(trained, one_process, tmp_path):

@@ -137,6 +137,22 @@ def test_metric_names_begin_with_the_head(n):
         (lambda: heads.regression("p").encode([1.0, "many"]), "1 finite number.*'many' in row 1"),
         (lambda: heads.regression("p").encode([float("nan")]), "finite"),
         (lambda: heads.regression("p", std=0.0), "std of head 'p' must be positive"),
+        (lambda: heads.regression("p", std=float("nan")), "std of head 'p' must be positive"),
+        (lambda: heads.regression("p", mean=float("inf")), "mean of head 'p' must be finite"),
+        (lambda: heads.regression("p", size=2.5), "size of 'p' must be a whole number. Received: size=2.5"),
+        (
+            lambda: heads.regression("p", dropout=1),
+            "dropout of 'p' must be at least 0 and below 1. Received: dropout=1",
+        ),
+        (
+            lambda: heads.classification("m", ["x", "y"], label_smoothing=-0.1),
+            "label_smoothing of 'm' must be at least",
+        ),
+        (
+            lambda: heads.regression("p").adapted(np.float32(1.7e9) + np.zeros((5, 1))),
+            "Head 'p': labels must differ by more than float32 can resolve.*Subtract an offset first",
+        ),
+        (lambda: heads.regression("p").encode([10**400]), "1 finite number.* in row 0"),
         (lambda: heads.regression("p", loss_function="l1"), "'mse' or 'huber'"),
         (lambda: heads.regression("p").encode([1.0, "2|3"], ["r", "s"]), "'2|3' in row s".replace("|", "[|]")),
         (lambda: heads.classification("m", ["x", "y"]).encode(["z"], ["r7"]), "'z' in row r7"),

@@ -50,6 +50,48 @@ def test_only_the_most_frequent_categories_are_kept():
     assert model({"c": tf.constant(["x", "y", "z"])})["t"].numpy()[:, 0].tolist() == [2, 3, 1]
 
 
+def adapted(spec, **columns):
+    return mm.adapt(mm.preprocessor([spec]), tf.data.Dataset.from_tensor_slices(columns), verbose=False)
+
+
+def test_outliers_are_clipped_and_told(capsys):
+    ages = np.r_[np.arange(99), 1e30].astype("float32")
+    rows = tf.data.Dataset.from_tensor_slices({"a": np.tile(ages, 2), "b": np.tile(np.arange(100.0), 2)})
+    mm.adapt(mm.preprocessor([mm.Table("t", numeric=["a", "b"])]), rows)
+    assert "; outliers in a: 1e+30 lies 9.9 deviations (9.95e+28) from the mean\n" in capsys.readouterr().out
+    model = adapted(mm.Table("t", numeric=["a"]), a=ages[:99])
+    far = model({"a": tf.constant([1e30, -3e38, 3e38, 98.0])})["t"].numpy()[:, 0]
+    assert far[:3].tolist() == [10, -10, 10] and 1 < far[3] < 2
+
+
+@pytest.mark.parametrize("step", [0.0, 60.0])
+def test_numbers_that_float32_cannot_tell_apart_are_refused(step):
+    seconds = (1.7e9 + step * np.arange(60)).astype("float32")
+    with pytest.raises(ValueError, match="t: column 's' must differ by more.*in steps of 128. Subtract an offset"):
+        adapted(mm.Table("t", numeric=["s"]), s=seconds)
+    adapted(mm.Table("t", numeric=["s"]), s=seconds + np.arange(60, dtype="float32") * 86400)
+    adapted(mm.Table("t", numeric=["s"]), s=np.float32(1e-9) * np.array([-1, 1], "float32"))
+
+
+STRANGE = ["[UNK]", "a\x85b", "c\nd", " ", "e\x00f"]
+
+
+def test_any_text_may_be_a_category(tmp_path):
+    model = adapted(mm.Table("t", categorical=["c"], optional=True), c=STRANGE)
+    model.save(tmp_path / "p.keras")
+    for each in (model, mm.load_model(tmp_path / "p.keras")):
+        ids = each({"c": tf.constant([*STRANGE, "\0unknown", ""])})["t"].numpy()[:, 0].tolist()
+        assert sorted(ids[:5]) == [2, 3, 4, 5, 6] and ids[5:] == [1, 0]
+
+
+def test_categories_are_utf_8():
+    spec = mm.Table("t", categorical=["c"])
+    with pytest.raises(ValueError, match="t: categories must be UTF-8. Received: b'.xff' in column 'c'"):
+        adapted(spec, c=[b"\xff"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="column .*'c.*': a category must be UTF-8"):
+        adapted(spec, c=["a"])({"c": tf.constant([b"a", b"\xff"])})
+
+
 def test_equal_mapped_and_reloaded(model, tmp_path):
     rows = tf.data.Dataset.from_tensor_slices(ROWS)
     expected = model(next(iter(rows.batch(4))))
