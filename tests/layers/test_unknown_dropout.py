@@ -40,10 +40,10 @@ WORDS = mm.Text("words", vocabulary_size=5)
     "branch",
     [
         lambda rate: table.mlp(ROW, unknown_rate=rate),
-        lambda rate: table.transformer(ROW, layers=1, dropout=0, unknown_rate=rate),
+        lambda rate: table.transformer(ROW, num_layers=1, dropout=0, unknown_rate=rate),
         lambda rate: text.lstm(WORDS, units=4, unknown_rate=rate),
         lambda rate: text.gru(WORDS, units=4, unknown_rate=rate),
-        lambda rate: text.transformer(WORDS, dim=8, heads=2, layers=1, dropout=0, unknown_rate=rate),
+        lambda rate: text.transformer(WORDS, dim=8, num_heads=2, num_layers=1, dropout=0, unknown_rate=rate),
     ],
     ids=["table.mlp", "table.transformer", "text.lstm", "text.gru", "text.transformer"],
 )
