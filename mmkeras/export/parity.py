@@ -23,6 +23,11 @@ def _unit(head):
 
 def numbers_of(heads, answers):
     """The named answers of a serving model -> the outputs of its heads, by head name."""
+    if missing := [_key(head) for head in heads if _key(head) not in answers]:
+        raise ValueError(
+            f"The SavedModel must give the answers of this model's heads. Missing: {missing}. Received: "
+            f"{sorted(answers)}. Is it the export of another model?"
+        )
     return {head.name: np.asarray(answers[_key(head)]) for head in heads}
 
 

@@ -11,7 +11,7 @@ import mmkeras as mm
 from mmkeras.export import distance, saved_model
 from mmkeras.export.litert.export import TOLERANCE
 from mmkeras.export.litert.report import SERVED
-from mmkeras.export.parity import answer_problems, check_outputs
+from mmkeras.export.parity import answer_problems, check_outputs, numbers_of
 
 HEADS = [
     mm.heads.classification("kind", classes=range(100)),
@@ -117,6 +117,8 @@ def test_names_of_classes_are_equal_but_for_ties():
     assert largest["mood_classes"] == float("inf") and largest["mood_scores"] == 0.0
     with pytest.raises(ValueError, match=r"names \['mood', .*\]. Received: \['mood'\]"):
         answer_problems(head, {"mood": right["mood"]}, right, 1e-5)
+    with pytest.raises(ValueError, match=r"Missing: \['mood_scores'\]. Received: \['mood'\]. .*another model"):
+        numbers_of(head, {"mood": right["mood"]})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
