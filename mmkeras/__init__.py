@@ -29,7 +29,7 @@ __version__ = "0.1.0"
 
 _ROOMS = ("augment", "branches", "contract", "data", "distribute", "edge", "evaluate", "export", "fusion", "heads",
           "layers", "models", "preprocess", "specs", "train")  # fmt: skip
-_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "models",
+_NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
           "late_fusion_model": "models", "hybrid_fusion_model": "models"}  # fmt: skip
 
 __all__ = ["Audio", "Image", "Table", "Text", "Vector", "Video", *_NAMES, *_ROOMS]

@@ -1,9 +1,5 @@
 """Functional-API builders: branches, fusion and heads as one `keras.Model`."""
 
-import importlib
-import zipfile
-from pathlib import Path
-
 import keras
 import numpy as np
 
@@ -11,26 +7,6 @@ from mmkeras.contract import NamedModel, auxiliary_name
 from mmkeras.heads import check_heads
 from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
 from mmkeras.specs import check_specs, did_you_mean
-
-
-def load_model(path):
-    """Loads a `.keras` file of this package: a model, or a preprocess, with all that it learned.
-
-    Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.
-
-    Args:
-        path: of the file, or `best.keras` of a run folder; `~` stands for the home folder.
-
-    Returns:
-        keras.Model.
-    """
-    path = Path(path).expanduser()
-    config = zipfile.ZipFile(path).read("config.json") if zipfile.is_zipfile(path) else b""
-    rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
-    marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
-    for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
-        importlib.import_module(room)
-    return keras.saving.load_model(path)
 
 
 def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary=False, name="fusion_model"):

@@ -2,8 +2,8 @@
 
     python recipes/ask.py saved_models/quickstart/1 question="Which colour ...?" photo=a.jpg voice=a.wav
 
-Each argument is NAME=VALUE; a value that is the path of a file stands for the bytes of that file. Prints the answers
-as one JSON object.
+Each argument is NAME=VALUE; a value that is the path of a file stands for the bytes of that file; `~` is the home
+folder. Prints the answers as one JSON object.
 """
 
 import json
@@ -19,7 +19,7 @@ import tensorflow_text  # noqa: F401  registers the ops that split text
 
 def main(path, *pairs):
     """Loads the SavedModel in `path` and prints what it answers to one example."""
-    answer = tf.saved_model.load(path).signatures["serving_default"]
+    answer = tf.saved_model.load(os.path.expanduser(path)).signatures["serving_default"]
     _, inputs = answer.structured_input_signature
     given = dict(pair.split("=", 1) for pair in pairs)
     answers = answer(**{name: tf.constant([_value(given[name], spec.dtype)]) for name, spec in inputs.items()})
@@ -29,7 +29,8 @@ def main(path, *pairs):
 def _value(value, dtype):
     if dtype != tf.string:
         return float(value)
-    return Path(value).read_bytes() if os.path.isfile(value) else value.encode()
+    file = os.path.expanduser(value)  # the shell leaves the ~ of photo=~/a.jpg
+    return Path(file).read_bytes() if os.path.isfile(file) else value.encode()
 
 
 def _plain(value):

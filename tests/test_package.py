@@ -16,9 +16,9 @@ import mmkeras as mm
 
 ROOT = Path(mm.__file__).parent
 # The data's way: a room may import from rooms before it.
-ORDER = ["edge", "checks", "config", "ids", "specs", "causes", "fitting", "contract", "presets", "layers", "preprocess",
-         "augment", "data", "branches", "fusion", "heads", "models", "distribute", "train", "evaluate",
-         "export"]  # fmt: skip
+ORDER = ["edge", "checks", "unfinished", "config", "ids", "specs", "causes", "fitting", "contract", "presets", "layers",
+         "preprocess", "augment", "data", "branches", "fusion", "heads", "models", "loading", "distribute", "train",
+         "evaluate", "export"]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "fresh.py")
 
 

@@ -11,10 +11,14 @@ def scores(head, labels, outputs):
     """Scores of one head; what is undefined is NaN.
 
     Classification: `accuracy` (multi-label: of whole label sets) and `accuracy_interval` (95 %, Wilson), `precision`,
-    `recall` and `f1` each as `_macro` and `_micro`, `roc_auc_macro` and `pr_auc_macro` (one class against the rest; PR
-    is the average precision), `log_loss`, `per_class` with all of these and the `support`, and `confusion` (rows are
-    labels, columns answers; multi-label: one matrix [[tn, fp], [fn, tp]] per class, threshold 1/2). Macro averages are
-    those over the classes that occur in the labels; the AUCs, over those that also miss somewhere.
+    `recall` and `f1` each as `_macro`, `_micro` and `_weighted`, `roc_auc_macro` and `pr_auc_macro` (one class against
+    the rest; PR is the average precision), `log_loss`, `per_class` with all of these and the `support`, and `confusion`
+    (rows are labels, columns answers; multi-label: one matrix [[tn, fp], [fn, tp]] per class, threshold 1/2).
+
+    Precision, recall and F1 follow scikit-learn: they count the classes that occur in the labels or in the answers, and
+    0/0 is 0, so a class that is answered but never true has 0. A class that occurs in neither is left out, and NaN in
+    `per_class` (scikit-learn counts it as 0 where several classes may hold at once). The AUCs are averages over the
+    classes that are true in some examples and false in others.
 
     Regression: `mae`, `rmse` and `r2`, their means over the K values, and `per_value` where K > 1.
 
@@ -81,11 +85,10 @@ def _classes(names, truth, answers, outputs):
     aucs = [_per_class(auc, truth, outputs) for auc in (metrics.roc_auc_score, metrics.average_precision_score)]
     found = {}
     for i, name in enumerate(names):
-        precision, recall, f1 = _precision_recall_f1(truth[:, i], answers[:, i])
-        support = int(truth[:, i].sum())
-        if not support:  # neither right nor wrong: scikit-learn's 0 would read as a failure
-            recall = f1 = float("nan")
-        parts = (precision, recall, f1, support, float(aucs[0][i]), float(aucs[1][i]))
+        parts, support = _precision_recall_f1(truth[:, i], answers[:, i]), int(truth[:, i].sum())
+        if not support and not answers[:, i].any():  # neither right nor wrong
+            parts = [float("nan")] * 3
+        parts = (*parts, support, float(aucs[0][i]), float(aucs[1][i]))
         found[name] = dict(zip(("precision", "recall", "f1", "support", "roc_auc", "pr_auc"), parts, strict=True))
     return found
 
@@ -96,13 +99,15 @@ def _precision_recall_f1(truth, answers):
 
 
 def _averages(classes, truth, answers):
-    occurring = [row for row in classes.values() if row["support"]]
-    # An answer in a class that never occurs is still a wrong answer: micro counts every class.
     micro = _precision_recall_f1(truth.ravel(), answers.ravel())
     found = dict(zip(("precision_micro", "recall_micro", "f1_micro"), micro, strict=True))
     for key in ("precision", "recall", "f1", "roc_auc", "pr_auc"):
-        values = [row[key] for row in occurring if np.isfinite(row[key])]
-        found[f"{key}_macro"] = float(np.mean(values)) if values else float("nan")
+        rows = [row for row in classes.values() if np.isfinite(row[key])]
+        found[f"{key}_macro"] = float(np.mean([row[key] for row in rows])) if rows else float("nan")
+    examples = truth.sum()
+    for key in ("precision", "recall", "f1"):
+        total = sum(row[key] * row["support"] for row in classes.values() if row["support"])
+        found[f"{key}_weighted"] = float(total / examples) if examples else 0.0
     return found
 
 

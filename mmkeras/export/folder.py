@@ -2,9 +2,11 @@
 
 import contextlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
+
+from mmkeras.unfinished import alone_in, unfinished
+
+_PREFIX = ".unfinished-"
 
 
 def next_version(path):
@@ -28,13 +30,15 @@ def new_version(path):
 
     Raises:
         ValueError: the path does not end in a positive integer.
-        FileExistsError: this version is there; it names the next free one.
+        FileExistsError: this version is there, before the block or after it; it names the next free one.
     """
     path = Path(path)
     check_version(path)
     with _unfinished(path) as folder:
         yield folder / path.name
-        os.rename(folder / path.name, path)
+        with alone_in(path.parent):
+            check_version(path)  # somebody else may have been faster
+            os.rename(folder / path.name, path)
 
 
 @contextlib.contextmanager
@@ -56,13 +60,17 @@ def new_file(path, suffix, overwrite=False, beside=()):
     check_file(path, suffix, overwrite, beside)
     with _unfinished(path) as folder:
         yield folder / path.name
-        check_file(path, suffix, overwrite, beside)  # somebody else may have been faster
-        others = [path.with_name(path.stem + ending) for ending in beside]
-        for other in others:
-            other.unlink(missing_ok=True)
-        for each in (path, *others):
-            if (folder / each.name).exists() or each == path:
-                os.replace(folder / each.name, each)
+        with alone_in(path.parent):  # so that the files of two exports are not mixed
+            check_file(path, suffix, overwrite, beside)  # somebody else may have been faster
+            _take_places(folder, path, [path.with_name(path.stem + ending) for ending in beside])
+
+
+def _take_places(folder, path, others):
+    for other in others:
+        other.unlink(missing_ok=True)
+    for each in (path, *others):
+        if (folder / each.name).exists() or each == path:
+            os.replace(folder / each.name, each)
 
 
 def check_file(path, suffix, overwrite=False, beside=()):
@@ -83,12 +91,11 @@ def _unfinished(path):
     """A folder beside `path`, which vanishes; so do the folders above it that were made for it, where this fails."""
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=path.parent))
     try:
-        yield temporary
+        with unfinished(_PREFIX, path.parent) as temporary:
+            yield temporary
         made = []
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         for parent in made:
             with contextlib.suppress(OSError):  # somebody else has put something there
                 parent.rmdir()

@@ -1,4 +1,4 @@
-"""Runs a SavedModel where nothing of mmkeras is; `parity` starts this file in a process of its own, by its path.
+"""Runs a SavedModel where nothing of mmkeras is; `run_fresh` starts this file in a process of its own, by its path.
 
     python -P fresh.py REQUEST ANSWER
 

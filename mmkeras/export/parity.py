@@ -1,91 +1,109 @@
-"""Does the artefact answer as Python does? Asked in a process that knows nothing of mmkeras."""
-
-import os
-import pickle
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+"""Does the artefact answer as Python does? Every format is held to the same four conditions, see `distance.faults`."""
 
 import numpy as np
 
-_SCRIPT = Path(__file__).with_name("fresh.py")
+from mmkeras.export.distance import distances, faults
 
 
-def run_fresh(path, ops, runs):
-    """Loads the SavedModel in a new process, with tensorflow and tensorflow-text only and no GPU, and runs it.
+def units(heads):
+    """Head name -> the unit in which its answers are compared.
+
+    >>> from mmkeras import heads
+    >>> units([heads.regression("year", mean=2000.0, std=5.0), heads.classification("kind", ["a", "b"])])
+    {'year': {'kind': 'values', 'std': (5.0,)}, 'kind': {'kind': 'classes'}}
+    """
+    return {head.name: _unit(head) for head in heads}
+
+
+def _unit(head):
+    if hasattr(head, "classes"):
+        return {"kind": "labels" if head.multi_label else "classes"}
+    return {"kind": "values", "std": head.std}
+
+
+def numbers_of(heads, answers):
+    """The named answers of a serving model -> the outputs of its heads, by head name."""
+    if missing := [_key(head) for head in heads if _key(head) not in answers]:
+        raise ValueError(
+            f"The SavedModel must give the answers of this model's heads. Missing: {missing}. Received: "
+            f"{sorted(answers)}. Is it the export of another model?"
+        )
+    return {head.name: np.asarray(answers[_key(head)]) for head in heads}
+
+
+def _key(head):
+    return f"{head.name}_scores" if hasattr(head, "classes") else head.name
+
+
+def check_outputs(who, heads, received, expected, tolerance, half=False):
+    """Raises ValueError where outputs by head name are not those of Python, see `distance.faults`.
 
     Args:
-        path: folder of the SavedModel.
-        ops: names of its ops.
-        runs: list of (signature, dict of input arrays).
+        who: what the message calls the one that answered.
+        heads: list of heads.
+        received, expected: dicts, head name -> array (n, ...).
+        tolerance, half: as in `distance.faults`.
+    """
+    found = {name: faults(unit, received[name], expected[name], tolerance, half) for name, unit in units(heads).items()}
+    refuse({f"{who}: {name}": said for name, said in found.items()}, tolerance, half)
+
+
+def refuse(problems, tolerance, half=False):
+    """Raises ValueError with all problems, a dict from what they are about to a list of sentences, if there are any."""
+    lines = [f"  {about}: {'; '.join(said)}." for about, said in problems.items() if said]
+    if lines:
+        float16 = (
+            ' float16 has 11 bits and ends at 65504: quantize="dynamic" has more for large values.' if half else ""
+        )
+        raise ValueError(
+            f"The exported model must answer as the Python model does, within tolerance={tolerance}. Received:\n"
+            + "\n".join(lines)
+            + "\nIs it the export of this model, with these weights and heads? If so, and if this is rounding (mixed "
+            f"precision, a GPU here, 8 bits), give a larger tolerance=.{float16}"
+        )
+
+
+def answer_problems(heads, received, expected, tolerance):
+    """Compares all named answers of a serving model, names of classes among them.
+
+    Args:
+        heads: list of heads.
+        received, expected: dicts of arrays (n, ...), as `fit.decoded` names them.
+        tolerance: as in `distance.faults`.
 
     Returns:
-        Dict with "owners", op -> "tensorflow", "tensorflow-text" or None; and where each op has one, "outputs", a list
-        of dicts of arrays, and "signatures", what the artefact says of its own names, shapes and dtypes.
+        (largest, problems): largest distance by answer, of names 0 or infinity; and dict, answer -> list of sentences.
+        The first class may be another where Python's two scores are within twice `tolerance`: a tie.
 
     Raises:
-        RuntimeError: the process failed; the end of what it said is in the message.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        request, answer = Path(folder, "request"), Path(folder, "answer")
-        request.write_bytes(pickle.dumps({"path": str(path), "ops": list(ops), "runs": runs}))
-        # -P: without it the folder of the script comes first on the path, and its files stand before packages.
-        command = [sys.executable, "-P", str(_SCRIPT), str(request), str(answer)]
-        environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(
-                "The SavedModel must load and run in a process that holds tensorflow and tensorflow-text only. "
-                f"Received: exit status {done.returncode}, and\n{done.stderr[-3000:]}"
-            )
-        return pickle.loads(answer.read_bytes())
-
-
-def difference(received, expected):
-    """How far two sets of named answers are apart.
-
-    Args:
-        received, expected: dicts of arrays.
-
-    Returns:
-        Dict, name -> largest absolute difference of numbers, over the largest absolute expected number where that
-        exceeds 1 (a price of 300,000 in float32 has no fifth decimal); of strings, 0 or infinity.
-
-    >>> difference({"a": np.array([0.5])}, {"a": np.array([0.25])})
-    {'a': 0.25}
+        ValueError: the answers bear other names.
     """
     if set(received) != set(expected):
         raise ValueError(f"The answers must bear the heads' names {sorted(expected)}. Received: {sorted(received)}.")
-    return {key: _distance(np.asarray(received[key]), np.asarray(expected[key])) for key in expected}
+    largest, problems = {}, {}
+    for head in heads:
+        key, unit = _key(head), _unit(head)
+        apart = distances(unit, received[key], expected[key])
+        largest[key] = float(apart.max()) if len(apart) else 0.0
+        problems[key] = faults(unit, received[key], expected[key], tolerance)
+        for name in {head.name, f"{head.name}_classes"} & set(expected) - {key}:
+            wrong = _other_names(head, received, expected, name, tolerance)
+            largest[name] = float("inf") if wrong else 0.0
+            problems[name] = [f"other names of classes in {wrong} examples"] if wrong else []
+    return {name: largest[name] for name in expected}, problems
 
 
-def _distance(received, expected):
-    if received.shape != expected.shape:
-        return float("inf")
-    if expected.dtype.kind not in "fiub":
-        return 0.0 if np.array_equal(received, expected) else float("inf")
-    if not expected.size:
-        return 0.0
-    expected = expected.astype("float64")
-    return float(np.max(np.abs(received - expected)) / max(1.0, np.max(np.abs(expected))))
-
-
-def check_differences(differences, tolerance):
-    """Raises ValueError where a run's answers differ by more than `tolerance`, or are no numbers.
-
-    Args:
-        differences: dict, run -> dict of `difference`.
-        tolerance: largest difference allowed; strings must be equal.
-    """
-    far = {
-        f"{run}: {key}": value
-        for run, answers in differences.items()
-        for key, value in answers.items()
-        if not value <= tolerance  # NaN is not, either
-    }
-    if far:
-        raise ValueError(
-            f"The exported model must answer as the Python model does, within tolerance={tolerance}. Received "
-            f"differences {far}. With mixed precision, or a GPU here, give a larger tolerance= if this is rounding."
-        )
+def _other_names(head, received, expected, name, tolerance):
+    """In how many examples the names differ, but for ties."""
+    theirs, ours = np.asarray(received[name]), np.asarray(expected[name])
+    if theirs.shape != ours.shape:
+        return max(len(ours), 1)
+    rows = np.flatnonzero((theirs != ours).reshape(len(ours), -1).any(-1))
+    if name != head.name:
+        return len(rows)
+    number = {each.encode(): i for i, each in enumerate(head.classes)}
+    scores = np.asarray(expected[_key(head)])
+    return sum(
+        theirs[row] not in number or scores[row, number[ours[row]]] - scores[row, number[theirs[row]]] > 2 * tolerance
+        for row in rows
+    )

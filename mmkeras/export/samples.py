@@ -32,6 +32,7 @@ def raw_samples(preprocess, samples=None, count=COUNT):
         examples = _generated(preprocess)
     elif isinstance(samples, dict):
         _check_columns(samples, inputs)
+        _check_lengths({key: len(samples[key]) for key in inputs})
         examples = {key: samples[key][:count] for key in inputs}
     else:
         examples = _first(samples, inputs, count)
@@ -60,9 +61,16 @@ def _first(samples, inputs, count):
     if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
         samples = samples.select(list(inputs))
     rows = list(samples.take(count).as_numpy_iterator())
-    if not rows:
-        raise ValueError("samples must hold at least one raw example. Received: an empty data set.")
+    _check_lengths({key: len(rows) for key in inputs})
     return {key: [row[key] for row in rows] for key in inputs}
+
+
+def _check_lengths(lengths):
+    """How many examples there are of each raw name."""
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"samples must hold as many values of each raw name. Received: {lengths}.")
+    if not any(lengths.values()):
+        raise ValueError("samples must hold at least one raw example. Received: none. Was an iterator used up?")
 
 
 def _check_columns(columns, inputs):

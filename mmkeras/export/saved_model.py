@@ -15,7 +15,8 @@ from mmkeras.export.folder import check_version, new_version
 from mmkeras.export.folder import next_version as next_free
 from mmkeras.export.graph import checked, holder, portable
 from mmkeras.export.ops import check_ops, used_ops
-from mmkeras.export.parity import check_differences, difference, run_fresh
+from mmkeras.export.parity import answer_problems, refuse
+from mmkeras.export.process import run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
 
 
@@ -37,17 +38,20 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
         preprocess: adapted model, raw -> ready.
         model: trained model, ready -> outputs by head name.
         heads: the heads `model` was built with.
-        path: `saved_models/NAME/VERSION`, a positive integer that is not there yet.
+        path: `saved_models/NAME/VERSION`, a positive integer that is not there yet; `~` is the home folder.
         samples: where the examples to compare come from: `tf.data.Dataset` of raw examples, or dict of arrays; labels
             in it are ignored. The first 8 are taken, and one more without anything optional. None makes up two by
             specs (the word "a", noise, zeros), which exercises the graph, not your data: give real ones.
-        tolerance: largest difference from Python allowed, relative to numbers above 1; names must be equal.
+        tolerance: largest difference from Python that one example may have: of one class of N, half the sum of the
+            differences of all probabilities; of several classes, of any probability; of numbers, in standard deviations
+            of the head (rounding of float32 is taken off). The mean over the samples may be a quarter of it, and
+            names must be equal; `export.distance` says it all.
         next_version: `path` is `saved_models/NAME`, and the next free number is taken.
 
     Returns:
-        Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer, and "largest_difference"
-        of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it are `request.json` (a
-        REST body to copy), `signature.json` and the requests that TF Serving warms up with.
+        Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
+        and "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
+        are `request.json` (a REST body to copy), `signature.json` and the requests that TF Serving warms up with.
 
     Raises:
         ValueError: the three do not fit together, an op may not be served, or answers differ.
@@ -56,7 +60,8 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
             Whatever is raised, nothing is left behind.
     """
     started = time.perf_counter()
-    path = next_free(path) if next_version else Path(path)
+    path = Path(path).expanduser()
+    path = next_free(path) if next_version else path
     check_version(path)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
@@ -68,7 +73,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
         runs, expected = _runs(preprocess, model, heads, raw)
         fresh = run_fresh(unfinished, places, list(runs.values()))
         check_ops(places, fresh["owners"])
-        report = _report(fresh, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
+        report = _report(fresh, heads, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
         warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
         _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
     return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
@@ -130,10 +135,12 @@ def _runs(preprocess, model, heads, raw):
     return runs, [answers, {key: value[:1] for key, value in answers.items()}, answers, answers]
 
 
-def _report(fresh, expected, raw, made_up, tolerance):
-    pairs = zip(expected, fresh["outputs"], expected.values(), strict=True)
-    differences = {run: difference(received, wanted) for run, received, wanted in pairs}
-    check_differences(differences, tolerance)
+def _report(fresh, heads, expected, raw, made_up, tolerance):
+    differences, problems = {}, {}
+    for (run, wanted), received in zip(expected.items(), fresh["outputs"], strict=True):
+        differences[run], found = answer_problems(heads, received, wanted, tolerance)
+        problems |= {f"{run}: {name}": said for name, said in found.items()}
+    refuse(problems, tolerance)
     owners = fresh["owners"]
     return {
         "samples": f"{len(next(iter(raw.values())))} {'made up' if made_up else 'given'}",

@@ -35,14 +35,46 @@ def test_single_label_equals_scikit_learn(data):
     assert [row["support"] for row in found["per_class"].values()] == np.bincount(labels).tolist()
 
 
-def test_class_that_does_not_occur_is_left_out_of_macro_averages():
-    labels = np.array([0, 0, 2, 2])
-    found = scores(MOOD, labels, np.eye(3)[[0, 1, 2, 2]])
-    assert math.isnan(found["per_class"]["fair"]["recall"]) and found["per_class"]["fair"]["support"] == 0
-    assert found["recall_macro"] == pytest.approx((1 / 2 + 1) / 2)
+def test_a_class_that_is_answered_but_never_true_counts_as_in_scikit_learn():
+    labels, answers = np.array([0, 0, 2, 2]), np.array([0, 1, 2, 2])
+    found = scores(MOOD, labels, np.eye(3)[answers])
+    assert found["per_class"]["fair"] | {"roc_auc": 0, "pr_auc": 0} == dict.fromkeys(
+        ("precision", "recall", "f1", "support", "roc_auc", "pr_auc"), 0
+    )
+    assert found["f1_macro"] == pytest.approx((2 / 3 + 0 + 1) / 3)  # without the class in the middle it were 0.83
+    assert found["f1_macro"] == pytest.approx(metrics.f1_score(labels, answers, average="macro"))
+    assert found["recall_macro"] == pytest.approx((1 / 2 + 0 + 1) / 3)
     assert found["precision_micro"] == pytest.approx(3 / 4)
     assert found["roc_auc_macro"] == pytest.approx((0.75 + 1) / 2)
     assert math.isnan(scores(MOOD, [0, 0], np.eye(3)[[0, 1]])["roc_auc_macro"])
+
+
+def test_a_class_that_is_neither_true_nor_answered_is_left_out():
+    found = scores(MOOD, [0, 0, 2], np.eye(3)[[0, 0, 2]])
+    assert math.isnan(found["per_class"]["fair"]["f1"]) and found["f1_macro"] == 1.0
+    tags = heads.classification("tags", classes=["a", "b"], multi_label=True)
+    some, none = scores(tags, [[1, 0], [0, 0]], [[0.9, 0.1], [0.9, 0.1]]), scores(tags, [[0, 0]], [[0.1, 0.1]])
+    assert some["f1_macro"] == pytest.approx(2 / 3) and math.isnan(none["f1_macro"]) and none["accuracy"] == 1.0
+
+
+AVERAGES = [(key, average) for key in ("precision", "recall", "f1") for average in ("macro", "micro", "weighted")]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("seed", range(20))
+def test_averages_equal_scikit_learn_where_classes_are_missing(seed):
+    """Few examples of ten classes, so that some are never true, some never answered, and some neither."""
+    rng = np.random.default_rng(seed)
+    head = heads.classification("kind", classes=range(10))
+    labels, answers = rng.integers(0, 8, 12), rng.integers(2, 10, 12)
+    tags, p = (rng.random((12, 10)) < 0.1).astype(int), rng.random((12, 10)) ** 4
+    found = scores(head, labels, np.eye(10)[answers])
+    several = scores(heads.classification("tags", classes=range(10), multi_label=True), tags, p)
+    there = np.flatnonzero((tags.sum(0) + (p >= 0.5).sum(0)) > 0)
+    for key, average in AVERAGES:
+        function = getattr(metrics, f"{key}_score")
+        assert found[f"{key}_{average}"] == pytest.approx(function(labels, answers, average=average))
+        assert several[f"{key}_{average}"] == pytest.approx(function(tags, p >= 0.5, average=average, labels=there))
 
 
 def test_multi_label_equals_scikit_learn():

@@ -31,6 +31,17 @@ def test_a_version_is_never_overwritten(tmp_path):
         pass
 
 
+def test_of_two_exports_to_one_version_the_second_to_end_is_refused(tmp_path):
+    refused = pytest.raises(FileExistsError, match=r"never overwritten.*next free one is '.*2'")
+    with refused, new_version(tmp_path / "1") as slow:
+        slow.mkdir()
+        with new_version(tmp_path / "1") as fast:
+            fast.mkdir()
+            (fast / "file").write_text("fast")
+        (slow / "other").write_text("slow")
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["1", "1/file"]
+
+
 def test_next_version_counts_on_from_the_highest(tmp_path):
     for name in ("2", "10", "notes"):
         (tmp_path / name).mkdir()
@@ -65,3 +76,10 @@ def test_files_beside_a_file_are_not_overwritten_unasked(tmp_path):
     with pytest.raises(FileExistsError, match=r"a\.parity\.json"):
         write_three(tmp_path / "a.x", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.parity.json"]
+
+
+def test_of_two_exports_to_one_file_the_second_to_end_is_refused(tmp_path):
+    with pytest.raises(FileExistsError, match=r"overwritten unasked.*a\.x"), new_file(tmp_path / "a.x", ".x") as slow:
+        slow.write_text("slow")
+        write_three(tmp_path / "a.x", "fast")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.x": "fast", "a.parity.json": "fast"}

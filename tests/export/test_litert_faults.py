@@ -46,8 +46,10 @@ def test_an_op_that_is_not_builtin_is_named_with_its_layer(small, tmp_path):
     ({"quantize": "int8"}, ValueError, "representative=None.*representative=raw"),
     ({"quantize": "int4"}, ValueError, "quantize must be one of .*'int4'"),
     ({"batch_size": 0}, ValueError, "batch_size must be a whole number"),
+    ({"n_samples": 0}, ValueError, "n_samples must be a whole number above 0. Received: 0"),
     ({"lstm": "looped"}, ValueError, "lstm must be"),
     ({"waveform": "int8"}, ValueError, "waveform must be"),
+    ({"saved_model": "~/prices/1"}, ValueError, "saved_model must be a version .*Received: '/.*/prices/1'"),
     ({"samples": {"numbr": [1.0]}}, ValueError, "Missing: .*'number'"),
     ({"path": "prices.lite"}, ValueError, r"must end in \.tflite.*prices\.tflite"),
 ])  # fmt: skip
@@ -128,7 +130,7 @@ def test_a_flex_op_is_seen_in_the_file_and_fails_without_tensorflow(tmp_path):
     with pytest.raises(ValueError, match="(?s)builtin ops only.*FlexStringLower, from "):
         check_builtin(used_ops(path))
     with pytest.raises(RuntimeError, match="(?is)holds no TensorFlow. Received: .*flex"):
-        differences(path, None, [{"x": np.array([b"A"], object)}], Form(), 1.0, 60)
+        differences(path, None, [], [{"x": np.array([b"A"], object)}], 1, Form(), {}, 60)
 
 
 def test_a_file_of_other_names_is_refused(small, tmp_path):
@@ -140,14 +142,16 @@ def test_a_file_of_other_names_is_refused(small, tmp_path):
 
 def test_answers_beyond_the_tolerance_fail(small, tmp_path, monkeypatch):
     _, model, _ = small(keras.layers.Dense(2))
-    answers = [[{"price": np.full((1, 1), 7.0)}]]
+    heads = [mm.heads.regression("price", mean=0.0, std=2.0)]
+    answers = [[{"price": np.full((1, 1), 7.0)}] * 2]
     monkeypatch.setitem(differences.__globals__, "run_files", lambda runs, timeout: answers)
-    feeds = [{"row": np.zeros((1, 1), "float32")}]
-    with pytest.raises(ValueError, match=r"x\.tflite: price.*7\.0"):
-        differences(tmp_path / "x.tflite", model, feeds, Form(), 0.1, 60)
+    feeds, allowed = [{"row": np.zeros((1, 1), "float32")}] * 2, {"tolerance": 0.1, "half": False}
+    said = r"x\.tflite: price: largest difference 3\.5 standard deviations \(7 in the unit of the label\), allowed 0\.1"
+    with pytest.raises(ValueError, match=said):
+        differences(tmp_path / "x.tflite", model, heads, feeds, 1, Form(), allowed, 60)
     answers[0][0]["price"][:] = np.nan
-    with pytest.raises(ValueError, match="nan"):
-        differences(tmp_path / "x.tflite", model, feeds, Form(), 0.1, 60)
+    with pytest.raises(ValueError, match="difference nan"):
+        differences(tmp_path / "x.tflite", model, heads, feeds, 1, Form(), allowed, 60)
 
 
 def test_a_fixed_batch_of_the_model_counts(tmp_path):

@@ -11,6 +11,7 @@ from rich.console import Console
 
 import mmkeras as mm
 from mmkeras.export import litert
+from mmkeras.export.distance import distances
 from mmkeras.export.litert import int8, plan, quantize
 from mmkeras.export.litert.flatbuffer import signature, used_ops
 from mmkeras.export.litert.process import convert_files, run_files
@@ -145,7 +146,7 @@ def test_a_part_that_costs_too_much_falls_back_and_says_so(trained, quantised, c
 
 
 def test_change_is_of_the_head_that_moved_most():
-    heads = {"a": "classes", "b": "values"}
+    heads = {"a": {"kind": "classes"}, "b": {"kind": "values", "std": (40.0,)}}
     right = [
         {"a": np.array([[0.5, 0.5]]), "b": np.array([[10.0]])},
         {"a": np.array([[1.0, 0.0]]), "b": np.array([[30.0]])},
@@ -154,8 +155,9 @@ def test_change_is_of_the_head_that_moved_most():
         {"a": np.array([[0.5, 0.5]]), "b": np.array([[12.0]])},
         {"a": np.array([[0.9, 0.1]]), "b": np.array([[30.0]])},
     ]
-    assert quantize.change(heads, moved, right) == pytest.approx((0.1, 0.1))
-    assert quantize.change(heads, [{**moved[0], "b": np.array([[np.nan]])}, moved[1]], right) == (np.inf, np.inf)
+    assert quantize.change(heads, moved, right, distances) == pytest.approx((0.1, 0.1))
+    broken = [{**moved[0], "b": np.array([[np.nan]])}, moved[1]]
+    assert quantize.change(heads, broken, right, distances) == (np.inf, np.inf)
 
 
 def test_table_rows_are_taken_at_even_distances(parts, raw):

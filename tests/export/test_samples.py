@@ -29,5 +29,8 @@ def test_made_up_examples_pass_the_preprocessing(parts):
 def test_a_missing_column_is_named(parts, raw):
     with pytest.raises(ValueError, match=r"Missing: .*'review' Did you mean 'revue'"):
         raw_samples(parts.preprocess, {**{key: raw[key] for key in raw if key != "review"}, "revue": ["a"]})
-    with pytest.raises(ValueError, match="empty data set"):
-        raw_samples(parts.preprocess, tf.data.Dataset.from_tensor_slices(raw).take(0))
+    with pytest.raises(ValueError, match=r"as many values of each raw name. Received: \{'review': 3, 'note': 4"):
+        raw_samples(parts.preprocess, raw | {"review": raw["review"][:3]})
+    for none in (tf.data.Dataset.from_tensor_slices(raw).take(0), {key: values[:0] for key, values in raw.items()}):
+        with pytest.raises(ValueError, match="at least one raw example. Received: none"):
+            raw_samples(parts.preprocess, none)

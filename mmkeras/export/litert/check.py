@@ -5,9 +5,10 @@ import collections
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.export.distance import distances
 from mmkeras.export.litert.flatbuffer import check_builtin, signature, used_ops
 from mmkeras.export.litert.process import run_files
-from mmkeras.export.parity import check_differences, difference
+from mmkeras.export.parity import check_outputs, units
 
 _TOGETHER = 64
 
@@ -103,21 +104,38 @@ def _spec(values, free_batch):
     return tf.TensorSpec((None if free_batch else batch, *lengths), values[0].dtype)
 
 
-def differences(path, model, feeds, form, tolerance, timeout):
+def differences(path, model, heads, feeds, n, form, allowed, timeout):
     """Asks the file and Keras.
 
+    Args:
+        path: of the file.
+        model: keras.Model.
+        heads: list of heads.
+        feeds: of `batches`, of n examples.
+        n: how many.
+        form: of the file.
+        allowed: dict, the "tolerance" and "half" of `distance.faults`.
+        timeout: seconds.
+
     Returns:
-        (largest, received, expected): largest difference by output, and the answers of both, a dict for each feed.
+        (largest, received, expected): largest difference by head, and the answers of both to the n examples, by head.
 
     Raises:
-        ValueError: a difference is beyond `tolerance`, or no number.
+        ValueError: the answers are not those of Keras, or no numbers.
         RuntimeError: the file does not run without TensorFlow.
     """
     (received,) = run_files([(path, feeds)], timeout)
     if isinstance(received, str):
         raise RuntimeError(f"A LiteRT file must run in a process that holds no TensorFlow. Received: {received}")
-    expected = keras_answers(model, feeds, form)
-    found = [difference(*pair) for pair in zip(received, expected, strict=True)]
-    largest = {key: float(np.max([one[key] for one in found])) for key in found[0]}  # NaN stays NaN
-    check_differences({path.name: largest}, tolerance)
-    return largest, received, expected
+    size = form.batch_size
+    # The first batch was asked twice, and the last example fills the last batch.
+    rows = np.r_[: min(size, n), size : size + n]
+    received, expected = (_joined(each, rows) for each in (received, keras_answers(model, feeds, form)))
+    check_outputs(path.name, heads, received, expected, **allowed)
+    largest = {name: float(distances(unit, received[name], expected[name], allowed["half"]).max())
+               for name, unit in units(heads).items()}  # fmt: skip
+    return largest, *({name: values[-n:] for name, values in each.items()} for each in (received, expected))
+
+
+def _joined(answers, rows):
+    return {key: np.concatenate([each[key] for each in answers])[rows] for key in answers[0]}

@@ -22,11 +22,11 @@ from mmkeras.export.litert.int8 import quantize as to_int8
 from mmkeras.export.litert.metadata import associated_files, pack
 from mmkeras.export.litert.process import TIMEOUT, convert_files
 from mmkeras.export.litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
-from mmkeras.export.litert.report import parity, read_once, table
+from mmkeras.export.litert.report import SERVED, parity, read_once, table
 from mmkeras.export.litert.trace import Form, in_float32, write_traced
 from mmkeras.export.samples import raw_samples
 
-# Largest difference that rounding explains, of probabilities, or of values relative to the largest one above 1.
+# Largest difference of one example that rounding explains, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
 BESIDE = (".preprocess.json", ".parity.json")
 
@@ -62,7 +62,7 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         preprocess: adapted model, raw -> ready.
         model: trained model, ready -> outputs by head name.
         heads: the heads `model` was built with.
-        path: of the file, NAME.tflite.
+        path: of the file, NAME.tflite; `~` is the home folder.
         quantize: None, "float16", "dynamic" or "int8".
         representative: for quantize="int8", examples like those to come, of the training part: raw ones by name (a data
             set, or dict of arrays), or batches of ready ones. Up to 200 are used, at even distances; of a data set that
@@ -71,8 +71,10 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         samples: raw examples to compare on, as in `export.saved_model`, and one without anything optional; with labels
             (a data set of `mm.data`) the heads' metrics are compared, too. None makes up two, which exercises the
             graph, not your data: give real ones.
-        tolerance: largest difference from Python allowed, relative to numbers above 1; None is 1e-4 for float32, 0.01
-            for float16, 0.1 for dynamic, 0.25 for int8.
+        tolerance: largest difference from Python that one example may have, as in `export.saved_model`; None is 1e-4
+            for float32, 0.01 for float16, 0.1 for dynamic, 0.25 for int8. Over all samples, the mean difference may be
+            a quarter of it, and a quarter of that of a constant answer; and classes may change in near ties only, or at
+            a rate of 2 % (`export.distance`). A larger tolerance loosens all of these.
         lstm: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
             "unroll", every step as ops of its own, at most 64, with `fixed_length`: for int8, which then computes the
             steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file. "fused", LSTMs as
@@ -93,13 +95,14 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
 
     Returns:
         Dict, the report: "path", "name", "version", "quantize", "batch_size", "bytes", "samples", "tolerance",
-        "max_difference" by head; "mean_difference" and "agreement" (of classes) by "litert" or "saved_model", and head;
-        "metrics" likewise and for "keras", too, of examples with labels, as in `evaluate.report`; "latency_ms" of
-        "litert" and of Keras' "predict_on_batch" on a padded batch, and "latency_ratio" of the two; "edge", how far the
-        ready tensors of `mmkeras.edge` are from those of `preprocess`, and what it cannot prepare (it warns, too);
-        "ops" with their counts, "inputs" and "outputs" with shapes and dtypes, "seconds" by step; "saved_model", where
-        asked for; "int8", where asked for: what became of the "parts", each "fallback" with its reason, "mean_change"
-        and "largest_change" of the answers on the representative "examples".
+        "max_difference" by head (units as of `tolerance`); "mean_difference", "relative_difference" (to that of a
+        constant answer) and "agreement" (of classes) by "litert" or "saved_model", and head; "metrics" likewise and for
+        "keras", too, of examples with labels, as in `evaluate.report`; "latency_ms" of "litert" and of Keras'
+        "predict_on_batch" on a padded batch, and "latency_ratio" of the two; "edge", how far the ready tensors of
+        `mmkeras.edge` are from those of `preprocess`, and what it cannot prepare (it warns, too); "ops" with their
+        counts, "inputs" and "outputs" with shapes and dtypes, "seconds" by step; "saved_model", where asked for;
+        "int8", where asked for: what became of the "parts", each "fallback" with its reason, "mean_change" and
+        "largest_change" of the answers on the representative "examples".
 
     Raises:
         ValueError: the three do not fit together, a layer has no builtin op, a shape is not known, or answers differ.
@@ -108,9 +111,14 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         TimeoutError: a step took longer than `timeout`.
             Whatever is raised, nothing is left behind.
     """
-    path = Path(path)
+    path, saved_model = Path(path).expanduser(), saved_model and Path(saved_model).expanduser()
     check_file(path, ".tflite", overwrite, BESIDE)
-    _check_arguments(quantize, batch_size, lstm, waveform)
+    _check_arguments(quantize, lstm, waveform, batch_size=batch_size, n_samples=n_samples)
+    if saved_model and not saved_model.joinpath("saved_model.pb").is_file():
+        raise ValueError(
+            f"saved_model must be a version that export.saved_model wrote, NAME/VERSION. Received: '{saved_model}', "
+            "which holds no saved_model.pb. Export it first, or leave saved_model= out."
+        )
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
     form = Form.of(preprocess, model, batch_size, fixed_length or lstm == "unroll", waveform)
@@ -122,7 +130,7 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     tolerance = TOLERANCE[quantize] if tolerance is None else tolerance
     console = Console(quiet=not verbose)
     about = {"path": str(path), "name": name or path.stem, "version": str(version), "quantize": quantize}
-    with new_file(path, ".tflite", overwrite, BESIDE) as unfinished, in_float32(model):
+    with new_file(path, ".tflite", overwrite, BESIDE) as unfinished, in_float32(model) as mixed:
         seconds = _write(model, unfinished, quantize, lstm, form, timeout, console)
         if quantize == "int8":
             started, inputs = time.perf_counter(), signature(unfinished)["inputs"]
@@ -135,8 +143,10 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
         started = time.perf_counter()
         # On the CPU, where the file runs; a GPU multiplies in less than float32.
         with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"), portable(model):
-            found = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"], tolerance,
-                           timeout, labels, saved_model)  # fmt: skip
+            allowed = {"tolerance": tolerance, "half": quantize == "float16"}
+            served = saved_model and (saved_model, SERVED["mixed" if mixed else "float32"])
+            found = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"], allowed,
+                           timeout, labels, served)  # fmt: skip
         seconds["check"] = round(time.perf_counter() - started, 1)
         report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
         report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
@@ -151,7 +161,7 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     return report
 
 
-def _check_arguments(quantize, batch_size, lstm, waveform):
+def _check_arguments(quantize, lstm, waveform, **counts):
     if quantize not in TOLERANCE:
         raise ValueError(f"quantize must be one of {list(TOLERANCE)}. Received: {quantize!r}.")
     if lstm not in WAYS:
@@ -163,8 +173,9 @@ def _check_arguments(quantize, batch_size, lstm, waveform):
         )
     if waveform not in ("float32", "int16"):
         raise ValueError(f'waveform must be "float32" or "int16". Received: {waveform!r}.')
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number above 0. Received: {batch_size!r}.")
+    for name, value in counts.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number above 0. Received: {value!r}.")
 
 
 def _write(model, path, quantize, lstm, form, timeout, console):

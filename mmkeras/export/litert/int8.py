@@ -8,8 +8,8 @@ from rich.progress import Progress
 
 from mmkeras.export.litert.check import cut, tensors
 from mmkeras.export.litert.process import quantize_file
+from mmkeras.export.parity import units
 from mmkeras.export.samples import raw_samples
-from mmkeras.heads import Classification
 from mmkeras.specs import did_you_mean
 
 COUNT = 200  # examples; ranges hardly widen after a hundred
@@ -149,8 +149,7 @@ def quantize(path, feeds, heads, tolerance, steps, timeout, console):
         Dict: "parts", what became of each modality and of "fusion"; "fallback", those of them that did not stay int8,
         with the reason; "mean_change" of the answers on the representative examples, "largest_change", "examples".
     """
-    kinds = {head.name: "classes" if isinstance(head, Classification) else "values" for head in heads}
-    request = {"path": str(path), "feeds": feeds, "heads": kinds, "limits": (LIMIT, tolerance), "steps": steps}
+    request = {"path": str(path), "feeds": feeds, "heads": units(heads), "limits": (LIMIT, tolerance), "steps": steps}
     with Progress(console=console, transient=True, disable=console.quiet) as bar:
         task = bar.add_task("Measuring ranges for int8", total=len(feeds))
         found = quantize_file(request, timeout, lambda done: bar.update(task, completed=done))

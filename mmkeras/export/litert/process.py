@@ -1,17 +1,15 @@
-"""Starts `convert.py`, `quantize.py` and `run.py` in processes of their own, which cannot take this one down."""
+"""Starts `convert.py`, `quantize.py` and `run.py` in processes of their own."""
 
 import json
-import os
 import pickle
 import signal
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
+
+from mmkeras.export.process import scratch, start
 
 TIMEOUT = 900.0
 _FOLDER = Path(__file__).parent
+_FOLDERS = [str(_FOLDER), str(_FOLDER.parent)]  # where `plan.py` and `distance.py` lie
 
 
 def convert_files(jobs, timeout=TIMEOUT):
@@ -28,8 +26,8 @@ def convert_files(jobs, timeout=TIMEOUT):
         RuntimeError: the converter crashed.
         TimeoutError: it took longer.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        request, answer = Path(folder, "request"), Path(folder, "answer")
+    with scratch() as folder:
+        request, answer = folder / "request", folder / "answer"
         request.write_text(json.dumps([{key: value and str(value) for key, value in job.items()} for job in jobs]))
         answer.touch()
         code, said = _start("convert.py", request, answer, timeout)
@@ -81,8 +79,8 @@ def time_files(runs, calls, timeout=TIMEOUT):
 
 
 def _ask(runs, calls, timeout):
-    with tempfile.TemporaryDirectory() as folder:
-        request, answer = Path(folder, "request"), Path(folder, "answer")
+    with scratch() as folder:
+        request, answer = folder / "request", folder / "answer"
         request.write_bytes(pickle.dumps(([(str(path), feeds) for path, feeds in runs], calls)))
         code, said = _start("run.py", request, answer, timeout)
         if code:
@@ -108,10 +106,10 @@ def quantize_file(request, timeout=TIMEOUT, watch=None):
         RuntimeError: the process crashed.
         TimeoutError: it took longer.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        ask, answer, progress = (Path(folder, name) for name in ("request", "answer", "progress"))
+    with scratch() as folder:
+        ask, answer, progress = (folder / name for name in ("request", "answer", "progress"))
         progress.touch()
-        ask.write_bytes(pickle.dumps(request | {"folder": str(_FOLDER), "progress": str(progress)}))
+        ask.write_bytes(pickle.dumps(request | {"folders": _FOLDERS, "progress": str(progress)}))
         code, said = _start("quantize.py", ask, answer, timeout, watch and (lambda: watch(progress.stat().st_size)))
         if code:
             raise RuntimeError(
@@ -122,34 +120,7 @@ def quantize_file(request, timeout=TIMEOUT, watch=None):
 
 
 def _start(script, request, answer, timeout, watch=None):
-    # -P: without it the folder of the script comes first on the path, and its files stand before packages.
-    command = [sys.executable, "-P", str(_FOLDER / script), str(request), str(answer)]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
-        try:
-            said = _last_words(process, timeout, watch or (lambda: None))
-        except BaseException:
-            process.kill()
-            raise
-    if said is None:
-        raise TimeoutError(
-            f"{script.removesuffix('.py').capitalize()} must end in time. Received: {timeout:g} seconds without an "
-            "end; it was killed, and nothing was written. Give a larger timeout=, or a smaller model."
-        )
-    return process.returncode, said
-
-
-def _last_words(process, timeout, watch):
-    """What the process said when it ended; None where it was killed."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        try:
-            return process.communicate(timeout=min(0.2, timeout))[1]
-        except subprocess.TimeoutExpired:
-            watch()
-    process.kill()
-    return None
+    return start(_FOLDER / script, request, answer, timeout, watch)
 
 
 def _ending(code):

@@ -19,22 +19,23 @@ def main(request_path, answer_path):
     Path(answer_path).write_bytes(pickle.dumps(quantize(**request)))
 
 
-def quantize(path, feeds, heads, limits, steps, folder, progress):
+def quantize(path, feeds, heads, limits, steps, folders, progress):
     """Replaces the float file by its quantised form.
 
     Args:
         path: of the .tflite.
         feeds: list of {input name: array}, to measure ranges and changes on.
-        heads: dict, output name -> "classes" or "values".
+        heads: dict, output name -> unit of `distance.distances`.
         limits: what may change on average, and at most; see `change`.
         steps: whether the lookup of an embedding starts a part in int8, as for unrolled recurrent layers.
-        folder: where `plan.py` lies.
+        folders: where `plan.py` and `distance.py` lie.
         progress: path of a file that gets a byte for each feed that was measured.
 
     Returns:
         Dict: "parts", part -> "int8", "dynamic" or "float32"; "change"; and "before", what int8 everywhere changes.
     """
-    sys.path.append(folder)
+    sys.path += folders
+    import distance
     import plan
 
     graph = plan.Graph(Path(path).read_bytes())
@@ -42,7 +43,7 @@ def quantize(path, feeds, heads, limits, steps, folder, progress):
 
     def tried(parts):
         data = graph.quantised(parts, ranges, steps)
-        return change(heads, answers(data, feeds), expected), data, parts
+        return change(heads, answers(data, feeds), expected, distance.distances), data, parts
 
     before, *_ = found = tried(dict.fromkeys(graph.parts(), "int8"))
     while beyond(found[0], limits) > 1 and set(found[2].values()) - {"float32"}:
@@ -98,22 +99,28 @@ def answers(data, feeds):
     return [{name: value.copy() for name, value in runner(**feed).items()} for feed in feeds]
 
 
-def change(heads, received, expected):
+def change(heads, received, expected, distances):
     """How far the answers moved, on average over the examples and at most; of the head that moved most.
 
-    Of classes, the probability that moved most in each example. Of values, on average over their standard deviation,
-    and at most over the largest value above 1, as exports are compared.
+    Args:
+        heads: dict, output name -> unit.
+        received, expected: lists of {output name: array}.
+        distances: `distance.distances`. On average over the examples, values count in their own deviation instead,
+            which is below that of the labels where a model has not learned much.
 
-    >>> change({"a": "classes"}, [{"a": np.array([[0.5, 0.5]])}], [{"a": np.array([[0.25, 0.75]])}])
+    >>> from mmkeras.export.distance import distances
+    >>> both = [[{"a": np.array([[0.5, 0.5]])}], [{"a": np.array([[0.25, 0.75]])}]]
+    >>> change({"a": {"kind": "classes"}}, *both, distances)
     (0.25, 0.25)
     """
     worst = (0.0, 0.0)
-    for name, kind in heads.items():
+    for name, unit in heads.items():
         mine, right = (np.concatenate([answer[name] for answer in every]) for every in (received, expected))
-        moved = np.abs(mine - right).reshape(len(mine), -1).max(axis=1)
         size = float(np.abs(right).max())
-        spread = max(float(right.std()), 1e-6 * size, 1e-12) if kind == "values" else 1.0
-        found = float(moved.mean()) / spread, float(moved.max()) / max(1.0, size)
+        own = {"kind": "values", "std": [max(float(right.std()), 1e-6 * size, 1e-12)]}
+        moved = distances(unit, mine, right)
+        average = distances(own, mine, right) if unit["kind"] == "values" else moved
+        found = float(average.mean()), float(moved.max())
         worst = tuple(np.inf if np.isnan(new) else max(old, new) for old, new in zip(worst, found, strict=True))
     return worst
 

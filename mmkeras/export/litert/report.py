@@ -10,28 +10,33 @@ import tensorflow as tf
 from rich.table import Table
 
 from mmkeras.evaluate.scores import scores
+from mmkeras.export.distance import compare
 from mmkeras.export.litert.check import batches, differences, tensors
 from mmkeras.export.litert.prepared import check_prepared
 from mmkeras.export.litert.process import time_files
 from mmkeras.export.ops import used_ops
-from mmkeras.export.parity import check_differences, difference, run_fresh
+from mmkeras.export.parity import check_outputs, numbers_of, units
+from mmkeras.export.process import run_fresh
 from mmkeras.heads import Classification
 
 _CALLS = 30
-_SERVED = 1e-2  # of a SavedModel, which was held to less when it was written; in mixed precision it rounds by this much
+# Of a SavedModel, which was held to less when it was written; one in mixed precision is compared with float32 here.
+SERVED = {"float32": 1e-3, "mixed": 5e-2}
 
 
-def parity(path, preprocess, model, heads, description, raw, form, inputs, tolerance, timeout, labels, saved_model):
+def parity(path, preprocess, model, heads, description, raw, form, inputs, allowed, timeout, labels, saved_model):
     """Asks all of them.
 
     Args:
         path: of the .tflite file.
-        preprocess, model, heads, tolerance, timeout, saved_model: as in `litert`.
+        preprocess, model, heads, timeout: as in `litert`.
         description: dict of `describe`.
         raw: dict of arrays (n,).
         form: of the file.
         inputs: of `flatbuffer.signature`.
+        allowed: dict, the "tolerance" and "half" of `distance.faults`.
         labels: dict of `read_once`.
+        saved_model: None, or (path of a version, tolerance).
 
     Returns:
         Dict: from "max_difference" to "edge" in the report of `litert`.
@@ -41,19 +46,17 @@ def parity(path, preprocess, model, heads, description, raw, form, inputs, toler
     """
     ready = {key: value.numpy() for key, value in preprocess(tensors(raw), training=False).items()}
     feeds, n = batches(ready, form, inputs), len(next(iter(raw.values())))
-    largest, *both = differences(path, model, feeds, form, tolerance, timeout)
-    answers = {who: _joined(each[1:], n) for who, each in zip(("litert", "keras"), both, strict=True)}
-    served = {}
+    largest, *both = differences(path, model, heads, feeds, n, form, allowed, timeout)
+    answers, served = dict(zip(("litert", "keras"), both, strict=True)), {}
     if saved_model:
-        answers["saved_model"], far = _served(saved_model, heads, raw, answers["keras"])
-        served = {"saved_model": {"path": str(saved_model), "max_difference": far}}
-    found = {"max_difference": largest, **compared(heads, answers, labels)}
-    found |= _latency(path, model, feeds[0], form, timeout)
+        served_path, tolerance = saved_model
+        answers["saved_model"] = _served(served_path, heads, raw, answers["keras"], tolerance)
+    found = compared(heads, answers, labels, allowed["half"])
+    far = found.pop("max_difference")
+    if saved_model:
+        served["saved_model"] = {"path": str(served_path), "max_difference": far["saved_model"]}
+    found |= {"max_difference": largest, **_latency(path, model, feeds[0], form, timeout)}
     return found | {"edge": check_prepared(description, raw, ready), **served}
-
-
-def _joined(answers, n):
-    return {key: np.concatenate([each[key] for each in answers])[:n] for key in answers[0]}
 
 
 def read_once(samples, preprocess, heads, count):
@@ -77,21 +80,23 @@ def read_once(samples, preprocess, heads, count):
     }
 
 
-def compared(heads, answers, labels):
+def compared(heads, answers, labels, half=False):
     """How near the answers of one are to those of Keras.
 
     Args:
         heads: list of heads.
         answers: dict, name of who answers -> dict, head -> array (n, ...); "keras" is one of them.
         labels: dict of `labels_of`, of the first m <= n examples.
+        half: of `distance.distances`.
 
     Returns:
-        Dict: "mean_difference" and, for classifications, "agreement" (share of examples of the same class, or set of
-        classes), each by name and head; "metrics", too, where there are labels: all that `evaluate.scores` says.
+        Dict: "max_difference", "mean_difference" and "relative_difference" (see `distance.compare`) and, for
+        classifications, "agreement" (share of examples of the same class, or set of classes), each by name and head;
+        "metrics", too, where there are labels: all that `evaluate.scores` says.
     """
     keras_ = answers["keras"]
     others = {who: values for who, values in answers.items() if who != "keras"}
-    far = {who: {key: float(np.mean(np.abs(values[key] - keras_[key]))) for key in keras_}
+    far = {who: {name: compare(unit, values[name], keras_[name], half) for name, unit in units(heads).items()}
            for who, values in others.items()}  # fmt: skip
     classes = [head for head in heads if isinstance(head, Classification)]
     same = {who: {head.name: _agreement(head, values[head.name], keras_[head.name]) for head in classes}
@@ -99,7 +104,10 @@ def compared(heads, answers, labels):
     told = [head for head in heads if len(labels.get(head.name, ()))]
     metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told}
                for who, values in sorted(answers.items())}  # fmt: skip
-    return {"mean_difference": far, "agreement": same, "metrics": metrics if told else {}}
+    numbers = {f"{short}_difference": {who: {name: each[key] for name, each in by_head.items()}
+                                       for who, by_head in far.items()}
+               for short, key in (("max", "largest"), ("mean", "mean"), ("relative", "relative"))}  # fmt: skip
+    return numbers | {"agreement": same, "metrics": metrics if told else {}}
 
 
 def _agreement(head, received, expected):
@@ -116,26 +124,25 @@ def _metrics(head, labels, outputs):
     return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is undefined
 
 
-def _served(path, heads, raw, keras_):
+def _served(path, heads, raw, keras_, tolerance):
     """What a SavedModel of `export.saved_model` answers, asked in a process without mmkeras.
 
     Args:
         path: of its version.
         raw: dict of arrays (n,).
         keras_: the answers of Keras.
+        tolerance: of `distance.faults`.
 
     Returns:
-        (answers, differences), by head.
+        The answers, by head.
 
     Raises:
         ValueError: they are far away: it is the export of another model, or of older weights.
     """
     (found,) = run_fresh(path, used_ops(path), [("serving_default", raw)])["outputs"]
-    suffixes = {head.name: "_scores" if isinstance(head, Classification) else "" for head in heads}
-    answers = {name: found[name + suffix] for name, suffix in suffixes.items()}
-    far = difference(answers, keras_)
-    check_differences({str(path): far}, _SERVED)
-    return answers, far
+    answers = numbers_of(heads, found)
+    check_outputs(str(path), heads, answers, keras_, tolerance)
+    return answers
 
 
 def _latency(path, model, feed, form, timeout):

@@ -107,14 +107,15 @@ def named(outputs):
 def in_float32(model):
     """Makes a model that was trained in mixed precision compute in float32, as its weights are.
 
-    LiteRT has no builtin op that computes in half precision; a smaller file is what quantize="float16" is for.
+    LiteRT has no builtin op that computes in half precision; a smaller file is what quantize="float16" is for. Yields
+    whether there was anything to change.
     """
     layers = [layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
     before = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
             layer.dtype_policy = keras.DTypePolicy("float32")
-        yield
+        yield bool(layers)
     finally:
         for layer, policy in zip(layers, before, strict=True):
             layer.dtype_policy = policy

@@ -1,0 +1,174 @@
+"""How far exported answers are from Python's, in units that mean the same for every head, and how far they may be.
+
+| head | distance of one example | unit |
+|---|---|---|
+| one class of N | half the sum of the absolute differences of its N probabilities | total variation, 0 to 1 |
+| several classes | largest absolute difference of a probability | probability |
+| regression | largest absolute difference of its K values over their `std` | standard deviations |
+
+Total variation is the share of the probability that lies on other classes. Unlike the largest difference of one
+probability it does not shrink as N grows: of an untrained model with 100 classes no probability exceeds 0.03, so that
+exchanging its rows moved none of them by more than 0.023, while the total variation was 0.15 on average.
+
+This file needs NumPy alone, for `litert.quantize` runs in a process that holds nothing else.
+"""
+
+import numpy as np
+
+# A head that answers the mean answer to everything has 1, exchanged rows have 1.2 to 1.6, and honest int8 files had up
+# to 0.04.
+RELATIVE = 0.25
+# Answers that change class without a near tie: the rate that is taken for honest, and the risk of a false alarm.
+FLIPS, RISK = 0.02, 1e-3
+_ROUNDING = 1e-5  # of float32, on the average of the examples
+_UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations"}
+
+
+def limits(tolerance):
+    """What follows from the largest difference that one example may have.
+
+    Returns:
+        Dict: "mean", the largest mean distance; "negligible", a mean distance that needs no comparison with the
+        variation of the answers; "margin", which makes another class more than a near tie.
+
+    >>> limits(0.1)
+    {'mean': 0.025, 'negligible': 0.005, 'margin': 0.05}
+    """
+    mean = max(tolerance / 4, 10 * _ROUNDING)
+    return {"mean": mean, "negligible": max(tolerance / 20, _ROUNDING), "margin": 2 * mean}
+
+
+def distances(unit, received, expected, half=False):
+    """Distance of each example, (n,); infinite where the shapes differ.
+
+    Args:
+        unit: {"kind": "classes", "labels" or "values", "std": K numbers, of values}; None in place of `std` takes the
+            deviation of the expected values.
+        received, expected: arrays (n, N) or (n, K).
+        half: constants of the file have 11 bits. A value is not further off than its own rounding makes it: two units
+            in the last place of float32, or half a unit of float16, are taken off.
+
+    >>> distances({"kind": "values", "std": [5.0]}, np.array([[2010.0]]), np.array([[2000.0]])).round(3).tolist()
+    [2.0]
+    >>> distances({"kind": "classes"}, np.array([[0.5, 0.5, 0.0]]), np.array([[0.5, 0.25, 0.25]])).tolist()
+    [0.25]
+    """
+    received, expected = np.asarray(received), np.asarray(expected)
+    if received.shape != expected.shape:
+        return np.full(max(len(expected), 1), np.inf)
+    flat = len(expected), int(np.prod(expected.shape[1:]))
+    expected = expected.astype("float64").reshape(flat)
+    apart = np.abs(received.astype("float64").reshape(flat) - expected)
+    if unit["kind"] == "classes":
+        return apart.sum(-1) / 2
+    if unit["kind"] == "values":
+        apart = np.maximum(apart - _last_place(expected, half), 0) / _deviations(unit, expected)
+    return apart.max(-1)  # NaN stays NaN
+
+
+def _last_place(values, half):
+    rounding = 2 * np.spacing(np.abs(values).astype("float32"))
+    return np.maximum(rounding, np.abs(values) * 2.0**-11) if half else rounding
+
+
+def _deviations(unit, expected):
+    if unit.get("std") is not None:
+        return np.asarray(unit["std"], "float64")
+    deviation = expected.std(0) if len(expected) else np.ones(expected.shape[-1])
+    return np.where(deviation > 0, deviation, np.maximum(np.abs(expected).max(0, initial=0), 1.0))
+
+
+def compare(unit, received, expected, half=False):
+    """Distances of all examples in a few numbers.
+
+    Args:
+        unit, received, expected, half: as in `distances`.
+
+    Returns:
+        Dict: "largest" and "mean" distance; "relative", the mean over that of a model which answers the mean of the
+        expected answers to everything, None where the expected answers are all equal.
+
+    >>> rows = np.eye(4)
+    >>> compare({"kind": "classes"}, rows[[1, 2, 3, 0]], rows)["relative"] > 1
+    True
+    """
+    found = distances(unit, received, expected, half)
+    if not len(found):
+        return {"largest": 0.0, "mean": 0.0, "relative": None}
+    expected = np.asarray(expected)
+    constant = np.broadcast_to(expected.mean(0, dtype="float64", keepdims=True), expected.shape)
+    spread = float(distances(unit, constant, expected).mean())
+    mean = float(found.mean())
+    return {"largest": float(found.max()), "mean": mean, "relative": mean / spread if spread > 0 else None}
+
+
+def flips(unit, received, expected, margin):
+    """How many examples change class, or set of classes, where Python's answer is no near tie.
+
+    Args:
+        unit, received, expected: as in `distances`.
+        margin: by how much Python must hold its own class for more probable than the received one; of several classes,
+            by how much a probability must be above or below 1/2, twice.
+
+    >>> expected = np.array([[0.51, 0.49], [0.9, 0.1]])
+    >>> flips({"kind": "classes"}, np.array([[0.49, 0.51], [0.1, 0.9]]), expected, margin=0.04)
+    1
+    """
+    if unit["kind"] == "values" or not len(expected):
+        return 0
+    if unit["kind"] == "labels":
+        return int((((received >= 0.5) != (expected >= 0.5)) & (np.abs(expected - 0.5) > margin / 2)).any(-1).sum())
+    rows = np.arange(len(expected))
+    lead = expected[rows, expected.argmax(-1)] - expected[rows, received.argmax(-1)]
+    return int((lead > margin).sum())
+
+
+def allowed_flips(n):
+    """How many of n examples may change class: more of them have a chance below `RISK` at the rate `FLIPS`.
+
+    >>> [allowed_flips(n) for n in (1, 8, 64, 1000)]
+    [1, 2, 6, 35]
+    """
+    from scipy.stats import binom  # not where `litert.quantize` runs
+
+    return int(binom.isf(RISK, n, FLIPS))
+
+
+def faults(unit, received, expected, tolerance, half=False):
+    """What speaks against these answers: sentences with the number, its unit and what is allowed; none, if they pass.
+
+    Four conditions, of which the last three are about all examples together:
+
+    1. No distance exceeds `tolerance`.
+    2. The mean distance is at most a quarter of it (`limits`); of 64 normal errors, the largest is 3 times the mean.
+    3. The mean distance is at most a quarter (`RELATIVE`) of that of answering the mean answer to everything, or is
+       negligible: a twentieth of `tolerance`. It tells exchanged rows and other weights from rounding where all
+       answers are near each other.
+    4. No more examples change class than a rate of 2 % explains (binomial test at 0.001); near ties do not count.
+
+    Args:
+        unit, received, expected, half: as in `distances`.
+        tolerance: largest distance of one example.
+    """
+    received, expected = np.asarray(received), np.asarray(expected)
+    found, most, name = compare(unit, received, expected, half), limits(tolerance), _UNITS[unit["kind"]]
+    said = []
+    if not found["largest"] <= tolerance:  # NaN is not, either
+        said.append(
+            f"largest difference {found['largest']:.3g} {name}{_own(unit, found['largest'])}, allowed {tolerance:g}"
+        )
+    if not found["mean"] <= most["mean"]:
+        said.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {most['mean']:g}")
+    if found["relative"] is not None and not (found["mean"] <= most["negligible"] or found["relative"] <= RELATIVE):
+        said.append(f"mean difference {found['relative']:.3g} times that of a constant answer, allowed {RELATIVE:g}")
+    if received.shape == expected.shape:
+        changed, n = flips(unit, received, expected, most["margin"]), len(expected)
+        if changed > allowed_flips(n):
+            said.append(f"another class in {changed} of {n} examples, near ties left out, allowed {allowed_flips(n)}")
+    return said
+
+
+def _own(unit, value):
+    """The same in the label's unit, where that is one number."""
+    std = unit.get("std")
+    return f" ({value * std[0]:.3g} in the unit of the label)" if std is not None and len(std) == 1 else ""

@@ -1,0 +1,115 @@
+"""Loads `.keras` files, and says what is wrong with those that are none."""
+
+import importlib
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+import keras
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def load_model(path):
+    """Loads a `.keras` file of this package: a model, or a preprocess, with all that it learned.
+
+    Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.
+
+    Args:
+        path: of the file, or `best.keras` of a run folder; `~` is the home folder. What else
+            `keras.saving.load_model` reads (.h5 files, remote files) is handed to it.
+
+    Returns:
+        keras.Model.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or of another kind; the message says of which.
+    """
+    local = "://" not in str(path)
+    path = Path(path).expanduser() if local else path
+    config = _config(path) if local else b""
+    rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
+    marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
+    for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
+        importlib.import_module(room)
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # of Keras, h5py, zipfile, zlib, ...: a damaged weight can fail anywhere
+        if config and (damage := _damage(path)):
+            raise _refusal(path, f"is damaged: {damage}") from error
+        raise
+
+
+def _config(path):
+    """The bytes of `config.json` of a .keras file; none of what Keras reads otherwise."""
+    if not path.exists():
+        near = sorted(file.name for file in path.parent.glob("*.keras")) if path.parent.is_dir() else []
+        raise FileNotFoundError(f"There is no such file. Received: '{path}'. Its folder holds the .keras files {near}.")
+    if path.is_dir():
+        return _config_of_folder(path)
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if kind := _other_kind(path, head):
+        raise _refusal(path, kind)
+    if head == _HDF5:
+        return b""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            config = archive.read("config.json") if "config.json" in names else None
+    except _BROKEN as error:
+        raise _refusal(path, f"is damaged: {error}") from error
+    if config is None:
+        raise _refusal(path, f"is a ZIP archive of something else; it holds {names[:3]} and no config.json")
+    if path.suffix != ".keras":
+        raise _refusal(path, f"is one of another name. Call it '{path.with_suffix('.keras').name}'")
+    return config
+
+
+def _config_of_folder(path):
+    if path.joinpath("saved_model.pb").exists():
+        raise _refusal(
+            path,
+            "is a SavedModel, which has no layers to go on with. Ask it with tf.saved_model.load or TF Serving, or "
+            "load the .keras file of the model that was exported",
+        )
+    if inside := sorted(file.name for file in path.glob("*.keras")):
+        raise _refusal(path, f"is a folder. Give a file in it: {inside}")
+    return b""
+
+
+def _other_kind(path, head):
+    """What a file is by its first bytes, if it is no ZIP archive; None if it may be one, or HDF5 that Keras reads."""
+    if head[4:] == b"TFL3":
+        return "is a LiteRT file, which has no layers. Run it with mmkeras.edge.Model"
+    if head == _HDF5:
+        known = path.suffix in (".h5", ".hdf5")
+        return (
+            None if known else "is an HDF5 file. Call it .h5 if it is a model; weights alone go to model.load_weights"
+        )
+    if not head:
+        return "is empty. Was it saved or copied whole?"
+    if head[:2] == b"PK":
+        return None
+    return f"is no ZIP archive, nor HDF5: it begins with {head!r}. A download may hold a web page or a pointer instead"
+
+
+def _damage(path):
+    """What is wrong with the archive; None where every checksum is right."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+    except _BROKEN as error:
+        return str(error)
+    return bad and f"the checksum of '{bad}' in it is wrong"
+
+
+def _refusal(path, what):
+    size = f" ({os.path.getsize(path):,} bytes)" if path.is_file() else ""
+    again = " Copy, download or save it again." if "damaged" in what else ""
+    return ValueError(
+        f"load_model takes a whole .keras file, as model.save writes it. Received: '{path}'{size}, which {what}.{again}"
+    )

@@ -1,0 +1,96 @@
+"""Folders to write into until all is there; those of a process that was killed are removed by the next one.
+
+A kill runs no `finally`. So each folder is locked (flock) by the process that writes into it, the system drops the lock
+when that process ends however it may end, and an unlocked folder of the same name is nobody's.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked, nor removed
+    fcntl = None
+
+
+@contextlib.contextmanager
+def unfinished(prefix, parent):
+    """A new folder, which is gone when the block ends; it may be renamed in it, or what is in it may.
+
+    Args:
+        prefix: how its name begins; other folders in `parent` that begin so, and whose writers are dead, are removed.
+        parent: folder that exists.
+
+    >>> with unfinished(".unfinished-", tempfile.gettempdir()) as folder:
+    ...     folder.is_dir()
+    True
+    >>> folder.exists()
+    False
+    """
+    remove_abandoned(prefix, parent)
+    folder, lock = _locked_folder(prefix, parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_abandoned(prefix, parent):
+    """Removes the folders in `parent` whose names begin with `prefix` and that no living process writes into."""
+    for folder in [child for child in Path(parent).iterdir() if child.name.startswith(prefix)]:
+        lock = None if folder.is_symlink() else _lock(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+@contextlib.contextmanager
+def alone_in(folder):
+    """Waits until no other process is in such a block for this folder; for the moment in which names are taken."""
+    lock = _lock(folder, wait=True)
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked_folder(prefix, parent):
+    for _ in range(10):
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        lock = _lock(folder)
+        # Between making and locking it, another process may have taken it for abandoned.
+        if lock is not None and _is_still(folder, lock):
+            return folder, lock
+        if lock is not None:
+            os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), None  # a file system without locks
+
+
+def _lock(folder, wait=False):
+    """File descriptor that holds the lock of a folder; None where it is another's, gone, or cannot be locked."""
+    if fcntl is None:
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _is_still(folder, lock):
+    try:
+        return os.path.samestat(os.stat(folder), os.fstat(lock))
+    except OSError:
+        return False
