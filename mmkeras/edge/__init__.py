@@ -34,8 +34,9 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
 """
 
 from mmkeras.edge.audio import Audio
+from mmkeras.edge.description import describe
 from mmkeras.edge.image import Image
-from mmkeras.edge.runner import Model, Preprocess, describe
+from mmkeras.edge.runner import Model, Preprocess
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
 from mmkeras.edge.vector import Vector
