@@ -12,8 +12,8 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
 1. Open the `.tflite` as a zip archive too and read `preprocess.json`: `inputs` has one entry per modality, `outputs`
    one per head; what `unprepared` names comes from layers of your own. Feed and read the file by the names of its
    signature, never by position.
-2. `text`: the steps of `edge.text`: markup, NFKC, case folding, NFKC, blanks, split, look-up. Ids are int32 (1, T), 0
-   behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
+2. `text`: the steps of `edge.text`: at most 1024 bytes for each token (65,536 at least) are read; markup, NFKC, case
+   folding, NFKC, blanks, split, look-up; a required text must have a token. Ids are int32 (1, T), 0 behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
    where the text is short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that
    of ICU (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding.
    `wordpiece`, of a pretrained model: the steps of `edge.wordpiece` in place of these.
