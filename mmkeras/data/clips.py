@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image as Pillow
 
 from mmkeras.data.archives import as_given
-from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, is_stored, packed, png, sampled
+from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, check_stored, is_stored, packed, png, sampled
 from mmkeras.edge.video import chosen
 
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
@@ -111,6 +111,7 @@ def _content(value):
 
 def _converted(name, content, frames):
     if not needs_frames(content):
+        check_stored(content, frames)
         return content
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
