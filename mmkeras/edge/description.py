@@ -185,7 +185,7 @@ _RULES = {
     "name": ("a name", lambda value: isinstance(value, str) and value.isidentifier()),
     "optional": _YES_OR_NO,
     "vocabulary": ("a list of different strings", lambda value: _is_names(value) and len(value) > 0),
-    "max_tokens": _COUNT,
+    "max_tokens": ("a whole number from 1 to 2^20", lambda value: _is_count(value) and value <= 2**20),
     "tokenizer": _one_of("words", "wordpiece", "characters"),
     "lowercase": _YES_OR_NO,
     "strip_markup": _YES_OR_NO,

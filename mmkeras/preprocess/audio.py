@@ -112,7 +112,8 @@ class DecodeAudio(RawLayer):
 
     def _checked(self, values):
         """Float samples as they are; NaN and infinity, in float32, are refused, and what would become so in a sum."""
-        wrong = ~(tf.abs(values) <= LOUDEST)
+        # Not ~(... <= LOUDEST): in a graph TensorFlow makes ... > LOUDEST of that, which NaN is not.
+        wrong = tf.math.is_nan(values) | (tf.abs(values) > LOUDEST)
         rule = f"{self.modality}: a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}. Received: "
         first = tf.strings.as_string(tf.boolean_mask(values, wrong)[:1])
         text = tf.strings.join([rule, tf.strings.reduce_join(first), ". Write it again."])

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data import archives
+from mmkeras.data import archives, clips
 
 SPECS = [mm.Image("photo", size=(4, 4))]
 FILES = {f"{'in/' * (i > 1)}{i}.png": tf.io.encode_png(np.full((4, 4, 3), i, "uint8")).numpy() for i in range(4)}
@@ -167,6 +167,9 @@ def test_an_archive_that_becomes_many_times_as_large_is_refused(tmp_path, cache,
     with pytest.raises(ValueError, match=message):
         archives.on_disk(f"{path}/0.csv")
     assert not any(cache.iterdir())
+    monkeypatch.setattr(clips, "_FREE", 2**20)
+    with pytest.raises(ValueError, match=r"clip: an archive must not unpack.*would become [23],000,000 or more"):
+        clips.as_clip("clip", path.read_bytes(), 4)
     monkeypatch.setattr(archives, "_FREE", 2**30)
     assert os.path.getsize(archives.on_disk(f"{path}/2.csv")) == 10**6
 

@@ -14,7 +14,6 @@ import tensorflow as tf
 from PIL import Image
 
 import mmkeras as mm
-from mmkeras.data import clips
 from mmkeras.data.clips import as_clip, clip_of_pixels, needs_frames
 
 SPEC = mm.Video("clip", frames=4, size=(6, 9), optional=True)
@@ -287,19 +286,6 @@ def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_membe
     assert [(fault.modality, fault.file) for fault in batches.skipped] == [
         ("clip", str(folder / name)) for name in expected
     ]
-
-
-def test_an_archive_that_becomes_many_times_as_large_is_refused(monkeypatch):
-    monkeypatch.setattr(clips, "_FREE", 2**20)
-    tar = io.BytesIO()
-    with tarfile.open(fileobj=tar, mode="w:gz") as archive:
-        for i in range(3):
-            member = tarfile.TarInfo(f"{i}.png")
-            member.size = 10**6
-            archive.addfile(member, io.BytesIO(bytes(10**6)))
-    for file in (zipped(zipfile.ZIP_DEFLATED, {f"{i}.png": bytes(10**6) for i in range(3)}), tar.getvalue()):
-        with pytest.raises(ValueError, match=r"clip: an archive must not unpack.*would become [23],000,000 or more"):
-            as_clip("clip", file, 4)
 
 
 def test_every_clip_of_a_stream_is_looked_at():

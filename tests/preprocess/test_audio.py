@@ -180,6 +180,8 @@ def test_floats_that_are_no_numbers_or_become_none_are_refused(values, bits, sho
     file = wav(np.array(values, f"<f{bits // 8}").tobytes(), 3, bits, rate=8000)
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
         decode(file)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
+        REQUIRED_GRAPH(tf.constant([file]))  # which TensorFlow rewrites
     with pytest.raises(ValueError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
         edge.Audio("voice", 200, 16_000)(file)
 
