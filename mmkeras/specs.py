@@ -54,7 +54,8 @@ class Text(_OneString):
 
     Args:
         name: key of this modality everywhere.
-        max_tokens: longer texts are cut to this many tokens. Ready text has a free length T <= max_tokens.
+        max_tokens: longer texts are cut to this many tokens, of which those in the first 1024 bytes for each (in the
+            first 65,536 at least) count. Ready text has a free length T <= max_tokens.
         tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
             spaces); "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown); or
             "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
@@ -63,7 +64,8 @@ class Text(_OneString):
             (without the two special ones; wordpiece continuations begin with "##").
         lowercase: fold case (Unicode, not only ASCII).
         strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
-        optional: the empty string means absent; a required text must not be empty.
+        optional: the empty string means absent, and so does a text without any token (blanks, control characters, tags
+            alone). A required text must have one.
         preset: keras-hub name or folder of a BERT-like model for `text.pretrained`; its tokenizer replaces ours.
         learned: how many ids `adapt` has found, set in `preprocess.specs`; None where that is not known.
     """

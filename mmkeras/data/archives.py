@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 _SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
+_EXPANSION, _FREE = 200, 2**30  # how many times as large as the archive its files may be; up to so many bytes anyway
 _given = {}  # folder in the cache -> the archive that was extracted into it
 
 
@@ -35,7 +36,8 @@ def on_disk(path, known=None):
         `str`: the path itself where it goes through no archive; it need not exist.
 
     Raises:
-        ValueError: an archive is broken, encrypted, or has members that do not belong within a folder.
+        ValueError: an archive is broken, encrypted, has members that do not belong within a folder, or would become
+            more than 200 times as large (and more than 1 GiB) as it is.
 
     Example:
 
@@ -141,15 +143,39 @@ def _extract_zip(archive, folder):
                 raise _refusal(archive, f"its member {member.filename!r} {_OUTSIDE}", _UNPACK)
             if member.flag_bits & 1:
                 raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
-        opened.extractall(folder)
+        _check_size(archive, sum(member.file_size for member in opened.infolist()))
+        opened.extractall(folder)  # zipfile writes no more of a member than the directory says
 
 
 def _extract_tar(archive, folder):
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
+            opened.extractall(folder, _as_they_fit(archive, opened), filter="data")
     except tarfile.FilterError as error:
         raise _refusal(archive, f"its member {error.tarinfo.name!r} {_OUTSIDE}", _UNPACK) from error
+
+
+def _as_they_fit(archive, opened):
+    """Members of a tar file one by one: of a compressed one, what comes is seen only as it is unpacked."""
+    total = 0
+    for member in opened:
+        total += member.size
+        _check_size(archive, total)
+        yield member
+
+
+def expands_too_far(total, size, free):
+    """Why an archive of `size` bytes may not become `total`; None where it may, as it is no larger than `free`."""
+    if total <= max(free, _EXPANSION * size):
+        return None
+    most = f"{_EXPANSION} times as large, and {free >> 20:,} MiB in any case"
+    return f"{size:,} bytes that would become {total:,} or more; they may become {most}"
+
+
+def _check_size(archive, total):
+    problem = expands_too_far(total, os.path.getsize(archive), _FREE)
+    if problem:
+        raise _refusal(archive, problem, _UNPACK)
 
 
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"

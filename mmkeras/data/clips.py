@@ -17,13 +17,14 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image as Pillow
 
-from mmkeras.data.archives import as_given
-from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, is_stored, packed, png, sampled
+from mmkeras.data.archives import as_given, expands_too_far
+from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, check_stored, is_stored, packed, png, sampled
 from mmkeras.edge.video import chosen
 
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
 _MOVIE_STARTS = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV", b"OggS", b"\x30\x26\xb2\x75")
 _TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
+_FREE = 2**28  # bytes that an archive may become in any case
 _JPEG = {"quality": 95, "subsampling": 0}  # of frames that were compressed before: hardly to be told from them
 
 
@@ -111,14 +112,20 @@ def _content(value):
 
 def _converted(name, content, frames):
     if not needs_frames(content):
+        check_stored(content, frames)
         return content
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_size(sum(each.file_size for each in archive.infolist()), content)
             files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
             return packed(sampled(files, frames))
     if content.startswith(_TARS) or content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            files = {each.name: (each.size, _reads(archive, each)) for each in archive.getmembers() if each.isfile()}
+            total, files = 0, {}
+            for each in archive:  # of a compressed archive, what comes is seen only as it is unpacked
+                total += each.size
+                _check_size(total, content)
+                files |= {each.name: (each.size, _reads(archive, each))} if each.isfile() else {}
             return packed(sampled(files, frames))
     if content.startswith(b"\x89PNG") or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         return _animated(content, frames)
@@ -126,6 +133,12 @@ def _converted(name, content, frames):
         check_decoder(name, [content])
         return _movie(content, frames)
     return content
+
+
+def _check_size(total, content):
+    problem = expands_too_far(total, len(content), _FREE)
+    if problem:
+        raise ClipFault("an archive must not unpack to many times its size.", f": {problem}", "Give a folder instead.")
 
 
 def _reads(archive, member):

@@ -98,17 +98,37 @@ def png(picture):
 
 
 def is_stored(content):
-    """Whether `DecodeVideo` takes the ZIP file as it is: of stored pictures only, in the order of their names."""
+    """Whether `DecodeVideo` takes the ZIP file as it is: of stored pictures only, in the order of their names.
+
+    As there, the directory at the end of the file may be damaged: the frames are whole.
+    """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            lying = sorted(archive.infolist(), key=lambda each: each.header_offset)
-        listed = [each.filename for each in lying if not each.filename.endswith("/")]
-        names, pictures = zip(*members(content), strict=True)
-    except (*DAMAGED, ZipFault):
+        names, pictures, _ = zip(*members(content), strict=True)
+    except ZipFault:
         return False
+    listed = _listed(content) or [name.decode("latin-1") for name in names]
     named = all(map(_is_picture, listed)) or all(_is_visible(each) and _says_nothing(each) for each in listed)
     in_order = len(names) == len(listed) and listed == sorted(listed, key=_in_name_order)
     return named and in_order and all(picture.startswith(_AS_THEY_ARE) for picture in pictures)
+
+
+def check_stored(content, frames):
+    """Raises ClipFault where the checksum of a frame that is taken is wrong; `content` is a clip as it is stored."""
+    files = members(content) if content.startswith(b"PK") else []
+    for name, picture, checksum in (files[i] for i in chosen(len(files), frames)):
+        if zlib.crc32(picture) != checksum:
+            rule, remedy = "the checksum of a frame must be right.", "Was it copied whole? Leave it out."
+            raise ClipFault(rule, f" with {name.decode('utf-8', 'replace')}", remedy)
+
+
+def _listed(content):
+    """Names in the directory of a ZIP file, in the order in which its files lie; None where it is damaged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            lying = sorted(archive.infolist(), key=lambda each: each.header_offset)
+            return [each.filename for each in lying if not each.filename.endswith("/")]
+    except DAMAGED:
+        return None
 
 
 def packed(pictures):

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.data.sound_checks import flac_fault, md5_fault, ogg_fault
 from mmkeras.preprocess.headers import big, follow, length, little, peek, spells
 
 # A sound FLAC frame that belongs to no file (sample number 2^36 - 1). Where frames are missing at the end of a file
@@ -40,7 +41,8 @@ def to_wav(content):
         (WAV, b"", Opus, ...) comes back unchanged: `preprocess` reads or refuses it.
 
     Raises:
-        tf.errors.InvalidArgumentError: FLAC or Vorbis is damaged or cut off; FLAC has something appended, or is not of
+        tf.errors.InvalidArgumentError: FLAC or Vorbis is damaged or cut off, by its checksums, or would become larger
+            than 2 GiB; FLAC has something appended, or is not of
             8, 16 or 24 bits; a file holds no samples. An MP3 file says neither its length nor a checksum: one with
             frames missing is just shorter.
 
@@ -119,15 +121,18 @@ def _mp3_rate(head):
 
 def _flac(x, head):
     # A frame with a wrong checksum would be decoded as silence.
-    file = _require(_flac_checksums_hold(x), "A FLAC file must be whole: a checksum is wrong.", x) + _FLAC_END
+    x = _require(_flac_checksums_hold(x), "A FLAC file must be whole: a checksum is wrong.", x)
+    file = _checked(flac_fault, x) + _FLAC_END
     bits = head[20] % 2 * 16 + head[21] // 16 + 1
     decode = functools.partial(_tfio().audio.decode_flac, file)
     cases = [
-        (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.float32) / 2.0**7 - 1.0),
-        (bits == 24, lambda: tf.cast(decode(dtype=tf.int32), tf.float32) / 2.0**31),  # it comes shifted up by 8 bits
+        (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.int32) - 2**7),
+        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),  # it comes shifted up by 8 bits
     ]
-    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.float32) / 2.0**15)  # or a refusal
-    return _wav(samples, big(head[18:21]) // 16, x)
+    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))  # or a refusal
+    x = _checked(md5_fault, x, samples, bits)
+    full = tf.cast(tf.bitwise.left_shift(tf.constant(1, tf.int64), bits - 1), tf.float32)
+    return _wav(tf.cast(samples, tf.float32) / full, big(head[18:21]) // 16, x)
 
 
 def _flac_checksums_hold(x):
@@ -157,6 +162,7 @@ def _powers():
 
 
 def _vorbis(x, head):
+    x = _checked(ogg_fault, x)
     samples = _tfio().audio.decode_vorbis(x)
     # The decoder takes a missing or damaged last page for the end: the sound is as long as the page before says.
     before, last = tf.unstack(peek(tf.strings.split(x, "OggS")[-2:], tf.zeros([2], tf.int64), 10))
@@ -170,6 +176,16 @@ def _wav(samples, rate, x):
     x = _require((tf.size(samples) > 0) & (rate > 0), "A sound must hold samples and say their rate and number.", x)
     with tf.control_dependencies([x]):
         return tf.audio.encode_wav(tf.clip_by_value(samples, -1.0, 1.0), tf.cast(rate, tf.int32))
+
+
+def _checked(fault, x, *others):
+    """The file, unless a function of the file and of other values, in Python, finds a fault: a text."""
+
+    def check(content, *values):
+        return fault(content if isinstance(content, bytes) else content.item(), *values).encode()  # eagerly: an array
+
+    found = tf.ensure_shape(tf.numpy_function(check, [x, *others], tf.string), ())
+    return _require(found == "", found, x)
 
 
 def _require(holds, rule, x):

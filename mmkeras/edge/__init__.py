@@ -12,11 +12,12 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
 1. Open the `.tflite` as a zip archive too and read `preprocess.json`: `inputs` has one entry per modality, `outputs`
    one per head; what `unprepared` names comes from layers of your own. Feed and read the file by the names of its
    signature, never by position.
-2. `text`: the steps of `edge.text`: markup, NFKC, case folding, NFKC, blanks, split, look-up. Ids are int32 (1, T), 0
-   behind the text; the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer
-   where the text is short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that
-   of ICU (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding.
-   `wordpiece`, of a pretrained model: the steps of `edge.wordpiece` in place of these.
+2. `text`: the steps of `edge.text`: at most 1024 bytes for each token (65,536 at least) are read; markup, NFKC, case
+   folding, NFKC, blanks, split, look-up; a required text must have a token. Ids are int32 (1, T), 0 behind the text;
+   the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer where the text is
+   short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that of ICU
+   (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding. `wordpiece`,
+   of a pretrained model: the steps of `edge.wordpiece` in place of these.
 3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn a JPEG by its EXIF orientation, lay a PNG's transparency over
    white, then scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C),
    untouched where the size fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
@@ -24,8 +25,8 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
    input of int16 takes min(32767, round(32768 x)).
 5. `video`: a GIF, each frame laid over those before it; or a ZIP of stored JPEG and PNG files in their order. Of N
-   frames take all where N <= F, else frame floor((2i + 1) N / 2F) for each i < F, prepared as an `image`; uint8
-   (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
+   frames take all where N <= F, else frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare them
+   as an `image`; uint8 (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
 6. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
    mask (1, N) is true where a value was given.
 7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.
@@ -34,8 +35,9 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
 """
 
 from mmkeras.edge.audio import Audio
+from mmkeras.edge.description import describe
 from mmkeras.edge.image import Image
-from mmkeras.edge.runner import Model, Preprocess, describe
+from mmkeras.edge.runner import Model, Preprocess
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
 from mmkeras.edge.vector import Vector

@@ -7,7 +7,10 @@ import numpy as np
 
 from mmkeras.edge.errors import refusal, shown
 
-_STREAMED = (0, 0xFFFFFFFF)  # sizes that a program writes before it knows: the data go on to the end of the file
+_UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
+_CHUNKS = 256  # at most, before the data
+_LOUDEST = 1e30  # of float samples, whose full scale is 1
+_AT_ONCE = 2**20  # products of the filter in memory
 _EXTENSIBLE = 0xFFFE
 _HIGHEST_RATE = 768_000
 _CROSSINGS, _BETA = 10, 5.0  # of the resampling filter
@@ -67,24 +70,23 @@ class Audio:
     def _chunks(self, value):
         """(format tag, bits), channels, rate in Hz, where the data start, and how many bytes they are."""
         at, kind, channels, rate = 12, None, 0, 0
-        while at + 8 <= len(value):
-            name, size = struct.unpack_from("<4sI", value, at)
-            if name == b"data" and kind:
+        for _ in range(_CHUNKS):
+            name, size = struct.unpack_from("<4sI", value, at) if at + 8 <= len(value) else (b"", 0)
+            if name == b"data":
                 break
             if name == b"fmt " and at + 24 <= len(value):
                 tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", value, at + 8)
                 extended = tag == _EXTENSIBLE and at + 34 <= len(value)
                 kind = (struct.unpack_from("<H", value, at + 32)[0] if extended else tag, bits)
             at += 8 + size + size % 2
-        else:
-            raise refusal(
-                self.name, "a WAV file needs a 'fmt ' and a 'data' chunk.", f"{len(value)} bytes", "It is damaged."
-            )
+        if name != b"data" or not kind:
+            rule = f"a WAV file needs a 'fmt ' chunk and a 'data' chunk behind it, among its first {_CHUNKS} chunks."
+            raise refusal(self.name, rule, f"{len(value)} bytes", "It is damaged.")
         self._check_header(kind, channels, rate)
-        there = len(value) - at - 8
-        if size > there and size not in _STREAMED:
+        there, streamed = len(value) - at - 8, _is_streamed(value, at + 8, size)
+        if size > there and not streamed:
             raise refusal(self.name, "the WAV file is cut off.", f"{there} of {size} bytes of data", "Fetch it again.")
-        return kind, channels, rate, at + 8, there if size in _STREAMED else size
+        return kind, channels, rate, at + 8, there if streamed else size
 
     def _check_header(self, kind, channels, rate):
         received = f"format tag {kind[0]}, bits {kind[1]}, channels {channels}, Hz {rate}"
@@ -106,9 +108,22 @@ class Audio:
             return np.where(high >= 128, value - 2**24, value).astype("float32") / 2.0**23
         if kind[0] == 1:
             return values.astype("float32") / 2.0 ** (kind[1] - 1)
-        if not np.isfinite(values).all():
-            raise refusal(self.name, "a float WAV file must hold numbers.", "some that are not", "Write it again.")
-        return values.astype("float32")
+        with np.errstate(over="ignore"):
+            values = values.astype("float32")
+        wrong = values[~(np.abs(values) <= _LOUDEST)]
+        if wrong.size:
+            rule = f"a float WAV file must hold numbers from -{_LOUDEST:g} to {_LOUDEST:g}."
+            raise refusal(self.name, rule, wrong[0], "Write it again.")
+        return values
+
+
+def _is_streamed(value, start, size):
+    """Whether the size of the data was not known when the header was written: they go on to the end of the file.
+
+    0 may also be said of a chunk that is empty: then the file goes on behind it, with notes.
+    """
+    (rest,) = struct.unpack_from("<I", value, 4)
+    return size == _UNKNOWN or (size == 0 and (rest == _UNKNOWN or rest + 8 <= start))
 
 
 def resample(wave, rate, target, samples):
@@ -133,9 +148,10 @@ def resample(wave, rate, target, samples):
     result = np.empty(count, "float32")
     for phase in range(min(up, count)):  # after `up` outputs the weights come again
         weights = up / total * _filter(phase * down % up + (reach - taps) * up, widest)
-        outputs = np.arange(phase, count, up)
-        first = outputs * down // up
-        result[outputs] = padded[first[:, None] + taps] @ weights.astype("float32")
+        for start in range(phase, count, up * max(1, _AT_ONCE // len(taps))):
+            outputs = np.arange(start, count, up)[: max(1, _AT_ONCE // len(taps))]
+            first = outputs * down // up
+            result[outputs] = padded[first[:, None] + taps] @ weights.astype("float32")
     return result
 
 

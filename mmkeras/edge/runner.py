@@ -1,22 +1,13 @@
 """One LiteRT file, asked with raw values."""
 
-import json
-import zipfile
-from pathlib import Path
+import threading
 
 import numpy as np
 
-from mmkeras.edge.audio import Audio
+from mmkeras.edge.description import KINDS, check_inputs, check_signature, describe
 from mmkeras.edge.errors import check_ready
-from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
-from mmkeras.edge.text import Text
-from mmkeras.edge.vector import Vector
-from mmkeras.edge.video import Video
-from mmkeras.edge.wordpiece import WordPiece
 
-KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
-         "vector": Vector}  # fmt: skip
 _STEP = 16  # tokens
 
 
@@ -24,7 +15,8 @@ class Preprocess:
     """Raw values of one example -> ready tensors with a batch of 1, as `mmkeras.preprocessor` makes them.
 
     Args:
-        inputs: list of dicts: the `kind` of each modality and the arguments of its class here.
+        inputs: list of dicts: the `kind` of each modality and the arguments of its class here, the `inputs` of
+            `describe`.
 
     Call arguments:
         raw: dict, raw name -> value. What is not given is absent.
@@ -33,10 +25,12 @@ class Preprocess:
         dict, ready name -> array.
 
     Raises:
-        ValueError: a name is unknown, or a value is refused; the message begins with the modality.
+        ValueError: `inputs` has unknown kinds or arguments, or values that they can't have; a name is unknown, or a
+            value is refused, and the message begins with the modality.
     """
 
     def __init__(self, inputs):
+        check_inputs(inputs)
         self.modalities = [KINDS[entry["kind"]](**{k: v for k, v in entry.items() if k != "kind"}) for entry in inputs]
 
     @property
@@ -61,6 +55,10 @@ def _raw_names(modality):
 class Model:
     """A `.tflite` of `mmkeras.export.litert`: raw values in, named answers out. Needs `ai-edge-litert`.
 
+    It may be called from several threads: raw values are prepared in parallel, and the interpreter, which is not
+    thread-safe, runs one call at a time. `threads` makes a single call faster; a Model for each thread, in memory of
+    its own, makes several faster.
+
     Args:
         path: of the file; the description of its preprocessing and its answers is inside.
         threads: of the interpreter.
@@ -73,7 +71,8 @@ class Model:
         once without the first), for a regression `{name: float}`, or a list where it has several values.
 
     Raises:
-        ValueError: the file was not written by `mmkeras.export.litert`, or it cannot be asked with one raw example (for
+        ValueError: the file was not written by `mmkeras.export.litert`, or its `preprocess.json` does not describe its
+            inputs and outputs; or it cannot be asked with one raw example (for
             larger batches, and inputs of layers that are not in mmkeras, there is `predict`); or a value is refused.
     """
 
@@ -84,6 +83,8 @@ class Model:
         self.preprocess = Preprocess(self.description["inputs"])
         self._signature = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner()
         self._inputs = self._signature.get_input_details()
+        check_signature(self.description, self._inputs, self._signature.get_output_details())
+        self._alone = threading.Lock()
 
     def __call__(self, raw):
         self._check_one_raw_example()
@@ -114,8 +115,10 @@ class Model:
         for name in self._inputs:
             check_ready(name, np.asarray(ready[name]), ready.get(f"{name}_mask"))
         ready = {**ready, **dict(self._cut(ready))}
-        outputs = self._signature(**{name: _fed(ready[name], details) for name, details in self._inputs.items()})
-        return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again
+        fed = {name: _fed(ready[name], details) for name, details in self._inputs.items()}
+        with self._alone:
+            outputs = self._signature(**fed)
+            return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again
 
     def _cut(self, ready):
         for name, details in self._inputs.items():
@@ -131,21 +134,6 @@ class Model:
         for head in self.description["outputs"]:
             answers |= _DECODE[head["kind"]](head, outputs[head["name"]][0])
         return answers
-
-
-def describe(path):
-    """What stands in the file about its preprocessing and answers: the `preprocess.json` in it, a dict.
-
-    Raises:
-        ValueError: it was not written by `mmkeras.export.litert`.
-    """
-    try:
-        with zipfile.ZipFile(Path(path)) as file:
-            return json.loads(file.read("preprocess.json"))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(
-            f"A file of mmkeras.export.litert is needed; it holds a preprocess.json. Received: {path}."
-        ) from error
 
 
 def _fed(value, details):

@@ -20,6 +20,7 @@ _IGNORABLE = re.compile(
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _LONGEST_WORD = 100  # UTF-8 bytes
+_BYTES_PER_TOKEN, _LEAST_TOKENS = 1024, 64  # so far a text is read
 
 
 class Text:
@@ -34,7 +35,7 @@ class Text:
         value: str, or its UTF-8 bytes; None or empty where absent.
 
     Raises:
-        ValueError: not UTF-8, or a required text is empty.
+        ValueError: not UTF-8, or a required text is empty or has no tokens.
 
     >>> read = Text("question", ["[PAD]", "[UNK]", "what", "?"], max_tokens=4)
     >>> read("What now?")["question"].tolist()
@@ -51,7 +52,11 @@ class Text:
         self.longest = max(map(len, vocabulary))
 
     def __call__(self, value):
-        ids = self.tokens(self._checked(value))
+        text = self._checked(value)
+        ids = self.tokens(self._beginning(text))
+        if not ids and not self.optional:
+            rule = "a required text must hold at least one token; markup, blanks and control characters are none."
+            raise refusal(self.name, rule, repr(text[:40]), "Give one with words; it is not optional.")
         padded = np.zeros((1, self.max_tokens), "int32")
         padded[0, : len(ids)] = ids
         return {self.name: padded, f"{self.name}_mask": np.arange(self.max_tokens)[None] < len(ids)}
@@ -70,6 +75,11 @@ class Text:
         if not value and not self.optional:
             raise refusal(self.name, "a required text must not be empty.", "''", "Give one; it is not optional.")
         return value
+
+    def _beginning(self, text):
+        """At most so many bytes of the text, and whole characters only, as in `mmkeras.preprocess`."""
+        most = _BYTES_PER_TOKEN * max(self.max_tokens, _LEAST_TOKENS)
+        return text[:most].encode()[:most].decode(errors="ignore")
 
     def words(self, text):
         """The normalised text, split into words or characters."""

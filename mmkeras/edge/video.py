@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image as Pillow
@@ -54,7 +55,11 @@ class Video:
             return self._of_gif(value)
         if isinstance(value, bytes) and value[:2] == b"PK":
             files = self._members(value)
-            return [self.picture(files[i])[self.name][0] for i in chosen(len(files), self.frames)]
+            taken = [files[i] for i in chosen(len(files), self.frames)]
+            if any(zlib.crc32(file) != checksum for _, file, checksum in taken):
+                rule = "a frame in the ZIP file is damaged: its checksum is wrong."
+                raise refusal(self.name, rule, f"{len(value)} bytes", "Fetch it again.")
+            return [self.picture(file)[self.name][0] for _, file, _ in taken]
         rule = "a GIF, or a ZIP file of stored JPEG or PNG frames, is needed."
         raise refusal(self.name, rule, shown(value), "Give the bytes of the file itself.")
 
@@ -78,9 +83,12 @@ class Video:
 
     def _members(self, value):
         try:
-            return [content for _, content in members(value)]
+            return members(value)
         except ZipFault as error:
             raise refusal(self.name, *error.args) from error
+
+
+_MOST = 65_535  # members, by the format
 
 
 class ZipFault(Exception):
@@ -88,7 +96,7 @@ class ZipFault(Exception):
 
 
 def members(value):
-    """Names and contents of the members of a ZIP file in their order, from local header to local header; no folders.
+    """Names, contents and checksums of the members of a ZIP file in their order, by their local headers; no folders.
 
     Raises:
         ZipFault: `mmkeras.preprocess` would refuse the file.
@@ -98,17 +106,18 @@ def members(value):
     ...     archive.writestr("2.png", "b")
     ...     archive.writestr("1.png", "a")
     >>> members(file.getvalue())
-    [(b'2.png', b'b'), (b'1.png', b'a')]
+    [(b'2.png', b'b', 1908338681), (b'1.png', b'a', 3904355907)]
     """
-    at, files = 0, []
-    while value[at : at + 4] == b"PK\3\4" and at + 30 <= len(value):
-        flags, method, size, name, extra = struct.unpack_from("<6xHH8xI4xHH", value, at)
+    at, files, headers = 0, [], 0
+    while value[at : at + 4] == b"PK\3\4" and at + 30 <= len(value) and headers < _MOST:
+        headers += 1
+        flags, method, checksum, size, name, extra = struct.unpack_from("<6xHH4xII4xHH", value, at)
         name, start = value[at + 30 : at + 30 + name], at + 30 + name + extra
         fault = _fault(flags, method, size, name)
         if fault:
             raise ZipFault(*fault)
         at = start + size
-        files += [] if size == 0 else [(name, value[start:at])]
+        files += [] if size == 0 else [(name, value[start:at], checksum)]
     if at > len(value) or value[at : at + 4] not in (b"PK\1\2", b"PK\5\6"):
         raise ZipFault("the ZIP file is cut off or damaged.", f"{len(value)} bytes", "Fetch it again.")
     if not files:

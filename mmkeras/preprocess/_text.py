@@ -2,12 +2,17 @@ import keras
 import tensorflow as tf
 
 from mmkeras.preprocess._layer import RawLayer
-from mmkeras.preprocess.headers import first_true, refuse
+from mmkeras.preprocess.headers import first_true, length, peek, refuse
 
 _MESSAGES = [
     ("text must be UTF-8.", "Was a file of another modality fed under this name?"),
     ("a required text must not be empty.", "Give one, or declare it optional=True."),
-]
+    ("a required text must hold at least one token; markup, blanks and control characters are none.",
+     "Give one with words, or declare it optional=True: then it is absent."),
+]  # fmt: skip
+_NO_TOKEN = 3
+# So far a text is read, more than `max_tokens` words take: one of 100 MB takes hardly longer than one of 64 KB.
+BYTES_PER_TOKEN, LEAST_TOKENS = 1024, 64
 _MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);"
 
 
@@ -27,10 +32,15 @@ class TextLayer(RawLayer):
         return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
 
     def _unmarked(self, strings):
+        strings = _beginning(strings, BYTES_PER_TOKEN * max(self.max_tokens, LEAST_TOKENS))
         return tf.strings.regex_replace(strings, _MARKUP, " ") if self.strip_markup else strings
 
-    def _padded(self, ids):
-        """Rows of uneven length become a rectangle of zeros and ids, and its mask."""
+    def _padded(self, ids, strings):
+        """Rows of uneven length become a rectangle of zeros and ids, and its mask; a required row has one at least."""
+        if not self.optional:
+            problem = tf.where(ids.row_lengths() == 0, _NO_TOKEN, 0)
+            with tf.control_dependencies([refuse(strings, self.modality, problem, _MESSAGES)]):
+                ids = tf.identity(ids)
         mask = tf.sequence_mask(ids.row_lengths(), self.max_tokens)
         # The mask has the rectangle's static shape already.
         return tf.ensure_shape(ids.to_tensor(shape=[None, self.max_tokens]), [None, self.max_tokens]), mask
@@ -42,3 +52,15 @@ class TextLayer(RawLayer):
     def get_config(self):
         config = {"max_tokens": self.max_tokens, "strip_markup": self.strip_markup, "optional": self.optional}
         return super().get_config() | config
+
+
+def _beginning(strings, most):
+    """At most so many bytes of each string, and whole characters only.
+
+    >>> _beginning(tf.constant(["abcd", "abß", "aß"]), 3).numpy().tolist() == [b"abc", b"ab", "aß".encode()]
+    True
+    """
+    next_bytes = peek(strings, tf.fill(tf.shape(strings), tf.constant(most - 3, tf.int64)), 4)
+    starts = tf.cast(next_bytes // 64 != 2, tf.int64)  # of a character; so do the zeros behind the end
+    cut = most - tf.argmax(starts[:, ::-1], axis=1)
+    return tf.strings.substr(strings, tf.zeros_like(cut), tf.where(length(strings) > most, cut, length(strings)))

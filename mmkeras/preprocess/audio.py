@@ -8,6 +8,8 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
 from mmkeras.preprocess.resample import input_samples, resample
 
+LOUDEST = 1e30  # of float samples, whose full scale is 1
+
 
 @keras.saving.register_keras_serializable("mmkeras")
 class DecodeAudio(RawLayer):
@@ -16,7 +18,8 @@ class DecodeAudio(RawLayer):
     It reads PCM of 8, 16, 24 and 32 bits and float of 32 and 64 bits, of any number of channels and any rate. Only
     TensorFlow's own ops are used, so that it may be exported and served. In this order: integers are divided by
     2^(bits - 1) (8-bit ones less 128 before), the channels averaged, the rate changed (see `resample`), values clipped
-    to [-1, 1], and the clip cut or filled with zeros at its end.
+    to [-1, 1], and the clip cut or filled with zeros at its end. Of a long file only the beginning is decoded: what the
+    result depends on.
 
     Masking: True marks the samples that came from the file.
 
@@ -33,7 +36,8 @@ class DecodeAudio(RawLayer):
         (B, samples) float32 in [-1, 1], and its mask (B, samples) bool. An absent sound is 0 and all False.
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, damaged, cut off or without samples.
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, damaged, cut off or without samples; or a
+            float sample is NaN, infinite or beyond 1e30.
 
     Example:
 
@@ -101,11 +105,21 @@ class DecodeAudio(RawLayer):
             return tf.cast(tf.where(high >= 128, value - 2**24, value), tf.float32) / 2.0**23
 
         def floats(dtype):
-            rule = f"{self.modality}: a float WAV file must hold numbers. Received some that are not. Write it again"
-            return lambda: tf.debugging.check_numerics(tf.cast(tf.io.decode_raw(data, dtype), tf.float32), rule)
+            return lambda: self._checked(tf.cast(tf.io.decode_raw(data, dtype), tf.float32))
 
         order = [bytes8, integers(tf.int16), bytes24, integers(tf.int32), floats(tf.float32), floats(tf.float64)]
         return tf.switch_case(tf.cast(codec, tf.int32) - 1, order)
+
+    def _checked(self, values):
+        """Float samples as they are; NaN and infinity, in float32, are refused, and what would become so in a sum."""
+        # Not ~(... <= LOUDEST): in a graph TensorFlow makes ... > LOUDEST of that, which NaN is not.
+        wrong = tf.math.is_nan(values) | (tf.abs(values) > LOUDEST)
+        rule = f"{self.modality}: a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}. Received: "
+        first = tf.strings.as_string(tf.boolean_mask(values, wrong)[:1])
+        text = tf.strings.join([rule, tf.strings.reduce_join(first), ". Write it again."])
+        ok = ~tf.reduce_any(wrong)
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=ok, data=[text], summarize=1)]):
+            return tf.identity(values)
 
     def compute_output_spec(self, x):
         shape = (x.shape[0], self.samples)

@@ -25,11 +25,11 @@ class PresetIds(TextLayer):
 
     Returns:
         ids (B, max_tokens) int32, 0 where padded, and mask (B, max_tokens) bool. A text without any token, not even
-        an unknown one, is all False.
+        an unknown one, is all False where the text is optional.
 
     Raises:
         ValueError: the tokenizer is of another kind.
-        InvalidArgumentError: a string is not UTF-8, or a required one is empty.
+        InvalidArgumentError: a string is not UTF-8, or a required one is empty or has no tokens.
 
     Source: Devlin et al., arXiv 1810.04805, section 3.
     """
@@ -74,11 +74,11 @@ class PresetIds(TextLayer):
 
     def call(self, strings):
         # The splitting of tensorflow-text stops at a zero byte.
-        strings = tf.strings.regex_replace(self._unmarked(self._checked(strings)), r"\x00", " ")
-        ids = tf.cast(self._tokens(strings), tf.int32)[:, : self.max_tokens - 2]
+        text = tf.strings.regex_replace(self._unmarked(self._checked(strings)), r"\x00", " ")
+        ids = tf.cast(self._tokens(text), tf.int32)[:, : self.max_tokens - 2]
         real = tf.cast(ids.row_lengths() > 0, ids.row_splits.dtype)
         first, last = (_repeated(end, real) for end in self.ends)
-        return self._padded(tf.concat([first, ids, last], axis=1))
+        return self._padded(tf.concat([first, ids, last], axis=1), strings)
 
     def get_config(self):
         # keras-hub leaves what a tokenizer has learned to files, which `from_config` does not see.

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+_AT_ONCE = 2**20  # products
 _CROSSINGS, _BETA = 10, 5.0  # half length of the filter in zero crossings of its sinc; shape of its Kaiser window
 
 
@@ -15,8 +16,9 @@ def resample(wave, rate, target, samples):
         h(j) = sinc(j / R) I0(5 sqrt(1 - (j / 10R)^2)),
 
     which is `scipy.signal.resample_poly(x, up, down)`. The sum of h, divided by R, hardly depends on R: from R = 64 on
-    (within 2e-7) it is taken at 64. Weights are computed in float64, products and sums in float32. Memory is
-    O(samples x taps), with 20 R / up + 2 taps: 22 upwards, 57 from 44100 to 16000 Hz.
+    (within 2e-7) it is taken at 64. Weights are computed in float64, products and sums in float32. There are
+    20 R / up + 2 taps: 22 upwards, 57 from 44100 to 16000 Hz, 962 from 767999. About 2^20 products are in memory at
+    once, whatever the rates and the length.
 
     Args:
         wave: (N,) float32, N >= 1; `input_samples` of it are enough.
@@ -39,15 +41,50 @@ def resample(wave, rate, target, samples):
     count = tf.minimum(tf.constant(samples, tf.int64), -(-tf.size(wave, tf.int64) * up // down))
     phases = tf.minimum(up, count)  # after `up` outputs the weights come again
     rounds = -(-count // phases)
-    outputs = tf.reshape(tf.range(rounds * phases), [rounds, phases])
     reach = _CROSSINGS * tf.maximum(up, down) // up
     taps = tf.range(2 * reach + 2)
-    # Output m stands at m down / up; its taps are the inputs from `reach` before that to `reach + 1` after it.
-    first = outputs * down // up
     padded = tf.pad(wave, [[reach, reach + 2 + phases * down // up]])
-    weights = _weights(outputs[0][:, None] * down % up + (reach - taps) * up, up, tf.maximum(up, down))
-    inputs = tf.gather(padded, tf.cast(first, tf.int32)[:, :, None] + tf.cast(taps, tf.int32))
-    return tf.reshape(tf.reduce_sum(inputs * weights, axis=-1), [-1])[:count]
+    last = tf.size(padded, tf.int64) - tf.size(taps, tf.int64)  # only outputs that are cut off again reach beyond it
+
+    def weights_of(phase):
+        return _weights(phase[:, None] * down % up + (reach - taps) * up, up, tf.maximum(up, down))
+
+    def outputs_of(row, phase, weights):
+        # Output m stands at m down / up; its taps are the inputs from `reach` before that to `reach + 1` after it.
+        first = tf.minimum((row[:, None] * phases + phase) * down // up, last)
+        inputs = tf.gather(padded, tf.cast(first, tf.int32)[:, :, None] + tf.cast(taps, tf.int32))
+        return tf.reduce_sum(inputs * weights, axis=-1)
+
+    result = _in_parts(weights_of, outputs_of, rounds, phases, tf.size(taps, tf.int64))
+    return tf.reshape(result, [-1])[:count]
+
+
+def _in_parts(weights_of, outputs_of, rounds, phases, taps):
+    """Outputs (rounds, phases), computed so that at most `_AT_ONCE` products, or one output's, are in memory."""
+    some = tf.clip_by_value(_AT_ONCE // taps, 1, phases)
+    more = tf.clip_by_value(_AT_ONCE // (taps * some), 1, rounds)
+
+    def in_rounds(phase):
+        weights = weights_of(phase)
+        parts = _each(lambda row: outputs_of(row + tf.range(more), phase, weights), tf.range(0, rounds, more))
+        return tf.reshape(parts, [-1, tf.size(phase)])
+
+    def in_phases():
+        parts = tf.transpose(
+            _each(lambda phase: in_rounds(phase + tf.range(some)), tf.range(0, phases, some)), [1, 0, 2]
+        )
+        return tf.reshape(parts, [tf.shape(parts)[0], -1])[:rounds, :phases]
+
+    def at_once():
+        phase = tf.range(phases)
+        return outputs_of(tf.range(rounds), phase, weights_of(phase))
+
+    return tf.cond(rounds * phases * taps <= _AT_ONCE, at_once, in_phases)
+
+
+def _each(function, values):
+    part = tf.TensorSpec([None, None], tf.float32)
+    return tf.map_fn(function, values, fn_output_signature=part, parallel_iterations=1)
 
 
 def input_samples(rate, target, samples):

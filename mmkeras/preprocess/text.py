@@ -1,5 +1,7 @@
 """Text -> token ids. What is done to a string, in this order, so that it can be ported:
 
+0. of a text of more than 1024 bytes for each of `max_tokens` (65,536 at least) only so many are read, less those of a
+   character that would be cut;
 1. tags `<...>` and entities `&...;` become a space (`strip_markup`);
 2. Unicode normal form NFKC, then full case folding (`lowercase`), which drops what is ignorable by default (joiners,
    variation selectors), then NFKC again;
@@ -48,7 +50,7 @@ class TokenIds(TextLayer):
 
     Raises:
         ValueError: the vocabulary is not learned yet.
-        InvalidArgumentError: a string is not UTF-8, or a required one is empty.
+        InvalidArgumentError: a string is not UTF-8, or a required one is empty or has no tokens.
 
     Source: the splitting is BERT's (arXiv 1810.04805, basic tokenizer), widened to more scripts without spaces; pieces
     are found by LinMaxMatch (arXiv 2012.15524) and learned by tensorflow-text's WordPiece learner.
@@ -121,7 +123,7 @@ class TokenIds(TextLayer):
         else:
             self._check_adapted()
             ids = words.with_flat_values(tf.cast(self.lookup(words.flat_values), tf.int32))
-        return self._padded(ids)
+        return self._padded(ids, strings)
 
     def _words(self, strings):
         """(B,) strings -> (B, words or characters) ragged."""

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from mmkeras.preprocess import gif, zipped
 from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.checksum import crc32
 from mmkeras.preprocess.headers import first_true, length, peek, refuse, spells
 from mmkeras.preprocess.image import DecodeImage
 from mmkeras.preprocess.picture import is_text
@@ -23,7 +24,7 @@ MESSAGES = [
     ("a GIF is damaged: not all of its frames can be decoded.", _FETCH),
     *zipped.MESSAGES,
 ]  # fmt: skip
-_CUT_OFF, _NOT_ALL = 6, 7  # numbers of the GIF's messages, counted from 1
+_CUT_OFF, _NOT_ALL, _CHECKSUM = 6, 7, 7 + zipped.DAMAGED  # numbers of messages, counted from 1
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -40,7 +41,7 @@ class DecodeVideo(RawLayer):
 
     **What is checked.** Of a GIF, that its blocks lead to its trailer, and that all its frames can be decoded (spoiled
     colours in a frame may go unnoticed; `mmkeras.edge` notices most); what lies behind the trailer does not count. Of a
-    ZIP file, the headers of all members, and the frames that are taken.
+    ZIP file, the headers of all members, and the frames that are taken, with their checksums.
 
     **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
     frame floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and scaled as `DecodeImage` does.
@@ -88,21 +89,27 @@ class DecodeVideo(RawLayer):
         is_gif, is_zip, problem = _look(x, self.optional)
         pictures, cut_off = gif.pictures(x, is_gif)
         problem = tf.where(cut_off, _CUT_OFF, problem)
-        starts, sizes, counts, wrong = zipped.members(x, is_zip)
+        starts, sizes, sums, counts, wrong = zipped.members(x, is_zip)
         problem = tf.where(wrong > 0, wrong + len(MESSAGES) - len(zipped.MESSAGES), problem)
         x = refuse(x, self.modality, problem, MESSAGES)
         index, mask = chosen(counts, self.frames)
-        starts, sizes = (tf.where(mask, tf.gather(values, index, batch_dims=1), 0) for values in (starts, sizes))
+        taken = (tf.where(mask, tf.gather(values, index, batch_dims=1), 0) for values in (starts, sizes, sums))
+        starts, sizes, sums = taken
         files = zipped.contents(x, starts, sizes)
         shape = (-1, self.frames, *self.size, self.channels)
         nothing = tf.zeros((tf.size(files), *shape[2:]), tf.uint8)
-        pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(files), lambda: nothing)
+        pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(x, files, sums), lambda: nothing)
         pixels = tf.reshape(pixels, shape)
         return tf.cond(
             tf.reduce_any(is_gif), lambda: self._with_gifs(x, pictures, pixels, mask), lambda: (pixels, mask)
         )
 
-    def _pictures(self, files):
+    def _pictures(self, x, files, sums):
+        found = tf.map_fn(crc32, tf.reshape(files, [-1]), fn_output_signature=tf.int64)
+        wrong = tf.reduce_any(tf.reshape(found, tf.shape(sums)) != sums, axis=1)
+        with tf.control_dependencies([refuse(x, self.modality, tf.where(wrong, _CHECKSUM, 0), MESSAGES)]):
+            files = tf.identity(files)
+
         def place(row):
             frame, example = (tf.strings.as_string(n) for n in (row % self.frames, row // self.frames))
             return tf.strings.join(["number ", frame, " of the frames taken, example ", example, " of the batch"])

@@ -9,7 +9,7 @@ from mmkeras.preprocess.headers import first_true, follow, length, little, peek,
 PCM8, PCM16, PCM24, PCM32, FLOAT32, FLOAT64 = range(1, 7)  # `Wav.codec`; 0 is any other
 _CODECS = ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64))  # (format tag, bits), in that order
 _EXTENSIBLE = 0xFFFE
-_STREAMED = (0, 0xFFFFFFFF)  # sizes that a program writes before it knows: the data go on to the end of the file
+_UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
 _HIGHEST_RATE = 768_000
 
 _NEEDED = "a WAV file is needed"
@@ -17,7 +17,8 @@ MESSAGES = [
     (f"{_NEEDED}; nothing came.", "Give the file's bytes, or say optional=True in its spec: then b'' means absent."),
     (f"{_NEEDED}.", "Convert it, or let mmkeras.data read it; give its bytes, not its path and not base64; "
                     "or the keys of two modalities are swapped."),
-    ("the WAV file lacks its 'fmt ' or its 'data' chunk.", "It is damaged: leave it out, or fetch it again."),
+    ("the WAV file lacks its 'fmt ' or its 'data' chunk among its first 256 chunks, or has them in another order.",
+     "It is damaged: leave it out, or fetch it again."),
     ("only PCM (tag 1) of 8, 16, 24 or 32 bits and float (tag 3) of 32 or 64 bits are read from a WAV file; "
      "not ADPCM (2), A-law (6), mu-law (7) or MP3 (85).", "Convert it to 16-bit PCM."),
     (f"a WAV file must have 1 or more channels and a rate of 1 to {_HIGHEST_RATE} Hz.",
@@ -37,6 +38,7 @@ class Wav(NamedTuple):
     bits: tf.Tensor
     start: tf.Tensor  # of the data, in bytes; 0 where they were not found
     promised: tf.Tensor  # bytes of data, as the header has it
+    streamed: tf.Tensor  # bool; the header was written before the size was known: the data go on to the file's end
     frames: tf.Tensor  # whole samples per channel that are there
 
     def describe(self):
@@ -53,7 +55,9 @@ def read(x):
     """Headers of the files `x` (B,) string.
 
     Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM, Microsoft 1991), and mmreg.h for
-    WAVE_FORMAT_EXTENSIBLE. Chunks are followed, padded to even sizes, until "data" comes; others are skipped.
+    WAVE_FORMAT_EXTENSIBLE. Chunks are followed, padded to even sizes, until "data" comes, 256 at most; others are
+    skipped. A program that streams doesn't know the size: it writes 0xFFFFFFFF for that of the data; or 0, and a size
+    of the whole that is unknown, too, or ends with the header.
 
     Example:
 
@@ -63,13 +67,16 @@ def read(x):
     ([16000], [44], [2])
     """
     tag, channels, rate, bits, start, promised = _chunks(x)
+    whole = little(peek(x, tf.fill(tf.shape(start), tf.constant(4, tf.int64)), 4)) + 8
+    # 0 may also be said of a chunk that is empty: then the file goes on behind it, with notes.
+    streamed = (promised == _UNKNOWN) | ((promised == 0) & ((whole - 8 == _UNKNOWN) | (whole <= start)))
     codec = tf.zeros_like(tag)
     for number, (known_tag, known_bits) in enumerate(_CODECS, 1):
         codec = tf.where((tag == known_tag) & (bits == known_bits), tf.constant(number, tf.int64), codec)
     there = length(x) - start
-    size = tf.where((promised == _STREAMED[0]) | (promised == _STREAMED[1]), there, tf.minimum(promised, there))
+    size = tf.where(streamed, there, tf.minimum(promised, there))
     frames = tf.where(start > 0, size // tf.maximum(channels * bits // 8, 1), 0)
-    return Wav(codec, tag, channels, rate, bits, start, promised, frames)
+    return Wav(codec, tag, channels, rate, bits, start, promised, streamed, frames)
 
 
 def _chunks(x):
@@ -111,7 +118,7 @@ def problem(x, wav, optional):
         (wav.start == 0) | (wav.tag == 0),
         wav.codec == 0,
         (wav.channels == 0) | (wav.rate == 0) | (wav.rate > _HIGHEST_RATE),
-        (wav.promised != _STREAMED[1]) & (wav.promised > length(x) - wav.start),
+        ~wav.streamed & (wav.promised > length(x) - wav.start),
         wav.frames == 0,
     )
     return tf.where(empty, 0, codes) if optional else codes

@@ -11,9 +11,12 @@ MESSAGES = [
     ("the ZIP file holds no frames.", "Put the frames into it, in their order; an absent video is b''."),
     ("the ZIP file has members in the ZIP64 format.", "Write it without (zip -fz-), or let mmkeras.data read it."),
     ("a member of the ZIP file is empty (0 bytes).", "Was the frame written whole? Leave it out, or write it again."),
+    ("a frame in the ZIP file is damaged: its checksum is wrong.",
+     "Was it copied or downloaded whole? Leave it out, or fetch it again."),
 ]  # fmt: skip
 _MOST = 65_535  # members, by the format
 _ZIP64 = 0xFFFFFFFF  # the size stands elsewhere
+_CUT_OFF, DAMAGED = 2, 6  # numbers of messages, counted from 1
 
 
 def members(x, active):
@@ -24,14 +27,14 @@ def members(x, active):
         active: (B,) bool, which of them are ZIP files.
 
     Returns:
-        starts and sizes in bytes, (B, M) int64; counts, (B,) int64: a row's first ones are real; and the number of
-        each file's problem in `MESSAGES`, counted from 1, (B,) int32.
+        starts, sizes in bytes and checksums, (B, M) int64; counts, (B,) int64: a row's first ones are real; and the
+        number of each file's problem in `MESSAGES`, counted from 1, (B,) int32.
 
     Source: PKWARE's APPNOTE 6.3.10, 4.3.7: local headers are followed from the beginning to the central directory.
     """
     none = tf.zeros_like(length(x))
 
-    def step(i, at, active, problem, starts, sizes):
+    def step(i, at, active, problem, starts, sizes, sums):
         head = peek(x, at, 30)
         member = active & spells(head, b"PK\3\4")
         start, size = at + 30 + little(head[:, 26:28]) + little(head[:, 28:30]), little(head[:, 18:22])
@@ -44,19 +47,22 @@ def members(x, active):
         cut_off = active & tf.where(member, start + size > length(x), ~directory)
         problem = tf.where(problem == 0, _problem(packed, cut_off, zip64, empty), problem)
         member &= problem == 0
-        return i + 1, start + size, member, problem, starts.write(i, start), sizes.write(i, size)
+        sums = sums.write(i, little(head[:, 14:18]))
+        return i + 1, start + size, member, problem, starts.write(i, start), sizes.write(i, size), sums
 
     def goes_on(i, at, active, *others):
         return tf.reduce_any(active) | (i == 0)
 
-    arrays = [tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None]) for _ in range(2)]
+    arrays = [tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None]) for _ in range(3)]
     state = (tf.constant(0), none, active, tf.cast(none, tf.int32), *arrays)
-    *_, problem, starts, sizes = tf.while_loop(goes_on, step, state, parallel_iterations=1, maximum_iterations=_MOST)
-    starts, sizes = tf.transpose(starts.stack()), tf.transpose(sizes.stack())
+    state = tf.while_loop(goes_on, step, state, parallel_iterations=1, maximum_iterations=_MOST)
+    too_many, problem = state[2], state[3]
+    starts, sizes, sums = (tf.transpose(values.stack()) for values in state[4:])
     real_first = tf.argsort(tf.cast(sizes == 0, tf.int32), axis=1, stable=True)
-    starts, sizes = (tf.gather(values, real_first, batch_dims=1) for values in (starts, sizes))
+    starts, sizes, sums = (tf.gather(values, real_first, batch_dims=1) for values in (starts, sizes, sums))
     counts = tf.math.count_nonzero(sizes, axis=1)
-    return starts, sizes, counts, tf.where(active & (counts == 0) & (problem == 0), 3, problem)
+    problem = tf.where(too_many & (problem == 0), _CUT_OFF, problem)
+    return starts, sizes, sums, counts, tf.where(active & (counts == 0) & (problem == 0), 3, problem)
 
 
 def _problem(packed, cut_off, zip64, empty):

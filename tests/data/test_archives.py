@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data import archives
+from mmkeras.data import archives, clips
 
 SPECS = [mm.Image("photo", size=(4, 4))]
 FILES = {f"{'in/' * (i > 1)}{i}.png": tf.io.encode_png(np.full((4, 4, 3), i, "uint8")).numpy() for i in range(4)}
@@ -150,6 +150,28 @@ def test_unsafe_and_encrypted_archives(tmp_path):
         made.addfile(link)
     with pytest.raises(ValueError, match="its member 'x' does not belong"):
         photos(["x"], root=tmp_path / "c.tar")
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz", ".tar.xz"])
+def test_an_archive_that_becomes_many_times_as_large_is_refused(tmp_path, cache, monkeypatch, suffix):
+    monkeypatch.setattr(archives, "_FREE", 2**20)
+    path = tmp_path / f"bomb{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+            for i in range(3):
+                made.writestr(f"{i}.csv", bytes(10**6))
+    else:
+        write(path, {f"{i}.csv": bytes(10**6) for i in range(3)})
+    size = path.stat().st_size
+    message = rf"{path}: {size:,} bytes that would become [23],000,000 or more; .* 200 times as large, and 1 MiB in any"
+    with pytest.raises(ValueError, match=message):
+        archives.on_disk(f"{path}/0.csv")
+    assert not any(cache.iterdir())
+    monkeypatch.setattr(clips, "_FREE", 2**20)
+    with pytest.raises(ValueError, match=r"clip: an archive must not unpack.*would become [23],000,000 or more"):
+        clips.as_clip("clip", path.read_bytes(), 4)
+    monkeypatch.setattr(archives, "_FREE", 2**30)
+    assert os.path.getsize(archives.on_disk(f"{path}/2.csv")) == 10**6
 
 
 def test_a_killed_extraction_leaves_nothing_that_looks_finished(tmp_path, cache, monkeypatch):

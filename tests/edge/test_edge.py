@@ -58,6 +58,39 @@ def test_ids_of_text_are_the_same(tokenizer):
         assert theirs.any(axis=1).mean() > 0.9
 
 
+NO_TOKENS = ["<br />", " ", "\t\n", "\0", "\x85", "&nbsp;<p>", "\u00a0\u3000"]  # BERT: the last one is unknown
+
+
+@pytest.mark.parametrize("options", [{"tokenizer": kind, "vocabulary": ("a", "b")} for kind in
+                                     ("words", "wordpiece", "characters")] + ["preset"])  # fmt: skip
+def test_a_required_text_without_tokens_is_refused_alike(options, preset):
+    options = {"preset": str(preset)} if options == "preset" else options
+    rule = "text: a required text must hold at least one token; markup, blanks and control characters are none"
+    required, optional = (mm.Text("text", max_tokens=4, optional=optional, **options) for optional in (False, True))
+    model = mm.preprocessor([required])
+    prepare = edge.Preprocess(describe(model, [])["inputs"])
+    texts = NO_TOKENS[:-1] if "preset" in options else NO_TOKENS
+    for text in texts:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{rule}.*example 1"):
+            model({"text": tf.constant(["a", text])})
+        with pytest.raises(ValueError, match=rule):
+            prepare({"text": text})
+    for _, own, theirs in both(optional, {"text": texts}):
+        assert not own.any() and not theirs.any()
+
+
+@pytest.mark.parametrize("options", [{"tokenizer": kind, "vocabulary": ("a", "é", "我", "end")} for kind in
+                                     ("words", "wordpiece", "characters")] + ["preset"])  # fmt: skip
+def test_of_a_long_text_the_same_beginning_is_read(options, preset):
+    options = {"preset": str(preset)} if options == "preset" else options
+    texts = [" " * 65_535 + "a end", " " * 65_535 + "é end", " " * 65_534 + "é end", " " * 65_533 + "我", "a " * 10**6,
+             " " * 65_534 + "我 end", "a" * 70_000, "<b" + " " * 65_530 + ">end<a>", "é" * 65_536]  # fmt: skip
+    spec = mm.Text("text", max_tokens=4, optional=True, **options)
+    found = {name: own for name, own, theirs in both(spec, {"text": texts}) if (own == theirs).all()}
+    assert len(found) == 2
+    assert found["text_mask"].any(axis=1).tolist() == [True, False, True, True, True, False, True, True, True]
+
+
 def encoded(picture, kind="PNG", **options):
     file = io.BytesIO()
     picture.save(file, kind, **options)

@@ -1,7 +1,10 @@
 """From raw values to answers without TensorFlow, beside Keras and the heads' own decoding."""
 
 import json
+import pickle
 import shutil
+import subprocess
+import sys
 import types
 import zipfile
 
@@ -128,6 +131,26 @@ def rewritten(path, target, **changes):
     with zipfile.ZipFile(target, "a") as archive:
         archive.writestr("preprocess.json", description)
     return target
+
+
+THREADS = """
+import concurrent.futures, pickle, sys
+from mmkeras import edge
+
+path, rows = pickle.load(sys.stdin.buffer)
+models = [edge.Model(path), edge.Model(path)]  # two at once, too
+expected = [models[0](row) for row in rows]
+with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    answers = list(pool.map(lambda i: models[i % 2](rows[i % len(rows)]), range(600)))
+print(sum(answer != expected[i % len(rows)] for i, answer in enumerate(answers)), "mixed up")
+"""
+
+
+def test_eight_threads_get_their_own_answers(scenes):
+    """In a process of its own: without the lock it crashes, or mixes up answers."""
+    request = pickle.dumps((str(scenes.path), scenes.rows))
+    run = subprocess.run([sys.executable, "-c", THREADS], input=request, capture_output=True)
+    assert (run.returncode, run.stdout.strip()) == (0, b"0 mixed up"), run.stderr
 
 
 def test_inputs_of_foreign_layers_are_asked_for(scenes, tmp_path):

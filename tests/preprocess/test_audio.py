@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmkeras import edge
 from mmkeras.preprocess.audio import DecodeAudio
 
 RNG = np.random.default_rng(0)
@@ -25,6 +26,12 @@ def wav(data, tag=1, bits=16, channels=1, rate=16_000, before=b"", extensible=Fa
         form += struct.pack("<HHIH", 22, bits, 0, tag) + b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
     body = b"WAVE" + chunk(b"fmt ", form) + before + chunk(b"data", data)
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def notes_behind(data):
+    """A file that ends with a chunk of notes, which its size covers."""
+    file = wav(data) + chunk(b"LIST", b"INFOnotes that are no samples")
+    return file[:4] + struct.pack("<I", len(file) - 8) + file[8:]
 
 
 def layer(samples=200, sample_rate=16_000, **options):
@@ -97,11 +104,14 @@ def test_other_chunks_are_skipped_odd_ones_with_their_padding():
     np.testing.assert_array_equal(decode(wav(WAVE) + chunk(b"LIST", b"INFO"))[0], decode(wav(WAVE))[0])
 
 
-@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
-def test_streamed_files_go_on_to_their_end(size):
+@pytest.mark.parametrize(
+    ("whole", "size"), [(0, 0), (36, 0), (0xFFFFFFFF, 0), (0xFFFFFFFF, 0xFFFFFFFF), (436, 0xFFFFFFFF)]
+)
+def test_streamed_files_go_on_to_their_end(whole, size):
     file = wav(WAVE)
-    streamed = file[:40] + struct.pack("<I", size) + file[44:]
+    streamed = file[:4] + struct.pack("<I", whole) + file[8:40] + struct.pack("<I", size) + file[44:]
     wave, mask = decode(streamed, wav(WAVE[:20]))
+    np.testing.assert_array_equal(edge.Audio("voice", 200, 16_000)(streamed)["voice"], wave[:1])
     np.testing.assert_array_equal(wave, decode(file, wav(WAVE[:20]))[0])
     assert mask.sum(1).tolist() == [200, 20]
 
@@ -147,6 +157,9 @@ BAD = {
     "rate": (wav(b"abcd", rate=0), "a rate of 1 to"),
     "cut": (wav(WAVE)[:-10], "voice: the WAV file is cut off.*bytes of data 400"),
     "no samples": (wav(b""), "no samples: it is broken, not absent"),
+    "notes behind no samples": (notes_behind(b""), "no samples: it is broken, not absent"),
+    "data before fmt": (wav(b"")[:12] + chunk(b"data", b"1234") + wav(b"")[12:], "in another order"),
+    "257 chunks": (wav(WAVE, before=chunk(b"note", b"") * 256), "among its first 256 chunks"),
 }
 
 
@@ -157,11 +170,26 @@ def test_wrong_files_are_refused_by_name(name):
         layer(optional=file != b"")(tf.constant([wav(WAVE), file]))
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         REQUIRED_GRAPH(tf.constant([wav(WAVE), file]))
+    with pytest.raises(ValueError, match="voice: "):
+        edge.Audio("voice", 200, 16_000)(file)
 
 
-def test_floats_that_are_no_numbers_are_refused():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="voice: a float WAV file must hold numbers"):
-        decode(wav(np.array([0, np.nan], "<f4").tobytes(), 3, 32))
+@pytest.mark.parametrize(("values", "bits", "shown"), [([0, np.nan], 32, "nan"), ([1e39, 0], 64, "inf"),
+                                                       ([-3e38, -3e38], 32, "-3")])  # fmt: skip
+def test_floats_that_are_no_numbers_or_become_none_are_refused(values, bits, shown):
+    file = wav(np.array(values, f"<f{bits // 8}").tobytes(), 3, bits, rate=8000)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
+        decode(file)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
+        REQUIRED_GRAPH(tf.constant([file]))  # which TensorFlow rewrites
+    with pytest.raises(ValueError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
+        edge.Audio("voice", 200, 16_000)(file)
+
+
+def test_the_loudest_floats_are_clipped_and_leave_no_nan():
+    file = wav(np.array([1e30, -1e30] * 50, "<f8").tobytes(), 3, 64, channels=2, rate=44_100)
+    for wave in (decode(file)[0], edge.Audio("voice", 200, 16_000)(file)["voice"]):
+        assert np.isfinite(wave).all()
 
 
 def test_keras_file_round_trip(tmp_path):

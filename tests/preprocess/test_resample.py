@@ -1,8 +1,12 @@
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.signal import resample_poly
 
+from mmkeras.edge import audio
 from mmkeras.preprocess.resample import input_samples, resample
 
 RATES = [(8000, 16000), (44100, 16000), (48000, 16000), (22050, 8000), (11025, 16000), (44099, 16000), (16000, 44100)]
@@ -22,6 +26,27 @@ def test_equals_scipy_from_edge_to_edge(rate, target):
         result = resample(tf.constant(wave, "float32"), tf.constant(rate, "int64"), target, samples=10**6)
         assert result.shape == expected.shape
         np.testing.assert_allclose(result, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("rate, target", [(44099, 16000), (767_999, 16000), (768_000, 16000), (44100, 16000)])
+def test_in_parts_it_is_the_same(rate, target, monkeypatch):
+    wave = waves(rate, 9001)["noise"].astype("float32")
+    whole = resample(tf.constant(wave), tf.constant(rate, "int64"), target, samples=150)
+    for module in (sys.modules[resample.__module__], audio):
+        monkeypatch.setattr(module, "_AT_ONCE", 3000)
+    parts = resample(tf.constant(wave), tf.constant(rate, "int64"), target, samples=150)
+    assert len(parts) == 150
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
+    np.testing.assert_allclose(audio.resample(wave, rate, target, 150), whole, atol=2e-6)
+
+
+def test_memory_does_not_grow_with_the_filter():
+    """On a device; at 768000 Hz one output has 962 taps, 16000 outputs 62 MB of products."""
+    tracemalloc.start()
+    audio.resample(np.zeros(768_000, "float32"), 768_000, 16_000, 16_000)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 40e6
 
 
 @pytest.mark.parametrize("rate, target", RATES)

@@ -8,6 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 import mmkeras as mm
+from mmkeras import edge
+from mmkeras.data.clips import as_clip
 from mmkeras.edge.gif import pictures as counted
 from mmkeras.preprocess import DecodeImage, DecodeVideo
 from mmkeras.preprocess.gif import pictures
@@ -153,6 +155,36 @@ def test_config_and_dynamic_batch():
 def test_what_cannot_be_read_is_refused_by_name(files, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         decode(*files, optional=False)
+
+
+def altered(file, frame):
+    """The clip with another pixel in one of its frames, which is stored without compression and without a check."""
+    at = file.index(frame) + len(frame) - 2
+    return file[:at] + bytes([file[at] ^ 16]) + file[at + 1 :]
+
+
+def test_checksums_of_the_frames_that_are_taken_are_checked():
+    frames = [picture(frame, "BMP") for frame in FRAMES]
+    file = zipped(frames)
+    rule = "clip: a frame in the ZIP file is damaged: its checksum is wrong"
+    device = edge.Video("clip", 4, (6, 9))
+    for i in (0, 2, 4, 6):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{rule}.*\(example 1 of the batch\)"):
+            decode(b"", altered(file, frames[i]))
+        with pytest.raises(ValueError, match=rule):
+            device(altered(file, frames[i]))
+        with pytest.raises(ValueError, match=f"clip: the checksum of a frame must be right.*with frames/{i}"):
+            as_clip("clip", altered(file, frames[i]), 4)
+    unseen = altered(file, frames[1])
+    for pixels in (decode(unseen)[0], device(unseen)["clip"], decode(as_clip("clip", unseen, 4))[0]):
+        np.testing.assert_array_equal(pixels[0], FRAMES[[0, 2, 4, 6]])
+
+
+def test_a_damaged_directory_at_the_end_of_a_zip_file_does_not_count():
+    for file in (CLIP[:-9], CLIP[:-22] + bytes(22), CLIP.replace(b"PK\1\2", b"PK\5\6")):
+        assert as_clip("clip", file, 4) == file
+        for pixels in (decode(file)[0], edge.Video("clip", 4, (6, 9))(file)["clip"]):
+            np.testing.assert_array_equal(pixels[0], FRAMES[[0, 2, 4, 6]])
 
 
 def test_wrong_arguments():
