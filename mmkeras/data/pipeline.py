@@ -211,7 +211,7 @@ def _check_heads(encoded, heads):
     known = {head.name: head for head in encoded}
     for head in heads:
         first = known.get(head.name, head)
-        if (first.label, getattr(first, "classes", ())) != (head.label, getattr(head, "classes", ())):
+        if (first.label, first.classes) != (head.label, head.classes):
             raise ValueError(
                 f"The labels of '{head.name}' were read with another head. Expected: {first}. Received: {head}. "
                 "Read the table with the heads that you train."

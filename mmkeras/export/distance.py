@@ -123,6 +123,16 @@ def flips(unit, received, expected, margin):
     return int((lead > margin).sum())
 
 
+def agreement(unit, received, expected):
+    """Share of the examples of the same class, or set of classes.
+
+    >>> agreement({"kind": "classes"}, np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
+    0.5
+    """
+    both = [each >= 0.5 if unit["kind"] == "labels" else each.argmax(-1)[:, None] for each in (received, expected)]
+    return float(np.mean((both[0] == both[1]).all(-1)))
+
+
 def allowed_flips(n):
     """How many of n examples may change class: more of them have a chance below `RISK` at the rate `FLIPS`.
 

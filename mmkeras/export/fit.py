@@ -20,10 +20,11 @@ def check_fit(preprocess, model, heads):
                 f"Received: {given.shape}, {given.dtype}. Build both from the same specs."
             )
     for head in heads:
-        classes, width = getattr(head, "classes", None), model.output[head.name].shape[-1]
-        if classes and len(classes) != width:
+        width = model.output[head.name].shape[-1]
+        if head.width != width:
+            what = f"{head.width} {'classes' if head.classes else 'values'}"
             raise ValueError(
-                f"Head '{head.name}' must be the one model was built with. It has {len(classes)} classes. "
+                f"Head '{head.name}' must be the one model was built with. It has {what}. "
                 f"Received: an output of width {width}."
             )
 

@@ -12,27 +12,17 @@ def units(heads):
     >>> units([heads.regression("year", mean=2000.0, std=5.0), heads.classification("kind", ["a", "b"])])
     {'year': {'kind': 'values', 'std': (5.0,)}, 'kind': {'kind': 'classes'}}
     """
-    return {head.name: _unit(head) for head in heads}
-
-
-def _unit(head):
-    if hasattr(head, "classes"):
-        return {"kind": "labels" if head.multi_label else "classes"}
-    return {"kind": "values", "std": head.std}
+    return {head.name: head.unit for head in heads}
 
 
 def numbers_of(heads, answers):
     """The named answers of a serving model -> the outputs of its heads, by head name."""
-    if missing := [_key(head) for head in heads if _key(head) not in answers]:
+    if missing := [head.output_key for head in heads if head.output_key not in answers]:
         raise ValueError(
             f"The SavedModel must give the answers of this model's heads. Missing: {missing}. Received: "
             f"{sorted(answers)}. Is it the export of another model?"
         )
-    return {head.name: np.asarray(answers[_key(head)]) for head in heads}
-
-
-def _key(head):
-    return f"{head.name}_scores" if hasattr(head, "classes") else head.name
+    return {head.name: np.asarray(answers[head.output_key]) for head in heads}
 
 
 def check_outputs(who, heads, received, expected, tolerance, half=False):
@@ -82,7 +72,7 @@ def answer_problems(heads, received, expected, tolerance):
         raise ValueError(f"The answers must bear the heads' names {sorted(expected)}. Received: {sorted(received)}.")
     largest, problems = {}, {}
     for head in heads:
-        key, unit = _key(head), _unit(head)
+        key, unit = head.output_key, head.unit
         apart = distances(unit, received[key], expected[key])
         largest[key] = float(apart.max()) if len(apart) else 0.0
         problems[key] = faults(unit, received[key], expected[key], tolerance)
@@ -102,7 +92,7 @@ def _other_names(head, received, expected, name, tolerance):
     if name != head.name:
         return len(rows)
     number = {each.encode(): i for i, each in enumerate(head.classes)}
-    scores = np.asarray(expected[_key(head)])
+    scores = np.asarray(expected[head.output_key])
     return sum(
         theirs[row] not in number or scores[row, number[ours[row]]] - scores[row, number[theirs[row]]] > 2 * tolerance
         for row in rows

@@ -158,7 +158,7 @@ def _signature(fresh, heads, preprocess):
     return {
         "versions": {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
         "signatures": fresh["signatures"],
-        "classes": {head.name: list(head.classes) for head in heads if hasattr(head, "classes")},
+        "classes": {head.name: list(head.classes) for head in heads if head.classes},
         "may_be_absent": optional_names(preprocess),
     }
 

@@ -97,6 +97,11 @@ class Head(Config, abc.ABC):
         """Which of the answers of `decode` are the outputs themselves."""
         return self.name
 
+    @property
+    def unit(self):
+        """In what its outputs are compared, see `mmkeras.export.distance`."""
+        return {"kind": "values", "std": None}
+
     @abc.abstractmethod
     def describe(self):
         """Dict of plain values: `name`, `kind`, and what a device needs to turn outputs into answers."""

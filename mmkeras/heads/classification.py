@@ -80,6 +80,10 @@ class Classification(Head):
     def output_key(self):
         return f"{self.name}_scores"
 
+    @property
+    def unit(self):
+        return {"kind": "labels" if self.multi_label else "classes"}
+
     def encode(self, column, rows=None):
         """Labels as they stand in a table -> int32 (n,) class numbers, or float32 (n, N) of 0 and 1.
 

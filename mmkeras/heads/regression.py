@@ -64,6 +64,10 @@ class Regression(Head):
     def width(self):
         return self.size
 
+    @property
+    def unit(self):
+        return {"kind": "values", "std": self.std}
+
     def encode(self, column, rows=None):
         """Labels as they stand in a table -> float32 (n, K).
 

@@ -24,7 +24,7 @@ def describe(preprocess, heads):
         "inputs": [_KINDS[type(layer)](layer) | {"name": layer.modality, "optional": layer.optional}
                    for layer in known],
         "unprepared": [name for name, layer in layers.items() if not layer],
-        "outputs": [_head(head) for head in heads],
+        "outputs": [head.describe() for head in heads],
     }  # fmt: skip
 
 
@@ -93,11 +93,3 @@ _KINDS = {
     TableRow: _table,
     VectorRow: _vector,
 }
-
-
-def _head(head):
-    if hasattr(head, "classes"):
-        kind = {"kind": "classification", "classes": list(head.classes), "multi_label": head.multi_label}
-    else:
-        kind = {"kind": "regression", "size": head.size}
-    return {"name": head.name, **kind}

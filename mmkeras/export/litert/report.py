@@ -10,14 +10,13 @@ import tensorflow as tf
 from rich.table import Table
 
 from mmkeras.evaluate.scores import scores
-from mmkeras.export.distance import compare
+from mmkeras.export.distance import agreement, compare
 from mmkeras.export.litert.check import batches, differences, tensors
 from mmkeras.export.litert.prepared import check_prepared
 from mmkeras.export.litert.process import time_files
 from mmkeras.export.ops import used_ops
 from mmkeras.export.parity import check_outputs, numbers_of, units
 from mmkeras.export.process import run_fresh
-from mmkeras.heads import Classification
 
 _CALLS = 30
 # Of a SavedModel, which was held to less when it was written; one in mixed precision is compared with float32 here.
@@ -98,8 +97,8 @@ def compared(heads, answers, labels, half=False):
     others = {who: values for who, values in answers.items() if who != "keras"}
     far = {who: {name: compare(unit, values[name], keras_[name], half) for name, unit in units(heads).items()}
            for who, values in others.items()}  # fmt: skip
-    classes = [head for head in heads if isinstance(head, Classification)]
-    same = {who: {head.name: _agreement(head, values[head.name], keras_[head.name]) for head in classes}
+    named = {head.name: head.unit for head in heads if head.classes}
+    same = {who: {name: agreement(unit, values[name], keras_[name]) for name, unit in named.items()}
             for who, values in others.items()}  # fmt: skip
     told = [head for head in heads if len(labels.get(head.name, ()))]
     metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told}
@@ -108,15 +107,6 @@ def compared(heads, answers, labels, half=False):
                                        for who, by_head in far.items()}
                for short, key in (("max", "largest"), ("mean", "mean"), ("relative", "relative"))}  # fmt: skip
     return numbers | {"agreement": same, "metrics": metrics if told else {}}
-
-
-def _agreement(head, received, expected):
-    """
-    >>> _agreement(Classification("a", ("x", "y")), np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
-    0.5
-    """
-    both = [each >= 0.5 if head.multi_label else each.argmax(-1)[:, None] for each in (received, expected)]
-    return float(np.mean((both[0] == both[1]).all(-1)))
 
 
 def _metrics(head, labels, outputs):
