@@ -38,6 +38,13 @@ def check_whole(name, **values):
     check_positive(name, **values)
 
 
+def check_max_pixels(name, value):
+    most = 178_956_970  # Pillow refuses more, on a device
+    check_whole(name, max_pixels=value)
+    rule = f"max_pixels of '{name}' may be {most} at most."
+    check(value <= most, rule, f"max_pixels={value!r}", "Make larger files smaller beforehand.")
+
+
 def check_choice(name, argument, value, choices):
     near = did_you_mean(value, choices)
     check(value in choices, f"{argument} of '{name}' must be one of {list(choices)}.", f"{argument}={value!r}", near)

@@ -19,7 +19,7 @@ import numbers
 from pathlib import Path
 from typing import NamedTuple
 
-from mmkeras.checks import check, check_choice, check_list, check_name, check_positive, check_whole
+from mmkeras.checks import check, check_choice, check_list, check_max_pixels, check_name, check_positive, check_whole
 from mmkeras.checks import did_you_mean as did_you_mean  # most rooms take it from here
 
 
@@ -43,12 +43,14 @@ def as_text(value):
 
 
 def _check_pixels(spec):
+    check_name(spec.name)
     size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
     object.__setattr__(spec, "size", tuple(size))
     check_whole(spec.name, height=size[0], width=size[1])
     check_choice(spec.name, "channels", spec.channels, (1, 3))
     check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
+    check_max_pixels(spec.name, spec.max_pixels)
 
 
 class _OneString:
@@ -123,6 +125,7 @@ class Image(_OneString):
         channels: 1 grey, 3 RGB.
         resize: "stretch" to the size, "pad" to keep the whole picture, "crop" to fill the size from the centre.
         optional: `b""` means absent.
+        max_pixels: most pixels of the file, by its header; a larger one is refused before it is decoded.
     """
 
     name: str
@@ -130,9 +133,9 @@ class Image(_OneString):
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
+    max_pixels: int = 48_000_000
 
     def __post_init__(self):
-        check_name(self.name)
         _check_pixels(self)
 
     @property
@@ -180,7 +183,7 @@ class Video(_OneString):
     Args:
         name: key of this modality everywhere.
         frames: F, drawn evenly from longer clips; of shorter ones every frame is taken, and the rest is masked.
-        size, channels, resize: of each frame, as in `Image`.
+        size, channels, resize, max_pixels: of each frame, as in `Image`; all of a GIF may have 4 max_pixels together.
         optional: `b""` means absent.
     """
 
@@ -190,11 +193,11 @@ class Video(_OneString):
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
+    max_pixels: int = 48_000_000
 
     def __post_init__(self):
-        check_name(self.name)
-        check_whole(self.name, frames=self.frames)
         _check_pixels(self)
+        check_whole(self.name, frames=self.frames)
 
     @property
     def ready(self):
