@@ -4,6 +4,7 @@ import re
 import struct
 
 _NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)  # not a byte of pixels, a restart, or filling
+_MOST = 256  # segments, and bytes that fill, before the frame
 # Why so long: `mmkeras.preprocess.jpeg`.
 _LONG, _LONG_IN_REFINEMENT = bytes(64), bytes(128)
 
@@ -16,7 +17,9 @@ def walk(value):
             pixels' data was overwritten.
     """
     tiff, at, adobe = 0, 2, False
-    while value[at : at + 1] == b"\xff" and at + 10 <= len(value):
+    for _ in range(_MOST):
+        if value[at : at + 1] != b"\xff" or at + 10 > len(value):
+            break
         marker, size = value[at + 1], int.from_bytes(value[at + 2 : at + 4], "big")
         if marker in (0xC0, 0xC1, 0xC2):
             precision, height, width, components = struct.unpack_from(">BHHB", value, at + 4)

@@ -125,7 +125,8 @@ def decode(file, start, end, count, height, width, most):
     before = tf.strings.substr(file, tf.zeros_like(start), start)
     parts = [before, *white, tf.strings.substr(file, start, end - start), _LAST]
     frames = tf.io.decode_gif(tf.strings.join(parts))
-    return frames[1 : 1 + count], tf.minimum(count, tf.shape(frames, tf.int64)[0] - 2)
+    found = tf.shape(frames, tf.int64)[0]
+    return frames[1 : 1 + count], tf.where(found == count + 2, count, tf.minimum(found, count) - 1)
 
 
 @functools.cache

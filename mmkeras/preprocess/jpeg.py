@@ -65,9 +65,14 @@ def overwritten(x, frame):
 
     Decoders take zeros for pixels. But in a scan a long run of zeros means something only where a code of zeros stands
     for "no difference" in each of its Huffman tables, which some encoders write in large even areas; elsewhere, as
-    with the tables of T.81's annex K, no encoder writes it.
+    with the tables of T.81, annex K, no encoder writes it. EXIF data, which may hold zeros, comes before the frame.
+
+    Args:
+        x: (B,) string, the files.
+        frame: (B,) int64, where their frame headers are; 0 where there is none.
     """
-    doubtful = jpeg & (tf.strings.split(x, bytes(_LONG)).row_lengths() > 1)
+    pixels = tf.strings.substr(x, frame, tf.where(frame > 0, length(x), 0))
+    doubtful = tf.strings.split(pixels, bytes(_LONG)).row_lengths() > 1
 
     def look():
         one = tf.TensorSpec((), tf.bool)

@@ -20,7 +20,6 @@ import mmkeras as mm
 from mmkeras import edge
 from mmkeras.export.litert.describe import describe
 
-
 FUZZ = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "pictures.py"))
 
 
@@ -180,6 +179,13 @@ DAMAGED = {
 def with_height(png, height):
     header = b"IHDR" + png[16:20] + struct.pack(">I", height) + png[24:29]
     return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def test_the_limit_of_a_spec_is_that_of_the_device():
+    spec = mm.Image("photo", (12, 16), max_pixels=37 * 53 - 1)
+    (entry,) = describe(mm.preprocessor([spec]), [])["inputs"]
+    with pytest.raises(ValueError, match="photo: a picture may have max_pixels=1960 .*Received: 37 x 53 pixels"):
+        edge.Preprocess([entry])({"photo": pictures()[0]})
 
 
 @pytest.mark.parametrize("name", DAMAGED)

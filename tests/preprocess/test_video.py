@@ -156,6 +156,26 @@ def test_what_cannot_be_read_is_refused_by_name(files, message):
         decode(*files, optional=False)
 
 
+def test_clips_of_too_many_pixels_are_refused():
+    options = {"optional": False, "max_pixels": 54}
+    decode(CLIP, gif(FRAMES[:4]), **options)  # 4 frames of 6 x 9
+    many = r"clip: a frame may have max_pixels=54 .* GIF 216 together.*, 7 frames of 6 x 9 pixels .*example 1"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=many):
+        decode(CLIP, gif(FRAMES), **options)
+    for file in (CLIP, gif(FRAMES[:1])):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="clip: a .* may have max_pixels=53 .*6 x 9 pixels"):
+            decode(file, optional=False, max_pixels=53)
+
+
+def test_what_a_gif_leaves_open_is_white():
+    hole = Image.fromarray(np.arange(54, dtype=np.uint8).reshape(6, 9) % 4, "P")
+    hole.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    buffer = io.BytesIO()
+    hole.save(buffer, "GIF", transparency=0)
+    (frame, *_), _ = decode(buffer.getvalue())[0][0], None
+    assert (frame.reshape(-1, 3)[::4] == 255).all() and (frame.reshape(-1, 3)[1] == [255, 0, 0]).all()
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="frames must be at least 1. Received: frames=0 in 'clip'"):
         DecodeVideo(0, (4, 4), name="clip_preprocess")
