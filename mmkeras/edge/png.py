@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+_WIDEST = 1_000_000  # libpng's limit of either side
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -37,6 +38,8 @@ def decode(value):
     bits, color, *methods = header[8:]
     if bits not in _BITS.get(color, ()) or methods[:2] != [0, 0] or methods[2] > 1:
         raise ValueError("its header is damaged")
+    if max(size(value)) > _WIDEST:
+        raise ValueError(f"it is higher or wider than {_WIDEST} pixels")
     samples = _samples(header, data)
     if color == 3:
         return _over_white(_with_alpha(palette, alphas)[samples])

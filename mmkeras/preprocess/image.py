@@ -87,8 +87,8 @@ class DecodeImage(RawLayer):
         orientation = exif.orientation(x, looks.tiff)
         file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
         # A branch costs 20 us a picture, so it is taken for the whole batch. One op reads JPEG and opaque PNG alike.
-        fits = (kind == picture.PNG) & (looks.height == self.size[0]) & (looks.width == self.size[1])
-        fits = tf.reduce_all(fits)
+        has_size = (looks.height == self.size[0]) & (looks.width == self.size[1])
+        fits = tf.reduce_all((kind == picture.PNG) & has_size)
         usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
         everything = file, kind, orientation, (looks.height, looks.width), (looks.start, looks.end)
         pixels = tf.switch_case(

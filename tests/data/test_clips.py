@@ -159,6 +159,8 @@ class FakeMovie:
 
     def __init__(self, frames=11):
         self.frames = frames
+        context = types.SimpleNamespace(width=9, height=6)
+        self.streams = types.SimpleNamespace(video=[types.SimpleNamespace(codec_context=context)])
 
     def __enter__(self):
         return self
@@ -209,6 +211,8 @@ def test_a_real_movie(tmp_path):
             frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 20 * i, "uint8"), format="rgb24")
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
+    with pytest.raises(ValueError, match="clip: a frame may have max_pixels=3071 .* with 48 x 64 pixels"):
+        as_clip("clip", str(tmp_path / "a.mp4"), 4, max_pixels=3071)
     batch = ready(table(["a.mp4"], tmp_path))
     assert np.abs(batch["clip"].mean((2, 3, 4))[0] - [20, 80, 120, 180]).max() < 6
 
