@@ -55,7 +55,7 @@ def _chunks(value):
             break
         data, (checksum,) = value[at + 8 : at + 8 + length], struct.unpack_from(">I", value, at + 8 + length)
         right = zlib.crc32(data, zlib.crc32(name)) == checksum
-        if not right and name[:1].isupper():
+        if not right and (name[:1].isupper() or name == b"tRNS"):
             raise ValueError(f"the checksum of its chunk {name.decode()} is wrong")
         if right:
             yield name, data
@@ -77,8 +77,8 @@ def _needed(chunks):
             header = content
         elif name == b"PLTE":
             palette = _palette(header, palette, content, data)
-        elif name == b"tRNS" and not alphas and not data and _fits(header, palette, content):
-            alphas = content
+        elif name == b"tRNS" and not alphas and not data and header[9] in (0, 2, 3):
+            alphas = _alphas(header, palette, content)
         elif name == b"IDAT":
             data += [] if closed else [content]
         elif name[:1].isupper() and name != b"IEND":
@@ -97,9 +97,11 @@ def _palette(header, palette, content, data):
     return content[: 3 * 2 ** header[8]]
 
 
-def _fits(header, palette, content):
-    most = {0: (2,), 2: (6,), 3: range(1, len(palette) // 3 + 1)}
-    return len(content) in most.get(header[9], ())
+def _alphas(header, palette, content):
+    lengths = {0: (2,), 2: (6,), 3: range(1, len(palette) // 3 + 1)}
+    if len(content) not in lengths[header[9]]:
+        raise ValueError("its transparency (the chunk tRNS) is damaged")
+    return content
 
 
 def _samples(header, data, mode=None):

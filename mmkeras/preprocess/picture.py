@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from mmkeras.preprocess import bmp, gif, jpeg
-from mmkeras.preprocess.headers import big, first_true, follow, length, peek, spells
+from mmkeras.preprocess import bmp, gif, jpeg, png
+from mmkeras.preprocess.headers import big, first_true, length, peek, spells
 
 ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # DecodeImage's branches are in this order
 
@@ -25,6 +25,7 @@ _MESSAGES = [
     ("a picture may have max_pixels={} pixels at most.",
      "Make it smaller, or raise max_pixels in its spec: all its pixels are held in memory at once."),
     ("the JPEG is damaged: a part of it was overwritten with zeros.", _FETCH),
+    ("the PNG is damaged: its transparency (the chunk tRNS) cannot be read.", _FETCH),
 ]  # fmt: skip
 
 
@@ -59,7 +60,8 @@ def look(x, optional, max_pixels):
     empty, riff = tf.equal(x, b""), spells(head, b"RIFF")
     is_jpeg, is_png = spells(head, b"\xff\xd8\xff"), spells(head, b"\x89PNG\r\n\x1a\n")
     is_gif, is_bmp = spells(head, b"GIF87a") | spells(head, b"GIF89a"), spells(head, b"BM")
-    kind = first_true(is_jpeg, is_png & ~_transparent(x, is_png, head), is_png, is_gif, is_bmp)
+    transparent, damaged = png.transparency(x, is_png, head)
+    kind = first_true(is_jpeg, is_png & ~transparent, is_png, is_gif, is_bmp)
     unknown = tf.equal(kind, 0) & ~empty
     frame, tiff = jpeg.walk(x, is_jpeg)
     *jpeg_size, readable = jpeg.size(x, frame)
@@ -80,6 +82,7 @@ def look(x, optional, max_pixels):
         (height == 0) | (width == 0) | is_jpeg & (frame == 0),
         tf.minimum(height, 2**31 - 1) * tf.minimum(width, 2**31 - 1) > max_pixels,
         jpeg.overwritten(x, frame),
+        damaged,
     )
     return Looks(kind, problem, height, width, tiff, start, end)
 
@@ -106,20 +109,6 @@ def is_text(head):
     data = head[:, :8]
     printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)  # 0: past a short file's end
     return tf.reduce_all(printable, axis=1)
-
-
-def _transparent(x, png, head):
-    """Whether each PNG has an alpha channel, or the tRNS chunk: one of the few that may come before its first IDAT."""
-
-    def step(at, active, found):
-        chunk = peek(x, at, 8)
-        here = active & spells(chunk[:, 4:], b"tRNS")
-        ends = here | spells(chunk[:, 4:], b"IDAT") | (at >= length(x))
-        return at + 12 + big(chunk[:, :4]), active & ~ends, found | here
-
-    alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
-    start = (tf.zeros_like(length(x)) + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), png & alpha)
-    return follow(step, start)[2]
 
 
 def _cut_off(x, jpeg, png):

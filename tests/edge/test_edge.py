@@ -167,6 +167,8 @@ def test_what_cannot_be_read_is_refused_by_name(reader, value, message):
 DAMAGED = {
     "checksum of pixels": (lambda f: f[:-20] + bytes([f[-20] ^ 1]) + f[-19:], "PNG", "checksum of its chunk IDAT"),
     "rows missing": (lambda f: with_height(f, 99), "PNG", "rows are missing"),
+    "checksum of tRNS": (lambda f: f.replace(b"tRNS\0", b"tRNS\1"), "tRNS", "checksum of its chunk tRNS"),
+    "length of tRNS": (lambda f: png_of(f, b"\0\1\2"), "PNG", "its transparency .the chunk tRNS. is damaged"),
     "zeros": (lambda f: f[:700] + bytes(100) + f[800:], "JPEG", "overwritten with zeros"),
     "a marker amid pixels": (lambda f: f[:-200] + b"\xff\x01\xff\xd8" * 50 + f[-2:], "JPEG", "cut off or damaged"),
     "cut bmp": (lambda f: f[:-1], "BMP", "the file is cut off"),
@@ -174,6 +176,11 @@ DAMAGED = {
     "cut gif": (lambda f: f[:-9], "GIF", "do not lead to the mark of its end"),
     "many pixels": (lambda f: with_height(f, 48_000_000), "PNG", "max_pixels=48000000 .* 48000000 x 53 pixels"),
 }
+
+
+def png_of(file, transparency):
+    """The file with that in a tRNS chunk behind its header."""
+    return file[:33] + FUZZ["chunk"](b"tRNS", transparency) + file[33:]
 
 
 def with_height(png, height):
@@ -192,7 +199,8 @@ def test_the_limit_of_a_spec_is_that_of_the_device():
 def test_damaged_pictures_are_refused_on_both_sides(name):
     damage, kind, message = DAMAGED[name]
     noise = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53, 3), "uint8"))
-    file = damage(encoded(noise, kind))
+    options = {"transparency": (1, 2, 3)} if kind == "tRNS" else {}
+    file = damage(encoded(noise, "PNG" if options else kind, **options))
     with pytest.raises(ValueError, match=f"photo: .*{message}"):
         edge.Image("photo", (4, 4))(file)
     with pytest.raises(tf.errors.InvalidArgumentError, match="photo"):

@@ -201,6 +201,7 @@ def test_eager_mapped_batched_and_single_are_equal_to_the_bit():
     np.testing.assert_array_equal(eager, singles)
 
 
+TRANSPARENT = file_of(BLURRED.quantize(16), transparency=3)
 BAD = {
     "nothing": (b"", "nothing came.*0 bytes.*optional=True"),
     "text": (b"hello there, you", "photo: a JPEG, PNG, GIF or BMP.*text.*16 bytes beginning with .*hello.*base64"),
@@ -218,6 +219,7 @@ BAD = {
     "jpeg without a frame": (JPEG[:158] + b"\xff\xda" + JPEG[160:], "photo: the file is damaged: its header"),
     "png of no height": (PNG[:20] + bytes(4) + PNG[24:], "photo: the file is damaged: its header leads to no picture"),
     "zeros in a jpeg": (JPEG[:700] + bytes(100) + JPEG[800:], "photo: the JPEG is damaged: a part .* with zeros"),
+    "transparency of a png": (TRANSPARENT.replace(b"tRNS\xff", b"tRNS\xfe"), "photo: the PNG is damaged: its transp"),
     "spoiled gif": (GIF[:-300] + b"\xff" * 290 + GIF[-10:], "photo"),
 }
 
