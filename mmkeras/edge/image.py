@@ -53,11 +53,12 @@ class Image:
     def _decoded(self, value):
         """RGB pixels (h, w, 3) uint8, upright, transparency over white."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
-        kind = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
-        if kind is None:
+        value = bytes(value) if isinstance(value, bytearray | memoryview) else value
+        read = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
+        if read is None:
             raise refusal(self.name, rule, shown(value), "Give the bytes of the file itself.")
         try:
-            return kind(value, self.check_size)
+            return read(value, self.check_size)
         except TooLarge as error:
             raise error.args[0] from None
         except DAMAGED as error:
