@@ -27,7 +27,7 @@ class DecodeImage(RawLayer):
     **What is checked.** The size by the header, before anything is decoded. Of a PNG the checksums, of a JPEG its
     segments and that no part of its pixels was overwritten with zeros, of a GIF that its blocks lead to its trailer and
     that its first picture can be decoded. JPEG, GIF and BMP hold no checksum: other pixels than were meant, which can
-    be decoded, go unnoticed.
+    be decoded, go unnoticed. `mmkeras.edge` refuses the same files, and some damaged GIFs more.
 
     A picture that has the size already keeps its exact pixels. Others are scaled bilinearly with antialiasing, then
     rounded: to h x w = `size` ("stretch"), to the largest h x w inside it, the rest black ("pad"), or to the smallest
