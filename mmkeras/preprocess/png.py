@@ -56,7 +56,7 @@ def _checksum_holds(x, at):
     """Whether the CRC-32 of the tRNS chunk there holds: the sum, modulo 2, of what each of its bits adds to it."""
     size = tf.minimum(big(peek(x, at, 4)), _LONGEST)
     inverted = bytes(255 - byte for byte in b"tRNS")  # the checksum begins with ones
-    data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, at + 8, size)])
+    data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, tf.minimum(at + 8, length(x)), size)])
     data = tf.strings.substr(data, tf.fill(tf.shape(data), -4 - _LONGEST), tf.fill(tf.shape(data), 4 + _LONGEST))
     bits = _bits(tf.io.decode_raw(data, tf.uint8, fixed_length=4 + _LONGEST))
     said = _bits(tf.cast(peek(x, at + 8 + size, 4), tf.uint8)[:, ::-1])

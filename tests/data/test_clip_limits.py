@@ -35,8 +35,6 @@ def movie(path):
 def test_too_many_pixels(name, write, tmp_path):
     write(tmp_path / name)
     as_clip("clip", str(tmp_path / name), 4, HEIGHT * WIDTH)
-    message = (
-        "^clip: a frame may have max_pixels=3071 pixels at most. Received: .* with 48 x 64 pixels"
-    )
+    message = "^clip: a frame may have max_pixels=3071 pixels at most. Received: .* with 48 x 64 pixels"
     with pytest.raises(ValueError, match=message):
         as_clip("clip", str(tmp_path / name), 4, HEIGHT * WIDTH - 1)
