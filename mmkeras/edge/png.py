@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+_FURTHER = 1024  # bytes that libpng decompresses behind the last row
 _WIDEST = 1_000_000  # libpng's limit of either side
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -127,10 +128,19 @@ def _rows(header, data):
     sizes = [(len(range(x, width, right)), len(range(y, height, down)))
              for x, y, right, down in (_PASSES if interlaced else [(0, 0, 1, 1)])]  # fmt: skip
     size = sum(high * (1 + (across * bits + 7) // 8) for across, high in sizes if across)
-    rows = zlib.decompressobj().decompress(data, size)
-    if len(rows) < size:
+    stream = zlib.decompressobj()
+    rows = stream.decompress(data, size)
+    if len(rows) < size or not _ends(stream):
         raise ValueError("it is cut off or damaged: rows are missing")
     return rows
+
+
+def _ends(stream):
+    """Whether the compressed data do not stop amid something; libpng minds neither more rows nor a wrong checksum."""
+    try:
+        return len(stream.decompress(stream.unconsumed_tail, _FURTHER)) == _FURTHER or stream.eof
+    except zlib.error:
+        return True
 
 
 def _chunk(name, content):
