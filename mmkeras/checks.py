@@ -42,12 +42,13 @@ def check_whole(name, **values):
 
 
 def check_pixels(spec):
-    """The (height, width) of a spec of pictures; ValueError unless size, channels and resize are possible."""
+    """The (height, width) of a spec of pictures; ValueError unless all that it says of them is possible."""
     size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
     check_whole(spec.name, height=size[0], width=size[1], channels=spec.channels)
     check_choice(spec.name, "channels", spec.channels, (1, 3))
     check_choice(spec.name, "resize", spec.resize, ("stretch", "pad", "crop"))
+    check_max_pixels(spec.name, spec.max_pixels)
     return tuple(size)
 
 
@@ -70,6 +71,13 @@ def check_resolution(what, mean, std):
     check(100 * step <= std or (std == 0 and step < 2), f"{what} must differ by more than float32 can resolve.",
            f"mean {mean:.10g} and deviation {std:.3g}, where float32 goes in steps of {step:g}",
            "Subtract an offset first, such as the smallest value, in training and in serving.")  # fmt: skip
+
+
+def check_max_pixels(name, value):
+    most = 178_956_970  # Pillow refuses more, on a device
+    check_whole(name, max_pixels=value)
+    rule = f"max_pixels of '{name}' may be {most} at most."
+    check(value <= most, rule, f"max_pixels={value!r}", "Make larger files smaller beforehand.")
 
 
 def check_choice(name, argument, value, choices):

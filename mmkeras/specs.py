@@ -115,6 +115,7 @@ class Image(_OneString):
         channels: 1 grey, 3 RGB.
         resize: "stretch" to the size, "pad" to keep the whole picture, "crop" to fill the size from the centre.
         optional: `b""` means absent.
+        max_pixels: most pixels of the file, by its header; a larger one is refused before it is decoded.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Image(_OneString):
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
+    max_pixels: int = 48_000_000
 
     def __post_init__(self):
         check_name(self.name)
@@ -173,7 +175,7 @@ class Video(_OneString):
     Args:
         name: key of this modality everywhere.
         frames: F, drawn evenly from longer clips; of shorter ones every frame is taken, and the rest is masked.
-        size, channels, resize: of each frame, as in `Image`.
+        size, channels, resize, max_pixels: of each frame, as in `Image`; all of a GIF may have 4 max_pixels together.
         optional: `b""` means absent.
     """
 
@@ -183,6 +185,7 @@ class Video(_OneString):
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
+    max_pixels: int = 48_000_000
 
     def __post_init__(self):
         check_name(self.name)

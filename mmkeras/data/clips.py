@@ -18,7 +18,17 @@ import tensorflow as tf
 from PIL import Image as Pillow
 
 from mmkeras.data.archives import as_given, expands_too_far
-from mmkeras.data.frames import DAMAGED, ClipFault, cause_of, check_stored, is_stored, packed, png, sampled
+from mmkeras.data.frames import (
+    DAMAGED,
+    ClipFault,
+    cause_of,
+    check_pixels,
+    check_stored,
+    is_stored,
+    packed,
+    png,
+    sampled,
+)
 from mmkeras.edge.video import chosen
 
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
@@ -51,7 +61,7 @@ def check_decoder(name, values):
             )
 
 
-def as_clip(name, value, frames):
+def as_clip(name, value, frames, max_pixels=48_000_000):
     """A clip as `DecodeVideo` takes it.
 
     Args:
@@ -59,21 +69,23 @@ def as_clip(name, value, frames):
         value: `str`, the path of a file or of a folder of pictures (in the order of their names, 2 before 10), or
             `bytes`, the content of a file.
         frames: how many frames are kept at most.
+        max_pixels: of a frame that is decoded here; `preprocess` looks at the others.
 
     Returns:
         `bytes`: a GIF, or a ZIP file of stored pictures. What is of no known kind comes back as it is: `preprocess`
         refuses it by name.
 
     Raises:
-        ValueError: it is damaged, or holds no pictures.
+        ValueError: it is damaged, or holds no pictures, or too large ones.
         ImportError: it is a movie, and PyAV is not installed.
     """
     received = as_given(value) if isinstance(value, str) else f"{len(value)} bytes beginning with {value[:12]!r}"
     try:
         if isinstance(value, str) and os.path.isdir(value):
             files = [file for file in Path(value).iterdir() if file.is_file()]
-            return packed(sampled({file.name: (file.stat().st_size, file.read_bytes) for file in files}, frames))
-        return _converted(name, _content(value), frames)
+            contents = {file.name: (file.stat().st_size, file.read_bytes) for file in files}
+            return packed(sampled(contents, frames, max_pixels))
+        return _converted(name, _content(value), frames, max_pixels)
     except ClipFault as fault:
         rule, more, remedy = fault.args
         raise ValueError(f"{name}: {rule} Received: {received}{more}. {remedy}") from fault
@@ -84,12 +96,12 @@ def as_clip(name, value, frames):
         ) from error
 
 
-def clip_reader(name, frames):
+def clip_reader(name, frames, max_pixels=48_000_000):
     """Function of marked paths and contents (B,) string, as `Examples` holds them -> clips (B,) string, in graphs."""
 
     def convert(value):
         mark, rest = value.numpy()[:1], value.numpy()[1:]
-        return as_clip(name, rest.decode() if mark == b"@" else rest, frames) if rest else b""
+        return as_clip(name, rest.decode() if mark == b"@" else rest, frames, max_pixels) if rest else b""
 
     def read(value):
         return tf.ensure_shape(tf.py_function(convert, [value], tf.string), ())
@@ -110,7 +122,7 @@ def _content(value):
     return content
 
 
-def _converted(name, content, frames):
+def _converted(name, content, frames, max_pixels):
     if not needs_frames(content):
         check_stored(content, frames)
         return content
@@ -118,7 +130,7 @@ def _converted(name, content, frames):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_size(sum(each.file_size for each in archive.infolist()), content)
             files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
-            return packed(sampled(files, frames))
+            return packed(sampled(files, frames, max_pixels))
     if content.startswith(_TARS) or content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             total, files = 0, {}
@@ -126,12 +138,12 @@ def _converted(name, content, frames):
                 total += each.size
                 _check_size(total, content)
                 files |= {each.name: (each.size, _reads(archive, each))} if each.isfile() else {}
-            return packed(sampled(files, frames))
+            return packed(sampled(files, frames, max_pixels))
     if content.startswith(b"\x89PNG") or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
-        return _animated(content, frames)
+        return _animated(content, frames, max_pixels)
     if _is_movie(content):
         check_decoder(name, [content])
-        return _movie(content, frames)
+        return _movie(content, frames, max_pixels)
     return content
 
 
@@ -150,8 +162,9 @@ def _reads(archive, member):
     return read
 
 
-def _animated(content, frames):
+def _animated(content, frames, max_pixels):
     with Pillow.open(io.BytesIO(content)) as picture:
+        check_pixels(*picture.size, max_pixels)
         count, pictures = getattr(picture, "n_frames", 1), []
         if count == 1 and picture.format == "PNG":
             return content  # a still picture: refused by name
@@ -166,17 +179,19 @@ def _is_movie(content):
     return riff or content.startswith(_MOVIE_STARTS) or content[4:8] in (b"ftyp", b"moov")
 
 
-def _movie(content, frames):
+def _movie(content, frames, max_pixels):
     import av
 
     try:
-        return packed(_frames_of_movie(av, content, frames))
+        return packed(_frames_of_movie(av, content, frames, max_pixels))
     except av.FFmpegError as error:
         raise ValueError(f"PyAV cannot decode it: {cause_of(error)}") from error
 
 
-def _frames_of_movie(av, content, frames):
+def _frames_of_movie(av, content, frames, max_pixels):
     with av.open(io.BytesIO(content)) as file:  # packets are counted without decoding
+        context = file.streams.video[0].codec_context
+        check_pixels(context.width, context.height, max_pixels)
         count = sum(map(_is_shown, file.demux(video=0)))
     with av.open(io.BytesIO(content)) as file:
         taken = chosen(count, frames)

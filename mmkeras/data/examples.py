@@ -61,9 +61,12 @@ class Examples(tf.data.Dataset):
             if isinstance(spec, Video):
                 check_decoder(spec.name, values)
                 python = any(map(needs_frames, values))
-                yield spec.name, clip_reader(spec.name, spec.frames) if python else _reader(spec.name, None)
+                yield (
+                    spec.name,
+                    clip_reader(spec.name, spec.frames, spec.max_pixels) if python else _reader(spec.name, None),
+                )
             if isinstance(spec, Audio | Image):
-                transcode = to_wav if isinstance(spec, Audio) else to_png
+                transcode = to_wav if isinstance(spec, Audio) else _to_png(spec)
                 ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
                 yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, ends)) else None)
 
@@ -101,6 +104,10 @@ def _marked(values):
     """Paths and contents of one column as bytes: b"@path", b"=content", b"=" where absent."""
     marked = [b"@" + value.encode() if isinstance(value, str) else b"=" + value for value in values]
     return np.array(marked, object)
+
+
+def _to_png(spec):
+    return lambda content: to_png(content, spec.max_pixels)
 
 
 def _reader(name, transcode):

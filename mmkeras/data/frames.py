@@ -30,12 +30,13 @@ def cause_of(error):
     return (str(error).splitlines() or [""])[0].rstrip(".:") or type(error).__name__
 
 
-def sampled(files, frames):
+def sampled(files, frames, max_pixels):
     """Contents of those pictures that are taken, in the order of the names.
 
     Args:
         files: dict, name -> (size in bytes, function that gives the content).
         frames: how many are taken at most.
+        max_pixels: of one that is decoded here, such as WebP.
     """
     names = [each for each in files if _is_picture(each)] or [each for each in files if _is_unnamed(each, *files[each])]
     if not names:
@@ -47,7 +48,7 @@ def sampled(files, frames):
                 "a frame must not be empty.", f" with {each} of 0 bytes", "Write it again, or leave it out."
             )
     names.sort(key=_in_name_order)
-    return [_as_picture(names[i], files[names[i]][1]) for i in chosen(len(names), frames)]
+    return [_as_picture(names[i], files[names[i]][1], max_pixels) for i in chosen(len(names), frames)]
 
 
 def _in_name_order(name):
@@ -81,12 +82,23 @@ def _says_nothing(name):
     return not suffix or suffix.isdigit()
 
 
-def _as_picture(name, read):
+def _as_picture(name, read, max_pixels):
     try:
         content = read()
-        return content if content.startswith(_AS_THEY_ARE) else png(Pillow.open(io.BytesIO(content)))
+        if content.startswith(_AS_THEY_ARE):
+            return content
+        with Pillow.open(io.BytesIO(content)) as picture:
+            check_pixels(*picture.size, max_pixels)
+            return png(picture)
     except DAMAGED as error:
         raise ValueError(f"{name}: {cause_of(error)}") from error
+
+
+def check_pixels(width, height, max_pixels):
+    """Raises ClipFault where a frame is too large to be decoded."""
+    if width * height > max_pixels:
+        rule = f"a frame may have max_pixels={max_pixels} pixels at most."
+        raise ClipFault(rule, f" with {height} x {width} pixels (h x w)", "Make it smaller, or raise max_pixels.")
 
 
 def png(picture):

@@ -118,7 +118,7 @@ def _check_scalar(name, leaf):
 
 def _image(spec, name, leaf, stream):
     if leaf.dtype == tf.string:
-        return _file(name, leaf, stream, to_png)
+        return _file(name, leaf, stream, lambda content: to_png(content, spec.max_pixels))
     if leaf.dtype != tf.uint8 or leaf.shape.rank not in (2, 3):
         wanted = "pixels (H, W) or (H, W, C) of uint8, or the bytes of a file"
         raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
@@ -140,7 +140,7 @@ def _video(spec, name, leaf, stream):
     if leaf.dtype == tf.string:
         _check_scalar(name, leaf)
         check_decoder(name, stream.first(name, 100))  # the sooner the better; those that come later are told as well
-        return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames))
+        return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames, spec.max_pixels))
     if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
         wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"
         raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")

@@ -69,24 +69,26 @@ def to_wav(content):
     )
 
 
-def to_png(content):
+def to_png(content, max_pixels=48_000_000):
     """Turns the bytes of a WebP file into those of a PNG file, in graphs and eagerly; orientation tags are not read.
 
     Args:
         content: () string.
+        max_pixels: height times width, at most.
 
     Returns:
         () string: PNG, RGBA where a pixel is not opaque, else RGB. Anything else than WebP comes back unchanged.
 
     Raises:
-        tf.errors.InvalidArgumentError: the WebP file is damaged, cut off or animated.
+        tf.errors.InvalidArgumentError: the WebP file is damaged, cut off or animated, or has more pixels.
 
-    Source: RFC 9649 (WebP), 2.4.
+    Source: RFC 9649 (WebP), 2.4 to 2.7.
     """
     content = tf.convert_to_tensor(content)
 
     def png():
-        rgba = _tfio().image.decode_webp(content)
+        whole = _within(content, max_pixels)
+        rgba = _tfio().image.decode_webp(whole)
         rgba.set_shape([None, None, 4])
         opaque = tf.reduce_all(rgba[..., 3] == 255)
         return tf.cond(opaque, lambda: tf.io.encode_png(rgba[..., :3]), lambda: tf.io.encode_png(rgba))
@@ -94,6 +96,23 @@ def to_png(content):
     head = _head(content, 12)
     is_webp = spells(head, b"RIFF") & spells(head[:, 8:], b"WEBP")
     return tf.cond(is_webp[0], png, lambda: tf.identity(content))
+
+
+def _within(x, max_pixels):
+    """The WebP file, or an error where its header tells of more pixels."""
+    head = _head(x, 30)
+    extended = 1 + little(head[:, 24:27]), 1 + little(head[:, 27:30])
+    lossless = 1 + little(head[:, 21:23]) % 2**14, 1 + little(head[:, 21:25]) // 2**14 % 2**14
+    lossy = little(head[:, 26:28]) % 2**14, little(head[:, 28:30]) % 2**14
+    kinds = spells(head[:, 12:], b"VP8X"), spells(head[:, 12:], b"VP8L")
+    width, height = (
+        tf.where(kinds[0], a, tf.where(kinds[1], b, c))[0] for a, b, c in zip(extended, lossless, lossy, strict=True)
+    )
+    shape = tf.strings.join([tf.strings.as_string(height), " x ", tf.strings.as_string(width)])
+    rule = f"A WebP file may have max_pixels={max_pixels} pixels at most."
+    text = tf.strings.join([rule, " Received: ", shape, " pixels (h x w). Make it smaller, or raise max_pixels."])
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=height * width <= max_pixels, data=[text])]):
+        return tf.identity(x)
 
 
 def _head(x, count):

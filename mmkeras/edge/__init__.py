@@ -18,15 +18,18 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that of ICU
    (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding. `wordpiece`,
    of a pretrained model: the steps of `edge.wordpiece` in place of these.
-3. `image`: decode JPEG, PNG, GIF or BMP to RGB, turn a JPEG by its EXIF orientation, lay a PNG's transparency over
-   white, then scale with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C),
-   untouched where the size fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
+3. `image`: refuse a file whose header tells of more than `max_pixels` pixels, and a damaged one (a PNG whose
+   checksums are wrong, a JPEG with zeros in its pixels' data: `edge.jpeg`). Decode JPEG, PNG, BMP or the first picture
+   of a GIF to RGB, turn a JPEG by its EXIF orientation, lay what is transparent over white, then scale
+   with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C), untouched where the size
+   fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
    polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
    input of int16 takes min(32767, round(32768 x)).
-5. `video`: a GIF, each frame laid over those before it; or a ZIP of stored JPEG and PNG files in their order. Of N
-   frames take all where N <= F, else frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare them
-   as an `image`; uint8 (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
+5. `video`: a GIF, each frame laid over those before it, the first over white, all of them together of at
+   most 4 `max_pixels`; or a ZIP of stored JPEG and PNG files in their order. Of N frames take all where N <= F, else
+   frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare them as an `image`; uint8
+   (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
 6. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
    mask (1, N) is true where a value was given.
 7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.

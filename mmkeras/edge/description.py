@@ -198,6 +198,7 @@ _RULES = {
     "vector.size": _COUNT,
     "channels": _one_of(1, 3),
     "resize": _one_of("stretch", "pad", "crop"),
+    "max_pixels": _COUNT,
     "frames": _COUNT,
     "samples": _COUNT,
     "sample_rate": _COUNT,

@@ -1,19 +1,18 @@
 """Picture files -> pixels without TensorFlow: Pillow decodes, the resampling is that of `mmkeras.preprocess`."""
 
-import contextlib
 import io
 import struct
+import zlib
 
 import numpy as np
 from PIL import Image as Pillow
 
+from mmkeras.edge import bmp, gif, jpeg, png
 from mmkeras.edge.errors import refusal, shown
 
-_KINDS = ("JPEG", "PNG", "GIF", "BMP")
-_ORIENTATION = 0x0112
 # What Pillow raises for damaged files; it does not say so.
 DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
-           Pillow.DecompressionBombError)  # fmt: skip
+           zlib.error, Pillow.DecompressionBombError)  # fmt: skip
 
 
 class Image:
@@ -21,13 +20,13 @@ class Image:
 
     Args:
         name: of the modality.
-        size, channels, resize, optional: as in `mmkeras.Image`.
+        size, channels, resize, optional, max_pixels: as in `mmkeras.Image`.
 
     Call arguments:
         value: bytes of a JPEG, PNG, GIF or BMP file; None or `b""` where absent.
 
     Raises:
-        ValueError: a required picture is absent; or the file is of another kind, or damaged.
+        ValueError: a required picture is absent; or the file is of another kind, damaged, or has too many pixels.
 
     >>> file = io.BytesIO()
     >>> Pillow.new("RGB", (3, 3), "red").save(file, "PNG")
@@ -35,8 +34,9 @@ class Image:
     [[[[255, 0, 0], [255, 0, 0]]]]
     """
 
-    def __init__(self, name, size, channels=3, resize="stretch", optional=False):
+    def __init__(self, name, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.size, self.channels, self.resize, self.optional = name, tuple(size), channels, resize, optional
+        self.max_pixels = max_pixels
 
     def __call__(self, value):
         absent = value is None or value == b""
@@ -52,12 +52,25 @@ class Image:
 
     def _decoded(self, value):
         """RGB pixels (h, w, 3) uint8, upright, transparency over white."""
+        rule = "a whole JPEG, PNG, GIF or BMP file is needed."
+        value = bytes(value) if isinstance(value, bytearray | memoryview) else value
+        read = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
+        if read is None:
+            raise refusal(self.name, rule, shown(value), "Give the bytes of the file itself.")
         try:
-            with Pillow.open(io.BytesIO(value), formats=_KINDS) as picture:
-                return _opaque(_upright(picture))
+            return read(value, self.check_size)
+        except TooLarge as error:
+            raise error.args[0] from None
         except DAMAGED as error:
-            rule = "a whole JPEG, PNG, GIF or BMP file is needed."
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
+
+    def check_size(self, height, width):
+        """Before anything is decoded."""
+        if height * width == 0:
+            raise ValueError("the file is damaged: its header leads to no picture")
+        if height * width > self.max_pixels:
+            rule = f"a picture may have max_pixels={self.max_pixels} pixels at most."
+            raise TooLarge(refusal(self.name, rule, f"{height} x {width} pixels (h x w)", "Make it smaller."))
 
     def _scaled(self, pixels):
         if pixels.shape[:2] == self.size:
@@ -69,27 +82,46 @@ class Image:
         return np.clip(np.rint(scaled), 0, 255).astype("uint8")
 
 
-def _upright(picture):
-    """Turned by the orientation in the EXIF data of a JPEG; those of other files do not count."""
-    exif = Pillow.Exif()
-    if picture.format == "JPEG":
-        with contextlib.suppress(SyntaxError):  # what cannot be read turns nothing
-            exif.load(picture.info.get("exif", b""))
-    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(exif.get(_ORIENTATION))  # PIL.Image.Transpose
-    return picture if turn is None else picture.transpose(Pillow.Transpose(turn))
+class TooLarge(Exception):
+    """Its argument is the error to be raised."""
 
 
-def _opaque(picture):
-    if picture.format != "PNG" or not picture.has_transparency_data:
-        return np.asarray(_eight_bits(picture).convert("RGB"))
-    rgba = np.asarray(picture.convert("RGBA")).astype("int32")
-    color, alpha = rgba[..., :3], rgba[..., 3:]
-    return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype("uint8")
+def _jpeg(value, check_size):
+    height, width, orientation, adobe = jpeg.walk(value)
+    check_size(height, width)
+    jpeg.check(value)
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # PIL.Image.Transpose
+    with Pillow.open(io.BytesIO(value), formats=["JPEG"]) as picture:
+        picture = picture if turn is None else picture.transpose(Pillow.Transpose(turn))
+        return _of_cmyk(np.asarray(picture), adobe) if picture.mode == "CMYK" else np.asarray(picture.convert("RGB"))
 
 
-def _eight_bits(picture):
-    """Pillow clips 16-bit grey where it should take the high byte."""
-    return Pillow.fromarray((np.asarray(picture) >> 8).astype("uint8")) if picture.mode[0] == "I" else picture
+def _of_cmyk(pixels, adobe):
+    """RGB, as TensorFlow makes it: Adobe writes the light that is left, others the ink, which Pillow does not tell."""
+    light = (pixels if not adobe else 255 - pixels).astype("uint16")
+    return (light[..., :3] * light[..., 3:] // 255).astype("uint8")
+
+
+def _png(value, check_size):
+    check_size(*png.size(value))
+    return png.decode(value)
+
+
+def _gif(value, check_size):
+    """The first picture; of the others only that they are there."""
+    canvas, found = gif.pictures(value)
+    height, width = gif.canvas_of(canvas, found[:1])
+    check_size(height, width)
+    return gif.laid(found[0], np.full((height, width, 3), 255, "uint8"))
+
+
+def _bmp(value, check_size):
+    check_size(*bmp.size(value))
+    return bmp.decode(value)
+
+
+_READERS = [(b"\xff\xd8\xff", _jpeg), (b"\x89PNG\r\n\x1a\n", _png), (b"GIF87a", _gif), (b"GIF89a", _gif),
+            (b"BM", _bmp)]  # fmt: skip
 
 
 def _grey(rgb):

@@ -1,15 +1,15 @@
 """GIFs and ZIP files of frames -> pixels without TensorFlow, as `mmkeras.preprocess` makes them."""
 
-import io
 import struct
 import zlib
 
 import numpy as np
-from PIL import Image as Pillow
 
 from mmkeras.edge import gif as blocks
 from mmkeras.edge.errors import refusal, shown
-from mmkeras.edge.image import DAMAGED, Image
+from mmkeras.edge.image import DAMAGED, Image, TooLarge
+
+MOST_OF_GIF = 4  # times `max_pixels`: the frames of a GIF are decoded all at once, those of a ZIP file one by one
 
 
 class Video:
@@ -19,7 +19,7 @@ class Video:
 
     Args:
         name: of the modality.
-        frames, size, channels, resize, optional: as in `mmkeras.Video`.
+        frames, size, channels, resize, optional, max_pixels: as in `mmkeras.Video`.
 
     Call arguments:
         value: bytes of a GIF, or of a ZIP file of stored JPEG or PNG frames, which lie in it in the order of time; None
@@ -28,6 +28,8 @@ class Video:
     Raises:
         ValueError: a required video is absent; or the file is of another kind, or damaged, or a frame of it is.
 
+    >>> import io
+    >>> from PIL import Image as Pillow
     >>> file = io.BytesIO()
     >>> first, *others = [Pillow.new("L", (1, 1), 50 * i) for i in range(5)]
     >>> first.save(file, "GIF", save_all=True, append_images=others)
@@ -35,9 +37,9 @@ class Video:
     [0, 100, 200]
     """
 
-    def __init__(self, name, frames, size, channels=3, resize="stretch", optional=False):
+    def __init__(self, name, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.frames, self.optional = name, frames, optional
-        self.picture = Image(name, size, channels, resize)
+        self.picture = Image(name, size, channels, resize, max_pixels=max_pixels)
 
     def __call__(self, value):
         pixels = np.zeros((1, self.frames, *self.picture.size, self.picture.channels), "uint8")
@@ -51,7 +53,7 @@ class Video:
 
     def _taken(self, value):
         """Pixels of the frames that are taken, (1 ... F, H, W, C)."""
-        if isinstance(value, bytes) and value[:4] == b"GIF8":
+        if isinstance(value, bytes) and value[:6] in (b"GIF87a", b"GIF89a"):
             return self._of_gif(value)
         if isinstance(value, bytes) and value[:2] == b"PK":
             files = self._members(value)
@@ -65,21 +67,26 @@ class Video:
 
     def _of_gif(self, value):
         try:
-            pictures = blocks.pictures(value)
-            with Pillow.open(io.BytesIO(value), formats=["GIF"]) as gif:
-                if gif.n_frames != pictures:
-                    raise ValueError(f"{gif.n_frames} of {pictures} frames can be decoded")
-                taken, frames = set(chosen(pictures, self.frames)), []
-                for i in range(pictures):
-                    gif.seek(i)
-                    gif.load()
-                    if i in taken:
-                        frames.append(self.picture.fit(_over_black(gif)))
-                    gif.dispose = None  # a frame lies over those before it, whatever the file says: as in TensorFlow
-                return frames
+            canvas, found = blocks.pictures(value)
+            height, width = blocks.canvas_of(canvas, found)
+            self._check_size(height, width, len(found))
+            taken, pixels, frames = set(chosen(len(found), self.frames)), np.full((height, width, 3), 255, "uint8"), []
+            for i, picture in enumerate(found):  # each lies over those before it, whatever the file says
+                pixels = blocks.laid(picture, pixels)
+                frames += [self.picture.fit(pixels)] if i in taken else []
+            return frames
+        except TooLarge as error:
+            raise error.args[0] from None
         except DAMAGED as error:
             rule = "a whole GIF is needed."
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
+
+    def _check_size(self, height, width, count):
+        self.picture.check_size(height, width)
+        if height * width * count > MOST_OF_GIF * self.picture.max_pixels:
+            rule = f"the frames of a GIF may have {MOST_OF_GIF} * max_pixels={self.picture.max_pixels} pixels together."
+            received = f"{count} frames of {height} x {width} pixels (h x w)"
+            raise TooLarge(refusal(self.name, rule, received, "Make it smaller or shorter."))
 
     def _members(self, value):
         try:
@@ -101,7 +108,7 @@ def members(value):
     Raises:
         ZipFault: `mmkeras.preprocess` would refuse the file.
 
-    >>> import zipfile
+    >>> import io, zipfile
     >>> with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
     ...     archive.writestr("2.png", "b")
     ...     archive.writestr("1.png", "a")
@@ -144,9 +151,3 @@ def chosen(count, frames):
     ([0, 2, 4], [0, 1])
     """
     return [(2 * i + 1) * count // (2 * frames) for i in range(frames)] if count > frames else list(range(count))
-
-
-def _over_black(gif):
-    """RGB pixels; what no frame has covered is black."""
-    rgba = np.asarray(gif.convert("RGBA"))
-    return np.where(rgba[..., 3:] > 0, rgba[..., :3], 0).astype("uint8")

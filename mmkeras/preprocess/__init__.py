@@ -67,11 +67,13 @@ def _layer(spec):
             return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
                             spec.strip_markup, spec.optional, name=name)  # fmt: skip
         case Image():
-            return DecodeImage(spec.size, spec.channels, spec.resize, spec.optional, name=name)
+            return DecodeImage(spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name)
         case Audio():
             return DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name)
         case Video():
-            return DecodeVideo(spec.frames, spec.size, spec.channels, spec.resize, spec.optional, name=name)
+            return DecodeVideo(
+                spec.frames, spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
+            )
         case Table():
             return TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name)
         case Vector():

@@ -1,47 +1,83 @@
-"""Walks through the blocks of GIF files, a whole batch at once, in TensorFlow's own ops."""
+"""Walks through the blocks of GIF files, a whole batch at once, and decodes them, in TensorFlow's own ops.
+
+Source: CompuServe's GIF89a, appendix B (the grammar) and F (the compression).
+"""
+
+import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from mmkeras.preprocess.headers import first_true, length, peek
+from mmkeras.preprocess.headers import first_true, length, little, peek
 
 _FULL = 64  # so many sub-blocks of 255 bytes are leapt over at once; encoders fill all but the last of a picture
 _MOST = 65_535  # steps: a picture of 16 KB takes one, the extension before it another
 
 
-def pictures(x, active):
-    """How many pictures each file says it has: its image descriptors from the header to the trailer.
+class Blocks(NamedTuple):
+    """What the blocks of each file say; positions and counts are (B,) int64, `broken` is (B,) bool.
 
-    `tf.io.decode_gif` gives what it got of a damaged file, and no error. What lies behind the trailer does not count.
+    Args:
+        start: where the blocks begin.
+        first_end: where those up to and with the first picture end.
+        end: where the trailer is.
+        count: number of pictures, by their descriptors.
+        height, width: of the canvas: the largest of what the header and the pictures say.
+        first_height, first_width: the same, of the header and the first picture only.
+        broken: whether the blocks do not lead to the trailer, or hold no picture.
+    """
+
+    start: object
+    first_end: object
+    end: object
+    count: object
+    height: object
+    width: object
+    first_height: object
+    first_width: object
+    broken: object
+
+
+def blocks(x, active):
+    """Follows the blocks from the header to the trailer; what lies behind it does not count.
 
     Args:
         x: (B,) string.
         active: (B,) bool, which of them are GIFs.
 
     Returns:
-        (B,) int64; and whether the trailer is not reached, or there are none, (B,) bool.
-
-    Source: CompuServe's GIF89a, appendix B: the grammar.
+        Blocks.
     """
     none = tf.zeros_like(length(x))
-    start = 13 + _colours(peek(x, none + 10, 1)[:, 0])
+    head = peek(x, none, 11)
+    start = 13 + _colours(head[:, 10])
+    screen = tf.stack([little(head[:, 8:10]), little(head[:, 6:8])], 1)
 
-    def step(at, active, within, count, broken):
+    def step(at, active, within, count, broken, largest, first, first_end):
         head = peek(x, tf.where(active, at, length(x)), 10)
         kind = tf.where(within, 0, first_true(head[:, 0] == 0x2C, head[:, 0] == 0x21, head[:, 0] == 0x3B, ~within))
         picture = active & (kind == 1)
-        at += tf.where(kind == 1, 11 + _colours(head[:, 9]), tf.where(kind == 2, none + 2, none))
+        count += tf.cast(picture, tf.int64)
+        shape = tf.where(picture[:, None], tf.stack([little(head[:, 7:9]), little(head[:, 5:7])], 1), 0)
+        largest = tf.maximum(largest, shape)
+        first = tf.where((picture & (count == 1))[:, None], largest, first)
+        next_at = at + tf.where(kind == 1, 11 + _colours(head[:, 9]), tf.where(kind == 2, none + 2, none))
         broken |= active & (kind == 4)
         active &= (kind < 3) & ~broken
-        at, ends = _over_sub_blocks(x, tf.where(active, at, length(x)))
-        return at, active, active & ~ends, count + tf.cast(picture, tf.int64), broken
+        next_at, ends = _over_sub_blocks(x, tf.where(active, next_at, length(x)))
+        at = tf.where(active, next_at, at)
+        first_end = tf.where(active & ends & (count == 1) & (first_end == 0), at, first_end)
+        return at, active, active & ~ends, count, broken, largest, first, first_end
 
     def goes_on(at, active, *others):
         return tf.reduce_any(active)
 
-    state = (start, active, tf.zeros_like(active), none, tf.zeros_like(active))
+    no = tf.zeros_like(active)
+    state = (start, active, no, none, no, screen, screen, none)
     steps = tf.while_loop(goes_on, step, state, parallel_iterations=1, maximum_iterations=_MOST)
-    _, unfinished, _, count, broken = steps
-    return count, broken | unfinished | active & (count == 0)
+    end, unfinished, _, count, broken, largest, first, first_end = steps
+    broken |= unfinished | active & (count == 0)
+    return Blocks(start, first_end, end, count, *tf.unstack(largest, axis=1), *tf.unstack(first, axis=1), broken)
 
 
 def _colours(flags):
@@ -64,3 +100,50 @@ def _over_sub_blocks(x, at):
     next_one = tf.gather(part, tf.minimum(behind, 256 * _FULL + 255), batch_dims=1)
     ends = (last == 0) | (next_one == 0) & (behind < 256 * _FULL + 256)
     return at + behind + tf.cast((last > 0) & ends, tf.int64), ends
+
+
+def decode(file, start, end, count, height, width, most):
+    """The pictures of one file, each laid over those before it, the first over white.
+
+    `tf.io.decode_gif` makes black what is transparent in the first picture, and gives what it got of a damaged file,
+    and no error. So a white picture is put before the others, and one of a single pixel behind them: that one is
+    missing where a picture before it is damaged.
+
+    Args:
+        file: () string.
+        start, end: () int64, where the blocks of the pictures begin and end, as `blocks` says.
+        count: () int64, how many pictures these are.
+        height, width: () int64, of the canvas, as `blocks` says.
+        most: pixels, an int: no canvas is larger.
+
+    Returns:
+        Pixels (N, h, w, 3) uint8; and how many of the pictures could be decoded, () int64.
+    """
+    shape = tf.stack([width % 256, width // 256, height % 256, height // 256])
+    shape = tf.strings.reduce_join(tf.gather([bytes([i]) for i in range(256)], shape))
+    white = [b"\x2c\0\0\0\0", shape, b"\x80" + b"\xff" * 6, _even(most)]
+    before = tf.strings.substr(file, tf.zeros_like(start), start)
+    parts = [before, *white, tf.strings.substr(file, start, end - start), _LAST]
+    frames = tf.io.decode_gif(tf.strings.join(parts))
+    found = tf.shape(frames, tf.int64)[0]
+    return frames[1 : 1 + count], tf.where(found == count + 2, count, tf.minimum(found, count) - 1)
+
+
+@functools.cache
+def _even(pixels):
+    """The code of a picture of colour 0 with so many pixels, or fewer: decoders pass over what is left then."""
+    codes, found, code = [], 0, 4096
+    while found < pixels:
+        if code > 4094:  # the table of codes is full, or there is none
+            codes += [(4, 12 if codes else 3), (0, 3)]  # clear it; one pixel
+            found, code = found + 1, 6
+        codes.append((code, code.bit_length()))  # one pixel more than the code before
+        found, code = found + code - 4, code + 1
+    bits = "".join(format(code, f"0{size}b")[::-1] for code, size in codes)[::-1]
+    data = int(bits, 2).to_bytes(len(bits) // 8 + 1, "little")
+    parts = [data[i : i + 255] for i in range(0, len(data), 255)]
+    return b"\2" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+
+
+# A picture of one pixel, and the trailer.
+_LAST = b"\x2c\0\0\0\0\1\0\1\0\x80" + bytes(6) + b"\2\2\x44\1\0" + b"\x3b"

@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
-from mmkeras.preprocess import exif, picture
+from mmkeras.preprocess import bmp, exif, gif, picture
 from mmkeras.preprocess._layer import RawLayer
-from mmkeras.preprocess.headers import little, peek, refuse
+from mmkeras.preprocess.headers import refuse
 
 # A PNG of one black pixel: it stands for an absent picture, and scaled to any size it is black.
 _BLANK = bytes.fromhex(
@@ -19,8 +19,15 @@ class DecodeImage(RawLayer):
     """Turns the bytes of picture files into uint8 pixels of one size, inside the graph.
 
     It reads JPEG (turned upright by its EXIF orientation; equal to Pillow to the bit), PNG (grey, palette, RGB, with
-    or without transparency, 8 or 16 bits), the first frame of GIF, and uncompressed BMP. Transparent parts of a PNG
-    become white. Only TensorFlow's own ops are used, so that it may be exported and served.
+    or without transparency, 1 to 16 bits), the first picture of GIF, and uncompressed BMP of 8, 24 or 32 bits, whose
+    alpha does not count. What is transparent in PNG and GIF becomes white, and so does what a GIF's first picture
+    leaves of its canvas, which is as large as the larger of the two. Only TensorFlow's own ops are used, so that it may
+    be exported and served.
+
+    **What is checked.** The size by the header, before anything is decoded. Of a PNG the checksums, of a JPEG its
+    segments and that no part of its pixels was overwritten with zeros, of a GIF that its blocks lead to its trailer and
+    that its first picture can be decoded. JPEG, GIF and BMP hold no checksum: other pixels than were meant, which can
+    be decoded, go unnoticed. `mmkeras.edge` refuses the same files, and some damaged GIFs more.
 
     A picture that has the size already keeps its exact pixels. Others are scaled bilinearly with antialiasing, then
     rounded: to h x w = `size` ("stretch"), to the largest h x w inside it, the rest black ("pad"), or to the smallest
@@ -32,6 +39,7 @@ class DecodeImage(RawLayer):
         channels: 1 grey (ITU-R 601-2 luma, as Pillow rounds it), 3 RGB.
         resize: "stretch", "pad" or "crop".
         optional: `b""` means absent; it is refused otherwise.
+        max_pixels: of the file, height times width; a larger one is refused.
         name: MODALITY_preprocess; errors begin with the modality.
 
     Call arguments:
@@ -42,8 +50,8 @@ class DecodeImage(RawLayer):
         are 0 then).
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, or damaged. Damage that only the decoder
-            sees is told in TensorFlow's words, with the layer's name in the name of the node.
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, too large, or damaged. Damage that only the
+            decoder sees is told in TensorFlow's words, with the layer's name in the name of the node.
 
     Example:
 
@@ -53,7 +61,7 @@ class DecodeImage(RawLayer):
     ([[[[255, 0, 0], [0, 0, 255]]], [[[0, 0, 0], [0, 0, 0]]]], [[True], [False]])
     """
 
-    def __init__(self, size, channels=3, resize="stretch", optional=False, **kwargs):
+    def __init__(self, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000, **kwargs):
         super().__init__(**kwargs)
         if resize not in _PLACES:
             raise ValueError(
@@ -64,6 +72,7 @@ class DecodeImage(RawLayer):
                 f"channels must be 1 (grey) or 3 (RGB). Received: channels={channels!r} in '{self.modality}'."
             )
         self.size, self.channels, self.resize, self.optional = tuple(size), channels, resize, optional
+        self.max_pixels = max_pixels
         self.supports_jit = False
 
     def call(self, x):
@@ -72,19 +81,22 @@ class DecodeImage(RawLayer):
 
     def decode(self, x, place=None):
         """Pixels (B, H, W, C) uint8, and whether each is there, (B,) bool; `place` is that of `headers.refuse`."""
-        kind, problem = picture.look(x, self.optional)
-        x = refuse(x, self.modality, problem, picture.MESSAGES, place=place)
-        orientation = exif.orientation(x, tf.equal(kind, picture.JPEG))
+        looks = picture.look(x, self.optional, self.max_pixels)
+        details, kind = (lambda: picture.told_size(looks)), looks.kind
+        x = refuse(x, self.modality, looks.problem, picture.messages(self.max_pixels), details, place)
+        orientation = exif.orientation(x, looks.tiff)
         file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
         # A branch costs 20 us a picture, so it is taken for the whole batch. One op reads JPEG and opaque PNG alike.
-        fits = tf.reduce_all((kind == picture.PNG) & picture.png_has_size(x, self.size))
+        has_size = (looks.height == self.size[0]) & (looks.width == self.size[1])
+        fits = tf.reduce_all((kind == picture.PNG) & has_size)
         usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
+        everything = file, kind, orientation, (looks.height, looks.width), (looks.start, looks.end)
         pixels = tf.switch_case(
             tf.where(fits, 0, tf.where(usual, 1, 2)),
             [
                 lambda: self._one_by_one(self._fitting, file),
                 lambda: self._one_by_one(self._usual, file),
-                lambda: self._one_by_one(self._any, (file, kind, orientation)),
+                lambda: self._one_by_one(self._any, everything),
             ],
         )
         return pixels, kind != picture.ABSENT
@@ -105,15 +117,21 @@ class DecodeImage(RawLayer):
         return self._fitted(_decode_jpeg_or_png(file))
 
     def _any(self, example):
-        file, kind, orientation = example
+        file, kind, orientation, size, blocks = example
         decoders = [
             lambda: _decode_jpeg_or_png(file),
             lambda: _over_white(tf.io.decode_png(file, 4)),
-            lambda: tf.io.decode_image(file, 3, expand_animations=False),
-            lambda: _decode_bmp(file),
+            lambda: self._first_of_gif(file, size, blocks),
+            lambda: bmp.decode(file),
         ]
         pixels = tf.switch_case(tf.maximum(kind - picture.PNG, 0), decoders)
         return self._fitted(exif.upright(pixels, orientation))
+
+    def _first_of_gif(self, file, size, blocks):
+        pixels, decoded = gif.decode(file, *blocks, tf.constant(1, tf.int64), *size, self.max_pixels)
+        text = f"{self.modality}: the GIF is damaged: its picture cannot be decoded. Leave it out, or fetch it again."
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=decoded == 1, data=[text], summarize=1)]):
+            return tf.identity(pixels[0])
 
     def _fitted(self, pixels):
         return self.fit(pixels[None])[0]
@@ -144,7 +162,7 @@ class DecodeImage(RawLayer):
 
     def get_config(self):
         own = {"size": self.size, "channels": self.channels, "resize": self.resize, "optional": self.optional}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "max_pixels": self.max_pixels}
 
 
 def _stretch(shape, size):
@@ -177,19 +195,6 @@ def _grey(rgb):
 
 
 def _over_white(rgba):
-    rgba = tf.cast(rgba, tf.int32)
+    rgba = tf.cast(rgba, tf.uint16)  # no product exceeds 65,152
     color, alpha = rgba[..., :3], rgba[..., 3:]
     return tf.cast((color * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
-
-
-def _decode_bmp(file):
-    """RGB pixels; TensorFlow hands out the palette's indices of an 8-bit BMP, and the alpha of others, often all 0."""
-    pixels = tf.io.decode_bmp(file)
-
-    def colors():
-        head = peek(file[None], tf.constant([0], tf.int64), 54)
-        start = 14 + little(head[:, 14:18])  # the palette follows the header: blue, green, red, 0 each
-        palette = tf.reshape(peek(file[None], start, 1024), [256, 4])
-        return tf.gather(tf.cast(palette[:, 2::-1], tf.uint8), tf.cast(pixels[..., 0], tf.int32))
-
-    return tf.cond(tf.shape(pixels)[-1] == 1, colors, lambda: pixels[..., :3])

@@ -1,13 +1,17 @@
 """Which kind of picture each file of a batch is, by its header, and whether it can be read."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
-from mmkeras.preprocess.headers import big, first_true, follow, length, little, peek, spells
+from mmkeras.preprocess import bmp, gif, jpeg, png
+from mmkeras.preprocess.headers import big, first_true, length, peek, spells
 
 ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # DecodeImage's branches are in this order
 
 _NEEDED = "a JPEG, PNG, GIF or BMP file is needed"
-MESSAGES = [
+_FETCH = "Was it copied or downloaded whole? Leave it out, or fetch it again."
+_MESSAGES = [
     (f"{_NEEDED}; nothing came.", "Give the file's bytes, or say optional=True in its spec: then b'' means absent."),
     (f"{_NEEDED}; this is WebP.", "Convert it, or name the file .webp: mmkeras.data reads it then."),
     (f"{_NEEDED}; this is a WAV sound.", "Are the keys of two modalities swapped?"),
@@ -15,35 +19,89 @@ MESSAGES = [
      "Give the file's bytes: not its path, not base64; or the keys of two modalities are swapped."),
     (f"{_NEEDED}.", "Convert it; or are the keys of two modalities swapped?"),
     ("this kind of BMP is not read: it has to be uncompressed, of 8, 24 or 32 bits.", "Save it as PNG."),
-    ("the file is cut off: the mark of its end is missing.",
-     "Was it copied or downloaded whole? Leave it out, or fetch it again."),
+    ("this kind of JPEG is not read: it has to be of 8 bits per sample, in 1, 3 or 4 components.", "Save it as PNG."),
+    ("the file is cut off: the mark of its end is missing.", _FETCH),
+    ("the file is damaged: its header leads to no picture.", _FETCH),
+    ("a picture may have max_pixels={} pixels at most.",
+     "Make it smaller, or raise max_pixels in its spec: all its pixels are held in memory at once."),
+    ("the JPEG is damaged: a part of it was overwritten with zeros.", _FETCH),
+    ("the PNG is damaged: its transparency (the chunk tRNS) cannot be read.", _FETCH),
 ]  # fmt: skip
 
 
-def look(x, optional):
-    """Kind of each file by its first bytes, and its problem (0: none); both (B,) int32."""
-    head = peek(x, tf.zeros_like(length(x)), 41)
+class Looks(NamedTuple):
+    """What the headers of a batch of files say, (B,) each.
+
+    Args:
+        kind: int32, one of the numbers above.
+        problem: int32, number in `messages`, counted from 1; 0 where there is none.
+        height, width: int64, in pixels, before a JPEG is turned upright.
+        tiff: int64, where the EXIF data of a JPEG begins; 0 without.
+        start, end: int64, where the blocks of the first picture of a GIF begin and end.
+    """
+
+    kind: object
+    problem: object
+    height: object
+    width: object
+    tiff: object
+    start: object
+    end: object
+
+
+def messages(max_pixels):
+    """(rule, remedy) of each problem."""
+    return [(rule.format(max_pixels), remedy) for rule, remedy in _MESSAGES]
+
+
+def look(x, optional, max_pixels):
+    """What each file is by its header, and whether it can be read: `Looks`."""
+    head = peek(x, tf.zeros_like(length(x)), bmp.HEAD)
     empty, riff = tf.equal(x, b""), spells(head, b"RIFF")
-    jpeg, png = spells(head, b"\xff\xd8\xff"), spells(head, b"\x89PNG\r\n\x1a\n")
-    gif, bmp = spells(head, b"GIF8"), spells(head, b"BM")
-    kind = first_true(jpeg, png & ~_transparent(x, png, head), png, gif, bmp)
+    is_jpeg, is_png = spells(head, b"\xff\xd8\xff"), spells(head, b"\x89PNG\r\n\x1a\n")
+    is_gif, is_bmp = spells(head, b"GIF87a") | spells(head, b"GIF89a"), spells(head, b"BM")
+    transparent, damaged = png.transparency(x, is_png, head)
+    kind = first_true(is_jpeg, is_png & ~transparent, is_png, is_gif, is_bmp)
     unknown = tf.equal(kind, 0) & ~empty
+    frame, tiff = jpeg.walk(x, is_jpeg)
+    *jpeg_size, readable = jpeg.size(x, frame)
+    start, end, gif_broken, *gif_size = _first_of_gif(x, is_gif)
+    sizes = zip(jpeg_size, (big(head[:, 20:24]), big(head[:, 16:20])), gif_size, bmp.size(head), strict=True)
+    height, width = (
+        tf.where(is_jpeg, a, tf.where(is_png, b, tf.where(is_gif, c, tf.where(is_bmp, d, 1)))) for a, b, c, d in sizes
+    )
     problem = first_true(
         empty & (not optional),
         riff & spells(head[:, 8:], b"WEBP"),
         riff & spells(head[:, 8:], b"WAVE"),
         unknown & is_text(head),
         unknown,
-        bmp & ~_plain_bmp(x),
-        _cut_off(x, jpeg, png),
+        is_bmp & ~bmp.is_plain(head),
+        is_jpeg & (frame > 0) & ~readable,
+        _cut_off(x, is_jpeg, is_png) | is_bmp & bmp.is_cut_off(x, head) | is_gif & gif_broken,
+        (height == 0) | (width == 0) | is_jpeg & (frame == 0),
+        tf.minimum(height, 2**31 - 1) * tf.minimum(width, 2**31 - 1) > max_pixels,
+        jpeg.overwritten(x, frame),
+        damaged,
     )
-    return kind, problem
+    return Looks(kind, problem, height, width, tiff, start, end)
 
 
-def png_has_size(x, size):
-    """Whether the header of each file says (height, width), if it is a PNG; (B,) bool."""
-    head = peek(x, tf.zeros_like(length(x)), 24)
-    return (big(head[:, 20:24]) == size[0]) & (big(head[:, 16:20]) == size[1])
+def told_size(looks):
+    """ ", 22000 x 22000 pixels", where a picture has a size, for the message; (B,) string."""
+    parts = tf.strings.as_string(looks.height), tf.strings.as_string(looks.width)
+    return tf.where(looks.kind == ABSENT, "", tf.strings.join([", ", parts[0], " x ", parts[1], " pixels (h x w)"]))
+
+
+def _first_of_gif(x, is_gif):
+    """Where the first picture begins and ends, whether the file is broken, and height and width; (B,) each."""
+
+    def walked():
+        found = gif.blocks(x, is_gif)
+        return found.start, found.first_end, found.broken, found.first_height, found.first_width
+
+    none = tf.zeros_like(length(x))
+    return tf.cond(tf.reduce_any(is_gif), walked, lambda: (none, none, is_gif, none, none))
 
 
 def is_text(head):
@@ -51,27 +109,6 @@ def is_text(head):
     data = head[:, :8]
     printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)  # 0: past a short file's end
     return tf.reduce_all(printable, axis=1)
-
-
-def _transparent(x, png, head):
-    """Whether each PNG has an alpha channel, or the tRNS chunk: one of the few that may come before its first IDAT."""
-
-    def step(at, active, found):
-        chunk = peek(x, at, 8)
-        here = active & spells(chunk[:, 4:], b"tRNS")
-        ends = here | spells(chunk[:, 4:], b"IDAT") | (at >= length(x))
-        return at + 12 + big(chunk[:, :4]), active & ~ends, found | here
-
-    alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
-    start = (tf.zeros_like(length(x)) + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), png & alpha)
-    return follow(step, start)[2]
-
-
-def _plain_bmp(x):
-    head = peek(x, tf.zeros_like(length(x)), 34)
-    bits, compression = little(head[:, 28:30]), little(head[:, 30:34])
-    masks = (compression == 3) & (bits == 32)
-    return (little(head[:, 14:18]) >= 40) & ((compression == 0) | masks) & ((bits == 8) | (bits == 24) | (bits == 32))
 
 
 def _cut_off(x, jpeg, png):

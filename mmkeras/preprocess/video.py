@@ -22,25 +22,29 @@ MESSAGES = [
     (f"{_NEEDED}.", "Convert it; or are the keys of two modalities swapped?"),
     ("the GIF is cut off or damaged: its blocks do not lead to the mark of its end.", _FETCH),
     ("a GIF is damaged: not all of its frames can be decoded.", _FETCH),
+    ("a frame may have max_pixels={0} pixels at most, those of a GIF {1} together.",
+     "Make it smaller or shorter, or raise max_pixels in its spec: a GIF is held in memory as a whole."),
     *zipped.MESSAGES,
 ]  # fmt: skip
-_CUT_OFF, _NOT_ALL, _CHECKSUM = 6, 7, 7 + zipped.DAMAGED  # numbers of messages, counted from 1
+_CUT_OFF, _NOT_ALL, _LARGE, _CHECKSUM = 6, 7, 8, 8 + zipped.DAMAGED  # numbers of messages, counted from 1
+_MOST_OF_GIF = 4  # times `max_pixels`, of all frames together
 
 
 @keras.saving.register_keras_serializable("mmkeras")
 class DecodeVideo(RawLayer):
     """Turns the bytes of clips into uint8 pixels of so many frames of one size, inside the graph.
 
-    **What a clip is.** Either a GIF (each frame is laid over those before it; what a GIF says of clearing the canvas in
-    between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or PNG, and nothing else
-    but folders, *stored*, not compressed. The frames are taken in the order in which they lie in the ZIP file, whatever
-    their names: who sends one writes them in the order of time, with `ls -v frames/*.jpg | zip -0 -j clip.zip -@`
-    (without `ls -v` the shell puts 10 before 2), Python's `zipfile` or JSZip. `mmkeras.data` brings those that it reads
-    into the order of their names, 2 before 10. A GIF has 256 colours and all of it is decoded; of a ZIP only the frames
-    that are taken are. Only TensorFlow's own ops are used, so that it may be exported and served.
+    **What a clip is.** Either a GIF (each frame is laid over those before it, the first over white; what a GIF says of
+    clearing the canvas in between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or
+    PNG, and nothing else but folders, *stored*, not compressed. The frames are taken in the order in which they lie in
+    the ZIP file, whatever their names: who sends one writes them in the order of time, with
+    `ls -v frames/*.jpg | zip -0 -j clip.zip -@` (without `ls -v` the shell puts 10 before 2), Python's `zipfile` or
+    JSZip. `mmkeras.data` brings those that it reads into the order of their names, 2 before 10. A GIF has 256 colours
+    and all of it is decoded; of a ZIP only the frames that are taken are. Only TensorFlow's own ops are used, so that
+    it may be exported and served.
 
     **What is checked.** Of a GIF, that its blocks lead to its trailer, and that all its frames can be decoded (spoiled
-    colours in a frame may go unnoticed; `mmkeras.edge` notices most); what lies behind the trailer does not count. Of a
+    colours in a frame may go unnoticed; `mmkeras.edge` notices more); what lies behind the trailer does not count. Of a
     ZIP file, the headers of all members, and the frames that are taken, with their checksums.
 
     **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
@@ -52,6 +56,8 @@ class DecodeVideo(RawLayer):
         frames: F, how many frames come out.
         size, channels, resize: of each frame, as in `DecodeImage`.
         optional: `b""` means absent; it is refused otherwise.
+        max_pixels: of a frame, height times width; of all frames of a GIF together, four times as many: they are
+            decoded at once. A larger one is refused.
         name: MODALITY_preprocess; errors begin with the modality.
 
     Call arguments:
@@ -61,7 +67,7 @@ class DecodeVideo(RawLayer):
         (B, F, H, W, C) uint8 pixels, and the mask (B, F) bool.
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, or damaged; or a frame of it is.
+        tf.errors.InvalidArgumentError: a file is missing, of another kind, too large, or damaged; or a frame is.
 
     Example:
 
@@ -75,23 +81,26 @@ class DecodeVideo(RawLayer):
     ([1, 3], [[True, True]])
     """
 
-    def __init__(self, frames, size, channels=3, resize="stretch", optional=False, **kwargs):
+    def __init__(self, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000, **kwargs):
         super().__init__(**kwargs)
         if frames < 1:
             raise ValueError(f"frames must be at least 1. Received: frames={frames!r} in '{self.modality}'.")
         self.frames, self.size, self.channels, self.resize = frames, tuple(size), channels, resize
-        self.optional = optional
-        self.picture = DecodeImage(size, channels, resize, optional=True, name=self.name)
+        self.optional, self.max_pixels = optional, max_pixels
+        self.picture = DecodeImage(size, channels, resize, optional=True, max_pixels=max_pixels, name=self.name)
         self.picture.built = True  # neither has weights
         self.supports_jit = False
 
     def call(self, x):
         is_gif, is_zip, problem = _look(x, self.optional)
-        pictures, cut_off = gif.pictures(x, is_gif)
-        problem = tf.where(cut_off, _CUT_OFF, problem)
+        blocks = gif.blocks(x, is_gif)
+        one, most = blocks.height * blocks.width, self.max_pixels
+        large = is_gif & ((one > most) | (one * blocks.count > most * _MOST_OF_GIF))
+        problem = tf.where(blocks.broken, _CUT_OFF, tf.where(large, _LARGE, problem))
         starts, sizes, sums, counts, wrong = zipped.members(x, is_zip)
         problem = tf.where(wrong > 0, wrong + len(MESSAGES) - len(zipped.MESSAGES), problem)
-        x = refuse(x, self.modality, problem, MESSAGES)
+        messages = [(rule.format(most, most * _MOST_OF_GIF), remedy) for rule, remedy in MESSAGES]
+        x = refuse(x, self.modality, problem, messages, lambda: _told_size(blocks, is_gif))
         index, mask = chosen(counts, self.frames)
         taken = (tf.where(mask, tf.gather(values, index, batch_dims=1), 0) for values in (starts, sizes, sums))
         starts, sizes, sums = taken
@@ -100,9 +109,7 @@ class DecodeVideo(RawLayer):
         nothing = tf.zeros((tf.size(files), *shape[2:]), tf.uint8)
         pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(x, files, sums), lambda: nothing)
         pixels = tf.reshape(pixels, shape)
-        return tf.cond(
-            tf.reduce_any(is_gif), lambda: self._with_gifs(x, pictures, pixels, mask), lambda: (pixels, mask)
-        )
+        return tf.cond(tf.reduce_any(is_gif), lambda: self._with_gifs(x, blocks, pixels, mask), lambda: (pixels, mask))
 
     def _pictures(self, x, files, sums):
         found = tf.map_fn(crc32, tf.reshape(files, [-1]), fn_output_signature=tf.int64)
@@ -116,37 +123,37 @@ class DecodeVideo(RawLayer):
 
         return self.picture.decode(tf.reshape(files, [-1]), place)[0]
 
-    def _with_gifs(self, x, pictures, pixels, mask):
+    def _with_gifs(self, x, blocks, pixels, mask):
         def one(example):
-            file, pictures, pixels, mask = example
-            return tf.cond(pictures > 0, lambda: self._gif(file), lambda: (pixels, mask, pictures))
+            file, where, pixels, mask = example
+            return tf.cond(where[2] > 0, lambda: self._gif(file, where), lambda: (pixels, mask, where[2]))
 
         result = tf.TensorSpec(pixels.shape[1:], tf.uint8), tf.TensorSpec(mask.shape[1:], tf.bool)
         result += (tf.TensorSpec((), tf.int64),)
         try:
-            everything = (x, pictures, pixels, mask)
+            where = blocks.start, blocks.end, blocks.count, blocks.height, blocks.width
+            everything = (x, where, pixels, mask)
             pixels, mask, decoded = tf.map_fn(one, everything, fn_output_signature=result, parallel_iterations=1)
         except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
             message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
-        problem = tf.where(decoded == pictures, 0, _NOT_ALL)  # the decoder gives what it got, and no error
+        problem = tf.where(decoded == blocks.count, 0, _NOT_ALL)
 
         def details():
-            return tf.strings.join(
-                [", ", tf.strings.as_string(decoded), " of ", tf.strings.as_string(pictures), " frames"]
-            )
+            numbers = tf.strings.as_string(decoded), tf.strings.as_string(blocks.count)
+            return tf.strings.join([", ", numbers[0], " of ", numbers[1], " frames"])
 
         with tf.control_dependencies([refuse(x, self.modality, problem, MESSAGES, details)]):
             return tf.identity(pixels), tf.identity(mask)
 
-    def _gif(self, file):
-        frames = tf.io.decode_gif(file)
+    def _gif(self, file, where):
+        frames, decoded = gif.decode(file, *where, self.max_pixels)
         count = tf.shape(frames, tf.int64)[:1]
         index, mask = chosen(count, self.frames)
         pixels = self.picture.fit(tf.gather(frames, tf.boolean_mask(index, mask)))
         missing = self.frames - tf.shape(pixels)[0]
         pixels = tf.pad(pixels, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        return tf.ensure_shape(pixels, (self.frames, *self.size, self.channels)), mask[0], count[0]
+        return tf.ensure_shape(pixels, (self.frames, *self.size, self.channels)), mask[0], decoded
 
     def compute_output_spec(self, x):
         shape = (x.shape[0], self.frames)
@@ -155,7 +162,7 @@ class DecodeVideo(RawLayer):
 
     def get_config(self):
         own = {"frames": self.frames, "size": self.size, "channels": self.channels, "resize": self.resize}
-        return {**super().get_config(), **own, "optional": self.optional}
+        return {**super().get_config(), **own, "optional": self.optional, "max_pixels": self.max_pixels}
 
 
 def chosen(counts, frames):
@@ -177,10 +184,18 @@ def chosen(counts, frames):
     return tf.where(mask, index, 0), mask
 
 
+def _told_size(blocks, is_gif):
+    """ ", 9 frames of 40 x 60 pixels (h x w)", for the message; (B,) string."""
+    count, height, width = (tf.strings.as_string(n) for n in (blocks.count, blocks.height, blocks.width))
+    told = tf.strings.join([", ", count, " frames of ", height, " x ", width, " pixels (h x w)"])
+    return tf.where(is_gif & ~blocks.broken, told, "")
+
+
 def _look(x, optional):
     """Whether each file is a GIF, a ZIP, (B,) bool; and its problem, (B,) int32."""
     head = peek(x, tf.zeros_like(length(x)), 12)
-    is_gif, is_zip, empty = spells(head, b"GIF8"), spells(head, b"PK"), tf.equal(x, b"")
+    is_gif = spells(head, b"GIF87a") | spells(head, b"GIF89a")
+    is_zip, empty = spells(head, b"PK"), tf.equal(x, b"")
     riff, unknown = spells(head, b"RIFF"), ~(is_gif | is_zip | empty)
     starts = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV", b"OggS", b"\x30\x26\xb2\x75")
     video = [spells(head, start) for start in starts] + [spells(head[:, 4:], b"ftyp"), spells(head[:, 4:], b"moov")]

@@ -147,6 +147,8 @@ class FakeMovie:
 
     def __init__(self, frames=11):
         self.frames = frames
+        context = types.SimpleNamespace(width=9, height=6)
+        self.streams = types.SimpleNamespace(video=[types.SimpleNamespace(codec_context=context)])
 
     def __enter__(self):
         return self

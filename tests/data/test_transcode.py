@@ -176,6 +176,16 @@ def test_webp_is_exact(transparent):
     np.testing.assert_array_equal(tf.io.decode_png(png), pixels)
 
 
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 80}, {"exif": b"Exif\0\0II*\0"}])
+def test_webp_of_too_many_pixels_is_not_decoded(options):
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 7)).save(buffer, "WEBP", **options)
+    file = buffer.getvalue()
+    to_png(file, max_pixels=140)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_pixels=139 .* Received: 7 x 20 pixels"):
+        to_png(file, max_pixels=139)
+
+
 def test_webp_cut_off_or_animated_raises():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 13, 3), dtype=np.uint8)
     moving = webp(pixels, save_all=True, append_images=[Image.fromarray(255 - pixels)], duration=9)

@@ -3,10 +3,13 @@
 import io
 import json
 import random
+import runpy
 import struct
 import subprocess
 import sys
 import unicodedata
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,8 @@ from PIL import Image as Pillow
 import mmkeras as mm
 from mmkeras import edge
 from mmkeras.export.litert.describe import describe
+
+FUZZ = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "pictures.py"))
 
 
 def both(spec, raw, learn=None):
@@ -97,6 +102,11 @@ def encoded(picture, kind="PNG", **options):
     return file.getvalue()
 
 
+def of_few_colours(bmp):
+    """Its header says that only the first two colours of the palette are there."""
+    return bmp[:46] + struct.pack("<I", 2) + bmp[50:]
+
+
 def pictures():
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (37, 53, 4), "uint8")
@@ -110,7 +120,10 @@ def pictures():
         encoded(rgb), encoded(rgba), encoded(rgb.convert("L")), encoded(rgb.convert("LA")), encoded(rgb.convert("1")),
         encoded(palette), encoded(palette, transparency=3), encoded(rgb.convert("L"), transparency=7),
         encoded(Pillow.fromarray((noise[..., 0].astype("uint16") << 8) + 77)),
-        encoded(rgb, "BMP"), encoded(palette, "BMP"), encoded(rgb, "GIF"),
+        encoded(rgb, "BMP"), encoded(palette, "BMP"), encoded(rgb, "GIF"), encoded(palette, "GIF", transparency=3),
+        encoded(rgb.convert("CMYK"), "JPEG"), of_few_colours(encoded(palette, "BMP")),
+        encoded(rgb, "JPEG", exif=b"Exif\0\0JJ*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0" + bytes(4)),
+        *[FUZZ["png"](rng, *kind, interlaced=kind[0] < 3, transparent=True) for kind in FUZZ["PNG_KINDS"]],
         encoded(rgb.resize((16, 12))), encoded(rgb.resize((7, 5))), encoded(rgb.resize((3, 90))),
         encoded(rgb, "JPEG"), encoded(rgb.convert("L"), "JPEG"),
         *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif],
@@ -168,7 +181,7 @@ def test_rows_are_the_same():
         (edge.Text("q", ["[PAD]", "[UNK]"]), "", "q: a required text must not be empty"),
         (edge.Image("photo", (4, 4)), None, "photo: a picture is needed"),
         (edge.Image("photo", (4, 4)), b"RIFFxxxxWAVE", "photo: a whole JPEG.* Received: 12 bytes"),
-        (edge.Image("photo", (4, 4)), pictures()[0][:60], "photo: a whole JPEG.* truncated"),
+        (edge.Image("photo", (4, 4)), pictures()[0][:60], "photo: a whole JPEG.* cut off or damaged"),
         (edge.Audio("voice", 9, 8000), b"", "voice: a sound is needed"),
         (edge.Audio("voice", 9, 8000), "a.wav", "voice: a WAV file is needed. Received: str"),
         (edge.Audio("voice", 9, 8000), sounds()[0][:90], "voice: the WAV file is cut off"),
@@ -195,6 +208,49 @@ def test_numbers_stand_for_categories_as_in_a_table():
     read = edge.Table("meta", categories={"zip": ["3", "True", "0.5"]}, optional=True)
     for value, wanted in ((3, 2), (3.0, 2), (np.float32(3), 2), (True, 3), (0.5, 4), (np.nan, 0), (None, 0), (b"", 0)):
         assert read({"zip": value})["meta"].tolist() == [[wanted]]
+
+
+DAMAGED = {
+    "checksum of pixels": (lambda f: f[:-20] + bytes([f[-20] ^ 1]) + f[-19:], "PNG", "checksum of its chunk IDAT"),
+    "rows missing": (lambda f: with_height(f, 99), "PNG", "rows are missing"),
+    "checksum of tRNS": (lambda f: f.replace(b"tRNS\0", b"tRNS\1"), "tRNS", "checksum of its chunk tRNS"),
+    "length of tRNS": (lambda f: png_of(f, b"\0\1\2"), "PNG", "its transparency .the chunk tRNS. is damaged"),
+    "zeros": (lambda f: f[:700] + bytes(100) + f[800:], "JPEG", "overwritten with zeros"),
+    "a marker amid pixels": (lambda f: f[:-200] + b"\xff\x01\xff\xd8" * 50 + f[-2:], "JPEG", "cut off or damaged"),
+    "cut bmp": (lambda f: f[:-1], "BMP", "the file is cut off"),
+    "bmp of 16 bits": (lambda f: f[:28] + b"\x10" + f[29:], "BMP", "of 8, 24 or 32 bits"),
+    "cut gif": (lambda f: f[:-9], "GIF", "do not lead to the mark of its end"),
+    "many pixels": (lambda f: with_height(f, 48_000_000), "PNG", "max_pixels=48000000 .* 48000000 x 53 pixels"),
+}
+
+
+def png_of(file, transparency):
+    """The file with that in a tRNS chunk behind its header."""
+    return file[:33] + FUZZ["chunk"](b"tRNS", transparency) + file[33:]
+
+
+def with_height(png, height):
+    header = b"IHDR" + png[16:20] + struct.pack(">I", height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def test_the_limit_of_a_spec_is_that_of_the_device():
+    spec = mm.Image("photo", (12, 16), max_pixels=37 * 53 - 1)
+    (entry,) = describe(mm.preprocessor([spec]), [])["inputs"]
+    with pytest.raises(ValueError, match="photo: a picture may have max_pixels=1960 .*Received: 37 x 53 pixels"):
+        edge.Preprocess([entry])({"photo": pictures()[0]})
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_pictures_are_refused_on_both_sides(name):
+    damage, kind, message = DAMAGED[name]
+    noise = Pillow.fromarray(np.random.default_rng(0).integers(0, 256, (37, 53, 3), "uint8"))
+    options = {"transparency": (1, 2, 3)} if kind == "tRNS" else {}
+    file = damage(encoded(noise, "PNG" if options else kind, **options))
+    with pytest.raises(ValueError, match=f"photo: .*{message}"):
+        edge.Image("photo", (4, 4))(file)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="photo"):
+        mm.preprocess.DecodeImage((4, 4), name="photo_preprocess")(tf.constant([file]))
 
 
 def test_an_unknown_name_is_refused():

@@ -96,6 +96,19 @@ def test_what_cannot_be_read_is_refused_by_name(value, message):
         edge.Video("clip", frames=2, size=(4, 4))(value)
 
 
+def test_clips_of_too_many_pixels_are_refused():
+    rgb = [frame.convert("RGB") for frame in SMOOTH]  # 31 x 43 pixels
+    clip = zipped([encoded(frame, "PNG") for frame in rgb])
+    prepare = edge.Video("clip", 2, (4, 4), max_pixels=31 * 43)
+    for file in (clip, gif(rgb[:4])):
+        prepare(file)
+    with pytest.raises(ValueError, match="clip: the frames of a GIF may have 4 .* Received: 7 frames of 31 x 43"):
+        prepare(gif(rgb))
+    for file in (clip, gif(rgb[:2])):
+        with pytest.raises(ValueError, match="clip: a picture may have max_pixels=1332 .*Received: 31 x 43 pixels"):
+            edge.Video("clip", 2, (4, 4), max_pixels=1332)(file)
+
+
 def test_of_damaged_gifs_a_device_takes_none_that_the_graph_refuses():
     """Pillow refuses some spoiled pixels that the graph's decoder takes; of all others they say the same."""
     whole, random = gif(SMOOTH[:3]), np.random.default_rng(2)

@@ -81,6 +81,18 @@ def test_transparent_pngs_lie_on_white():
         np.testing.assert_array_equal(decode(file)[0], expected)
 
 
+def test_a_transparent_gif_lies_on_white():
+    hole = BLURRED.quantize(16)
+    file = file_of(hole, "GIF", transparency=3)
+    expected = np.where((np.array(hole) == 3)[..., None], 255, pillow(file_of(hole, "GIF")))
+    assert (np.array(hole) == 3).any()
+    np.testing.assert_array_equal(decode(file)[0], expected)
+    wide = file[:6] + struct.pack("<HH", 70, 45) + file[10:]  # the canvas is larger than the picture
+    (result,) = decode(wide, size=(45, 70))
+    np.testing.assert_array_equal(result[:40, :60], expected)
+    assert (result[40:] == 255).all() and (result[:, 60:] == 255).all()
+
+
 def test_transparency_is_found_behind_other_chunks():
     from PIL import PngImagePlugin
 
@@ -189,6 +201,7 @@ def test_eager_mapped_batched_and_single_are_equal_to_the_bit():
     np.testing.assert_array_equal(eager, singles)
 
 
+TRANSPARENT = file_of(BLURRED.quantize(16), transparency=3)
 BAD = {
     "nothing": (b"", "nothing came.*0 bytes.*optional=True"),
     "text": (b"hello there, you", "photo: a JPEG, PNG, GIF or BMP.*text.*16 bytes beginning with .*hello.*base64"),
@@ -199,6 +212,15 @@ BAD = {
     "cut jpeg": (JPEG[:-200], "photo: the file is cut off"),
     "cut png": (PNG[:-200], "photo: the file is cut off"),
     "bmp": (BMP[:28] + struct.pack("<H", 4) + BMP[30:], "kind of BMP"),
+    "bmp with other masks": (BMP[:28] + struct.pack("<HI", 32, 3) + BMP[34:], "kind of BMP"),
+    "cut bmp": (BMP[:-200], "photo: the file is cut off"),
+    "cut gif": (GIF[:-200], "photo: the file is cut off"),
+    "jpeg of 12 bits": (JPEG[:162] + b"\x0c" + JPEG[163:], "photo: this kind of JPEG is not read"),
+    "jpeg without a frame": (JPEG[:158] + b"\xff\xda" + JPEG[160:], "photo: the file is damaged: its header"),
+    "png of no height": (PNG[:20] + bytes(4) + PNG[24:], "photo: the file is damaged: its header leads to no picture"),
+    "zeros in a jpeg": (JPEG[:700] + bytes(100) + JPEG[800:], "photo: the JPEG is damaged: a part .* with zeros"),
+    "transparency of a png": (TRANSPARENT.replace(b"tRNS\xff", b"tRNS\xfe"), "photo: the PNG is damaged: its transp"),
+    "spoiled gif": (GIF[:-300] + b"\xff" * 290 + GIF[-10:], "photo"),
 }
 
 

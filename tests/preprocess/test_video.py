@@ -12,7 +12,7 @@ from mmkeras import edge
 from mmkeras.data.clips import as_clip
 from mmkeras.edge.gif import pictures as counted
 from mmkeras.preprocess import DecodeImage, DecodeVideo
-from mmkeras.preprocess.gif import pictures
+from mmkeras.preprocess.gif import blocks
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (7, 6, 9, 3), "uint8")
 
@@ -91,16 +91,16 @@ def test_a_gif_lays_its_frames_over_each_other():
 def test_pictures_of_a_gif_are_counted_by_its_blocks():
     large = np.random.default_rng(1).integers(0, 256, (2, 150, 170), "uint8")  # more than 64 sub-blocks of 255 bytes
     files = [gif(FRAMES), gif(large), gif(FRAMES[:1]) + b"behind; its end,", b"", gif(large)[:-300] + b";"]
-    count, cut_off = pictures(tf.constant(files), tf.constant([file != b"" for file in files]))
-    assert count.numpy()[:4].tolist() == [7, 2, 1, 0]
-    assert cut_off.numpy().tolist() == [False, False, False, False, True]
+    found = blocks(tf.constant(files), tf.constant([file != b"" for file in files]))
+    assert found.count.numpy()[:4].tolist() == [7, 2, 1, 0]
+    assert found.broken.numpy().tolist() == [False, False, False, False, True]
     tiny = gif(FRAMES[:1])
     at = data_of(tiny)
     small = b"".join(b"\1" + tiny[i : i + 1] for i in range(at + 1, at + 1 + tiny[at]))  # sub-blocks of one byte each
     assert tiny[at + 1 + tiny[at] :] == b"\0;"
     np.testing.assert_array_equal(decode(tiny[:at] + small + b"\0;" + b"behind")[0], decode(tiny)[0])
     files = [tiny, gif(FRAMES), gif(large)]
-    assert [counted(file) for file in files] == [1, 7, 2]
+    assert [len(counted(file)[1]) for file in files] == [1, 7, 2]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad", "crop"])
@@ -148,6 +148,7 @@ def test_config_and_dynamic_batch():
         ([gif(FRAMES)[: int(len(gif(FRAMES)) * 0.6)] + b";"], "clip: the GIF is cut off or damaged"),
         ([b"GIF89a" + bytes(7) + b";"], "clip: the GIF is cut off or damaged"),
         ([CLIP, spoiled(gif(FRAMES))], r"clip: a GIF is damaged.*, 6 of 7 frames \(example 1"),
+        ([CLIP, spoiled(gif(FRAMES[:1]))], "clip: a GIF is damaged"),
         ([zipped([picture(FRAMES[0]), b""])], r"clip: a member of the ZIP file is empty \(0 bytes\)"),
         ([zip64()], "clip: the ZIP file has members in the ZIP64 format.*zip -fz-"),
     ],
@@ -185,6 +186,26 @@ def test_a_damaged_directory_at_the_end_of_a_zip_file_does_not_count():
         assert as_clip("clip", file, 4) == file
         for pixels in (decode(file)[0], edge.Video("clip", 4, (6, 9))(file)["clip"]):
             np.testing.assert_array_equal(pixels[0], FRAMES[[0, 2, 4, 6]])
+
+
+def test_clips_of_too_many_pixels_are_refused():
+    options = {"optional": False, "max_pixels": 54}
+    decode(CLIP, gif(FRAMES[:4]), **options)  # 4 frames of 6 x 9
+    many = r"clip: a frame may have max_pixels=54 .* GIF 216 together.*, 7 frames of 6 x 9 pixels .*example 1"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=many):
+        decode(CLIP, gif(FRAMES), **options)
+    for file in (CLIP, gif(FRAMES[:1])):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="clip: a .* may have max_pixels=53 .*6 x 9 pixels"):
+            decode(file, optional=False, max_pixels=53)
+
+
+def test_what_a_gif_leaves_open_is_white():
+    hole = Image.fromarray(np.arange(54, dtype=np.uint8).reshape(6, 9) % 4, "P")
+    hole.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    buffer = io.BytesIO()
+    hole.save(buffer, "GIF", transparency=0)
+    (frame, *_), _ = decode(buffer.getvalue())[0][0], None
+    assert (frame.reshape(-1, 3)[::4] == 255).all() and (frame.reshape(-1, 3)[1] == [255, 0, 0]).all()
 
 
 def test_wrong_arguments():

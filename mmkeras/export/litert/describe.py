@@ -43,7 +43,8 @@ def _text(layer):
 
 
 def _image(layer):
-    return {"kind": "image", "size": list(layer.size), "channels": layer.channels, "resize": layer.resize}
+    names = ("channels", "resize", "max_pixels")
+    return {"kind": "image", "size": list(layer.size)} | {name: getattr(layer, name) for name in names}
 
 
 def _audio(layer):

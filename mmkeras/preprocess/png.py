@@ -1,0 +1,77 @@
+"""Whether PNG files are transparent, read from their headers in TensorFlow's own ops.
+
+Source: the PNG specification, third edition (W3C), 5.5 (checksums), 11.3.1 (tRNS), 15 and annex D (the checksum).
+"""
+
+import functools
+import zlib
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.preprocess.headers import big, follow, length, peek, spells
+
+_LONGEST = 256  # bytes, a level of transparency for each colour of the palette
+
+
+def transparency(x, png, head):
+    """Whether each PNG has an alpha channel or a tRNS chunk, and whether that chunk is damaged; (B,) bool both.
+
+    TensorFlow's decoder drops a damaged one, and makes up levels of transparency then where a sample has few bits.
+
+    Args:
+        x: (B,) string, the files.
+        png: (B,) bool, which of them are PNGs; the others are not looked at.
+        head: (B, N) int64, their first bytes, 41 or more.
+    """
+
+    def step(at, active, found, colours):
+        chunk = peek(x, at, 8)
+        palette, here = active & spells(chunk[:, 4:], b"PLTE"), active & spells(chunk[:, 4:], b"tRNS")
+        ends = here | spells(chunk[:, 4:], b"IDAT") | (at >= length(x))
+        found, colours = tf.where(here, at, found), tf.where(palette, big(chunk[:, :4]) // 3, colours)
+        return at + 12 + big(chunk[:, :4]), active & ~ends, found, colours
+
+    alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
+    none = tf.zeros_like(length(x))
+    # tRNS is one of the few chunks that may come before the first IDAT, and the last of them with a palette.
+    start = (none + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), none, none)
+    _, _, found, colours = follow(step, start)
+    has = found > 0
+
+    def damaged():
+        return has & ~(_fits(x, found, head[:, 25], colours) & _checksum_holds(x, found))
+
+    return png & alpha | has, tf.cond(tf.reduce_any(has), damaged, lambda: has)
+
+
+def _fits(x, at, color, colours):
+    """Whether the chunk there is as long as it may be."""
+    size = big(peek(x, at, 4))
+    of_palette = (color == 3) & (size > 0) & (size <= tf.minimum(colours, _LONGEST))
+    return (color == 0) & (size == 2) | (color == 2) & (size == 6) | of_palette
+
+
+def _checksum_holds(x, at):
+    """Whether the CRC-32 of the tRNS chunk there holds: the sum, modulo 2, of what each of its bits adds to it."""
+    size = tf.minimum(big(peek(x, at, 4)), _LONGEST)
+    inverted = bytes(255 - byte for byte in b"tRNS")  # the checksum begins with ones
+    data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, tf.minimum(at + 8, length(x)), size)])
+    data = tf.strings.substr(data, tf.fill(tf.shape(data), -4 - _LONGEST), tf.fill(tf.shape(data), 4 + _LONGEST))
+    bits = _bits(tf.io.decode_raw(data, tf.uint8, fixed_length=4 + _LONGEST))
+    said = _bits(tf.cast(peek(x, at + 8 + size, 4), tf.uint8)[:, ::-1])
+    return tf.reduce_all((bits @ _remainders() + said) % 2 == 1, axis=1)  # it is stored inverted
+
+
+def _bits(data):
+    """(B, n) uint8 -> (B, 8n) float32, the lowest bit of each byte first."""
+    bits = tf.bitwise.right_shift(data[..., None], tf.cast(tf.range(8), tf.uint8)) % 2
+    return tf.cast(tf.reshape(bits, [-1, 8 * data.shape[1]]), tf.float32)
+
+
+@functools.cache
+def _remainders():
+    """What each bit of 4 + 256 bytes adds to their checksum, (2080, 32) float32."""
+    count = 4 + _LONGEST
+    sums = [zlib.crc32(bytes([1 << bit]) + bytes(count - 1 - i), 2**32 - 1) for i in range(count) for bit in range(8)]
+    return ((2**32 - 1 - np.array(sums))[:, None] >> np.arange(32) & 1).astype("float32")
