@@ -77,7 +77,7 @@ class Classification:
         numbers, known = [], {}
         for i, label in enumerate(column):
             # A table has many rows and few different labels. As keys, 1 and True are equal; lists are none.
-            key = (type(label), label) if isinstance(label, str | int | float) else i
+            key = label if type(label) is str else (type(label), label) if isinstance(label, int | float) else i
             if key not in known:
                 known[key] = self._numbers(label, rows[i])
             numbers.append(known[key])
