@@ -1,5 +1,8 @@
 """A `tf.data.Dataset` of decoded examples -> raw examples, in the graph."""
 
+import re
+
+import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
@@ -236,16 +239,31 @@ def _class_numbers(head, leaf):
     table = tf.lookup.StaticHashTable(table, -1)
 
     def numbers(value, position):
-        number = table.lookup(tf.strings.strip(_as_string(value))) if by_name else tf.cast(value, tf.int32)
+        number = _lookup(table, head, _as_string(value)) if by_name else tf.cast(value, tf.int32)
         known = tf.reduce_all((number >= 0) & (number < len(head.classes)))
         return _require(known, head.name, f"among {list(head.classes)}", value, position, number)
 
     return numbers
 
 
+def _lookup(table, head, names):
+    """Numbers of the classes; -1 where there is none. Python is asked for other spellings alone."""
+    number = table.lookup(tf.strings.strip(names))
+
+    @tf.autograph.experimental.do_not_convert
+    def spelt(names):
+        meant = [head.meant(name) for name in np.reshape(names.numpy(), -1)]
+        return tf.constant([found[0] if len(found) == 1 else -1 for found in meant], tf.int32, names.shape)
+
+    def in_python():
+        return tf.ensure_shape(tf.py_function(spelt, [names], tf.int32), names.shape)
+
+    return tf.cond(tf.reduce_all(number >= 0), lambda: number, in_python)
+
+
 def named_by_numbers(head):
-    """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
-    return all(name.lstrip("-").isdigit() for name in head.classes)
+    """Whether integer labels are the classes' names ("3", "7.0"), and not their numbers in the list (0, 1)."""
+    return all(re.fullmatch(r"[+-]?\d+(\.0+)?", name) for name in head.classes)
 
 
 def _require(holds, name, rule, value, position, result):
