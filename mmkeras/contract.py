@@ -5,6 +5,8 @@ import numpy as np
 
 from mmkeras.specs import did_you_mean
 
+SAMPLE_WEIGHT = "sample_weight"  # the weight of an example, () float32, among the raw ones and beside the labels
+
 
 @keras.saving.register_keras_serializable("mmkeras")
 class NamedModel(keras.Model):

@@ -15,14 +15,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
 from mmkeras.data.vectors import vectors
+from mmkeras.data.weights import check_weights, weights_of
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_list, check_specs, did_you_mean
 
 
-def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", **read_csv):
+def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
     """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
 
     Args:
@@ -30,21 +32,21 @@ def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", *
             read as the text that stands there, "007" and "NA" too; only the empty field is absent. Each row must have
             as many fields as the header; they are not counted where `sep` is longer than one character, or with
             `comment`, `on_bad_lines` and other options by which only pandas finds the rows.
-        specs, heads, root, columns, on_error: as in `from_dataframe`; "skip" also leaves out rows that have more or
-            fewer fields than the header, a NUL character, or bytes of another encoding.
+        specs, heads, root, columns, on_error, weights: as in `from_dataframe`; "skip" also leaves out rows that have
+            more or fewer fields than the header, a NUL character, or bytes of another encoding.
 
     Returns:
         `Examples`, a tf.data.Dataset.
     """
     check_on_error(on_error)
     root = _beside(path, specs, root)
-    wanted = _wanted(specs, heads, columns)
+    wanted = _wanted(specs, heads, columns, weights)
     frame, header, faults = delimited.read(path, read_csv, on_error)
     _check_repeated([name for name in header or () if name in wanted.values()])  # pandas makes "text.1" of the second
-    return _examples(frame, specs, heads, root, columns, on_error, faults)
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
-def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise"):
+def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None):
     """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
 
     A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
@@ -52,17 +54,19 @@ def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise")
     """
     check_on_error(on_error)
     root = _beside(path, specs, root)
-    frame, faults = json_lines.read(path, _wanted(specs, heads, columns).values(), on_error)
+    frame, faults = json_lines.read(path, _wanted(specs, heads, columns, weights).values(), on_error)
     _check_rows(frame)
-    return _examples(frame, specs, heads, root, columns, on_error, faults)
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
-def _wanted(specs, heads, columns):
-    """Raw or head name -> its column."""
+def _wanted(specs, heads, columns, weights):
+    """Raw or head name, or that of weights -> its column."""
     check_list("heads", heads)
     names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
     _check_distinct(names)
-    return {name: (columns or {}).get(name, name) for name in names}
+    check_weights(weights, names)
+    found = {name: (columns or {}).get(name, name) for name in names}
+    return found if weights is None else found | {SAMPLE_WEIGHT: weights}
 
 
 def _beside(path, specs, root):
@@ -83,7 +87,7 @@ def _files(specs):
     return [spec.name for spec in specs if isinstance(spec, Audio | Image | Vector | Video)]
 
 
-def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise"):
+def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
     """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
 
     Args:
@@ -94,10 +98,14 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
             folder or archive, where they differ.
         columns: dict, raw or head name -> the name of the column where it differs.
         on_error: "raise", or "skip" to leave out, count and list rows with a missing file or a required value that is
-            empty; the same is then done with files that turn out to be broken. A wrong label is always an error.
+            empty; the same is then done with files that turn out to be broken. A wrong label is always an error, and
+            so is a wrong weight.
+        weights: name of the column of sample weights, finite numbers of 0 or more: how much each row counts in the
+            loss, and in the scores of `evaluate`. None: all of them alike.
 
     Returns:
-        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label.
+        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label;
+        and "sample_weight" -> () float32, where there are weights.
 
     Raises:
         TypeError: a spec or a head stands alone, not in a list.
@@ -106,12 +114,12 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
     """
     check_specs(specs)
     check_on_error(on_error)
-    return _examples(frame, specs, heads, root, columns, on_error)
+    return _examples(frame, specs, heads, root, columns, on_error, weights)
 
 
-def _examples(frame, specs, heads, root, columns, on_error, left_out=()):
+def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()):
     """`left_out`: faults of rows that are not in `frame` any more."""
-    wanted, roots = _wanted(specs, heads, columns), _roots(specs, root)
+    wanted, roots = _wanted(specs, heads, columns, weights), _roots(specs, root)
     check_columns(list(frame.columns), wanted)
     _check_rows(frame)
     arrays, faults = {}, []
@@ -125,6 +133,8 @@ def _examples(frame, specs, heads, root, columns, on_error, left_out=()):
     frame, arrays = frame.iloc[keep], {name: values[keep] for name, values in arrays.items()}
     for head in heads:
         arrays[head.name] = head.encode(frame[wanted[head.name]].tolist(), frame.index)
+    if weights is not None:
+        arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
     return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])
 
 

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
@@ -56,6 +57,7 @@ class Stream(tf.data.Dataset):
         """(name, function of a tensor and its position -> the raw tensor or the label)."""
         kinds = {name: (_RAW[type(spec)], spec) for spec in self.specs for name in spec.raw}
         kinds |= {head.name: (_label, head) for head in self.heads}
+        kinds.setdefault(SAMPLE_WEIGHT, (_weight, None))
         for name in names:
             kind, owner = kinds[name]
             yield name, kind(owner, name, self._spec(name), self)
@@ -225,9 +227,23 @@ def _numbers(head, leaf):
 
     def numbers(value, position):
         value = tf.reshape(tf.cast(value, tf.float32), [head.size])
-        return _require(tf.reduce_all(tf.math.is_finite(value)), head.name, "finite numbers", value, position, value)
+        return _require(
+            tf.reduce_all(tf.math.is_finite(value)), _labels(head), "finite numbers", value, position, value
+        )
 
     return numbers
+
+
+def _weight(_, name, leaf, stream):
+    if not (leaf.dtype.is_floating or leaf.dtype.is_integer) or leaf.shape.rank not in (0, None):
+        raise _refusal(name, "one number in each example", leaf)
+
+    def weight(value, position):
+        value = tf.cast(value, tf.float32)
+        known = tf.math.is_finite(value) & (value >= 0)
+        return _require(known, "Sample weights", "finite numbers of 0 or more", value, position, value)
+
+    return weight
 
 
 def _class_numbers(head, leaf):
@@ -241,7 +257,7 @@ def _class_numbers(head, leaf):
     def numbers(value, position):
         number = _lookup(table, head, _as_string(value)) if by_name else tf.cast(value, tf.int32)
         known = tf.reduce_all((number >= 0) & (number < len(head.classes)))
-        return _require(known, head.name, f"among {list(head.classes)}", value, position, number)
+        return _require(known, _labels(head), f"among {list(head.classes)}", value, position, number)
 
     return numbers
 
@@ -266,9 +282,13 @@ def named_by_numbers(head):
     return all(re.fullmatch(r"[+-]?\d+(\.0+)?", name) for name in head.classes)
 
 
-def _require(holds, name, rule, value, position, result):
+def _labels(head):
+    return f"Head '{head.name}': labels"
+
+
+def _require(holds, what, rule, value, position, result):
     received = tf.strings.reduce_join(_as_string(value), separator="|")
-    text = [f"Head '{name}': labels must be {rule}. Received: ", received, " in example ",
+    text = [f"{what} must be {rule}. Received: ", received, " in example ",
             tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
     text = tf.strings.join(text)
     with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):

@@ -11,6 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 from rich.progress import track
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
 from mmkeras.data.pipeline import eval_batches
 from mmkeras.data.shards import Shards
@@ -23,7 +24,7 @@ _MOST_SHARDS = 512
 
 def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_error=None, overwrite=False,
                    verbose=True):  # fmt: skip
-    """Writes raw examples (the files' bytes, texts, numbers, encoded labels) into TFRecord shards, in one pass.
+    """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
 
     Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
     Each record is a `tf.train.Example`. Every file is decoded once to see that it can be. Shards get their names
@@ -52,8 +53,9 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     check_specs(specs)
     check_list("heads", heads)
     pattern = _check_settings(pattern, shards, compression, overwrite)
-    _check_dtypes(raw, specs, heads)
-    batches = eval_batches(raw, _Decodable(specs), heads, _AT_ONCE, on_error=on_error)
+    decodable = _Decodable(specs, SAMPLE_WEIGHT in (raw.element_spec if isinstance(raw.element_spec, dict) else {}))
+    _check_dtypes(raw, specs, heads, decodable.weighted)
+    batches = eval_batches(raw, decodable, heads, _AT_ONCE, on_error=on_error)
     pattern.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
@@ -62,7 +64,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
         counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
         told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
-        told |= manifest.describe_columns(specs, heads)
+        told |= {"weighted": decodable.weighted} | manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
         _publish(pattern, paths, told)
@@ -117,8 +119,10 @@ def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise
 class _Decodable:
     """Stands where `preprocess` does and gives back the raw examples, once their files have been decoded."""
 
-    def __init__(self, specs):
+    def __init__(self, specs, weighted):
         self.input = [name for spec in specs for name in spec.raw]
+        self.weighted = weighted and SAMPLE_WEIGHT not in self.input
+        self.input += [SAMPLE_WEIGHT] * self.weighted  # no input, but written like one
         self.output = [name for spec in specs for name in spec.ready]
         files = [spec for spec in specs if isinstance(spec, Image | Audio | Vector | Video)]
         self._decoder = preprocessor(files) if files else None
@@ -201,9 +205,9 @@ def _check_settings(pattern, shards, compression, overwrite):
     return pattern
 
 
-def _check_dtypes(raw, specs, heads):
+def _check_dtypes(raw, specs, heads, weighted):
     expected = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
-    expected |= {head.name: head.label for head in heads}
+    expected |= {head.name: head.label for head in heads} | ({SAMPLE_WEIGHT: ((), "float32")} if weighted else {})
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     for name, (shape, dtype) in expected.items():
         there = received.get(name)  # names that are missing are told by `eval_batches`
