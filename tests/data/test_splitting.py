@@ -76,7 +76,9 @@ def test_classes_that_are_too_rare_are_not_spread():
     raw = mm.data.from_dataframe(frame, [mm.Text("x")], [mm.heads.classification("y", ["a", "b", "c", "d", "e"])])
     with pytest.warns(UserWarning, match="'b' .4., 'c' .4."):
         assert sum(map(len, mm.data.split(raw, (0.9, 0.1)))) == 20
-    with pytest.raises(ValueError, match=r"(?s)enough examples for every part. Received: stratify='y'.*stratify='auto' or None"):
+    with pytest.raises(
+        ValueError, match=r"(?s)enough examples for every part. Received: stratify='y'.*stratify='auto' or None"
+    ):
         mm.data.split(raw, (0.9, 0.1), stratify="y")
 
 
