@@ -12,7 +12,7 @@ from mmkeras.data.fingerprint import fingerprint
 from mmkeras.data.ready import ready_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
-from mmkeras.data.weights import check_unbalanced, is_weighted, with_weights
+from mmkeras.data.weights import check_unbalanced, has_weights, with_weights
 from mmkeras.preprocess import PresetIds, TokenIds
 from mmkeras.specs import did_you_mean
 
@@ -111,7 +111,7 @@ class _Source:
         self.on_error = on_error or getattr(raw, "on_error", "raise")
         faults.check_on_error(self.on_error)
         self.skipped = list(getattr(raw, "skipped", ()))
-        self.weighted = is_weighted(raw, preprocess, heads)
+        self.weighted = bool(heads) and has_weights(raw, preprocess.input, heads)
         self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
         wanted = [*preprocess.input, *self.labelled]  # other files are not read
         self.raw = raw.select(wanted) if hasattr(raw, "select") else raw

@@ -145,7 +145,7 @@ def _roots(specs, root):
     unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]
     if unknown:
         raise ValueError(f"root takes raw names of files, {names}. Received: {', '.join(unknown)}.")
-    found = {name: archives.on_disk(os.path.expanduser(folder)) for name, folder in roots.items()}
+    found = {name: archives.on_disk(os.path.expanduser(str(folder))) for name, folder in roots.items()}
     for name, folder in found.items():
         if not os.path.isdir(folder):
             raise ValueError(

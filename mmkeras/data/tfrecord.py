@@ -15,6 +15,7 @@ from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
 from mmkeras.data.pipeline import eval_batches
 from mmkeras.data.shards import Shards
+from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
 from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
 
@@ -53,8 +54,10 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     check_specs(specs)
     check_list("heads", heads)
     pattern = _check_settings(pattern, shards, compression, overwrite)
-    decodable = _Decodable(specs, SAMPLE_WEIGHT in (raw.element_spec if isinstance(raw.element_spec, dict) else {}))
-    _check_dtypes(raw, specs, heads, decodable.weighted)
+    decodable = _Decodable(specs)
+    weighted = has_weights(raw, decodable.input, heads)
+    decodable.input += [SAMPLE_WEIGHT] * weighted  # no input, but written like one
+    _check_dtypes(raw, specs, heads, weighted)
     batches = eval_batches(raw, decodable, heads, _AT_ONCE, on_error=on_error)
     pattern.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
@@ -64,7 +67,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
         counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
         told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
-        told |= {"weighted": decodable.weighted} | manifest.describe_columns(specs, heads)
+        told |= {"weighted": weighted} | manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
         _publish(pattern, paths, told)
@@ -119,10 +122,8 @@ def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise
 class _Decodable:
     """Stands where `preprocess` does and gives back the raw examples, once their files have been decoded."""
 
-    def __init__(self, specs, weighted):
+    def __init__(self, specs):
         self.input = [name for spec in specs for name in spec.raw]
-        self.weighted = weighted and SAMPLE_WEIGHT not in self.input
-        self.input += [SAMPLE_WEIGHT] * self.weighted  # no input, but written like one
         self.output = [name for spec in specs for name in spec.ready]
         files = [spec for spec in specs if isinstance(spec, Image | Audio | Vector | Video)]
         self._decoder = preprocessor(files) if files else None

@@ -144,6 +144,16 @@ def test_what_cannot_be_weighted(raw, ready):
         list(stream)
 
 
+def test_a_head_may_be_called_like_the_weights(tmp_path):
+    spec, head = mm.Text("note"), mm.heads.regression("sample_weight", mean=0, std=1)
+    raw = mm.data.from_dataframe(FRAME, [spec], [head], columns={"sample_weight": "sure"})
+    mm.data.write_tfrecord(raw, [spec], [head], f"{tmp_path}/t-*.tfrecord", verbose=False)
+    again = mm.data.from_tfrecord(f"{tmp_path}/t-*.tfrecord", [spec], [head])
+    for each in (raw, again):
+        (batch,) = mm.data.eval_batches(each, mm.adapt(mm.preprocessor([spec]), raw, verbose=False), [head])
+        assert len(batch) == 2 and batch[1]["sample_weight"].shape == (N, 1)
+
+
 def test_manifests_without_weights_are_read(raw, tmp_path):
     plain = written(mm.data.from_dataframe(FRAME, SPECS, HEADS), tmp_path)
     assert "sample_weight" not in plain.element_spec
