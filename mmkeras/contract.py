@@ -9,6 +9,7 @@ from mmkeras.specs import did_you_mean
 
 for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
     keras.saving.register_keras_serializable("mmkeras")(_kind)
+SAMPLE_WEIGHT = "sample_weight"  # the weight of an example, () float32, among the raw ones and beside the labels
 
 
 @keras.saving.register_keras_serializable("mmkeras")

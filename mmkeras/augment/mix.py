@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from mmkeras.augment.steps import check_range, seeds
+from mmkeras.contract import SAMPLE_WEIGHT
 
 
 def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
@@ -18,6 +19,7 @@ def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
     Labels: of a classification they become distributions, float32 (B, N); values and several labels are averaged.
     Losses and metrics of the heads take both kinds, so evaluation data stay as they are. Averaging values is only right
     where they grow evenly with what is seen. Class weights follow the mixed labels: the mean weight of their classes.
+    Sample weights are mixed in the same share.
 
     Masking: only examples of the same present modalities are mixed; others stay whole, as absent ones do. A mixed sound
     is as long as the longer one of the two.
@@ -96,6 +98,9 @@ def _labels(labels, heads, order, own):
     for head in heads:
         label = tf.convert_to_tensor(head.averageable(labels[head.name]))
         mixed[head.name] = own[:, None] * label + (1.0 - own[:, None]) * tf.gather(label, order)
+    if SAMPLE_WEIGHT in labels and SAMPLE_WEIGHT not in {head.name for head in heads}:
+        weight = tf.cast(labels[SAMPLE_WEIGHT], tf.float32)
+        mixed[SAMPLE_WEIGHT] = own * weight + (1.0 - own) * tf.gather(weight, order)
     return mixed
 
 
@@ -148,7 +153,7 @@ def _check(specs, mixup, cutmix, share):
 
 def _check_followers(ready, labels, known, heads):
     behind = sorted({name.removesuffix("_mask") for name in ready} - known)
-    missing = sorted(set(labels) ^ {head.name for head in heads})
+    missing = sorted((set(labels) - {SAMPLE_WEIGHT}) ^ {head.name for head in heads})
     if behind or missing:
         raise ValueError(
             "mm.augment.mix must mix whatever carries the labels, and the labels of all heads. "

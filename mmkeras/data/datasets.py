@@ -6,14 +6,16 @@ the fingerprint of the one, and `element_spec` of the other.
 
 import tensorflow as tf
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import hugging_face
 from mmkeras.data.faults import check_on_error
 from mmkeras.data.sources import check_columns, from_dataframe
 from mmkeras.data.stream import Stream, leaves, picker
+from mmkeras.data.weights import check_weights
 from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
 
 
-def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None):
+def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None, weights=None):
     """Takes a data set of Hugging Face `datasets` or of TensorFlow Datasets as it is.
 
     A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (those that
@@ -35,6 +37,7 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
             places of a tuple (`as_supervised=True`).
         on_error: "raise" or "skip", as in `from_dataframe`. A wrong label is always an error.
         sample_rate: of sounds that come as samples without their rate, in Hz.
+        weights: key of the sample weights, as in `from_dataframe`.
 
     Returns:
         `Examples` or `Stream`.
@@ -56,7 +59,9 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     check_list("heads", heads)
     check_on_error(on_error)
     names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
+    check_weights(weights, names)
     wanted = {name: str((columns or {}).get(name, name)) for name in names}
+    wanted |= {} if weights is None else {SAMPLE_WEIGHT: str(weights)}
     if isinstance(dataset, tf.data.Dataset):
         check_columns(leaves(dataset.element_spec), wanted)
         return Stream(dataset, {name: picker(key) for name, key in wanted.items()}, specs, heads, on_error, sample_rate)
@@ -67,7 +72,7 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     frame = hugging_face.table(dataset, files, vectors, wanted.values(), sample_rate)
     for head in heads:
         frame[wanted[head.name]] = hugging_face.labels(head, frame[wanted[head.name]])
-    return from_dataframe(frame, specs, heads, ".", wanted, on_error)
+    return from_dataframe(frame, specs, heads, ".", wanted, on_error, wanted.get(SAMPLE_WEIGHT))
 
 
 def _check_kind(dataset):

@@ -18,7 +18,8 @@ class Fault(NamedTuple):
     cause: str
 
     def __str__(self):
-        return f"row {self.row}, '{self.modality}'{f', {self.file}' if self.file else ''}: {self.cause}"
+        modality = f"'{self.modality}'" if self.modality else ""
+        return f"{', '.join(filter(None, [f'row {self.row}', modality, self.file]))}: {self.cause}"
 
 
 def check_on_error(on_error):

@@ -8,6 +8,7 @@ import os
 import numpy as np
 
 from mmkeras import __version__
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.examples import Examples
 from mmkeras.data.shards import Shards
 
@@ -45,7 +46,8 @@ def _parts(raw, preprocess, heads, stamps):
         yield from (weight.numpy().tobytes() for weight in layer.weights)
         learned = [lookup.get_vocabulary() for lookup in getattr(layer, "lookups", ())]
         yield repr([*learned, getattr(layer, "vocabulary", None)]).encode()
-    for name in [*preprocess.input, *(head.name for head in heads)]:
+    weights = [SAMPLE_WEIGHT] if SAMPLE_WEIGHT in raw.element_spec else []
+    for name in [*preprocess.input, *(head.name for head in heads), *weights]:
         yield name.encode()
         if isinstance(raw, Shards):
             yield raw.digest.encode()

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.augment import in_turn
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, order
 from mmkeras.data.balance import check_balance, line
 from mmkeras.data.examples import Examples
@@ -12,6 +13,7 @@ from mmkeras.data.full import check_size, never_none, of_size
 from mmkeras.data.ready import ready_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
+from mmkeras.data.weights import check_unbalanced, has_weights, with_weights
 from mmkeras.preprocess import PresetIds, TokenIds
 from mmkeras.specs import did_you_mean
 
@@ -31,7 +33,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         raw: `Examples`, shuffled as a whole; or what `from_tfrecord` gives, whose shards are shuffled, then records
             by buffer; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
         preprocess: model from raw to ready, adapted.
-        heads: list of heads; their labels are among the raw examples. Heads with class weights give sample weights.
+        heads: list of heads; their labels are among the raw examples. Heads with class weights give sample weights;
+            those of the examples themselves (`from_csv(..., weights=)`) are multiplied with them.
         batch_size: examples of a batch, over all replicas.
         seed: of order and augmentation.
         cache: None decodes in every epoch; "memory" decodes now and keeps the *ready* tensors; a path keeps them in
@@ -42,7 +45,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
             `mmkeras.augment`, or a list of them; each gets its own seed. Never cached, and never in evaluation.
         balance: name of a classification head, or a list of them: rows are drawn so that each of its classes comes
             equally often, in as many steps as without; see `data.balance` for several heads and several labels. Needs
-            `Examples` or `cache`; not for heads with class weights, which are the other way to the same end.
+            `Examples` or `cache`; not for heads with class weights, which are the other way to the same end, nor for
+            examples with weights.
         shuffle_buffer: for a `raw` that is not `Examples` and not cached.
         on_error: "raise" or "skip"; None takes that of `raw`. What is skipped stands in `batches.skipped`.
         verbose: show a progress bar while the cache is filled.
@@ -59,6 +63,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
     _check_scope()
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
+    if source.weighted:
+        check_unbalanced(balance)
     rows, epoch = source.rows, None
     check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
@@ -74,7 +80,8 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
         if not source.drops:
             x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, batch_size), (x, y))
         x = _cut(x, bucket_by) if bucket_by else x
-        return _weighted(*(augmented(x, y, key) if augment else (x, y)), heads)
+        x, y = augmented(x, y, key) if augment else (x, y)
+        return with_weights(x, y, heads, source.weighted, training=True)
 
     steps = None if source.count is None or source.drops else source.count // batch_size
     batches = source.ready(keyed, finish)
@@ -88,10 +95,15 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
 def eval_batches(raw, preprocess, heads=(), batch_size=64, cache=None, on_error=None, verbose=True):
     """Batches (inputs, labels) in the order of the examples, the last one smaller; none is lost, none augmented.
 
-    Without heads, batches of inputs alone, for `model.predict`. Args and attributes: as in `train_batches`.
+    Without heads, batches of inputs alone, for `model.predict`. Examples with weights give (inputs, labels, weights)
+    here, too; class weights do not count. Args and attributes: as in `train_batches`.
     """
     source = _Source(raw, preprocess, heads, cache, on_error, verbose)
-    batches = source.ready(source.in_order(batch_size), lambda key, x, y: (x, y) if heads else x)
+
+    def finish(key, x, y):
+        return with_weights(x, y, heads, source.weighted, training=False) if heads else x
+
+    batches = source.ready(source.in_order(batch_size), finish)
     steps = None if source.count is None or source.drops else -(-source.count // batch_size)
     return _finished(batches, steps, None, source.skipped)
 
@@ -104,9 +116,11 @@ class _Source:
         self.on_error = on_error or getattr(raw, "on_error", "raise")
         faults.check_on_error(self.on_error)
         self.skipped = list(getattr(raw, "skipped", ()))
-        wanted = [*preprocess.input, *(head.name for head in heads)]  # other files are not read
+        self.weighted = bool(heads) and has_weights(raw, preprocess.input, heads)
+        self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
+        wanted = [*preprocess.input, *self.labelled]  # other files are not read
         self.raw = raw.select(wanted) if hasattr(raw, "select") else raw
-        self.preprocess, self.heads, self.store = preprocess, heads, None
+        self.preprocess, self.store = preprocess, None
         self.rows = len(raw.frame) if isinstance(raw, Examples) else None
         self.drops = self.on_error == "skip"
         if cache:
@@ -140,7 +154,7 @@ class _Source:
     def ready(self, keyed, finish):
         """Batches of (key, rows) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
         if self.store:
-            inputs, labels = list(self.preprocess.output), [head.name for head in self.heads]
+            inputs, labels = list(self.preprocess.output), self.labelled
 
             def stored(key, rows):
                 batch = self.store.read(rows)
@@ -148,7 +162,7 @@ class _Source:
 
             return keyed.map(stored, tf.data.AUTOTUNE)
         read, describe = self._reading()
-        made = ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
+        made = ready_batches(keyed, read, describe, self.preprocess, self.labelled, self.on_error, self.skipped)
         return made.map(finish, tf.data.AUTOTUNE)
 
     def _reading(self):
@@ -238,14 +252,6 @@ def _cut(ready, name):
     """Cuts a text to the longest of the batch."""
     longest = tf.maximum(1, tf.reduce_max(tf.reduce_sum(tf.cast(ready[f"{name}_mask"], tf.int32), axis=1)))
     return ready | {key: ready[key][:, :longest] for key in (name, f"{name}_mask")}
-
-
-def _weighted(ready, labels, heads):
-    weights = {head.name: head.sample_weights(labels[head.name]) for head in heads}
-    if all(weight is None for weight in weights.values()):
-        return ready, labels
-    rows = tf.shape(next(iter(labels.values())))[0]
-    return ready, labels, {name: tf.ones([rows]) if weight is None else weight for name, weight in weights.items()}
 
 
 def _finished(batches, steps, epoch, skipped):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmkeras.data import faults
 
 
-def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped):
+def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped):
     """Reads and preprocesses batches in parallel, in order.
 
     A batch that fails is tried again example by example, outside the graph, where the fault can be named; the good
@@ -18,7 +18,7 @@ def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped)
         read: function, payload -> raw tensors and labels by name.
         describe: function, payload of one example -> (its row, function from raw name to origin).
         preprocess: model from raw to ready.
-        heads: list of heads.
+        labels: names of what goes with the inputs: the heads', and that of weights.
         on_error: "raise" or "skip".
         skipped: list that faults are put into.
 
@@ -29,7 +29,7 @@ def ready_batches(batches, read, describe, preprocess, heads, on_error, skipped)
     def finish(payload):
         raw = read(payload)
         ready = preprocess({name: raw[name] for name in preprocess.input})
-        return ready, {head.name: raw[head.name] for head in heads}
+        return ready, {name: raw[name] for name in labels}
 
     def salvage(payload):
         good, found = [], []

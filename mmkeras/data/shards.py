@@ -4,6 +4,7 @@ import os
 
 import tensorflow as tf
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, order
 
 _BUFFERS = 2**24  # bytes for all the open files together
@@ -33,6 +34,7 @@ class Shards(tf.data.Dataset):
         self.rows = sum(told["shards"][number]["examples"] for number in self.numbers)
         columns = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
         columns |= {head.name: head.label for head in heads}
+        columns |= {SAMPLE_WEIGHT: ((), "float32")} if told.get("weighted") else {}
         self._columns = {name: columns[name] for name in (columns if names is None else names)}
         with tf.device("CPU:0"):
             self._paths = tf.constant([str(folder / shard["file"]) for shard in told["shards"]])

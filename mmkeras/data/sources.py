@@ -9,57 +9,85 @@ A number in a column of texts, categories or classes counts as its text, 3.0 as 
 """
 
 import functools
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mmkeras.data import archives
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
 from mmkeras.data.vectors import vectors
+from mmkeras.data.weights import check_weights, weights_of
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_list, check_specs, did_you_mean
 
 
-def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", **read_csv):
+def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
     """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
 
     Args:
         path: of the CSV file. `sep="\\t"` and whatever else `pandas.read_csv` takes may follow by name. Every field is
-            read as the text that stands there, "007" and "NA" too; only the empty field is absent.
-        specs, heads, root, columns, on_error: as in `from_dataframe`.
+            read as the text that stands there, "007" and "NA" too; only the empty field is absent. Each row must have
+            as many fields as the header; they are not counted where `sep` is longer than one character, or with
+            `comment`, `on_bad_lines` and other options by which only pandas finds the rows.
+        specs, heads, root, columns, on_error, weights: as in `from_dataframe`; "skip" also leaves out rows that have
+            more or fewer fields than the header, a NUL character, or bytes of another encoding.
 
     Returns:
         `Examples`, a tf.data.Dataset.
     """
-    # Guessed types would alter the data: 007 to 7.0, true to True.
-    frame = pd.read_csv(path, **{"dtype": str, "keep_default_na": False, "na_values": [""], **read_csv})
-    return from_dataframe(frame, specs, heads, _beside(path, specs, root), columns, on_error)
+    check_on_error(on_error)
+    root = _beside(path, specs, root)
+    wanted = _wanted(specs, heads, columns, weights)
+    frame, header, faults = delimited.read(path, read_csv, on_error)
+    _check_repeated([name for name in header or () if name in wanted.values()])  # pandas makes "text.1" of the second
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
-def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise"):
-    """Reads a file with one JSON object per line. Args and result: as in `from_csv`."""
-    with open(path, encoding="utf-8-sig") as lines:
-        records = [json.loads(line) for line in lines if line.strip()]
-    frame = pd.DataFrame(records, dtype=object)  # pandas' own reader would alter dates and integers
-    return from_dataframe(frame, specs, heads, _beside(path, specs, root), columns, on_error)
+def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None):
+    """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
+
+    A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
+    with the right one has, that is an error. `on_error="skip"` also leaves out lines that hold no JSON object.
+    """
+    check_on_error(on_error)
+    root = _beside(path, specs, root)
+    frame, faults = json_lines.read(path, _wanted(specs, heads, columns, weights).values(), on_error)
+    _check_rows(frame)
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
+
+
+def _wanted(specs, heads, columns, weights):
+    """Raw or head name, or that of weights -> its column."""
+    check_list("heads", heads)
+    names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
+    _check_distinct(names)
+    check_weights(weights, names)
+    found = {name: (columns or {}).get(name, name) for name in names}
+    return found if weights is None else found | {SAMPLE_WEIGHT: weights}
 
 
 def _beside(path, specs, root):
     """`root`; the table's own folder where that is silent."""
     check_specs(specs)
-    if root is None or isinstance(root, dict):
-        return dict.fromkeys(_files(specs), Path(path).parent) | (root or {})
-    return root
+    if root is not None and not isinstance(root, dict):
+        return root
+    names = [name for name in _files(specs) if name not in (root or {})]
+    if names and hasattr(path, "read"):
+        raise ValueError(
+            f"root= is where the paths of a table begin that has none itself. Received: {type(path).__name__}, and no "
+            f"root for {names}. Give root=."
+        )
+    return dict.fromkeys(names, names and Path(path).parent) | (root or {})
 
 
 def _files(specs):
     return [spec.name for spec in specs if isinstance(spec, Audio | Image | Vector | Video)]
 
 
-def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise"):
+def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
     """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
 
     Args:
@@ -70,10 +98,14 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
             folder or archive, where they differ.
         columns: dict, raw or head name -> the name of the column where it differs.
         on_error: "raise", or "skip" to leave out, count and list rows with a missing file or a required value that is
-            empty; the same is then done with files that turn out to be broken. A wrong label is always an error.
+            empty; the same is then done with files that turn out to be broken. A wrong label is always an error, and
+            so is a wrong weight.
+        weights: name of the column of sample weights, finite numbers of 0 or more: how much each row counts in the
+            loss, and in the scores of `evaluate`. None: all of them alike.
 
     Returns:
-        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label.
+        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label;
+        and "sample_weight" -> () float32, where there are weights.
 
     Raises:
         TypeError: a spec or a head stands alone, not in a list.
@@ -81,27 +113,29 @@ def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="rai
             archive is broken.
     """
     check_specs(specs)
-    check_list("heads", heads)
     check_on_error(on_error)
-    columns = columns or {}
-    roots = _roots(specs, root)
-    names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
-    _check_distinct(names)
-    check_columns(list(frame.columns), {name: columns.get(name, name) for name in names})
+    return _examples(frame, specs, heads, root, columns, on_error, weights)
+
+
+def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()):
+    """`left_out`: faults of rows that are not in `frame` any more."""
+    wanted, roots = _wanted(specs, heads, columns, weights), _roots(specs, root)
+    check_columns(list(frame.columns), wanted)
     _check_rows(frame)
     arrays, faults = {}, []
     for spec in specs:
         for name in spec.raw:
-            values = frame[columns.get(name, name)]
-            arrays[name] = _RAW[type(spec)](spec, name, values, roots.get(name), faults)
+            arrays[name] = _RAW[type(spec)](spec, name, frame[wanted[name]], roots.get(name), faults)
     keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults]) if faults else slice(None)
     faults = [fault._replace(row=frame.index[fault.row]) for fault in faults]
     if faults and (on_error == "raise" or not len(keep)):
         raise ValueError(report(faults))
     frame, arrays = frame.iloc[keep], {name: values[keep] for name, values in arrays.items()}
     for head in heads:
-        arrays[head.name] = head.encode(frame[columns.get(head.name, head.name)].tolist(), frame.index)
-    return Examples(frame, arrays, specs, heads, on_error, faults)
+        arrays[head.name] = head.encode(frame[wanted[head.name]].tolist(), frame.index)
+    if weights is not None:
+        arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
+    return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])
 
 
 def _roots(specs, root):
@@ -111,7 +145,7 @@ def _roots(specs, root):
     unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]
     if unknown:
         raise ValueError(f"root takes raw names of files, {names}. Received: {', '.join(unknown)}.")
-    found = {name: archives.on_disk(str(folder)) for name, folder in roots.items()}
+    found = {name: archives.on_disk(os.path.expanduser(str(folder))) for name, folder in roots.items()}
     for name, folder in found.items():
         if not os.path.isdir(folder):
             raise ValueError(
@@ -135,9 +169,7 @@ def check_columns(there, wanted):
         wanted: dict, raw or head name -> name of its column.
     """
     names = [str(column) for column in there]
-    repeated = sorted({column for column in names if names.count(column) > 1}) if len(set(names)) < len(names) else []
-    if repeated:
-        raise ValueError(f"Columns need names of their own. Received: {repeated} twice. Rename or drop the others.")
+    _check_repeated(names)
     missing = [f"{column!r} (for '{name}') {did_you_mean(column, names)}".strip()
                for name, column in wanted.items() if column not in there]  # fmt: skip
     if missing:
@@ -145,6 +177,12 @@ def check_columns(there, wanted):
             f"The table needs a column for each raw name and each head. Missing: {', '.join(missing)}. "
             f"Received: {names}. Rename them, or give columns={{name: column}}."
         )
+
+
+def _check_repeated(names):
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise ValueError(f"Columns need names of their own. Received: {repeated} twice. Rename or drop the others.")
 
 
 def _check_rows(frame):
@@ -156,7 +194,7 @@ def _check_rows(frame):
 
 
 def _text(spec, name, values, root, faults):
-    texts = _strings(values)
+    texts = _strings(name, values)
     if not spec.optional:
         for i, text in enumerate(texts):
             if not text.decode("utf-8", "replace").strip():
@@ -164,14 +202,27 @@ def _text(spec, name, values, root, faults):
     return texts
 
 
-def _strings(values):
+def _strings(name, values):
     """UTF-8 bytes, b"" where absent; bytes as they are."""
     pairs = zip(values.tolist(), values.isna().tolist(), strict=True)  # pandas' own iteration is several times slower
-    return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
+    try:
+        return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
+    except UnicodeEncodeError as error:
+        row = next(row for row, value in values.items() if isinstance(value, str) and _is_broken(value))
+        raise ValueError(
+            f"Texts must be Unicode without lone surrogates. Received: {error.object[error.start]!r} as '{name}' in "
+            f"row {row}. It is half of a character that was cut in two: mend it, or drop the row."
+        ) from error
 
 
 def _bytes(value):
+    if type(value) is str:  # the usual case
+        return value.encode()
     return value if isinstance(value, bytes) else as_text(value).encode()
+
+
+def _is_broken(text):
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _file(spec, name, values, root, faults):
@@ -199,20 +250,20 @@ def _path(name, rows, i, value):
 
 def _found(root, known, value):
     """The file's place on disk, and None or (file, cause)."""
-    path = archives.on_disk(str(root / value), known)
+    path = archives.on_disk(str(root / os.path.expanduser(value)), known)
     return path, None if os.path.isfile(path) else archives.absence(path)
 
 
 def _found_clip(root, known, value):
     """As `_found`; the last part of the path may be a folder, and an archive there is a file like any other."""
-    whole = Path(root / value)
+    whole = root / os.path.expanduser(value)
     path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
     return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)
 
 
 def _column(spec, name, values, root, faults):
     if name in spec.categorical:
-        return _strings(values)
+        return _strings(name, values)
     numbers = pd.to_numeric(values, errors="coerce").to_numpy("float32", na_value=np.nan)
     for i in np.flatnonzero(~np.isfinite(numbers)):
         value = values.iloc[i]

@@ -1,5 +1,8 @@
 """Parts of a data set that share nothing they must not share."""
 
+import functools
+import warnings
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
@@ -11,8 +14,9 @@ def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
         raw: `Examples`.
         fractions: shares of the parts; they add up to 1.
         seed: int.
-        stratify: name of the single-label head whose classes are spread evenly over the parts; "auto" takes the first
-            one where its classes have enough examples, or none; None spreads nothing.
+        stratify: name of the single-label head whose classes are spread evenly over the parts; None spreads nothing.
+            "auto" takes the first head whose classes all have two rows for each part, or else the first one: its
+            classes that have fewer are then spread at random, of which a `UserWarning` tells.
         group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. Fractions
             are then met as well as the groups allow.
 
@@ -32,21 +36,22 @@ def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
             f"split parts mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the parts that "
             'the data set has of its own, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
         )
-    labels = _labels(raw, stratify, len(fractions))
+    head = _head(raw, stratify, len(fractions))
+    labels, rare = None if head is None else raw.table[head.name], None if stratify != "auto" else set()
     groups = np.arange(len(raw.frame)) if group is None else _groups(raw, group)
     _check_enough(groups, fractions)
-    divide = _by_row if group is None else _by_group
     try:
-        parts = divide(groups, labels, fractions, seed)
+        spread = labels if rare is None or labels is None else _joined(labels, 2 * len(fractions), rare)
+        divide = _by_group if group is not None else functools.partial(_by_row, rare=rare)
+        parts = divide(groups, spread, fractions, seed)
     except ValueError as error:
         if labels is None:
             raise
-        if stratify == "auto":
-            return split(raw, fractions, seed, None, group)
         raise ValueError(
             f"Each class needs enough examples for every part. Received: stratify={stratify!r}, fractions={fractions}; "
-            f"{error} Join rare classes, or say stratify=None."
+            f"{error} Join rare classes, or say stratify='auto' or None."
         ) from error
+    _tell(head, labels, rare)
     made = tuple(raw.subset(np.sort(part)) for part in parts)
     made[0].skipped = raw.skipped
     return made
@@ -61,14 +66,55 @@ def _check_enough(groups, fractions):
         )
 
 
-def _labels(raw, stratify, parts):
-    single = [head.name for head in raw.heads if getattr(head, "label", None) == ((), "int32")]
+def _head(raw, stratify, parts):
+    """The head whose classes are spread, or None."""
+    single = {head.name: head for head in raw.heads if getattr(head, "label", None) == ((), "int32")}
     if stratify == "auto":
-        enough = [name for name in single if np.unique(raw.table[name], return_counts=True)[1].min() >= 2 * parts]
-        return raw.table[enough[0]] if enough else None
+        least = {name: np.unique(raw.table[name], return_counts=True)[1].min() for name in single}
+        return next((single[name] for name in single if least[name] >= 2 * parts), next(iter(single.values()), None))
     if stratify is not None and stratify not in single:
-        raise ValueError(f"stratify names a single-label classification head. Received: {stratify!r}. Heads: {single}.")
-    return None if stratify is None else raw.table[stratify]
+        raise ValueError(
+            f"stratify names a single-label classification head. Received: {stratify!r}. Heads: {list(single)}."
+        )
+    return None if stratify is None else single[stratify]
+
+
+def _joined(labels, least, rare, most=None):
+    """Labels in which rare classes count as one; as the most frequent class where they are too few even together.
+
+    Args:
+        labels: (rows,) class numbers.
+        least: how many rows a class needs.
+        rare: set to which the numbers of rare classes are added.
+        most: how many classes there may be in the end; the least frequent others are rare, too.
+
+    Returns:
+        (rows,) numbers, or None where less than two classes are left.
+    """
+    classes, place, count = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(-count, kind="stable")
+    keep = int(np.count_nonzero(count >= least))
+    if most is not None and keep + (keep < len(classes)) > most:
+        keep = max(most - 1, 0)
+    rest = order[keep:]
+    rare.update(classes[rest].tolist())
+    number = classes.copy()
+    number[rest] = classes[order[0]] if count[rest].sum() < least else classes[-1] + 1
+    joined = number[place]
+    return joined if len(np.unique(joined)) > 1 else None
+
+
+def _tell(head, labels, rare):
+    if head is None or not rare:
+        return
+    told = [f"{head.classes[i]!r} ({np.count_nonzero(labels == i)})" for i in sorted(rare) if i in labels]
+    listed = ", ".join(told[:10]) + (f" and {len(told) - 10} more" if len(told) > 10 else "")
+    others = "The others are" if len(told) < len(np.unique(labels)) else "No class is"
+    warnings.warn(
+        f"Classes of head '{head.name}' with too few rows (their number in brackets) to have a share in every part are "
+        f"spread at random: {listed}. {others} stratified.",
+        stacklevel=3,
+    )
 
 
 def _groups(raw, group):
@@ -83,12 +129,14 @@ def _groups(raw, group):
     return numbers
 
 
-def _by_row(groups, labels, fractions, seed):
+def _by_row(groups, labels, fractions, seed, rare):
     rest, parts = np.arange(len(groups)), []
     for i, fraction in enumerate(fractions[:-1]):
         size = round(len(rest) * fraction / sum(fractions[i:]))
         size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # a row is left for each other part
         chosen = None if labels is None else labels[rest]
+        if chosen is not None and rare is not None:  # what scikit-learn asks for
+            chosen = _joined(chosen, 2, rare, min(size, len(rest) - size))
         part, rest = train_test_split(rest, train_size=size, random_state=seed, stratify=chosen)
         parts.append(part)
     return [*parts, rest]

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
@@ -54,6 +55,7 @@ class Stream(tf.data.Dataset):
         """(name, function of a tensor and its position -> the raw tensor or the label)."""
         kinds = {name: (_RAW[type(spec)], spec) for spec in self.specs for name in spec.raw}
         kinds |= {head.name: (_label, head) for head in self.heads}
+        kinds.setdefault(SAMPLE_WEIGHT, (_weight, None))
         for name in names:
             kind, owner = kinds[name]
             yield name, kind(owner, name, self._spec(name), self)
@@ -214,15 +216,32 @@ def _label(head, name, leaf, stream):
     return lambda value, position: tf.ensure_shape(tf.numpy_function(encode, [value, position], dtype), shape)
 
 
+def _weight(_, name, leaf, stream):
+    if not (leaf.dtype.is_floating or leaf.dtype.is_integer) or leaf.shape.rank not in (0, None):
+        raise _refusal(name, "one number in each example", leaf)
+
+    def weight(value, position):
+        value = tf.cast(value, tf.float32)
+        known = tf.math.is_finite(value) & (value >= 0)
+        return _require(known, "Sample weights", "finite numbers of 0 or more", value, position)
+
+    return weight
+
+
 def _finite(head, label, position):
     if not label.dtype.is_floating:
         return label
-    text = [f"Head '{head.name}': labels must be finite numbers. Received: ",
-            tf.strings.reduce_join(tf.strings.as_string(label), separator="|"), " in example ",
+    known = tf.reduce_all(tf.math.is_finite(label))
+    return _require(known, f"Head '{head.name}': labels", "finite numbers", label, position)
+
+
+def _require(holds, what, rule, value, position):
+    received = tf.strings.reduce_join(_as_string(value), separator="|")
+    text = [f"{what} must be {rule}. Received: ", received, " in example ",
             tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
-    text, holds = tf.strings.join(text), tf.reduce_all(tf.math.is_finite(label))
+    text = tf.strings.join(text)
     with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):
-        return tf.identity(label)
+        return tf.identity(value)
 
 
 _RAW = {Text: _text, Image: _image, Audio: _audio, Video: _video, Table: _column, Vector: _vector}

@@ -11,9 +11,11 @@ from pathlib import Path
 import tensorflow as tf
 from rich.progress import track
 
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
 from mmkeras.data.pipeline import eval_batches
 from mmkeras.data.shards import Shards
+from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
 from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
 
@@ -23,7 +25,7 @@ _MOST_SHARDS = 512
 
 def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_error=None, overwrite=False,
                    verbose=True):  # fmt: skip
-    """Writes raw examples (the files' bytes, texts, numbers, encoded labels) into TFRecord shards, in one pass.
+    """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
 
     Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
     Each record is a `tf.train.Example`. Every file is decoded once to see that it can be. Shards get their names
@@ -52,8 +54,11 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     check_specs(specs)
     check_list("heads", heads)
     pattern = _check_settings(pattern, shards, compression, overwrite)
-    _check_dtypes(raw, specs, heads)
-    batches = eval_batches(raw, _Decodable(specs), heads, _AT_ONCE, on_error=on_error)
+    decodable = _Decodable(specs)
+    weighted = has_weights(raw, decodable.input, heads)
+    decodable.input += [SAMPLE_WEIGHT] * weighted  # no input, but written like one
+    _check_dtypes(raw, specs, heads, weighted)
+    batches = eval_batches(raw, decodable, heads, _AT_ONCE, on_error=on_error)
     pattern.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
@@ -62,7 +67,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
         counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
         told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
-        told |= manifest.describe_columns(specs, heads)
+        told |= {"weighted": weighted} | manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
         _publish(pattern, paths, told)
@@ -201,9 +206,9 @@ def _check_settings(pattern, shards, compression, overwrite):
     return pattern
 
 
-def _check_dtypes(raw, specs, heads):
+def _check_dtypes(raw, specs, heads, weighted):
     expected = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
-    expected |= {head.name: head.label for head in heads}
+    expected |= {head.name: head.label for head in heads} | ({SAMPLE_WEIGHT: ((), "float32")} if weighted else {})
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     for name, (shape, dtype) in expected.items():
         there = received.get(name)  # names that are missing are told by `eval_batches`

@@ -13,7 +13,7 @@ _COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#e45756", "#72b7b2",
 _MOST_LINES = 10  # more colours than these are not told apart
 
 
-def draw(head, labels, outputs, found, out_dir):
+def draw(head, labels, outputs, found, out_dir, weights=None):
     """Writes the pictures of one head.
 
     `NAME_confusion.png` (single label), `NAME_roc.png` and `NAME_pr.png` of classification, `NAME_scatter.png` of
@@ -25,6 +25,7 @@ def draw(head, labels, outputs, found, out_dir):
         outputs: probabilities (n, N), or values (n, K).
         found: `scores` of the same.
         out_dir: an existing folder.
+        weights: those that `found` was made with.
 
     Returns:
         Names of the files.
@@ -36,7 +37,7 @@ def draw(head, labels, outputs, found, out_dir):
     files = [] if head.multi_label else [_save(_confusion(head, found), out_dir, head, "confusion")]
     for kind, figure in (("roc", _roc), ("pr", _pr)):
         if any(np.isfinite(row[f"{kind}_auc"]) for row in found["per_class"].values()):
-            files.append(_save(figure(head, truth, outputs, found), out_dir, head, kind))
+            files.append(_save(figure(head, truth, outputs, found, weights), out_dir, head, kind))
     return files
 
 
@@ -52,14 +53,15 @@ def _confusion(head, found):
     side = float(np.clip(2.2 + 0.55 * n, 4.0, 18.0))
     figure = Figure(figsize=(side + 0.9, side), layout="constrained")
     axes = figure.subplots()
-    share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    whole = counts.sum(1, keepdims=True)
+    share = np.divide(counts, whole, out=np.zeros(counts.shape), where=whole > 0)
     display = metrics.ConfusionMatrixDisplay(share, display_labels=[_short(name) for name in head.classes])
     display.plot(ax=axes, cmap="Blues", xticks_rotation=90 if n > 6 else 0, include_values=n <= 25, colorbar=False)
     display.im_.set_clim(0, 1)
     size = 11 if n <= 10 else 8
     for i, j in np.ndindex(counts.shape if n <= 25 else (0, 0)):
         colour = "white" if share[i, j] > 0.5 else "#08306b"
-        display.text_[i, j].set(text=str(counts[i, j]) if counts[i, j] else "·", fontsize=size, color=colour)
+        display.text_[i, j].set(text=_sum(counts[i, j]) if counts[i, j] else "·", fontsize=size, color=colour)
     figure.colorbar(display.im_, ax=axes, label="share of the label", shrink=0.8, aspect=30)
     low, high = found["accuracy_interval"]
     axes.set(xlabel="answer", ylabel="label")
@@ -68,23 +70,23 @@ def _confusion(head, found):
     return figure
 
 
-def _roc(head, truth, outputs, found):
+def _roc(head, truth, outputs, found, weights):
     figure, axes = _square(
         head, f"ROC, mean AUC {found['roc_auc_macro']:.3f}", "false positive rate", "true positive rate (recall)"
     )
     axes.plot([0, 1], [0, 1], ":", color="#555555", label="chance")
 
     def points(i):
-        return metrics.roc_curve(truth[:, i], outputs[:, i])[:2]
+        return metrics.roc_curve(truth[:, i], outputs[:, i], sample_weight=weights)[:2]
 
     return _lines(figure, axes, head, points, found, "roc_auc")
 
 
-def _pr(head, truth, outputs, found):
+def _pr(head, truth, outputs, found, weights):
     figure, axes = _square(head, f"mean average precision {found['pr_auc_macro']:.3f}", "recall", "precision")
 
     def points(i):
-        precision, recall, _ = metrics.precision_recall_curve(truth[:, i], outputs[:, i])
+        precision, recall, _ = metrics.precision_recall_curve(truth[:, i], outputs[:, i], sample_weight=weights)
         return recall, precision
 
     return _lines(figure, axes, head, points, found, "pr_auc", drawstyle="steps-post")
@@ -135,6 +137,11 @@ def _scatter(head, labels, values, found):
     for axes in panels[k:]:
         axes.remove()
     return figure
+
+
+def _sum(count):
+    """A count, or a sum of weights."""
+    return str(count) if isinstance(count, np.integer) else f"{count:.4g}"
 
 
 def _short(name, most=24):

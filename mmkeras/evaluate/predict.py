@@ -5,25 +5,28 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.causes import readable_errors
+from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.heads import Classification, check_heads
 from mmkeras.specs import did_you_mean
 
 
-def predict(model, batches, heads=None):
+def predict(model, batches, heads=None, with_weights=False):
     """Labels and outputs in one pass over the batches, so that they belong together also where the order is random.
 
     Args:
         model: `keras.Model`, dict of ready tensors -> dict {head: output}. It is given those inputs that it names, so
             that a model of one modality takes the batches of all.
-        batches: `tf.data.Dataset`, or iterable, of (inputs dict, labels dict) or (inputs, labels, sample weights); the
-            weights are not used.
+        batches: `tf.data.Dataset`, or iterable, of (inputs dict, labels dict) or (inputs, labels, sample weights), of
+            which all or none have weights: (n,), or a dict of them by head.
         heads: None for every label there is, or a list of heads: others are left out.
+        with_weights: whether the sample weights are given back, too.
 
     Returns:
-        (labels, outputs): two dicts, head name -> array (n, ...).
+        (labels, outputs), or (labels, outputs, weights): dicts, head name -> array (n, ...); weights None where the
+        batches have none.
 
     Raises:
-        ValueError: the batches lack an input, or the label of a head, or the model lacks its output.
+        ValueError: the batches lack an input, or the label or the weights of a head, or the model lacks its output.
 
     Example:
 
@@ -40,15 +43,30 @@ def predict(model, batches, heads=None):
     # `model.predict` would lose the labels; `predict_on_batch` repeats each row per replica under MirroredStrategy.
     call = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
     parts = []
-    for x, y in map(_pair, _told(batches)):
+    for x, y, w in map(_parts, _told(batches)):
         outputs = _outputs(model, call(_own_inputs(model, x)))
         names = list(y) if names is None else names
         _check_names(names, y, "label", "the batches give")
         _check_names(names, outputs, "output", "the model answers")
-        parts.append(tuple({name: np.asarray(values[name]) for name in names} for values in (y, outputs)))
+        w = dict.fromkeys(names, w) if w is not None and not isinstance(w, dict) else w
+        _check_names(names if w is not None else (), w, "sample weight", "the batches give")
+        parts.append(
+            [{name: np.asarray(values[name]) for name in names} for values in (y, outputs, w) if values is not None]
+        )
     if not parts:
         raise ValueError("Evaluating needs at least one batch. Received: no batch. Is a one-shot iterator used up?")
-    return tuple({name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in (0, 1))
+    _check_weights(parts)
+    found = [{name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in range(len(parts[0]))]
+    return tuple([*found, None][:3] if with_weights else found[:2])
+
+
+def _check_weights(parts):
+    lacking = sum(len(part) == 2 for part in parts)
+    if lacking not in (0, len(parts)):
+        raise ValueError(
+            f"All batches have sample weights, or none. Received: {lacking} of {len(parts)} without. "
+            "Give 1 to the rest."
+        )
 
 
 def _told(batches):
@@ -59,6 +77,8 @@ def _told(batches):
 
 def majority_baseline(heads, train):
     """What one would answer without looking at the inputs: class frequencies, or means, of the training labels.
+
+    The weights of raw examples count; those of batches do not, for class weights are among them.
 
     Args:
         heads: list of heads.
@@ -75,13 +95,14 @@ def majority_baseline(heads, train):
     """
     check_heads(heads)
     labels = _train_labels([head.name for head in heads], train)
-    return {head.name: _constant(head, np.asarray(labels[head.name])) for head in heads}
+    weights = labels.get(SAMPLE_WEIGHT)
+    return {head.name: _constant(head, np.asarray(labels[head.name]), weights) for head in heads}
 
 
-def _constant(head, labels):
+def _constant(head, labels, weights):
     if isinstance(head, Classification) and not head.multi_label:
-        return np.bincount(labels, minlength=len(head.classes)) / len(labels)
-    return labels.reshape(len(labels), -1).mean(0, dtype="float64")
+        labels = np.eye(len(head.classes))[labels]
+    return np.average(labels.reshape(len(labels), -1).astype("float64"), axis=0, weights=weights)
 
 
 def _train_labels(names, train):
@@ -97,12 +118,14 @@ def _stacked(names, elements):
     if not elements:
         raise ValueError("train= needs examples. Received: none. Give raw examples, or batches, of the training part.")
     raw = isinstance(elements[0], dict)
-    rows = elements if raw else [_pair(element)[1] for element in elements]
+    rows = elements if raw else [_parts(element)[1] for element in elements]
     _check_names(names, rows[0], "label", "train= gives")
+    names = [*names, SAMPLE_WEIGHT] if raw and SAMPLE_WEIGHT in rows[0] else names
     return {name: (np.stack if raw else np.concatenate)([np.asarray(row[name]) for row in rows]) for name in names}
 
 
-def _pair(element):
+def _parts(element):
+    """Inputs, labels and weights of a batch; None where it has no weights."""
     ok = isinstance(element, tuple | list) and len(element) in (2, 3) and isinstance(element[1], dict)
     if not ok:
         raise ValueError(
@@ -110,7 +133,7 @@ def _pair(element):
             f"Received: {type(element).__name__} of {[type(part).__name__ for part in element]}. "
             "Make them with mmkeras.data.eval_batches."
         )
-    return element[0], element[1]
+    return (*element, None)[:3]
 
 
 def _own_inputs(model, x):

@@ -24,7 +24,8 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
 
     Args:
         model: `keras.Model`, dict of ready tensors -> dict {head: output}.
-        batches: `tf.data.Dataset` of (inputs, labels), as `mmkeras.data.eval_batches` makes it.
+        batches: `tf.data.Dataset` of (inputs, labels[, sample weights]), as `mmkeras.data.eval_batches` makes it. Where
+            it has weights, every score is weighted, and `weighted` in it says so.
         heads: list of the heads to score.
         out_dir: folder for `report.json` and the pictures of `model` (see `curves.draw`); None: nothing is written.
         train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
@@ -59,10 +60,10 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
     _check_rows(every, baselines or {})
     rows = {}
     for row, (each, examples) in (every | {row: (each, batches) for row, each in (baselines or {}).items()}).items():
-        labels, outputs = predict(each, examples, heads)
-        rows[row] = {head.name: scores(head, labels[head.name], outputs[head.name]) for head in heads}
+        found = predict(each, examples, heads, with_weights=True)
+        rows[row] = _scores(heads, *found)
         if row == name:
-            kept = labels, outputs
+            kept = found
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
     files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)
@@ -93,7 +94,9 @@ def table(report, published=None):
     first = next(iter(rows.values()))
     columns = [(head, *column) for head, found in first.items() for column in _COLUMNS[found["kind"]].items()]
     best = {(head, key): _best(key, [row[head][key] for row in rows.values()]) for head, _, key in columns}
-    shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns))
+    weighted = any(found.get("weighted") for row in rows.values() for found in row.values())
+    caption = "Scores are weighted by the sample weights." if weighted else None
+    shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns), caption=caption)
     for name, row in rows.items():
         shown.add_row(name, *(_cell(row[head], key, best[head, key]) for head, _, key in columns))
     for name, row in (published or {}).items():
@@ -116,16 +119,23 @@ def _subset_rows(name, model, batches, specs):
     return found
 
 
-def _majority_row(heads, train, labels, outputs):
+def _scores(heads, labels, outputs, weights):
+    return {h.name: scores(h, labels[h.name], outputs[h.name], weights and weights[h.name]) for h in heads}
+
+
+def _majority_row(heads, train, labels, outputs, weights):
     constant = majority_baseline(heads, train)
     every = {head.name: np.broadcast_to(constant[head.name], outputs[head.name].shape) for head in heads}
-    return {head.name: scores(head, labels[head.name], every[head.name]) for head in heads}
+    return _scores(heads, labels, every, weights)
 
 
-def _draw(heads, labels, outputs, found, out_dir):
+def _draw(heads, labels, outputs, weights, found, out_dir):
     Path(out_dir).mkdir(parents=True, exist_ok=True)
-    parts = [curves.draw(h, labels[h.name], outputs[h.name], found[h.name], out_dir) for h in heads]
-    return [file for files in parts for file in files]
+    files = []
+    for head in heads:
+        every = weights and weights[head.name]
+        files += curves.draw(head, labels[head.name], outputs[head.name], found[head.name], out_dir, every)
+    return files
 
 
 def _json(value):

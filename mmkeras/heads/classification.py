@@ -1,6 +1,8 @@
 """One class, or any number of classes, out of N."""
 
 import dataclasses
+import re
+import unicodedata
 from collections.abc import Iterable
 
 import keras
@@ -20,7 +22,9 @@ class Classification(Head):
     Args:
         name: key of the label, the output and the metrics.
         classes: names of the N classes, in the order of the scores. Names and labels that are not strings (1, True)
-            count as their `str`, a whole float (1.0) as an integer; spaces around them do not count.
+            count as their `str`, a whole float (1.0) as an integer; spaces around them do not count. A label that is
+            no class as it stands is one in another spelling: composed or decomposed Unicode, "1.0" for "1", "true" for
+            "True", or the other way round.
         multi_label: any number of classes may hold at once: sigmoid and binary crossentropy, instead of softmax and
             categorical crossentropy. In a column, the names are joined by "|", or stand in a list or set; an
             empty field (or None, NaN) is none.
@@ -92,13 +96,13 @@ class Classification(Head):
             rows: what the message calls their rows; None numbers them.
 
         Raises:
-            ValueError: a label is missing or is not one of the classes; the message names its row.
+            ValueError: a label is missing, is not one of the classes, or could be several; the message names its row.
         """
         rows = range(len(column)) if rows is None else rows
         numbers, known = [], {}
         for i, label in enumerate(column):
             # A table has many rows and few different labels. As keys, 1 and True are equal; lists are none.
-            key = (type(label), label) if isinstance(label, str | int | float) else i
+            key = label if type(label) is str else (type(label), label) if isinstance(label, int | float) else i
             if key not in known:
                 known[key] = self._numbers(label, rows[i])
             numbers.append(known[key])
@@ -111,24 +115,31 @@ class Classification(Head):
 
     def _numbers(self, label, row):
         """The number of a class; a list of them where there may be several."""
-        number = {name: i for i, name in enumerate(self.classes)}
         if self.multi_label:
-            return [self._number(number, each, row) for each in _several(label)]
-        return self._number(number, label, row)
+            return [self._number(each, row) for each in _several(label)]
+        return self._number(label, row)
 
-    def _number(self, number, label, row):
+    def _number(self, label, row):
         if _is_absent(label):
             raise ValueError(
                 f"Head '{self.name}': every example needs a label. Received: {label!r}, row {row} has no label. "
                 "Fill it in, or drop the row."
             )
+        label, meant = _named(label), self.meant(label)
+        if len(meant) == 1:
+            return meant[0]
+        hint = f"It could be any of {[self.classes[i] for i in meant]}." if meant else did_you_mean(label, self.classes)
+        raise ValueError(
+            f"Head '{self.name}': a label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
+            f"{hint} Clean the column, or add the class."
+        )
+
+    def meant(self, label):
+        """Numbers of the classes that a label may stand for: [] for none, several where its spelling is ambiguous."""
         label = _named(label)
-        if label not in number:
-            raise ValueError(
-                f"Head '{self.name}': a label must be one of {list(self.classes)}. Received: {label!r} in row {row}. "
-                f"{did_you_mean(label, self.classes)} Clean the column, or add the class."
-            )
-        return number[label]
+        if label in self.classes:
+            return [self.classes.index(label)]
+        return [i for i, name in enumerate(self.classes) if _spelling(name) == _spelling(label)]
 
     def output(self, features, name=None):
         """Features (B, D) -> probabilities (B, N) float32, called `name`, by default that of the head."""
@@ -193,8 +204,8 @@ class Classification(Head):
 
     @property
     def named_by_numbers(self):
-        """Whether integer labels are the classes' names ("3", "7"), and not their numbers in the list (0, 1)."""
-        return all(name.lstrip("-").isdigit() for name in self.classes)
+        """Whether integer labels are the classes' names ("3", "7.0"), and not their numbers in the list (0, 1)."""
+        return all(re.fullmatch(r"[+-]?\d+(\.0+)?", name) for name in self.classes)
 
     def named(self, value, row=0):
         """The number of a class as its name; lists of them likewise."""
@@ -216,6 +227,17 @@ class Classification(Head):
 
 def _named(label):
     return as_text(label).strip()
+
+
+def _spelling(name):
+    """What names of classes are compared by where they differ: composed Unicode, 1 for 1.0, true for True.
+
+    >>> _spelling("1.0"), _spelling("True"), _spelling("cafe\u0301") == "café", _spelling("01")
+    ('1', 'true', True, '01')
+    """
+    name = unicodedata.normalize("NFC", name)
+    name = re.sub(r"^([+-]?\d+)\.0+$", r"\1", name)
+    return name.lower() if name.lower() in ("true", "false") else name
 
 
 def _is_absent(label):

@@ -127,7 +127,8 @@ def test_hugging_face_stored_pixels_samples_and_nested_columns():
 @pytest.mark.parametrize(
     ("classes", "labels", "expected"),
     [(KINDS, [2, 0, 1], [2, 0, 1]), ([1, 2, 3], [2, 1, 3], [1, 0, 2]), (KINDS, ["cat", "ant", "bee"], [2, 0, 1]),
-     (["True", "False"], [True, False, True], [0, 1, 0])],
+     (["True", "False"], [True, False, True], [0, 1, 0]), (["true", "false"], [True, False, True], [0, 1, 0]),
+     (["1.0", "2.0", "3.0"], [2, 1, 3], [1, 0, 2]), (["cafe\u0301", "tea"], ["tea", "caf\u00e9", "tea"], [1, 0, 1])],
 )  # fmt: skip
 def test_class_numbers_and_names(classes, labels, expected):
     head = mm.heads.classification("kind", classes)

@@ -74,8 +74,11 @@ def test_classes_that_are_too_rare_are_not_spread():
     # Five classes of four: enough of each, but a part of 2 rows cannot hold 5 classes.
     frame = pd.DataFrame({"x": list("abcdefghij") * 2, "y": list("abcde") * 4})
     raw = mm.data.from_dataframe(frame, [mm.Text("x")], [mm.heads.classification("y", ["a", "b", "c", "d", "e"])])
-    assert sum(map(len, mm.data.split(raw, (0.9, 0.1)))) == 20
-    with pytest.raises(ValueError, match=r"(?s)enough examples for every part. Received: stratify='y'.*stratify=None"):
+    with pytest.warns(UserWarning, match="'b' .4., 'c' .4."):
+        assert sum(map(len, mm.data.split(raw, (0.9, 0.1)))) == 20
+    with pytest.raises(
+        ValueError, match=r"(?s)enough examples for every part. Received: stratify='y'.*stratify='auto' or None"
+    ):
         mm.data.split(raw, (0.9, 0.1), stratify="y")
 
 
@@ -89,3 +92,42 @@ def test_groups_have_no_gaps(missing):
 def test_rows_left_out_count_once():
     raw = mm.data.from_dataframe(pd.DataFrame({"x": ["a", "", "b"]}), [mm.Text("x")], on_error="skip")
     assert [len(part.skipped) for part in mm.data.split(raw, (0.5, 0.5))] == [1, 0]
+
+
+def _animals(**counts):
+    frame = pd.DataFrame({"y": [name for name, count in counts.items() for _ in range(count)]})
+    frame = frame.sample(frac=1, random_state=0, ignore_index=True).assign(x="text")
+    frame["scene"] = frame.index // 3
+    return mm.data.from_dataframe(frame, [mm.Text("x")], [mm.heads.classification("y", list(counts))])
+
+
+@pytest.mark.parametrize("group", [None, "scene"])
+def test_one_rare_class_leaves_the_others_stratified(group):
+    raw = _animals(cat=540, dog=59, yak=1)
+    with pytest.warns(UserWarning, match=r"head 'y' with too few rows .*: 'yak' \(1\). The others") as told:
+        parts = mm.data.split(raw, (0.8, 0.1, 0.1), group=group)
+    assert len(told) == 1
+    dogs = [int(np.sum(part.table["y"] == 1)) for part in parts]
+    assert np.abs(np.array(dogs) - [47.2, 5.9, 5.9]).max() < 1
+    assert [len(part) for part in parts] == [480, 60, 60]
+
+
+@pytest.mark.parametrize("group", [None, "scene"])
+def test_many_rare_classes_are_spread_together(group):
+    raw = _animals(cat=300, **{f"kind{i}": 1 for i in range(200)}, dog=100)
+    with pytest.warns(UserWarning, match="'kind0' .1., .* and 190 more"):
+        parts = mm.data.split(raw, (0.75, 0.25), group=group)
+    assert [int(np.sum(part.table["y"] == 0)) for part in parts] == [225, 75]
+    assert [len(part) for part in parts] == [450, 150]
+
+
+def test_rows_of_labels_of_their_own_are_spread_at_random():
+    raw = _animals(**{f"kind{i}": 1 for i in range(20)})
+    with pytest.warns(UserWarning, match="spread at random: .*more. No class is stratified"):
+        assert [len(part) for part in mm.data.split(raw, (0.8, 0.2))] == [16, 4]
+
+
+def test_a_class_may_run_out_before_the_last_part():
+    raw = _animals(cat=94, dog=6)  # the first part takes all dogs but one, or none
+    with pytest.warns(UserWarning, match="'dog' .6."):
+        assert sum(map(len, mm.data.split(raw, (0.9, 0.05, 0.05)))) == 100

@@ -143,3 +143,35 @@ def test_errors_name_what_is_missing(model, batches):
         evaluate.report(model, batches.take(0), HEADS)
     with pytest.raises(ValueError, match=r"names of their own.*'majority'"):
         evaluate.report(model, batches, HEADS, baselines={"majority": model})
+
+
+def test_weights_of_batches_are_those_of_the_scores(model, blind, batches, tmp_path):
+    weighted = batches.map(lambda x, y: (x, y, dict.fromkeys(y, tf.cast(x["photo"][:, 0] > 0, tf.float32))))
+    found = evaluate.report(model, weighted, HEADS, tmp_path, train=batches, baselines={"blind": blind})
+    half = batches.unbatch().filter(lambda x, y: x["photo"][0] > 0).batch(8)
+    expected = evaluate.report(model, half, HEADS, train=batches, baselines={"blind": blind})
+    for row, scores in expected["models"].items():
+        for head in scores:
+            assert found["models"][row][head]["weighted"] is True
+            for key in set(scores[head]) - {"per_class", "kind"}:
+                pair = found["models"][row][head][key], scores[head][key]
+                np.testing.assert_allclose(
+                    *(np.array(each, float) for each in pair), rtol=1e-6, err_msg=f"{row} {head} {key}"
+                )
+    assert "weighted by the sample weights" in evaluate.table(found).caption
+    assert len(found["files"]) == 4 and evaluate.table(expected).caption is None
+    once = batches.map(lambda x, y: (x, y, x["photo"][:, 1]))  # one weight for all heads
+    labels, _, weights = evaluate.predict(model, once, with_weights=True)
+    assert sorted(weights) == sorted(labels) and weights["price"].shape == (N,)
+    assert evaluate.predict(model, batches, with_weights=True)[2] is None
+    with pytest.raises(ValueError, match="All batches have sample weights, or none. Received: 5 of 10 without"):
+        evaluate.predict(model, [*batches, *once])
+
+
+def test_majority_counts_the_weights_of_raw_examples():
+    labels = {"mood": [2, 2, 0], "price": [[1.0], [2.0], [6.0]], "sample_weight": [1.0, 0.0, 3.0]}
+    raw = tf.data.Dataset.from_tensor_slices(labels)
+    for train in (raw, {name: np.array(values) for name, values in labels.items()}):
+        found = evaluate.majority([HEADS[0], HEADS[2]], train)
+        np.testing.assert_allclose(found["mood"], [3 / 4, 0, 1 / 4])
+        np.testing.assert_allclose(found["price"], [19 / 4])

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from mmkeras import heads
@@ -117,3 +118,52 @@ def test_wilson_ends_are_shares_that_the_sample_just_does_not_reject(right, n):
 def test_outputs_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match=r"'mood' must be finite.*in 1 of 2 examples.*diverged"):
         scores(MOOD, [0, 1], [[np.nan, 0, 1], [0, 1, 0]])
+
+
+def test_weights_are_those_of_scikit_learn(data):
+    labels, p = data
+    w = np.random.default_rng(3).integers(0, 4, len(labels)).astype("float32")
+    found, answers = scores(MOOD, labels, p, w), p.argmax(1)
+    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, answers, sample_weight=w))
+    expected = metrics.precision_recall_fscore_support(labels, answers, average="macro", sample_weight=w)[:3]
+    assert [found[f"{key}_macro"] for key in ("precision", "recall", "f1")] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(labels, p, sample_weight=w))
+    auc = [metrics.roc_auc_score(labels == i, p[:, i], sample_weight=w) for i in range(3)]
+    assert found["roc_auc_macro"] == pytest.approx(np.mean(auc))
+    assert found["confusion"] == metrics.confusion_matrix(labels, answers, sample_weight=w).tolist()
+    # A weight of 2 is the example twice, but that the effective number knows better.
+    twice = scores(MOOD, np.repeat(labels, w.astype(int)), np.repeat(p, w.astype(int), axis=0))
+    for key in ("accuracy", "f1_micro", "f1_macro", "pr_auc_macro", "log_loss", "confusion"):
+        np.testing.assert_allclose(found[key], twice[key])
+    assert found["weighted"] and found["examples"] == np.count_nonzero(w)
+    assert found["effective_examples"] == pytest.approx(w.sum() ** 2 / (w**2).sum())
+    assert np.diff(found["accuracy_interval"]) > np.diff(twice["accuracy_interval"])
+    alike = scores(MOOD, labels, p, np.full(len(labels), 0.1))
+    assert alike["accuracy_interval"] == pytest.approx(scores(MOOD, labels, p)["accuracy_interval"])
+
+
+def test_weights_of_several_labels_and_of_numbers():
+    w = [2, 1, 0]
+    head = heads.classification("tags", classes=["a", "b"], multi_label=True)
+    y, p = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([[0.9, 0.6], [0.2, 0.7], [0.3, 0.1]])
+    rows = [0, 0, 1]
+    one, two = scores(head, y, p, w), scores(head, y[rows], p[rows])
+    for key in ("accuracy", "f1_macro", "log_loss", "confusion"):
+        np.testing.assert_allclose(one[key], two[key])
+    price, v = heads.regression("price"), np.array([[1.0], [4.0], [9.0]])
+    one, two = scores(price, v, v * [[1.5], [1], [3]], w), scores(price, v[rows], v[rows] * [[1.5], [1.5], [1]])
+    for key in ("mae", "rmse", "r2"):
+        assert one[key] == pytest.approx(two[key])
+
+
+@pytest.mark.parametrize("w", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan]])
+def test_wrong_weights(w):
+    with pytest.raises(
+        ValueError, match="Weights of head 'mood' must be 2 finite numbers of 0 or more, .*Received: shape"
+    ):
+        scores(MOOD, [0, 1], np.eye(3)[:2], w)
+
+
+def test_wilson_is_that_of_scipy():
+    for right, n in ((0, 3), (8, 10), (10, 10), (431, 977)):
+        assert wilson(right, n) == pytest.approx(list(stats.binomtest(right, n).proportion_ci(0.95, "wilson")))

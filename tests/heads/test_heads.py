@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pandas as pd
@@ -31,6 +33,40 @@ def test_names_are_compared_without_spaces_and_whole_floats_as_integers():
     assert head.classes == ("good", "0")
     assert head.encode(["good ", 0.0, np.float32(0), b"0"]).tolist() == [0, 1, 1, 1]
     np.testing.assert_allclose(head.sample_weights(tf.constant([0, 1])), [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels"),
+    [
+        (["caf\u00e9", "tea"], ["cafe\u0301", "caf\u00e9"]),
+        (["cafe\u0301", "tea"], ["caf\u00e9", "cafe\u0301"]),
+        ([1, 2], ["1.0", "1.00", 1.0, 1, "1"]),
+        (["1.0", "2.0"], [1, 1.0, "1", "1.0"]),
+        ([True, False], ["true", "TRUE", "True", True, np.bool_(True)]),
+        (["true", "false"], ["True", True]),
+        (["1.0", "1", "true", "True"], ["1.0"]),  # what stands there comes first
+    ],
+)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_class_in_another_spelling(classes, labels, several):
+    head = heads.classification("kind", classes, multi_label=several)
+    found = head.encode(labels)
+    assert (found.argmax(-1) if several else found).tolist() == [0] * len(labels)
+
+
+@pytest.mark.parametrize(
+    ("classes", "label", "message"),
+    [
+        (["1", "1.0"], "1.00", "It could be any of ['1', '1.0']"),
+        (["true", "True"], "TRUE", "It could be any of ['true', 'True']"),
+        (["01", "02"], "1", "Clean the column"),
+        ([1, 0], True, "Clean the column"),
+        (["Yes", "No"], "yes", "Did you mean 'Yes'?"),
+    ],
+)
+def test_a_spelling_that_is_not_understood(classes, label, message):
+    with pytest.raises(ValueError, match=rf"Head 'kind': .*Received: .* in row 0. .*{re.escape(message)}"):
+        heads.classification("kind", classes).encode([label])
 
 
 def test_regression_takes_text():

@@ -1,0 +1,83 @@
+"""Sample weights: how much each example counts in the loss and in the scores.
+
+In raw examples they are the column `sample_weight`, one number each, that travels with the labels: through `split`,
+caches and shards. Batches hold them by head, as Keras takes them, times the class weights of the head.
+"""
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from mmkeras.contract import SAMPLE_WEIGHT
+
+
+def weights_of(column):
+    """A column of numbers -> float32 (n,).
+
+    Raises:
+        ValueError: some are no finite numbers of 0 or more, their rows named; or all of them are 0.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= np.finfo("float32").max)))
+    if len(wrong):
+        listed = ", ".join(f"{column.iloc[i]!r} in row {column.index[i]}" for i in wrong[:10])
+        more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise ValueError(
+            f"Sample weights must be finite numbers of 0 or more. Received in column {column.name!r}: {listed}{more}. "
+            "Fill them in, or drop these rows; 0 leaves a row out of the loss."
+        )
+    if not numbers.any():
+        raise ValueError(
+            f"Some sample weight must be above 0. Received: {len(numbers)} times 0 in column {column.name!r}. Is it "
+            "the right column?"
+        )
+    return numbers.astype("float32")
+
+
+def check_weights(weights, names):
+    """Raises ValueError where the examples have something else of the weights' name."""
+    if weights is not None and SAMPLE_WEIGHT in names:
+        raise ValueError(
+            f"Examples keep their weights as '{SAMPLE_WEIGHT}'. Received: weights={weights!r}, and an input or a head "
+            "of that name. Rename it."
+        )
+
+
+def has_weights(raw, inputs, heads):
+    """Whether raw examples have weights; an input or a head may be called so in those that have none.
+
+    Args:
+        raw: `tf.data.Dataset` of raw examples.
+        inputs: raw names.
+        heads: list of heads.
+    """
+    names = raw.element_spec if isinstance(raw.element_spec, dict) else {}
+    return SAMPLE_WEIGHT in names and SAMPLE_WEIGHT not in [*inputs, *(head.name for head in heads)]
+
+
+def check_unbalanced(balance):
+    """Raises ValueError for `balance` of weighted examples."""
+    if balance:
+        raise ValueError(
+            "balance= draws rows so that classes count alike, which sample weights would undo. Received: "
+            f"balance={balance!r} and examples with weights. Give the heads class_weights instead: they are multiplied."
+        )
+
+
+def with_weights(ready, labels, heads, weighted, training):
+    """(ready, labels), or (ready, labels, {head: weights (B,)}) where examples or classes have weights.
+
+    Args:
+        ready: dict of ready tensors.
+        labels: dict by head, with the weights of the examples where `weighted`.
+        heads: list of heads.
+        weighted: whether the examples have weights.
+        training: whether the class weights of heads count, too.
+    """
+    labels = dict(labels)
+    own = labels.pop(SAMPLE_WEIGHT) if weighted else None
+    weights = {head.name: head.sample_weights(labels[head.name]) if training else None for head in heads}
+    if own is None and all(weight is None for weight in weights.values()):
+        return ready, labels
+    own = tf.ones([tf.shape(next(iter(labels.values())))[0]]) if own is None else tf.cast(own, tf.float32)
+    return ready, labels, {name: own if weight is None else own * weight for name, weight in weights.items()}
