@@ -91,7 +91,7 @@ def read_manifest(pattern):
 
 def check_files(pattern, told):
     """Raises ValueError that names every shard that is missing, of another size or content, or of another set."""
-    faults = [fault for shard in told["shards"] if (fault := _fault(pattern.parent / shard["file"], shard))]
+    faults = [fault for shard in told["shards"] if (fault := file_fault(pattern.parent / shard["file"], shard))]
     known = {shard["file"] for shard in told["shards"]} | {manifest_path(pattern).name}
     faults += [f"{path.name}: expected no such shard" for path in files_of(pattern) if path.name not in known]
     if faults:
@@ -102,7 +102,8 @@ def check_files(pattern, told):
         )
 
 
-def _fault(path, expected):
+def file_fault(path, expected):
+    """What is wrong with a file that `describe_file` told of; None where it is as it was."""
     if not path.is_file():
         return f"{path.name}: expected {expected['bytes']} bytes, received no such file"
     received = describe_file(path, expected["examples"])

@@ -141,7 +141,7 @@ class _Source:
                 batch = self.store.read(rows)
                 return finish(key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels})
 
-            return keyed.map(stored, tf.data.AUTOTUNE)
+            return keyed.map(stored, tf.data.AUTOTUNE).with_options(self.store.options)
         read, describe = self._reading()
         made = ready_batches(keyed, read, describe, self.preprocess, self.heads, self.on_error, self.skipped)
         return made.map(finish, tf.data.AUTOTUNE)
