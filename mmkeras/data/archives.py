@@ -18,6 +18,8 @@ import zlib
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
+from mmkeras.data.progress import shown_if_slow
+
 _SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
 _given = {}  # folder in the cache -> the archive that was extracted into it
@@ -42,7 +44,7 @@ def on_disk(path, known=None):
     >>> on_disk("photos/7.png")
     'photos/7.png'
     """
-    known = {} if known is None else known
+    path, known = os.path.expanduser(path), {} if known is None else known
     for suffix in _SUFFIX.finditer(path):
         archive, inner = path[: suffix.end()], path[suffix.end() :].strip("/")
         if archive not in known and os.path.isfile(archive):
@@ -141,17 +143,19 @@ def _extract_zip(archive, folder):
                 raise _refusal(archive, f"its member {member.filename!r} {_OUTSIDE}", _UNPACK)
             if member.flag_bits & 1:
                 raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
-        opened.extractall(folder)
+        for member in shown_if_slow(opened.infolist(), _UNPACKING, len(opened.infolist())):
+            opened.extract(member, folder)
 
 
 def _extract_tar(archive, folder):
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(folder, filter="data")
+            opened.extractall(folder, shown_if_slow(opened, _UNPACKING), filter="data")
     except tarfile.FilterError as error:
         raise _refusal(archive, f"its member {error.tarinfo.name!r} {_OUTSIDE}", _UNPACK) from error
 
 
+_UNPACKING = "Unpacking an archive"
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
 _UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."
 
