@@ -37,6 +37,7 @@ class Stream(tf.data.Dataset):
             return {name: make(leaves[name](element), position) for name, make in makers.items()}
 
         files = [spec.name for spec in specs if isinstance(spec, Audio | Image | Video) and spec.name in makers]
+        files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
         self._faults = {}  # position of an example -> Fault
         self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
         self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)

@@ -327,6 +327,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
     monkeypatch.setattr("mmkeras.data.tfrecord.json.dumps", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
+    monkeypatch.undo()  # reading needs it, too
     assert sorted(path.name for path in copied.parent.iterdir()) == before
     assert same(table, mm.data.from_tfrecord(copied, light, heads)) == 120
 
@@ -434,4 +435,4 @@ def test_a_manifest_that_was_changed_is_refused(copied, change, light, message):
     change(told)
     path.write_text(json.dumps(told))
     with pytest.raises(ValueError, match=f"(?s)train-manifest.json.*{message}"):
-        mm.data.from_tfrecord(copied, *light)
+        mm.data.from_tfrecord(copied, light)
