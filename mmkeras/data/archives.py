@@ -18,6 +18,8 @@ import zlib
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
+from mmkeras.data.progress import shown_if_slow
+
 _SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
 _EXPANSION, _FREE = 200, 2**30  # how many times as large as the archive its files may be; up to so many bytes anyway
@@ -44,7 +46,7 @@ def on_disk(path, known=None):
     >>> on_disk("photos/7.png")
     'photos/7.png'
     """
-    known = {} if known is None else known
+    path, known = os.path.expanduser(path), {} if known is None else known
     for suffix in _SUFFIX.finditer(path):
         archive, inner = path[: suffix.end()], path[suffix.end() :].strip("/")
         if archive not in known and os.path.isfile(archive):
@@ -144,13 +146,15 @@ def _extract_zip(archive, folder):
             if member.flag_bits & 1:
                 raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
         _check_size(archive, sum(member.file_size for member in opened.infolist()))
-        opened.extractall(folder)  # zipfile writes no more of a member than the directory says
+        for member in shown_if_slow(opened.infolist(), _UNPACKING, len(opened.infolist())):
+            opened.extract(member, folder)  # zipfile writes no more of a member than the directory says
 
 
 def _extract_tar(archive, folder):
     try:
         with tarfile.open(archive) as opened:
-            opened.extractall(folder, _as_they_fit(archive, opened), filter="data")
+            members = shown_if_slow(_as_they_fit(archive, opened), _UNPACKING)
+            opened.extractall(folder, members, filter="data")
     except tarfile.FilterError as error:
         raise _refusal(archive, f"its member {error.tarinfo.name!r} {_OUTSIDE}", _UNPACK) from error
 
@@ -178,6 +182,7 @@ def _check_size(archive, total):
         raise _refusal(archive, problem, _UNPACK)
 
 
+_UNPACKING = "Unpacking an archive"
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
 _UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."
 

@@ -70,10 +70,10 @@ class Examples(tf.data.Dataset):
                 ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
                 yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, ends)) else None)
 
-    def read(self, rows):
-        """Positions (B,) int64 -> raw tensors and labels (B, ...) by name; runs in graphs and eagerly."""
+    def read(self, rows, name=None):
+        """Positions (B,) int64 -> raw tensors and labels (B, ...) by name, or one of them; in graphs and eagerly."""
         rows = rows if self._positions is None else tf.gather(self._positions, rows)
-        batch = {name: tf.gather(self._tensors[name], rows) for name in self.table}
+        batch = {name: tf.gather(self._tensors[name], rows) for name in ([name] if name else self.table)}
         return batch | {name: reader(batch[name]) for name, reader in self._readers.items() if name in batch}
 
     def origin(self, position, name):

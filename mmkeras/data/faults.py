@@ -32,7 +32,7 @@ def locate(error, batch, preprocess, row, origin):
 
     Args:
         error: what the example failed with.
-        batch: function without arguments that reads the example: dict of raw tensors (1, ...).
+        batch: function that reads the example, dict of raw tensors (1, ...): of a raw name, that one; of None, all.
         preprocess: the model from raw to ready.
         row: what the table calls this row.
         origin: function, raw name -> where its value came from.
@@ -41,11 +41,9 @@ def locate(error, batch, preprocess, row, origin):
         A `Fault`; without a modality where no step fails on its own.
     """
     try:
-        raw = batch()
+        raw = batch(None)
     except tf.errors.OpError as failure:
-        cause = as_given(cause_of(failure))
-        told = [name for name in preprocess.input if cause.startswith(f"{name}:") or (origin(name) or "\0") in cause]
-        return Fault(row, told[0], origin(told[0]), cause) if told else Fault(row, "", "", cause)
+        return _unread(failure, batch, preprocess.input, row, origin)
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             names = layer.raw_names
@@ -54,6 +52,16 @@ def locate(error, batch, preprocess, row, origin):
             except tf.errors.OpError as failure:
                 return Fault(row, layer.modality, origin(names[0]), cause_of(failure))
     return Fault(row, "", "", cause_of(error))
+
+
+def _unread(failure, batch, names, row, origin):
+    """Which of the values cannot be read, or converted into a file that preprocess takes."""
+    for name in names:
+        try:
+            batch(name)
+        except tf.errors.OpError as own:
+            return Fault(row, name, origin(name), as_given(cause_of(own)))
+    return Fault(row, "", "", as_given(cause_of(failure)))
 
 
 def _lines(faults, most=5):

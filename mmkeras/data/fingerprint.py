@@ -10,12 +10,13 @@ import numpy as np
 from mmkeras import __version__
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.examples import Examples
+from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.shards import Shards
 
 _ROWS = 256  # at a time: joining copies what the table holds of files
 
 
-def fingerprint(raw, preprocess, heads, *settings, stamps=True):
+def fingerprint(raw, preprocess, heads, *settings, stamps=True, verbose=False):
     """A digest of the columns that are used, of preprocess with all it learned, and of settings.
 
     Args:
@@ -23,6 +24,7 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True):
         preprocess: model from raw to ready.
         heads: list of the heads whose labels are used.
         settings: whatever else matters, compared by `repr`.
+        verbose: show a progress bar where it takes long.
         stamps: sizes and dates of the files count; False: their names alone, wherever they lie.
 
     Returns:
@@ -31,13 +33,13 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True):
     if not isinstance(raw, Examples | Shards):
         return None
     digest = hashlib.sha256()
-    for part in _parts(raw, preprocess, heads, stamps):
+    for part in _parts(raw, preprocess, heads, stamps, verbose):
         digest.update(f"{len(part)}:".encode() + part)  # so that the ends of the parts count
     digest.update(repr(settings).encode())
     return digest.hexdigest()
 
 
-def _parts(raw, preprocess, heads, stamps):
+def _parts(raw, preprocess, heads, stamps, verbose):
     yield __version__.encode()
     told = json.loads(preprocess.to_json())
     told["config"].pop("specs", None)  # the layers tell more, and nothing of where a preset lies
@@ -53,13 +55,14 @@ def _parts(raw, preprocess, heads, stamps):
             yield raw.digest.encode()
             continue
         values = raw.table[name]
-        yield from _objects(values, stamps) if values.dtype == object else [values.tobytes()]
+        yield from _objects(values, stamps, verbose) if values.dtype == object else [values.tobytes()]
 
 
-def _objects(values, stamps):
+def _objects(values, stamps, verbose):
     """First how long each one is, so that the ends count, then all of them, not one by one."""
     told = functools.cache(_stamp if stamps else _name)  # a file is looked at once, however many rows have it
-    for i in range(0, len(values), _ROWS):
+    starts = range(0, len(values), _ROWS)
+    for i in shown_if_slow(starts, "Looking at files", len(starts), verbose):
         some = [value if isinstance(value, bytes) else told(value) for value in values[i : i + _ROWS]]
         yield np.array([len(value) for value in some], "int64").tobytes()
         yield b"".join(some)
@@ -71,5 +74,8 @@ def _name(path):
 
 def _stamp(path):
     inside = sorted(entry.path for entry in os.scandir(path)) if os.path.isdir(path) else []  # the frames of a clip
-    told = [(each, os.stat(each)) for each in (path, *inside)]
+    try:
+        told = [(each, os.stat(each)) for each in (path, *inside)]
+    except FileNotFoundError:  # deleted since the table was read: named with its row where it is read
+        return f"{path} is not there".encode()
     return " ".join(f"{each} {status.st_size} {status.st_mtime_ns}" for each, status in told).encode()

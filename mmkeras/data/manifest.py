@@ -10,16 +10,20 @@ from mmkeras.specs import did_you_mean
 
 _NUMBERED = re.compile(r"\d{5}-of-\d{5}")
 _ENDS = 2**16
+_KEYS = {"examples": int, "compression": str | None, "content": str, "raw": dict, "labels": dict, "shards": list,
+         "skipped": list, "digest": str}  # fmt: skip
+_SHARD_KEYS = {"file": str, "examples": int, "bytes": int, "ends": str}
 
 
 def check_pattern(pattern):
     """The pattern as a `Path`; ValueError where its last part does not hold one "*"."""
-    if Path(pattern).name.count("*") != 1 or "*" in str(Path(pattern).parent):
+    pattern = Path(pattern).expanduser()
+    if pattern.name.count("*") != 1 or "*" in str(pattern.parent):
         raise ValueError(
             "pattern must hold one * in the file's name, which stands for the number of the shard. "
             f"Received: {str(pattern)!r}. Write for example 'train-*.tfrecord'."
         )
-    return Path(pattern)
+    return pattern
 
 
 def shard_paths(pattern, shards):
@@ -78,6 +82,7 @@ def read_manifest(pattern):
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["format"] != "mmkeras.tfrecord/1":
             raise ValueError(f"format {told['format']!r}")
+        _check_told(told)
     except (OSError, KeyError, TypeError, ValueError) as error:
         there = [file.name for file in files_of(pattern)]
         raise ValueError(
@@ -88,9 +93,32 @@ def read_manifest(pattern):
     return told
 
 
+def digest(told):
+    """Of a manifest without its digest."""
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _check_told(told):
+    _check_keys("the manifest", told, _KEYS)
+    for shard in told["shards"]:
+        _check_keys("each shard of it", shard, _SHARD_KEYS)
+    if told["digest"] != digest({key: value for key, value in told.items() if key != "digest"}):
+        raise ValueError("it does not agree with its own digest, so it was changed or damaged")
+
+
+def _check_keys(what, told, kinds):
+    if not isinstance(told, dict):
+        raise TypeError(f"{what} must be an object, not {type(told).__name__}")
+    for key, kind in kinds.items():
+        if key not in told:
+            raise KeyError(f"{what} lacks {key!r}")
+        if not isinstance(told[key], kind):
+            raise TypeError(f"{key!r} of {what} must be {getattr(kind, '__name__', kind)}, not {told[key]!r:.60}")
+
+
 def check_files(pattern, told):
     """Raises ValueError that names every shard that is missing, of another size or content, or of another set."""
-    faults = [fault for shard in told["shards"] if (fault := _fault(pattern.parent / shard["file"], shard))]
+    faults = [fault for shard in told["shards"] if (fault := file_fault(pattern.parent / shard["file"], shard))]
     known = {shard["file"] for shard in told["shards"]} | {manifest_path(pattern).name}
     faults += [f"{path.name}: expected no such shard" for path in files_of(pattern) if path.name not in known]
     if faults:
@@ -101,7 +129,8 @@ def check_files(pattern, told):
         )
 
 
-def _fault(path, expected):
+def file_fault(path, expected):
+    """What is wrong with a file that `describe_file` told of; None where it is as it was."""
     if not path.is_file():
         return f"{path.name}: expected {expected['bytes']} bytes, received no such file"
     received = describe_file(path, expected["examples"])

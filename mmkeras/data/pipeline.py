@@ -88,7 +88,7 @@ def train_batches(raw, preprocess, heads, batch_size=32, seed=0, cache=None, buc
     batches = never_none(batches, batch_size) if steps is None else batches
     made = _finished(batches, steps, epoch, source.skipped)
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
-    made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False)
+    made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False, verbose=verbose)
     return made
 
 
@@ -125,7 +125,7 @@ class _Source:
         self.drops = self.on_error == "skip"
         if cache:
             batches = self.ready(self.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
-            content = None if cache == "memory" else fingerprint(raw, preprocess, heads, self.on_error)
+            content = None if cache == "memory" else fingerprint(raw, preprocess, heads, self.on_error, verbose=verbose)
             rows = _count(raw)
             steps = -(-rows // _READ_AT_ONCE)
             self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
@@ -140,14 +140,14 @@ class _Source:
         if self.rows is None and isinstance(self.raw, Shards):
             return self.raw.records().batch(batch_size).map(lambda *records: (0, records))
         if self.rows is None:
-            return self.raw.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
+            return _marked(self.raw).enumerate().batch(batch_size).map(lambda *payload: (0, payload))
         return tf.data.Dataset.range(self.rows).batch(batch_size).map(lambda rows: (0, rows))
 
     def shuffled(self, batch_size, buffer, seed):
         """Batches of a stream, shuffled by buffer; and the number of the epoch where the order follows from it."""
         if isinstance(self.raw, Shards):
             return self.raw.epochs(batch_size, buffer, seed)
-        batches = self.raw.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
+        batches = _marked(self.raw).enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload)), None
 
@@ -160,17 +160,18 @@ class _Source:
                 batch = self.store.read(rows)
                 return finish(key, {name: batch[name] for name in inputs}, {name: batch[name] for name in labels})
 
-            return keyed.map(stored, tf.data.AUTOTUNE)
+            return keyed.map(stored, tf.data.AUTOTUNE).with_options(self.store.options)
         read, describe = self._reading()
-        made = ready_batches(keyed, read, describe, self.preprocess, self.labelled, self.on_error, self.skipped)
+        locate = getattr(self.raw, "locate", faults.locate)
+        made = ready_batches(keyed, read, describe, self.preprocess, self.labelled, self.on_error, self.skipped, locate)
         return made.map(finish, tf.data.AUTOTUNE)
 
     def _reading(self):
         if self.rows is not None:
             return self.raw.read, self._row
         if isinstance(self.raw, Shards):
-            return (lambda payload: self.raw.parse(payload[1])), self.raw.describe
-        return (lambda payload: payload[1]), _position
+            return (lambda payload, name=None: self.raw.parse(payload[1])), self.raw.describe
+        return (lambda payload, name=None: payload[1]), _position
 
     def _row(self, rows):
         position = int(rows[0])
@@ -192,7 +193,13 @@ def _count(raw):
     if raw.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("cache= needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
     known = int(raw.cardinality())
-    return known if known >= 0 else int(raw.reduce(np.int64(0), lambda n, _: n + 1))
+    raw = getattr(raw, "dataset", raw)  # a stream has as many, which need not be converted to be counted
+    return known if known >= 0 else int(raw.reduce(np.int64(0), lambda n, *_: n + 1))
+
+
+def _marked(raw):
+    """A stream in which a file that cannot be converted is marked, for `ready_batches` to name or to skip."""
+    return getattr(raw, "marked", raw)
 
 
 def _position(payload):

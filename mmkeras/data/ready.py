@@ -1,5 +1,6 @@
 """Batches of rows -> batches of ready tensors, with the faults of single examples named."""
 
+import functools
 import os
 
 import tensorflow as tf
@@ -7,7 +8,7 @@ import tensorflow as tf
 from mmkeras.data import faults
 
 
-def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped):
+def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, locate=faults.locate):
     """Reads and preprocesses batches in parallel, in order.
 
     A batch that fails is tried again example by example, outside the graph, where the fault can be named; the good
@@ -15,8 +16,9 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 
     Args:
         batches: data set of (key, payload); every tensor of the payload has the batch axis.
-        read: function, payload -> raw tensors and labels by name.
+        read: function, payload -> raw tensors and labels by name; with a raw name besides, of that one alone.
         describe: function, payload of one example -> (its row, function from raw name to origin).
+        locate: function that names a fault: `faults.locate`, or one that knows more.
         preprocess: model from raw to ready.
         labels: names of what goes with the inputs: the heads', and that of weights.
         on_error: "raise" or "skip".
@@ -39,7 +41,7 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
                 alone(one)
                 good.append(i)
             except tf.errors.OpError as error:
-                found.append(faults.locate(error, lambda one=one: read(one), preprocess, *describe(one)))
+                found.append(locate(error, functools.partial(read, one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
         known = {fault[:3] for fault in skipped}  # row labels may occur twice, causes are worded differently

@@ -19,6 +19,7 @@ from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
+from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.vectors import vectors
 from mmkeras.data.weights import check_weights, weights_of
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_list, check_specs, did_you_mean
@@ -229,7 +230,8 @@ def _file(spec, name, values, root, faults):
     files = np.full(len(values), b"", object)
     look = _found_clip if isinstance(spec, Video) else _found
     found = functools.cache(functools.partial(look, root, {}))  # a file is looked for once, however many rows have it
-    for i, (value, absent) in enumerate(zip(values.tolist(), values.isna().tolist(), strict=True)):
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
+    for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):
         path = None if absent or isinstance(value, bytes) else _path(name, values.index, i, value)
         files[i], wrong = found(path) if path else (value if isinstance(value, bytes) else b"", None)
         if files[i] == b"" and not spec.optional:

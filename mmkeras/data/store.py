@@ -1,43 +1,61 @@
 """Ready tensors of a whole data set, decoded once: in memory, or in a folder of .npy files."""
 
-import json
-import os
-import shutil
-import tempfile
-from pathlib import Path
+import itertools
+import math
 
 import numpy as np
 import tensorflow as tf
 from rich.progress import track
 
-from mmkeras.data import faults
+from mmkeras.data import cache_folder, faults
+
+_ALIGNED = 64  # bytes: TensorFlow uses memory that begins at a multiple of it without copying
 
 
 class Store:
     """Ready tensors and labels by name, with the rows along the first axis.
 
     Args:
-        arrays: dict, name -> numpy array (rows, ...), memory-mapped or not.
+        arrays: dict, name -> numpy array (rows, ...), memory-mapped or not. What is in memory must not change any
+            more: TensorFlow reads it in place.
     """
 
     def __init__(self, arrays):
         self.arrays = arrays
         self.rows = len(next(iter(arrays.values())))
-        self._mapped = any(isinstance(array, np.memmap) for array in arrays.values())
-        if not self._mapped:
-            with tf.device("CPU:0"):
-                self._tensors = {name: tf.constant(array) for name, array in arrays.items()}
-            self.arrays = {name: tensor.numpy() for name, tensor in self._tensors.items()}
+        mapped = any(isinstance(array, np.memmap) for array in arrays.values())
+        self._tensors = None if mapped else {name: _in_place(array) for name, array in arrays.items()}
+
+    @property
+    def options(self):
+        """`tf.data.Options` under which no iterator copies what is in memory: TensorFlow 2.17 serializes, and so
+        copies, every tensor that a function of a data set uses, before it rewrites the data set."""
+        options = tf.data.Options()
+        if self._tensors is not None:
+            options.experimental_optimization.apply_default_optimizations = False
+        return options
 
     def read(self, rows):
         """Positions (B,) int64 -> dict of (B, ...)."""
-        if not self._mapped:
-            return {name: tf.gather(tensor, rows) for name, tensor in self._tensors.items()}
+        if self._tensors is not None:
+            return {name: self._taken(name, rows) for name in self.arrays}
         arrays = list(self.arrays.values())
         batch = tf.numpy_function(lambda rows: [array[rows] for array in arrays], [rows], [a.dtype for a in arrays])
         for tensor, array in zip(batch, arrays, strict=True):
             tensor.set_shape([rows.shape[0], *array.shape[1:]])
         return dict(zip(self.arrays, batch, strict=True))
+
+    def _taken(self, name, rows):
+        taken = tf.gather(self._tensors[name], rows)
+        return tf.cast(taken, tf.bool) if self.arrays[name].dtype == bool else taken
+
+
+def _in_place(array):
+    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, twice for a while."""
+    if array.dtype.hasobject:  # strings
+        return tf.constant(array)
+    array = array.view(np.uint8) if array.dtype == bool else array
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
@@ -48,69 +66,72 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
         rows: at most how many examples they hold.
         steps: at most how many batches there are.
         where: "memory", or a folder. The folder is used again where it holds the same examples and labels, made by
-            the same preprocessing, and is written anew otherwise; a half-written one is never taken for a whole one.
+            the same preprocessing; otherwise, and where it is damaged, it is written anew. A half-written one is never
+            taken for a whole one.
         fingerprint: of examples and preprocessing; None writes anew every time.
         skipped: list that faults are put into; those of a folder that is used again are added.
-        verbose: show a progress bar.
+        verbose: show how many bytes the cache takes, and a progress bar.
 
     Returns:
         `Store`.
+
+    Raises:
+        OSError: there is no room for the folder. What was there before is still there.
+        MemoryError: there is no room in memory.
+        ValueError: `where` is something else, or holds other files; or no example is left.
     """
+
+    def fill(allocate):
+        return _collect(batches, rows, steps, skipped, allocate, verbose)
+
     if where == "memory":
-        return Store(_collect(batches, rows, steps, skipped, _in_memory, verbose))
-    folder = _folder(where)
-    if fingerprint is None or _told(folder).get("fingerprint") != fingerprint:
-        _write(folder, batches, rows, steps, fingerprint, skipped, verbose)
-    told = _told(folder)
-    skipped[:] = [faults.Fault(*fault) for fault in told["skipped"]]
-    return Store({name: np.load(folder / f"{name}.npy", mmap_mode="r")[: told["rows"]] for name in told["names"]})
+        return Store(fill(_in_memory))
+    folder = cache_folder.check_folder(where)
+    found = cache_folder.opened(folder, fingerprint) if fingerprint else None
+    if found is None:
+        cache_folder.write(folder, fingerprint, fill, skipped)
+        found = cache_folder.opened(folder, fingerprint)
+    arrays, skipped[:] = found
+    return Store(arrays)
 
 
-def _folder(where):
-    if not isinstance(where, str | Path):
-        raise ValueError(f"cache is None, 'memory' or the path of a folder. Received: {where!r}.")
-    folder = Path(where)
-    if folder.exists() and "fingerprint" not in _told(folder) and any(folder.iterdir()):
-        raise ValueError(f"cache= needs a folder of its own. Received: '{folder}', which holds other files.")
-    return folder
-
-
-def _in_memory(shape, dtype, name):
-    return np.empty(shape, dtype)
-
-
-def _told(folder):
-    path = folder / "store.json"
-    return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _write(folder, batches, rows, steps, fingerprint, skipped, verbose):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
+def _in_memory(wanted):
+    """Arrays, not filled yet, by name -> (shape, dtype); and where that is."""
     try:
+        return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
+    except MemoryError as error:
+        raise MemoryError(
+            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which cannot be had. "
+            "Give cache= a folder instead."
+        ) from error
 
-        def on_disk(shape, dtype, name):
-            return np.lib.format.open_memmap(unfinished / f"{name}.npy", "w+", dtype, shape)
 
-        arrays = _collect(batches, rows, steps, skipped, on_disk, verbose)
-        told = {"fingerprint": fingerprint, "names": list(arrays), "rows": len(next(iter(arrays.values())))}
-        told["skipped"] = [[str(part) for part in fault] for fault in skipped]
-        (unfinished / "store.json").write_text(json.dumps(told))
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+def _aligned(shape, dtype):
+    if dtype.hasobject:
+        return np.empty(shape, dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + _ALIGNED, np.uint8)
+    start = -memory.ctypes.data % _ALIGNED
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def megabytes(wanted):
+    """How much arrays by name -> (shape, dtype) take, as text."""
+    return f"{sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values()) / 1e6:,.1f} MB"
 
 
 def _collect(batches, rows, steps, skipped, allocate, verbose):
     arrays, filled = {}, 0
     try:
-        for _, ready, labels in track(batches, "Reading examples", steps, disable=not verbose):
-            batch = {name: tensor.numpy() for name, tensor in (ready | labels).items()}
-            if not arrays:
-                shapes = {name: (rows, *values.shape[1:]) for name, values in batch.items()}
-                arrays = {name: allocate(shapes[name], batch[name].dtype, name) for name in batch}
+        stream = iter(batches)
+        first = list(itertools.islice(stream, 1))  # it says how large the rest will be
+        if first:
+            wanted = {name: ((rows, *x.shape[1:]), x.dtype) for name, x in _arrays(first[0]).items()}
+            arrays, place = allocate(wanted)
+            if verbose:
+                print(f"Cache of {rows:,} examples: {megabytes(wanted)} in {place}")
+        for batch in track(itertools.chain(first, stream), "Reading examples", steps, disable=not verbose):
+            batch = _arrays(batch)
             size = len(next(iter(batch.values())))
             for name, values in batch.items():
                 arrays[name][filled : filled + size] = values
@@ -120,3 +141,8 @@ def _collect(batches, rows, steps, skipped, allocate, verbose):
     if not filled:
         raise ValueError(f"No example is left to train on. {len(skipped)} were skipped.\n{faults.report(skipped)}")
     return {name: array[:filled] for name, array in arrays.items()}
+
+
+def _arrays(batch):
+    _, ready, labels = batch
+    return {name: tensor.numpy() for name, tensor in (ready | labels).items()}

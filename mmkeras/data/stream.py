@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data import faults
+from mmkeras.data.attempts import attempted
 from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
 from mmkeras.data.encoded import png_file, wav_file
 from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
@@ -32,12 +34,15 @@ class Stream(tf.data.Dataset):
         self.specs, self.heads, self.on_error = list(specs), list(heads), on_error
         makers = dict(self._makers(names or list(leaves)))
 
-        def convert(position, element):
+        def convert(position, *element):
+            element = element if len(element) > 1 else element[0]
             return {name: make(leaves[name](element), position) for name, make in makers.items()}
 
-        self._examples = dataset.enumerate().map(
-            lambda position, *element: convert(position, element if len(element) > 1 else element[0]), tf.data.AUTOTUNE
-        )
+        files = [spec.name for spec in specs if isinstance(spec, Audio | Image | Video) and spec.name in makers]
+        files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
+        self._faults = {}  # position of an example -> Fault
+        self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
+        self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)
         super().__init__(self._examples._variant_tensor)
 
     def _inputs(self):
@@ -65,6 +70,10 @@ class Stream(tf.data.Dataset):
         if not isinstance(leaf, tf.TensorSpec):
             raise _refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
         return leaf
+
+    def locate(self, error, batch, preprocess, row, origin):
+        """As `faults.locate`; knows what could not be converted."""
+        return self._faults.get(row) or faults.locate(error, batch, preprocess, row, origin)
 
     def first(self, name, count):
         """The values of the first examples."""

@@ -172,7 +172,7 @@ def _feature(value):
 
 
 def _publish(pattern, paths, told):
-    text = json.dumps(told | {"digest": hashlib.sha256(json.dumps(told).encode()).hexdigest()}, indent=1)
+    text = json.dumps(told | {"digest": manifest.digest(told)}, indent=1)
     complete = paths[0].with_name("manifest.json")
     complete.write_text(text, encoding="utf-8")
     # Without its manifest no set is read: the old one's goes first, the new one's comes last.

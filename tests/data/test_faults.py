@@ -1,11 +1,16 @@
 """Files that turn out to be broken: named, or counted; never a black picture."""
 
+import dataclasses
+import io
 import re
 import shutil
+import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import mmkeras as mm
 from mmkeras.data.faults import cause_of
@@ -132,3 +137,84 @@ def test_faults_of_rows_with_the_same_name_are_all_told(preprocess, specs, scene
     batches = mm.data.eval_batches(raw, preprocess, batch_size=1)
     assert sum(len(x["photo"]) for x in batches) == 1
     assert sorted(fault.file[:7] for fault in batches.skipped) == ["3 bytes", "5 bytes"]
+
+
+def _flac():
+    import tensorflow_io as tfio
+
+    return tfio.audio.encode_flac(np.zeros((800, 1), "int16"), 8000).numpy()[:-1]
+
+
+def _webp():
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(file, "WEBP")
+    return file.getvalue()[:-6]
+
+
+def _zip():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("1.webp", _webp())
+    return file.getvalue()
+
+
+CONVERTED = {
+    "flac": (mm.Audio("sound", sample_rate=8000), _flac, "A FLAC file must be whole: a checksum is wrong"),
+    "webp": (mm.Image("sound", size=(4, 4)), _webp, "WebP|decode"),
+    "zip": (mm.Video("sound", size=(4, 4)), _zip, "a clip must be whole.*1.webp"),
+}
+
+
+@pytest.fixture(params=CONVERTED)
+def converted(request, tmp_path):
+    """A spec, its preprocess, a table whose row "r2" is a damaged file that is converted, the file and the cause."""
+    spec, make, cause = CONVERTED[request.param]
+    path = tmp_path / f"bad.{request.param}"
+    path.write_bytes(make())
+    frame = pd.DataFrame({"sound": [path] * 4, "note": "a", "y": range(4)}, index=["r0", "r1", "r2", "r3"])
+    return dataclasses.replace(spec, optional=True), frame, path, cause
+
+
+@pytest.mark.parametrize("way", ["eval", "train", "memory", "folder", "tfrecord"])
+def test_a_converted_file_that_is_damaged_is_named(converted, way, tmp_path):
+    spec, frame, path, cause = converted
+    frame["sound"] = [None, None, str(path), None]
+    head, specs = mm.heads.regression("y", mean=0, std=1), [spec, mm.Text("note", vocabulary=("a",))]
+    raw, preprocess = mm.data.from_dataframe(frame, specs, [head], root="/"), mm.preprocessor(specs)
+    ways = {
+        "eval": lambda: list(mm.data.eval_batches(raw, preprocess, [head])),
+        "train": lambda: list(mm.data.train_batches(raw, preprocess, [head], 4)),
+        "memory": lambda: mm.data.train_batches(raw, preprocess, [head], 4, cache="memory", verbose=False),
+        "folder": lambda: mm.data.eval_batches(raw, preprocess, [head], cache=tmp_path / "cache", verbose=False),
+        "tfrecord": lambda: mm.data.write_tfrecord(raw, specs, [head], tmp_path / "x-*.tfrecord", verbose=False),
+    }
+    with pytest.raises((ValueError, tf.errors.OpError), match=f"(?s)row r2, 'sound', {path}: .*{cause}"):
+        ways[way]()
+    if way == "eval":
+        path.unlink()
+        with pytest.raises((ValueError, tf.errors.OpError), match=f"(?s)row r2, 'sound', {path}: .*[Nn]o such file"):
+            ways[way]()
+        with pytest.raises((ValueError, tf.errors.OpError), match=f"(?s)row r2, 'sound', {path}: .*[Nn]o such file"):
+            ways["folder"]()
+        skipping = mm.data.from_dataframe(frame.drop("r2"), specs, [head], root="/", on_error="skip")
+        assert not mm.data.eval_batches(skipping, preprocess, [head]).skipped
+
+
+def test_a_converted_file_of_a_stream_is_named_and_skipped(converted, tmp_path):
+    spec, _, path, cause = converted
+    contents = [b"", path.read_bytes(), b""]
+    pairs = tf.data.Dataset.from_tensor_slices({"sound": contents, "y": [0.0, 1.0, 2.0]})
+    head, preprocess = mm.heads.regression("y", mean=0, std=1), mm.preprocessor([spec])
+    raw = mm.data.from_dataset(pairs, [spec], [head])
+    for action in (
+        lambda: list(raw),
+        lambda: mm.data.eval_batches(raw, preprocess, [head], cache="memory", verbose=False),
+        lambda: mm.data.write_tfrecord(raw, [spec], [head], tmp_path / "x-*.tfrecord", verbose=False),
+    ):
+        with pytest.raises((ValueError, tf.errors.OpError), match=f"(?s)row 1, 'sound': .*({cause})"):
+            action()
+    skipping = mm.data.from_dataset(pairs, [spec], [head], on_error="skip")
+    batches = mm.data.eval_batches(skipping, preprocess, [head])
+    assert np.concatenate([y["y"][:, 0] for _, y in batches]).tolist() == [0.0, 2.0]
+    assert [(fault.row, fault.modality) for fault in batches.skipped] == [(1, "sound")]
+    assert re.search(cause, batches.skipped[0].cause)

@@ -1,4 +1,7 @@
+import errno
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -6,6 +9,7 @@ import pytest
 
 import mmkeras as mm
 from mmkeras.data.fingerprint import fingerprint
+from mmkeras.data.store import _in_memory, materialise
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +105,7 @@ def test_cache_is_memory_or_a_path(make):
 
 
 def test_an_interrupted_writing_leaves_nothing_that_is_taken_for_whole(make, raw, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmkeras.data.store.json.dumps", lambda told: 1 / 0)
+    monkeypatch.setattr("mmkeras.data.cache_folder.json.dumps", lambda told: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make()
     assert list(tmp_path.iterdir()) == []
@@ -113,3 +117,91 @@ def test_a_folder_with_other_files_is_not_touched(make, tmp_path):
     with pytest.raises(ValueError, match="a folder of its own"):
         make()
     assert (tmp_path / "cache/thesis.txt").read_text() == "do not delete"
+
+
+def _spoil(path, at, junk):
+    content = bytearray(path.read_bytes())
+    content[at : at + len(junk)] = junk
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil"),
+    [
+        ("question.npy", lambda path: path.write_bytes(path.read_bytes()[:-100])),
+        ("question.npy", lambda path: _spoil(path, 20, b"<i8")),  # within the header
+        ("question.npy", lambda path: path.write_bytes(b"")),
+        ("question.npy", lambda path: path.unlink()),
+        ("store.json", lambda path: path.write_text(path.read_text()[:-9])),
+        ("store.json", lambda path: path.write_text(path.read_text().replace('"rows": 120', '"rows": 100'))),
+        ("store.json", lambda path: path.write_bytes(b"\xff\xfe\x00")),
+    ],
+)
+def test_a_damaged_folder_is_noticed_and_made_anew(make, tmp_path, capsys, file, spoil):
+    before = rows(make())
+    spoil(tmp_path / "cache" / file)
+    capsys.readouterr()
+    same(rows(make()), before)
+    assert f"The cache in '{tmp_path / 'cache'}' is damaged, and is made anew: " in capsys.readouterr().out
+    same(rows(make()), before)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(make, raw, tmp_path, monkeypatch):
+    make()
+    before = sorted(tmp_path.rglob("*"))
+    no_room = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("mmkeras.data.cache_folder._reserve", lambda *args: (_ for _ in ()).throw(no_room))
+    rule = rf"The cache needs 0.0 MB in '{tmp_path}'. Received: No space left on device; [\d,.]+ MB are free there"
+    with pytest.raises(OSError, match=rule):
+        make(raw=raw.subset(range(40)))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_cache_beyond_what_may_be_written_kills_nothing(scenes, tmp_path):
+    """A file with holes would be a bus error at the first row that the disk has no room for."""
+    code = f"""
+import resource, mmkeras as mm
+specs = [mm.Image("photo", size=(96, 96), optional=True)]
+raw = mm.data.from_csv({str(scenes)!r}, specs)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    mm.data.eval_batches(raw, mm.preprocessor(specs), cache={str(tmp_path / "cache")!r}, verbose=False)
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "The cache needs 3.3 MB in" in done.stdout and "Nothing of it was left behind" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_holds_the_examples_once(monkeypatch, make):
+    """The tensors that batches are gathered from lie where the arrays do."""
+    kept = []
+    monkeypatch.setattr("mmkeras.data.pipeline.materialise", lambda *args: kept.append(materialise(*args)) or kept[0])
+    batches = make(cache="memory")
+    for name, array in kept[0].arrays.items():
+        there = np.asarray(memoryview(kept[0]._tensors[name]))
+        assert np.shares_memory(there, array)
+    assert not batches.options().experimental_optimization.apply_default_optimizations
+    with pytest.raises(MemoryError, match=r"cache='memory' needs memory.*Received: 8,000,000,000.*cache= a folder"):
+        _in_memory({"x": ((10**15,), np.dtype("int64"))})
+
+
+def test_the_size_is_told_before_it_is_filled(raw, preprocess, heads, tmp_path, capsys):
+    for cache, place in (("memory", "memory"), (tmp_path / "c", f"'{tmp_path / 'c'}'")):
+        mm.data.eval_batches(raw, preprocess, heads, cache=cache)
+        assert f"Cache of 120 examples: 0.0 MB in {place}" in capsys.readouterr().out
+
+
+def test_a_home_folder_is_written_short(make, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    make(cache="~/mine")
+    assert (tmp_path / "mine/store.json").exists()
+
+
+def test_a_file_is_no_folder(make, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(ValueError, match="a folder of its own.*Name a folder that is new or empty"):
+        make()

@@ -327,6 +327,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
     monkeypatch.setattr("mmkeras.data.tfrecord.json.dumps", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
+    monkeypatch.undo()  # reading needs it, too
     assert sorted(path.name for path in copied.parent.iterdir()) == before
     assert same(table, mm.data.from_tfrecord(copied, light, heads)) == 120
 
@@ -416,3 +417,22 @@ def test_the_manifest_says_what_is_there(written):
     assert told["shards"][2]["bytes"] == shard(written, 2).stat().st_size
     assert told["labels"]["answer"]["classes"] == list(mm.data.generate.ANSWERS)
     assert told["raw"]["hour"] == {"kind": "Table", "shape": [], "dtype": "float32"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda told: told.pop("shards"), "KeyError: \"the manifest lacks 'shards'\""),
+        (lambda told: told.update(shards={}), "'shards' of the manifest must be list, not {}"),
+        (lambda told: told["shards"][0].pop("bytes"), "each shard of it lacks 'bytes'"),
+        (lambda told: told.update(shards=["a"]), "each shard of it must be an object, not str"),
+        (lambda told: told.update(examples=7), "does not agree with its own digest"),
+    ],
+)
+def test_a_manifest_that_was_changed_is_refused(copied, change, light, message):
+    path = copied.with_name("train-manifest.json")
+    told = json.loads(path.read_text())
+    change(told)
+    path.write_text(json.dumps(told))
+    with pytest.raises(ValueError, match=f"(?s)train-manifest.json.*{message}"):
+        mm.data.from_tfrecord(copied, light)
