@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from mmkeras import specs as kinds
+from mmkeras.checks import did_you_mean
 from mmkeras.fitting import Fitting, with_a_row
-from mmkeras.specs import did_you_mean
 
 for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
     keras.saving.register_keras_serializable("mmkeras")(_kind)

@@ -14,7 +14,7 @@ import functools
 import keras
 import tensorflow as tf
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 STRATEGIES = ("auto", "none", "one_device", "mirrored")
 _POLICIES = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16", "float32": "float32", False: "float32"}

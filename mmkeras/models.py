@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 
+from mmkeras.checks import did_you_mean
 from mmkeras.contract import NamedModel, auxiliary_name
 from mmkeras.heads import check_heads
 from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
-from mmkeras.specs import check_specs, did_you_mean
+from mmkeras.specs import check_specs
 
 
 def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary=False, name="fusion_model"):

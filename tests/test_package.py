@@ -16,7 +16,7 @@ import mmkeras as mm
 
 ROOT = Path(mm.__file__).parent
 # The data's way: a room may import from rooms before it.
-ORDER = ["edge", "checks", "unfinished", "config", "ids", "specs", "causes", "fitting", "contract", "presets", "layers",
+ORDER = ["edge", "checks", "unfinished", "config", "specs", "causes", "fitting", "contract", "presets", "layers",
          "preprocess", "augment", "data", "branches", "fusion", "heads", "models", "loading", "distribute", "train",
          "evaluate", "export"]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "fresh.py")

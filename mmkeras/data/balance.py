@@ -16,7 +16,7 @@ et al., Distribution-Balanced Loss, arXiv 2007.09654.
 
 import numpy as np
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 
 def check_balance(balance, heads):

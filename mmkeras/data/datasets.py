@@ -6,13 +6,14 @@ the fingerprint of the one, and `element_spec` of the other.
 
 import tensorflow as tf
 
+from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import hugging_face
 from mmkeras.data.faults import check_on_error
 from mmkeras.data.sources import check_columns, from_dataframe
 from mmkeras.data.stream import Stream, leaves, picker
 from mmkeras.data.weights import check_weights
-from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
+from mmkeras.specs import Audio, Image, Vector, Video, check_specs
 
 
 def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None, weights=None):

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 _NUMBERED = re.compile(r"\d{5}-of-\d{5}")
 _ENDS = 2**16

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.augment import in_turn
+from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, order
 from mmkeras.data.balance import check_balance, line
@@ -15,7 +16,6 @@ from mmkeras.data.shards import Shards
 from mmkeras.data.store import materialise
 from mmkeras.data.weights import check_unbalanced, has_weights, with_weights
 from mmkeras.preprocess import PresetIds, TokenIds
-from mmkeras.specs import did_you_mean
 
 _READ_AT_ONCE = 64
 

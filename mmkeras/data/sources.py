@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
@@ -22,7 +23,7 @@ from mmkeras.data.faults import Fault, check_on_error, report
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.vectors import vectors
 from mmkeras.data.weights import check_weights, weights_of
-from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_list, check_specs, did_you_mean
+from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_specs
 
 
 def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):

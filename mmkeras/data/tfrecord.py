@@ -11,13 +11,14 @@ from pathlib import Path
 import tensorflow as tf
 from rich.progress import track
 
+from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
 from mmkeras.data.pipeline import eval_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
-from mmkeras.specs import Audio, Image, Vector, Video, check_list, check_specs
+from mmkeras.specs import Audio, Image, Vector, Video, check_specs
 
 _AT_ONCE = 64
 _MOST_SHARDS = 512

@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.causes import readable_errors
+from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.heads import Classification, check_heads
-from mmkeras.specs import did_you_mean
 
 
 def predict(model, batches, heads=None, with_weights=False):

@@ -1,6 +1,6 @@
 """Do preprocess, model and heads belong together?"""
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 
 def check_fit(preprocess, model, heads):

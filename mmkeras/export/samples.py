@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.checks import did_you_mean
 from mmkeras.preprocess import DecodeAudio, DecodeImage, DecodeVideo, TableRow, VectorRow
-from mmkeras.specs import did_you_mean
 
 COUNT = 8
 ABSENT = {"string": b"", "float32": np.float32("nan")}

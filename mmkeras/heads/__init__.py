@@ -11,12 +11,12 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 
 import numpy as np
 
+from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import auxiliary_name
 from mmkeras.heads.classification import Classification
 from mmkeras.heads.classification import Classification as classification
 from mmkeras.heads.regression import Regression
 from mmkeras.heads.regression import Regression as regression
-from mmkeras.specs import check_list, did_you_mean
 
 __all__ = ["Classification", "Regression", "adapt", "check_heads", "classification", "compile_for", "regression"]
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 
 class Direction(keras.callbacks.Callback):

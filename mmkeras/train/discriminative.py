@@ -4,7 +4,7 @@ import types
 
 import keras
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 
 def discriminative(optimizer, model, factors):

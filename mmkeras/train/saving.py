@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mmkeras.specs import did_you_mean
+from mmkeras.checks import did_you_mean
 
 
 @contextlib.contextmanager

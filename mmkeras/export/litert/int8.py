@@ -6,11 +6,11 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import Progress
 
+from mmkeras.checks import did_you_mean
 from mmkeras.export.litert.check import cut, tensors
 from mmkeras.export.litert.process import quantize_file
 from mmkeras.export.parity import units
 from mmkeras.export.samples import raw_samples
-from mmkeras.specs import did_you_mean
 
 COUNT = 200  # examples; ranges hardly widen after a hundred
 LIMIT = 0.01  # mean change of the answers that a quantised file may cost

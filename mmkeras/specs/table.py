@@ -1,0 +1,66 @@
+import dataclasses
+
+from mmkeras.checks import check, check_name, check_whole
+from mmkeras.config import Config
+from mmkeras.specs.base import Tensor
+from mmkeras.specs.learned import check_learned
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Config):
+    """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
+
+    The ready row holds the numeric columns, standardised as `adapt` learned and clipped to 10 deviations, then the ids
+    of the categorical ones (1 is an unknown category). A missing value (NaN, "") is False in the mask. Raw numbers are
+    float32: where 7 digits are too coarse (seconds since 1970, within an hour), `adapt` refuses the column.
+
+    Args:
+        name: key of the ready row; the raw keys are the columns' own names.
+        numeric: names of the columns that hold numbers, or the name of the only one.
+        categorical: names of the columns that hold categories (strings), or the name of the only one.
+        max_categories: most ids of one categorical column, the two special ones included.
+        optional: every column may be missing at once.
+        learned: how many ids `adapt` has found in each categorical column, set in `preprocess.specs`; None before.
+    """
+
+    name: str
+    numeric: tuple = ()
+    categorical: tuple = ()
+    max_categories: int = 100
+    optional: bool = False
+    learned: tuple | None = None
+
+    def __post_init__(self):
+        for kind in ("numeric", "categorical"):
+            names = getattr(self, kind)
+            object.__setattr__(self, kind, (names,) if isinstance(names, str) else tuple(names))
+        for name in (self.name, *self.columns):
+            check_name(name)
+        check(self.columns, f"Table '{self.name}' needs columns.", "none", "Name them in numeric= or categorical=.")
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
+        check_whole(self.name, max_categories=self.max_categories)
+        check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
+               "Two ids are taken by missing and unknown.")  # fmt: skip
+        learned = check_learned(self.name, self.learned, self.max_categories, len(self.categorical))
+        object.__setattr__(self, "learned", learned)
+
+    @property
+    def ids(self):
+        """How many ids each categorical column has: as many as were learned, and `max_categories` before."""
+        return self.learned or (self.max_categories,) * len(self.categorical)
+
+    @property
+    def columns(self):
+        """Names of the N columns in the order of the ready row."""
+        return (*self.numeric, *self.categorical)
+
+    @property
+    def raw(self):
+        numbers = {column: Tensor((), "float32") for column in self.numeric}
+        return numbers | {column: Tensor((), "string") for column in self.categorical}
+
+    @property
+    def ready(self):
+        n = len(self.columns)
+        return {self.name: Tensor((n,), "float32"), f"{self.name}_mask": Tensor((n,), "bool")}

@@ -1,0 +1,75 @@
+import collections
+import dataclasses
+from pathlib import Path
+
+from mmkeras.checks import check, check_choice, check_name, check_whole
+from mmkeras.specs.base import OneString, Tensor
+from mmkeras.specs.learned import check_learned
+
+
+@dataclasses.dataclass(frozen=True)
+class Text(OneString):
+    """Text: raw a UTF-8 string, ready token ids (T,) int32 and their mask; id 0 pads, id 1 is the unknown token.
+
+    Args:
+        name: key of this modality everywhere.
+        max_tokens: longer texts are cut to this many tokens, of which those in the first 1024 bytes for each (in the
+            first 65,536 at least) count. Ready text has a free length T <= max_tokens.
+        tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
+            spaces); "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown); or
+            "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
+        vocabulary_size: most ids, the two special ones included.
+        vocabulary: None to learn it with `adapt`, or a UTF-8 file with one token per line, or the tokens themselves
+            (without the two special ones; wordpiece continuations begin with "##").
+        lowercase: fold case (Unicode, not only ASCII).
+        strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
+        optional: the empty string means absent, and so does a text without any token (blanks, control characters, tags
+            alone). A required text must have one.
+        preset: keras-hub name or folder of a BERT-like model for `text.pretrained`; its tokenizer replaces ours.
+        learned: how many ids `adapt` has found, set in `preprocess.specs`; None where that is not known.
+    """
+
+    name: str
+    max_tokens: int = 64
+    tokenizer: str = "words"
+    vocabulary_size: int = 20_000
+    vocabulary: str | tuple | None = None
+    lowercase: bool = True
+    strip_markup: bool = True
+    optional: bool = False
+    preset: str | None = None
+    learned: int | None = None
+
+    def __post_init__(self):
+        check_name(self.name)
+        check_whole(self.name, max_tokens=self.max_tokens, vocabulary_size=self.vocabulary_size)
+        own = self.preset is None or (self.tokenizer == "words" and self.vocabulary is None and self.lowercase)
+        check(own, f"'{self.name}' has the tokens of its preset.", self, "Leave tokenizer, vocabulary, case out.")
+        check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
+        if self.vocabulary is not None:
+            object.__setattr__(self, "vocabulary", _check_vocabulary(self.name, self.vocabulary))
+            object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)
+        check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
+               "Two ids are taken by padding and the unknown token.")  # fmt: skip
+        learned = None if self.learned is None else [self.learned]
+        check_learned(self.name, learned, self.vocabulary_size, columns=1)
+
+    @property
+    def ids(self):
+        """Rows of the branch's embedding: as many as ids were learned, and `vocabulary_size` before."""
+        return self.learned or self.vocabulary_size
+
+    @property
+    def ready(self):
+        return {self.name: Tensor((None,), "int32"), f"{self.name}_mask": Tensor((None,), "bool")}
+
+
+def _check_vocabulary(name, vocabulary):
+    """The tokens of a vocabulary, or of its file, without the special ones; ValueError unless each is there once."""
+    if isinstance(vocabulary, str | Path):
+        vocabulary = Path(vocabulary).read_text(encoding="utf-8-sig").split("\n")
+    tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
+    repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
+    rule = f"vocabulary of '{name}' must hold tokens, each once."
+    check(tokens and not repeated, rule, repeated[:5] or "no token", "Give one token per line.")
+    return tokens

@@ -1,0 +1,34 @@
+import dataclasses
+
+from mmkeras.checks import check_name, check_whole
+from mmkeras.config import Config
+from mmkeras.specs.base import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Vector(Config):
+    """Features computed elsewhere, such as an embedding: raw and ready (D,) float32, whose mask says if it is there.
+
+    Branches bring it to unit scale. Numbers of different units, each to be standardised, belong in a `Table`.
+
+    Args:
+        name: key of this modality everywhere.
+        size: D, how many numbers it has.
+        optional: D times NaN means absent. NaN among other numbers, infinity, and numbers beyond 1e12 are refused.
+    """
+
+    name: str
+    size: int
+    optional: bool = False
+
+    def __post_init__(self):
+        check_name(self.name)
+        check_whole(self.name, size=self.size)
+
+    @property
+    def raw(self):
+        return {self.name: Tensor((self.size,), "float32")}
+
+    @property
+    def ready(self):
+        return self.raw | {f"{self.name}_mask": Tensor((1,), "bool")}
