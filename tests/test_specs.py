@@ -67,7 +67,7 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
         (lambda: mm.Vector("v", True), "size of 'v' must be a whole number. Received: size=True"),
         (lambda: mm.Audio("v", seconds=-1), "seconds of 'v' must be positive"),
         (lambda: mm.Vector("v", 2.5), "size of 'v' must be .* Received: size=2.5"),
-        (lambda: mm.Vector("v", 0), "size of 'v' must be a whole number above 0"),
+        (lambda: mm.Vector("v", 0), "size of 'v' must be positive. Received: size=0"),
         (lambda: mm.Text("q", learned=0), r"learned of 'q' must be 1 number.*from 2 to 20000. Received: \[0\]"),
         (lambda: mm.Table("t", [], ["a", "b"], learned=(3,)), "learned of 't' must be 2 number.*preprocess.specs"),
         (lambda: mm.Table("t", [], ["a"], 9, learned=(10,)), r"from 2 to 9. Received: \[10\]"),
