@@ -60,7 +60,9 @@ def main(args):
     name, picture = specs = preprocess.specs  # they know how many words were learned
     augment = [mm.augment.image(picture, flip=True, zoom=0.15, shift=0.1, rotate=12, fill="nearest"),
                mm.augment.text(name, drop=0.15, remove=True), hide_names]  # fmt: skip
-    train = mm.data.train_batches(raw_train, preprocess, heads, 128, args.seed, cache="memory", augment=augment)
+    train = mm.data.train_batches(
+        raw_train, preprocess, heads, batch_size=128, seed=args.seed, cache="memory", augment=augment
+    )
     english = mm.data.eval_batches(raw_english, preprocess, heads, cache="memory")
 
     # 4. Names have two words: a bag of words (an encoder without blocks) reads them as well as an LSTM, and faster.

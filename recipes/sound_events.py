@@ -68,7 +68,9 @@ def main(args):
         rich.print(f"\n[bold]without fold {fold}[/bold]")
         keras.utils.set_random_seed(args.seed)
         learn = raw.subset(np.flatnonzero((folds != fold) & np.isin(folds, [*parts])))
-        train = mm.data.train_batches(learn, preprocess, heads, 16, args.seed, cache="memory", augment=augment)
+        train = mm.data.train_batches(
+            learn, preprocess, heads, batch_size=16, seed=args.seed, cache="memory", augment=augment
+        )
         with mm.distribute.strategy().scope():
             hide = SpecAugment(bands=2, band_width=8, moments=2, moment_width=20, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.064, "hop_seconds": 0.04}

@@ -56,7 +56,9 @@ def main(args):
         rich.print(f"\n[bold]{name}[/bold]")
         keras.utils.set_random_seed(args.seed)
         learn, check = (raw.subset(np.flatnonzero(rows & part)) for part in (takes < 38, takes >= 38))
-        train = mm.data.train_batches(learn, preprocess, heads, 32, args.seed, cache="memory", augment=augment)
+        train = mm.data.train_batches(
+            learn, preprocess, heads, batch_size=32, seed=args.seed, cache="memory", augment=augment
+        )
         valid = mm.data.eval_batches(check, preprocess, heads, cache="memory")
         with mm.distribute.strategy().scope():
             hide = SpecAugment(bands=2, band_width=5, moments=2, moment_width=6, seed=args.seed)

@@ -54,12 +54,23 @@ def line(labels, heads, seed):
         rows (rows,) int64 in the order of their pieces; and the ends (rows,) float64 of the pieces. The rows of a class
         of the first head lie side by side, within them those of a class of the second one, and so on.
     """
+    for head in heads:
+        _check_labelled(head, np.asarray(labels[head.name]))
     shares = [_share(np.asarray(labels[head.name])) for head in heads]
     chances = np.mean([chance for chance, _ in shares], axis=0)
     mixed = np.random.default_rng(seed).permutation(len(chances))
     rows = mixed[np.lexsort([rank[mixed] for _, rank in shares][::-1])]
     ends = np.cumsum(chances[rows])
     return rows, ends / ends[-1]
+
+
+def _check_labelled(head, labels):
+    missing = np.count_nonzero(~np.asarray(head.labelled(labels)))
+    if missing:
+        raise ValueError(
+            f"balance needs a label in every row. Received: {missing} row(s) without one for head '{head.name}'. Leave "
+            "these rows out, or give the head class_weights instead."
+        )
 
 
 def _share(labels):

@@ -47,6 +47,13 @@ class Examples(tf.data.Dataset):
     def element_spec(self):
         return self._examples.element_spec
 
+    @property
+    def missing_labels(self):
+        """Dict, head name -> how many rows have no label for it."""
+        counts = {head.name: np.count_nonzero(~np.asarray(head.labelled(self.table[head.name])))
+                  for head in self.heads if head.name in self.table}  # fmt: skip
+        return {name: int(count) for name, count in counts.items() if count}
+
     def _as_tensors(self):
         readers = {name: reader for name, reader in self._file_readers() if name in self.table}
         with tf.device("CPU:0"):

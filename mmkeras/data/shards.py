@@ -31,6 +31,7 @@ class Shards(tf.data.Dataset):
         self.folder, self.told, self.on_error = folder, told, on_error
         self.specs, self.heads, self.numbers = list(specs), list(heads), list(numbers)
         self.skipped = [faults.Fault(*fault) for fault in told["skipped"]]
+        self.missing_labels = told.get("missing_labels", {})
         self.rows = sum(told["shards"][number]["examples"] for number in self.numbers)
         columns = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
         columns |= {head.name: head.label for head in heads}

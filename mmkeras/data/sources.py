@@ -20,6 +20,7 @@ from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import Fault, check_on_error, report
+from mmkeras.data.labels import encode_labels
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.vectors import vectors
 from mmkeras.data.weights import check_weights, weights_of
@@ -133,8 +134,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
     if faults and (on_error == "raise" or not len(keep)):
         raise ValueError(report(faults))
     frame, arrays = frame.iloc[keep], {name: values[keep] for name, values in arrays.items()}
-    for head in heads:
-        arrays[head.name] = head.encode(frame[wanted[head.name]].tolist(), frame.index)
+    arrays |= encode_labels(heads, {head.name: frame[wanted[head.name]].tolist() for head in heads}, frame.index)
     if weights is not None:
         arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
     return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])

@@ -14,7 +14,7 @@ from rich.progress import track
 from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
-from mmkeras.data.pipeline import eval_batches
+from mmkeras.data.pipeline import encoded_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
@@ -59,7 +59,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     weighted = has_weights(raw, decodable.input, heads)
     decodable.input += [SAMPLE_WEIGHT] * weighted  # no input, but written like one
     _check_dtypes(raw, specs, heads, weighted)
-    batches = eval_batches(raw, decodable, heads, _AT_ONCE, on_error=on_error)
+    batches = encoded_batches(raw, decodable, heads, batch_size=_AT_ONCE, on_error=on_error)
     pattern.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
@@ -68,7 +68,10 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
         counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
         told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
-        told |= {"weighted": weighted} | manifest.describe_columns(specs, heads)
+        told |= {
+            "weighted": weighted,
+            "missing_labels": getattr(raw, "missing_labels", {}),
+        } | manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
         _publish(pattern, paths, told)

@@ -64,7 +64,7 @@ def check_unbalanced(balance):
         )
 
 
-def with_weights(ready, labels, heads, weighted, training):
+def with_weights(ready, labels, heads, weighted, training, partly=()):
     """(ready, labels), or (ready, labels, {head: weights (B,)}) where examples or classes have weights.
 
     Args:
@@ -73,10 +73,16 @@ def with_weights(ready, labels, heads, weighted, training):
         heads: list of heads.
         weighted: whether the examples have weights.
         training: whether the class weights of heads count, too.
+        partly: names of the heads of which labels may be missing; their weight is 0.
     """
     labels = dict(labels)
     own = labels.pop(SAMPLE_WEIGHT) if weighted else None
+    there = {head.name: head.labelled(labels[head.name]) for head in heads if head.name in partly}
+    labels |= {head.name: head.filled(labels[head.name]) for head in heads if head.name in partly}
     weights = {head.name: head.sample_weights(labels[head.name]) if training else None for head in heads}
+    for name, known in there.items():
+        weight = 1.0 if weights[name] is None else weights[name]
+        weights[name] = tf.cast(known, tf.float32) * weight
     if own is None and all(weight is None for weight in weights.values()):
         return ready, labels
     own = tf.ones([tf.shape(next(iter(labels.values())))[0]]) if own is None else tf.cast(own, tf.float32)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmkeras.causes import readable_errors
 from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
-from mmkeras.heads import Classification, check_heads
+from mmkeras.heads import check_heads
 
 
 def predict(model, batches, heads=None, with_weights=False):
@@ -100,9 +100,9 @@ def majority_baseline(heads, train):
 
 
 def _constant(head, labels, weights):
-    if isinstance(head, Classification) and not head.multi_label:
-        labels = np.eye(len(head.classes))[labels]
-    return np.average(labels.reshape(len(labels), -1).astype("float64"), axis=0, weights=weights)
+    there = np.asarray(head.labelled(labels))
+    values = np.asarray(head.averageable(labels[there]), "float64").reshape(np.count_nonzero(there), -1)
+    return np.average(values, axis=0, weights=None if weights is None else np.asarray(weights)[there])
 
 
 def _train_labels(names, train):

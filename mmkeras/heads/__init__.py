@@ -24,6 +24,8 @@ __all__ = ["Classification", "Regression", "adapt", "check_heads", "classificati
 def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
     """Arguments of `model.compile`: the loss and the metrics of every head, by name.
 
+    Metrics take sample weights, so that a missing label does not count; while training, class weights count, too.
+
     Args:
         heads: the heads that the model was built with.
         loss_weights: dict, head name -> weight of its loss in the sum.
@@ -31,7 +33,7 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
         auxiliary_weight: of the loss of each of these answers, times the weight of the head.
 
     Returns:
-        Dict with `loss`, `metrics`, and `loss_weights` where given. Metric names begin with the head's name.
+        Dict with `loss`, `weighted_metrics`, and `loss_weights` where given. Metric names begin with the head's name.
 
     Raises:
         ValueError: weights of heads that are not there.
@@ -51,7 +53,7 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
     prefix = f"{heads[0].name}_" if len(answers) == 1 else ""
     arguments = {
         "loss": {name: head.loss() for name, head in answers.items()},
-        "metrics": {name: head.metrics(prefix) for name, head in answers.items()},
+        "weighted_metrics": {name: head.metrics(prefix) for name, head in answers.items()},
     }
     if not loss_weights and not auxiliary:
         return arguments
@@ -74,7 +76,7 @@ def adapt(heads, raw):
         ValueError: `raw` holds no labels of a head that has to learn from them.
     """
     check_heads(heads)
-    return [head.adapted(_labels(raw, head.name)) if head.needs_adapt else head for head in heads]
+    return [head.adapted(_known(head, _labels(raw, head.name))) if head.needs_adapt else head for head in heads]
 
 
 def _labels(raw, name):
@@ -89,6 +91,11 @@ def _labels(raw, name):
         return table[name]
     labels = raw.select([name]) if hasattr(raw, "select") else raw
     return np.stack(list(labels.map(lambda example: example[name]).as_numpy_iterator()))
+
+
+def _known(head, labels):
+    """Those that are not missing."""
+    return labels[np.asarray(head.labelled(labels))]
 
 
 def check_heads(heads):

@@ -3,7 +3,16 @@
 import abc
 import dataclasses
 
+import keras
+import numpy as np
+from keras import ops
+
 from mmkeras.config import Config
+
+
+def is_absent(value):
+    """Whether a cell of a table is empty, None, NaN, or pandas' NA, which is told by its name: no pandas here."""
+    return not value.strip() if isinstance(value, str | bytes) else str(value) in ("None", "nan", "NaT", "<NA>")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +29,12 @@ class Head(Config, abc.ABC):
         activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
         classes: names of the classes it tells apart; () where it has none.
 
+    A label may be missing where a table has several heads: its weight is 0 in the loss, the metrics and the report. An
+    encoded label that is missing holds -1 (whole numbers) or NaN.
+
     Args:
         name: key of the label, the output, the metrics and the answer.
+        required: refuse rows that lack this label, although other heads have one.
     """
 
     kind = ""
@@ -31,6 +44,7 @@ class Head(Config, abc.ABC):
     needs_adapt = False
 
     name: str
+    required: bool = dataclasses.field(default=False, kw_only=True)
 
     @property
     @abc.abstractmethod
@@ -53,6 +67,29 @@ class Head(Config, abc.ABC):
         Raises:
             ValueError: a label is missing or not understood; the message names the head and the row.
         """
+
+    def is_missing(self, value):
+        """Whether a value of a table is no label: an empty text, None, NaN or pandas' NA."""
+        return is_absent(value)
+
+    @property
+    def blank(self):
+        """An encoded label that is missing: an array of the shape and dtype of `label`."""
+        shape, dtype = self.label
+        return np.full(shape, -1 if "int" in dtype else np.nan, dtype)
+
+    def labelled(self, labels):
+        """Encoded or mixed labels (B, ...) -> (B,) bool, False where they are missing."""
+        labels = ops.convert_to_tensor(labels)
+        if "int" in keras.backend.standardize_dtype(labels.dtype):
+            return ops.all(ops.reshape(labels, (ops.shape(labels)[0], -1)) >= 0, axis=1)
+        return ops.logical_not(ops.any(ops.isnan(ops.reshape(labels, (ops.shape(labels)[0], -1))), axis=1))
+
+    def filled(self, labels):
+        """The same labels with 0 in place of what is missing, so that a loss of weight 0 is a number."""
+        labels = ops.convert_to_tensor(labels)
+        whole = "int" in keras.backend.standardize_dtype(labels.dtype)
+        return ops.maximum(labels, 0) if whole else ops.where(ops.isnan(labels), 0.0, labels)
 
     @abc.abstractmethod
     def output(self, features, name=None):
@@ -83,9 +120,7 @@ class Head(Config, abc.ABC):
         return value
 
     def averageable(self, labels):
-        """Encoded labels (B, ...) as float32 of which weighted means may be taken (MixUp)."""
-        from keras import ops
-
+        """Encoded labels (B, ...) as float32 of which weighted means may be taken (MixUp); NaN where missing."""
         return ops.cast(labels, "float32")
 
     @abc.abstractmethod

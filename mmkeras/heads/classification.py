@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from mmkeras.checks import check_name, check_share, did_you_mean
-from mmkeras.heads.base import Head
+from mmkeras.heads.base import Head, is_absent
 from mmkeras.heads.mixed_labels import Accuracy, Crossentropy
 from mmkeras.specs import as_text
 
@@ -73,6 +73,10 @@ class Classification(Head):
         """Shape and dtype of one encoded label."""
         return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
 
+    def is_missing(self, value):
+        """Of several labels, none is a label, too."""
+        return not self.multi_label and super().is_missing(value)
+
     @property
     def width(self):
         return len(self.classes)
@@ -121,7 +125,7 @@ class Classification(Head):
         return self._number(label, row)
 
     def _number(self, label, row):
-        if _is_absent(label):
+        if is_absent(label):
             raise ValueError(
                 f"Head '{self.name}': every example needs a label. Received: {label!r}, row {row} has no label. "
                 "Fill it in, or drop the row."
@@ -200,8 +204,10 @@ class Classification(Head):
 
     def averageable(self, labels):
         """Class numbers (B,) as distributions (B, N); distributions, and several labels, as they are."""
-        labels = ops.one_hot(labels, len(self.classes)) if len(labels.shape) == 1 else labels
-        return ops.cast(labels, "float32")
+        if len(labels.shape) > 1:
+            return ops.cast(labels, "float32")
+        shares = ops.one_hot(labels, len(self.classes), dtype="float32")
+        return ops.where(ops.expand_dims(self.labelled(labels), -1), shares, np.nan)
 
     @property
     def named_by_numbers(self):
@@ -241,15 +247,10 @@ def _spelling(name):
     return name.lower() if name.lower() in ("true", "false") else name
 
 
-def _is_absent(label):
-    """Whether it is empty, None, NaN, or pandas' NA, which is told by its name: heads import no pandas."""
-    return not _named(label) if isinstance(label, str | bytes) else str(label) in ("None", "nan", "NaT", "<NA>")
-
-
 def _several(labels):
     """The labels of one example with several classes."""
     if isinstance(labels, str | bytes):
         labels = as_text(labels).split("|")
     elif not isinstance(labels, Iterable):
         labels = [labels]
-    return [label for label in labels if not _is_absent(label)]
+    return [label for label in labels if not is_absent(label)]

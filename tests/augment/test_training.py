@@ -47,7 +47,9 @@ def make(read, two, weighted, tmp_path_factory):
             mm.augment.mix(two, weighted, mixup=0.4, cutmix=1.0),
         ]
         augment = augment if augmented else None
-        return mm.data.train_batches(read, ready, weighted, 40, seed, cache, augment=augment, verbose=False)
+        return mm.data.train_batches(
+            read, ready, weighted, batch_size=40, seed=seed, cache=cache, augment=augment, verbose=False
+        )
 
     make.preprocess = ready
     return make

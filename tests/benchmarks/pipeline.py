@@ -62,7 +62,9 @@ def by_hand(path, cache):
 def through_mmkeras(path, cache):
     raw = mm.data.from_csv(path, SPECS, HEADS)
     preprocess = mm.adapt(mm.preprocessor(SPECS), raw, verbose=False)
-    return mm.data.train_batches(raw, preprocess, HEADS, BATCH, cache="memory" if cache else None, verbose=False)
+    return mm.data.train_batches(
+        raw, preprocess, HEADS, batch_size=BATCH, cache="memory" if cache else None, verbose=False
+    )
 
 
 def in_turns(sides, rounds):
@@ -143,7 +145,7 @@ def uneven_text():
 
     def fit(bucket_by):
         batches = mm.data.train_batches(
-            raw, preprocess, [head], BATCH, cache="memory", bucket_by=bucket_by, verbose=False
+            raw, preprocess, [head], batch_size=BATCH, cache="memory", bucket_by=bucket_by, verbose=False
         )
         model.fit(batches, verbose=0)  # traced for these shapes
         return timed(lambda: model.fit(batches, verbose=0))

@@ -98,7 +98,7 @@ def through_mmkeras(job, way, folder):
         mm.data.write_tfrecord(raw, job.specs, job.heads, pattern, shards=4, overwrite=True, verbose=False)
         raw = mm.data.from_tfrecord(pattern, job.specs, job.heads)
     cache = {"memory": "memory", "disk": Path(folder) / "mmkeras-cache"}.get(way)
-    return mm.data.train_batches(raw, preprocess, job.heads, BATCH, cache=cache, verbose=False)
+    return mm.data.train_batches(raw, preprocess, job.heads, batch_size=BATCH, cache=cache, verbose=False)
 
 
 def by_hand(job, way, folder):

@@ -97,12 +97,12 @@ def steps(folder):
     learned = take("heads.adapt", lambda: mm.heads.adapt(heads, part))
     few = [specs[0], specs[2]]
     preprocess = take("adapt", lambda: mm.adapt(mm.preprocessor(few), part, verbose=False))
-    batches = take("train_batches", lambda: mm.data.train_batches(part, preprocess, learned, 256))
+    batches = take("train_batches", lambda: mm.data.train_batches(part, preprocess, learned, batch_size=256))
     take("order of an epoch", lambda: sum(1 for _ in order.epochs(len(part), 256, 0)[0]))
     if "balance" in mm.data.train_batches.__code__.co_varnames:
         even = take(
             "train_batches, balanced",
-            lambda: mm.data.train_batches(part, preprocess, learned, 256, balance=["kind", "tags"]),
+            lambda: mm.data.train_batches(part, preprocess, learned, batch_size=256, balance=["kind", "tags"]),
         )
         take("first batch, balanced", lambda: next(iter(even)))
     take("an epoch of ready batches", lambda: sum(1 for _ in batches))

@@ -94,7 +94,7 @@ def mmkeras_batches(arrays):
     }
     as_they_are = keras.Model(ready, dict(ready))
     data = tf.data.Dataset.from_tensor_slices(arrays)
-    return mm.data.train_batches(data, as_they_are, HEADS, BATCH, cache="memory", verbose=False)
+    return mm.data.train_batches(data, as_they_are, HEADS, batch_size=BATCH, cache="memory", verbose=False)
 
 
 def first_step(build, batches):

@@ -35,7 +35,7 @@ def rows(batches):
 
 @pytest.mark.parametrize("cache", [None, "memory"])
 def test_every_class_comes_equally_often(raw, ids, cache):
-    batches = mm.data.train_batches(raw, ids, HEADS, 50, balance="kind", cache=cache, verbose=False)
+    batches = mm.data.train_batches(raw, ids, HEADS, batch_size=50, balance="kind", cache=cache, verbose=False)
     assert int(batches.cardinality()) == 12
     for _ in range(2):
         drawn = rows(batches)
@@ -48,7 +48,7 @@ def test_every_class_comes_equally_often(raw, ids, cache):
 
 
 def test_no_row_waits_long(raw, ids):
-    batches = mm.data.train_batches(raw, ids, HEADS, 50, balance="kind")
+    batches = mm.data.train_batches(raw, ids, HEADS, batch_size=50, balance="kind")
     common = np.flatnonzero(raw.table["kind"] == 0)  # about 540 rows, 200 of them in an epoch
     epochs = [set(rows(batches)) & set(common) for _ in range(5)]
     assert epochs[0] != epochs[1]
@@ -57,7 +57,7 @@ def test_no_row_waits_long(raw, ids):
 
 
 def test_order_is_a_function_of_seed_and_epoch(raw, ids):
-    make = lambda seed=1: mm.data.train_batches(raw, ids, HEADS, 50, seed, balance=["kind", "tags"])  # noqa: E731
+    make = lambda seed=1: mm.data.train_batches(raw, ids, HEADS, batch_size=50, seed=seed, balance=["kind", "tags"])  # noqa: E731
     first = make()
     epochs = [rows(first).tolist() for _ in range(3)]
     again = make()
@@ -68,7 +68,7 @@ def test_order_is_a_function_of_seed_and_epoch(raw, ids):
 
 
 def test_several_labels_and_several_heads(raw, ids):
-    drawn = rows(mm.data.train_batches(raw, ids, HEADS, 50, balance="tags"))
+    drawn = rows(mm.data.train_batches(raw, ids, HEADS, batch_size=50, balance="tags"))
     tags = raw.table["tags"][drawn]
     counts = [*tags.sum(0), (~tags.any(1)).sum()]
     # x|y is drawn for y alone (150) and for x (150 * share of those with y among those with x).
@@ -76,7 +76,7 @@ def test_several_labels_and_several_heads(raw, ids):
     both = np.sum(every[:, 0] * every[:, 1])
     along = 150 * both / np.sum(every[:, 0])
     np.testing.assert_allclose(counts, [300, 150 + along, 150, 150], atol=2)
-    drawn = rows(mm.data.train_batches(raw, ids, HEADS, 50, balance=["kind", "tags"]))
+    drawn = rows(mm.data.train_batches(raw, ids, HEADS, batch_size=50, balance=["kind", "tags"]))
     assert np.bincount(raw.table["kind"][drawn]).min() >= 100 - 1
     assert raw.table["tags"][drawn].sum(0).min() >= 75 - 8
 
@@ -94,9 +94,9 @@ def test_chances_are_those_of_the_definition(raw):
 def test_lengths_still_go_together(raw, ids):
     waste = lambda **more: np.mean(  # noqa: E731
         [1 - x["text_mask"].numpy().mean()
-         for x, _ in mm.data.train_batches(raw, ids, HEADS, 20, balance="kind", **more)]
+         for x, _ in mm.data.train_batches(raw, ids, HEADS, batch_size=20, balance="kind", **more)]
     )  # fmt: skip
-    batches = mm.data.train_batches(raw, ids, HEADS, 20, balance="kind", bucket_by="text")
+    batches = mm.data.train_batches(raw, ids, HEADS, batch_size=20, balance="kind", bucket_by="text")
     assert np.bincount(raw.table["kind"][rows(batches)]).tolist() == [200, 200, 200]
     assert waste(bucket_by="text") < 0.5 * waste()
 
@@ -109,7 +109,7 @@ def test_points_at_the_end_of_the_line_meet_the_last_row():
 
 
 def test_a_run_knows_that_it_was_balanced(raw, ids):
-    make = lambda **more: mm.data.train_batches(raw, ids, HEADS, 50, **more).fingerprint  # noqa: E731
+    make = lambda **more: mm.data.train_batches(raw, ids, HEADS, batch_size=50, **more).fingerprint  # noqa: E731
     assert len({make(), make(balance="kind"), make(balance=["kind", "tags"])}) == 3
     assert make(balance="kind") == make(balance=["kind"])
 
@@ -120,7 +120,7 @@ def test_class_weights_of_several_heads_in_one_fit(raw, ids):
     branch = {"text": mm.branches.text.lstm(SPECS[0], units=4, embed_dim=4)}
     model = mm.fusion_model(SPECS, branch, mm.fusion.Concatenate(4), weighted)
     model.compile("sgd", **mm.heads.compile_for(weighted))
-    batches = mm.data.train_batches(raw, ids, weighted, 600)
+    batches = mm.data.train_batches(raw, ids, weighted, batch_size=600)
     x, y, weights = next(iter(batches))
     found = model.evaluate(x, y, sample_weight=weights, batch_size=600, verbose=0, return_dict=True)
     right = np.take_along_axis(model(x)["kind"].numpy(), y["kind"].numpy()[:, None], axis=1)[:, 0]
@@ -139,15 +139,15 @@ def test_class_weights_of_several_heads_in_one_fit(raw, ids):
 )
 def test_other_heads_are_refused(raw, ids, name, message):
     with pytest.raises(ValueError, match=message):
-        mm.data.train_batches(raw, ids, HEADS, 50, balance=name)
+        mm.data.train_batches(raw, ids, HEADS, batch_size=50, balance=name)
 
 
 def test_streams_and_class_weights_are_refused(raw, ids):
     stream = tf.data.Dataset.from_generator(raw.as_numpy_iterator, output_signature=raw.element_spec)
     with pytest.raises(ValueError, match="balance='kind' needs all labels beforehand.*cache='memory'"):
-        mm.data.train_batches(stream, ids, HEADS, 50, balance="kind")
-    cached = mm.data.train_batches(stream, ids, HEADS, 50, balance="kind", cache="memory", verbose=False)
+        mm.data.train_batches(stream, ids, HEADS, batch_size=50, balance="kind")
+    cached = mm.data.train_batches(stream, ids, HEADS, batch_size=50, balance="kind", cache="memory", verbose=False)
     assert np.bincount(raw.table["kind"][rows(cached)]).tolist() == [200, 200, 200]
     weighted = mm.heads.adapt([mm.heads.classification("kind", list("abcd"), class_weights="balanced")], raw)
     with pytest.raises(ValueError, match="both make up for the imbalance of head 'kind'"):
-        mm.data.train_batches(raw, ids, weighted, 50, balance="kind")
+        mm.data.train_batches(raw, ids, weighted, batch_size=50, balance="kind")

@@ -62,7 +62,7 @@ def test_skip_counts_and_lists(broken, specs, heads, preprocess, bad_rows, cache
 
 def test_training_goes_on_without_the_skipped(broken, specs, heads, preprocess, model):
     raw = mm.data.from_csv(broken, specs, heads, on_error="skip")
-    batches = mm.data.train_batches(raw, preprocess, heads, 30)
+    batches = mm.data.train_batches(raw, preprocess, heads, batch_size=30)
     model.compile("adam", **mm.heads.compile_for(heads))
     model.fit(batches, epochs=1, verbose=0)
     assert batches.skipped
@@ -74,12 +74,12 @@ def test_model_names_what_is_broken_in_the_midst_of_an_epoch(broken, raw, specs,
     model.compile("adam", **mm.heads.compile_for(heads))
     with pytest.raises(ValueError) as caught:
         if method == "fit":
-            model.fit(mm.data.train_batches(bad, preprocess, heads, 40), verbose=0)
+            model.fit(mm.data.train_batches(bad, preprocess, heads, batch_size=40), verbose=0)
         elif method == "predict":
             model.predict(mm.data.eval_batches(bad, preprocess), verbose=0)
         else:
             batches = mm.data.eval_batches(bad, preprocess, heads)
-            good = mm.data.train_batches(raw, preprocess, heads, 40)
+            good = mm.data.train_batches(raw, preprocess, heads, batch_size=40)
             {"validate": lambda: model.fit(good, validation_data=batches, steps_per_epoch=1, verbose=0),
              "evaluate": lambda: model.evaluate(batches, verbose=0),
              "report": lambda: mm.evaluate.predict(model, batches)}[method]()  # fmt: skip
@@ -183,8 +183,8 @@ def test_a_converted_file_that_is_damaged_is_named(converted, way, tmp_path):
     raw, preprocess = mm.data.from_dataframe(frame, specs, [head], root="/"), mm.preprocessor(specs)
     ways = {
         "eval": lambda: list(mm.data.eval_batches(raw, preprocess, [head])),
-        "train": lambda: list(mm.data.train_batches(raw, preprocess, [head], 4)),
-        "memory": lambda: mm.data.train_batches(raw, preprocess, [head], 4, cache="memory", verbose=False),
+        "train": lambda: list(mm.data.train_batches(raw, preprocess, [head], batch_size=4)),
+        "memory": lambda: mm.data.train_batches(raw, preprocess, [head], batch_size=4, cache="memory", verbose=False),
         "folder": lambda: mm.data.eval_batches(raw, preprocess, [head], cache=tmp_path / "cache", verbose=False),
         "tfrecord": lambda: mm.data.write_tfrecord(raw, specs, [head], tmp_path / "x-*.tfrecord", verbose=False),
     }

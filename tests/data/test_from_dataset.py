@@ -193,7 +193,7 @@ def test_tensorflow_data_sets_are_encoded_without_loss():
     np.testing.assert_array_equal(ready["title_mask"].numpy().any(1), [True, True, False])
     np.testing.assert_array_equal(labels["kind"], [2, 0, 1])
     np.testing.assert_array_equal(labels["price"], [[1, 2]] * 3)
-    batches = mm.data.train_batches(raw, preprocess, heads, 2, cache="memory", verbose=False)
+    batches = mm.data.train_batches(raw, preprocess, heads, batch_size=2, cache="memory", verbose=False)
     assert len(batches) == 1
     with pytest.raises(TypeError, match="split parts mm.data.Examples.*Received: Stream.*tfds.load"):
         mm.data.split(raw)

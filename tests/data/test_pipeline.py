@@ -35,7 +35,9 @@ def test_training_drops_the_remainder_and_evaluation_loses_none(texts, to_ids, h
 
 
 def test_order_is_a_function_of_seed_and_epoch(texts, to_ids, heads):
-    make = lambda seed, **more: mm.data.train_batches(texts, to_ids, heads, 30, seed, verbose=False, **more)  # noqa: E731
+    def make(seed, **more):
+        return mm.data.train_batches(texts, to_ids, heads, batch_size=30, seed=seed, verbose=False, **more)
+
     first, second = make(1), make(1, cache="memory")
     epochs = [list(first) for _ in range(3)]
     assert equal(epochs, [list(second) for _ in range(3)])
@@ -46,7 +48,7 @@ def test_order_is_a_function_of_seed_and_epoch(texts, to_ids, heads):
 
 
 def test_every_row_comes_once_an_epoch(texts, to_ids, heads):
-    batches = mm.data.train_batches(texts, to_ids, heads, 40)
+    batches = mm.data.train_batches(texts, to_ids, heads, batch_size=40)
     for _ in range(2):
         labels = np.concatenate([y["loudness"][:, 0] for _, y in batches])
         np.testing.assert_array_equal(np.sort(labels), np.sort(texts.table["loudness"][:, 0]))
@@ -63,7 +65,7 @@ def test_class_weights_reach_fit_as_sample_weights(texts, to_ids):
 
 @pytest.mark.parametrize("cache", [None, "memory"])
 def test_bucket_by_puts_similar_lengths_together(texts, to_ids, heads, cache):
-    make = lambda **more: mm.data.train_batches(texts, to_ids, heads, 12, cache=cache, verbose=False, **more)  # noqa: E731
+    make = lambda **more: mm.data.train_batches(texts, to_ids, heads, batch_size=12, cache=cache, verbose=False, **more)  # noqa: E731
     waste = lambda batches: np.mean([1 - x["question_mask"].numpy().mean() for x, _ in batches])  # noqa: E731
     buckets = list(make(bucket_by="question"))
     assert all(x["question_mask"].numpy().any(0).all() for x, _ in buckets)
@@ -77,8 +79,8 @@ def test_augment_is_stateless_and_for_training_only(texts, to_ids, heads):
         drawn = tf.random.stateless_uniform(tf.shape(ready["question"]), seed, 0, 9, tf.int32)
         return ready | {"question": ready["question"] + drawn}, labels
 
-    make = lambda: mm.data.train_batches(texts, to_ids, heads, 60, augment=noise)  # noqa: E731
-    plain = mm.data.train_batches(texts, to_ids, heads, 60)
+    make = lambda: mm.data.train_batches(texts, to_ids, heads, batch_size=60, augment=noise)  # noqa: E731
+    plain = mm.data.train_batches(texts, to_ids, heads, batch_size=60)
     noisy = make()
     one, two = list(noisy), list(noisy)
     assert equal([one, two], [list(again := make()), list(again)])
@@ -92,9 +94,9 @@ def test_augment_is_stateless_and_for_training_only(texts, to_ids, heads):
 def test_any_data_set_of_dicts_will_do(texts, to_ids, heads):
     stream = tf.data.Dataset.from_generator(texts.as_numpy_iterator, output_signature=texts.element_spec)
     assert sum(len(y["answer"]) for _, y in mm.data.eval_batches(stream, to_ids, heads)) == 120
-    assert len(list(mm.data.train_batches(stream, to_ids, heads, 50))) == 2
-    cached = mm.data.train_batches(stream, to_ids, heads, 50, cache="memory", verbose=False)
-    assert equal(list(cached), list(mm.data.train_batches(texts, to_ids, heads, 50)))
+    assert len(list(mm.data.train_batches(stream, to_ids, heads, batch_size=50))) == 2
+    cached = mm.data.train_batches(stream, to_ids, heads, batch_size=50, cache="memory", verbose=False)
+    assert equal(list(cached), list(mm.data.train_batches(texts, to_ids, heads, batch_size=50)))
 
 
 def test_batches_without_labels_for_predict(raw, preprocess, model):
@@ -104,7 +106,7 @@ def test_batches_without_labels_for_predict(raw, preprocess, model):
 
 def test_fit_runs_on_all_modalities(raw, preprocess, model, heads):
     model.compile("adam", **mm.heads.compile_for(heads))
-    train = mm.data.train_batches(raw, preprocess, heads, 40, cache="memory", verbose=False)
+    train = mm.data.train_batches(raw, preprocess, heads, batch_size=40, cache="memory", verbose=False)
     history = model.fit(
         train, validation_data=mm.data.eval_batches(raw, preprocess, heads), epochs=2, verbose=0
     ).history
@@ -155,7 +157,7 @@ def test_a_stream_of_some_batches_drops_the_remainder(texts, to_ids, heads):
 def test_batches_for_a_model_of_fewer_inputs(raw, preprocess, specs, heads):
     branch = mm.branches.text.lstm(specs[0], units=4, embed_dim=4)
     model = mm.fusion_model(specs[:1], {"question": branch}, mm.fusion.Concatenate(4), heads)
-    batches = mm.data.train_batches(raw, preprocess, heads, 40)
+    batches = mm.data.train_batches(raw, preprocess, heads, batch_size=40)
     own = mm.data.select_inputs(batches, model)
     assert list(own.element_spec[0]) == ["question", "question_mask"]
     assert own.epoch is batches.epoch
@@ -164,7 +166,9 @@ def test_batches_for_a_model_of_fewer_inputs(raw, preprocess, specs, heads):
 
 
 def test_fingerprint_knows_examples_seed_and_vocabulary(texts, text_specs, to_ids, heads):
-    make = lambda raw=texts, ids=to_ids, seed=0: mm.data.train_batches(raw, ids, heads, 30, seed).fingerprint  # noqa: E731
+    def make(raw=texts, ids=to_ids, seed=0):
+        return mm.data.train_batches(raw, ids, heads, batch_size=30, seed=seed).fingerprint
+
     fewer = mm.adapt(mm.preprocessor(text_specs), texts.subset(range(4)), verbose=False)
     prints = [make(), make(seed=1), make(texts.subset(range(1, 120))), make(ids=fewer)]
     assert len(set(prints)) == 4

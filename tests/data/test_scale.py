@@ -58,7 +58,7 @@ def all_steps(table):
     train, _ = mm.data.split(raw)
     mm.data.split(raw, group="speaker")
     preprocess = mm.adapt(mm.preprocessor(SPECS), train, verbose=False)
-    mm.data.train_batches(train, preprocess, HEADS, 500, balance="kind")
+    mm.data.train_batches(train, preprocess, HEADS, batch_size=500, balance="kind")
 
 
 def test_no_step_before_training_reads_a_file(table):
@@ -141,7 +141,7 @@ def test_no_python_runs_for_a_row(raw, preprocess, monkeypatch, more):
     runs, real = [], ready._eagerly
     counted = lambda function: lambda *payload: runs.append(0) or function(*payload)  # noqa: E731
     monkeypatch.setattr(ready, "_eagerly", lambda function, *rest: real(counted(function), *rest))
-    batches = mm.data.train_batches(raw, preprocess, HEADS, 500, **more)
+    batches = mm.data.train_batches(raw, preprocess, HEADS, batch_size=500, **more)
     assert len(python_ops(batches)) == 1  # the one that names the fault of a batch that failed
     assert sum(1 for _ in batches) == 100
     assert not runs
@@ -157,19 +157,21 @@ def test_no_python_runs_for_a_row(raw, preprocess, monkeypatch, more):
             sys.setprofile(None)
         return len(seen)
 
-    few = mm.data.train_batches(raw.subset(range(5_000)), preprocess, HEADS, 50, **more)
+    few = mm.data.train_batches(raw.subset(range(5_000)), preprocess, HEADS, batch_size=50, **more)
     assert abs(calls(batches) - calls(few)) < 100  # as many steps, ten times as many rows
 
 
 def test_cached_batches_need_no_python_at_all(raw, preprocess):
     few = raw.subset(range(1_000))
-    batches = mm.data.train_batches(few, preprocess, HEADS, 500, cache="memory", balance="kind", verbose=False)
+    batches = mm.data.train_batches(
+        few, preprocess, HEADS, batch_size=500, cache="memory", balance="kind", verbose=False
+    )
     assert python_ops(batches) == []
 
 
 def test_files_of_other_inputs_are_not_read(table, raw, preprocess):
     assert raw.table["photo"][0].endswith(".png")
-    batches = mm.data.train_batches(raw, preprocess, HEADS, 500)
+    batches = mm.data.train_batches(raw, preprocess, HEADS, batch_size=500)
     assert list(batches.element_spec[0]) == ["title", "title_mask", "meta", "meta_mask"]
     assert next(iter(batches))[0]["title"].shape == (500, 4)  # the files are no pictures, and empty
 

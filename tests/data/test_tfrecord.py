@@ -136,9 +136,9 @@ def test_some_specs_and_heads_will_do_and_sizes_may_differ(written, raw):
 
 
 def test_evaluation_keeps_the_order_and_knows_its_length(table, read, to_row, heads):
-    batches = mm.data.eval_batches(read, to_row, heads, 50)
+    batches = mm.data.eval_batches(read, to_row, heads, batch_size=50)
     assert int(batches.cardinality()) == 3
-    for (x, y), (a, b) in zip(batches, mm.data.eval_batches(table, to_row, heads, 50), strict=True):
+    for (x, y), (a, b) in zip(batches, mm.data.eval_batches(table, to_row, heads, batch_size=50), strict=True):
         for name, tensor in (x | y).items():
             np.testing.assert_array_equal(tensor, (a | b)[name], err_msg=name)
 
@@ -146,7 +146,7 @@ def test_evaluation_keeps_the_order_and_knows_its_length(table, read, to_row, he
 def test_training_order_is_a_function_of_seed_and_epoch(texts, table, to_row, heads, light):
     def make(seed):
         read = mm.data.from_tfrecord(texts, light, heads)
-        return mm.data.train_batches(read, to_row, heads, 30, seed, shuffle_buffer=30)
+        return mm.data.train_batches(read, to_row, heads, batch_size=30, seed=seed, shuffle_buffer=30)
 
     first = make(1)
     assert int(first.cardinality()) == 4
@@ -162,7 +162,7 @@ def test_training_order_is_a_function_of_seed_and_epoch(texts, table, to_row, he
 
 
 def test_shards_change_places_even_without_a_buffer(read, to_row, heads):
-    batches = mm.data.train_batches(read, to_row, heads, 4, shuffle_buffer=1)
+    batches = mm.data.train_batches(read, to_row, heads, batch_size=4, shuffle_buffer=1)
     firsts = {float(next(iter(batches))[1]["loudness"][0, 0]) for _ in range(12)}
     assert 1 < len(firsts) <= SHARDS
 
@@ -276,7 +276,11 @@ def test_damage_in_the_middle_is_reported_on_reading(long, specs, heads, cache, 
     read = mm.data.from_tfrecord(long, specs[1:2], heads[2:], on_error=on_error)
     told = r"(?s)Shard 'train-00001-of-00002.*Expected: 6 records. Received: \d that are whole; .*Copy it again"
     with pytest.raises((ValueError, tf.errors.OpError), match=told):
-        list(mm.data.train_batches(read, mm.preprocessor(specs[1:2]), heads[2:], 4, cache=cache, verbose=False))
+        list(
+            mm.data.train_batches(
+                read, mm.preprocessor(specs[1:2]), heads[2:], batch_size=4, cache=cache, verbose=False
+            )
+        )
 
 
 def test_a_shard_cut_while_it_is_in_use_is_reported(copied, light, heads):

@@ -57,8 +57,10 @@ def test_weights_reach_the_batches(raw, ready, way, tmp_path):
         stream = tf.data.Dataset.from_tensor_slices(dict(FRAME) | {"kind": np.arange(N) % 2})
         raw = mm.data.from_dataset(stream, SPECS, HEADS, weights="sure")
     for _ in range(2 if way == "folder" else 1):
-        check(mm.data.train_batches(raw, ready, HEADS, 8, cache=cache, verbose=False), training=True)
-    check(mm.data.eval_batches(raw, ready, HEADS, 8, cache=cache and f"{cache}", verbose=False), training=False)
+        check(mm.data.train_batches(raw, ready, HEADS, batch_size=8, cache=cache, verbose=False), training=True)
+    check(
+        mm.data.eval_batches(raw, ready, HEADS, batch_size=8, cache=cache and f"{cache}", verbose=False), training=False
+    )
 
 
 def test_files_of_tables(tmp_path, raw):
@@ -81,7 +83,7 @@ def test_parts_keep_their_weights(raw, ready):
 
 
 def test_weights_are_part_of_a_cached_data_set(raw, ready, tmp_path):
-    make = lambda raw: mm.data.train_batches(raw, ready, HEADS, 8, cache=tmp_path / "c", verbose=False)  # noqa: E731
+    make = lambda raw: mm.data.train_batches(raw, ready, HEADS, batch_size=8, cache=tmp_path / "c", verbose=False)  # noqa: E731
     make(raw)
     again = make(mm.data.from_dataframe(FRAME.assign(sure=2.0), SPECS, HEADS, weights="sure"))
     assert next(iter(again))[2]["price"].numpy().tolist() == [2.0] * 8
@@ -94,7 +96,7 @@ def test_fit_and_fewer_inputs(raw, ready):
         "kind": keras.layers.Dense(2, "softmax", name="kind")(age),
         "price": keras.layers.Dense(1, name="price")(age),
     }
-    batches = mm.data.train_batches(raw, ready, HEADS, 8)
+    batches = mm.data.train_batches(raw, ready, HEADS, batch_size=8)
     name = next(key for key in next(iter(batches))[0] if key.startswith("t") and not key.endswith("_mask"))
     assert len(next(iter(mm.data.for_model(batches, keras.Model({name: age}, out))))) == 3
 
@@ -131,10 +133,12 @@ def test_what_cannot_be_weighted(raw, ready):
     kind = [mm.heads.classification("kind", ["a", "b"])]
     with pytest.raises(ValueError, match="balance='kind' and examples with weights. Give the heads class_weights"):
         mm.data.train_batches(
-            mm.data.from_dataframe(FRAME, SPECS, kind, weights="sure"), ready, kind, 8, balance="kind"
+            mm.data.from_dataframe(FRAME, SPECS, kind, weights="sure"), ready, kind, batch_size=8, balance="kind"
         )
     with pytest.raises(ValueError, match=r"labels \['price', 'sample_weight'\]\). Received: .*labels \['price'\]"):
-        mm.data.train_batches(raw, ready, HEADS[1:], 8, augment=lambda x, y, seed: (x, {"price": y["price"]}))
+        mm.data.train_batches(
+            raw, ready, HEADS[1:], batch_size=8, augment=lambda x, y, seed: (x, {"price": y["price"]})
+        )
     stream = tf.data.Dataset.from_tensor_slices({"note": ["x"], "price": [1.0], "sure": [-1.0]})
     stream = mm.data.from_dataset(stream, SPECS[:1], HEADS[1:], weights="sure")
     with pytest.raises(

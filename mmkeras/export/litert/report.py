@@ -110,7 +110,8 @@ def compared(heads, answers, labels, half=False):
 
 
 def _metrics(head, labels, outputs):
-    found = scores(head, labels, outputs[: len(labels)])
+    there = np.asarray(head.labelled(labels))
+    found = scores(head, labels[there], outputs[: len(labels)][there])
     return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is undefined
 
 

@@ -1,0 +1,73 @@
+"""Columns of labels -> encoded labels, where some may be missing."""
+
+import numpy as np
+
+
+def encode_labels(heads, columns, rows):
+    """Encodes the labels of every head.
+
+    A label may be missing (an empty field, None, NaN) where the row has one of another head, unless the head says
+    `required=True`. It is encoded as the head's `blank`, and has no part in loss, metrics and scores.
+
+    Args:
+        heads: list of heads.
+        columns: dict, head name -> list of labels as they stand in the table.
+        rows: what errors call the rows.
+
+    Returns:
+        Dict, head name -> array (n, ...).
+
+    Raises:
+        ValueError: a row has no label at all, or lacks one that is required, or a label is not understood.
+    """
+    missing = {head.name: _missing(head, columns[head.name]) for head in heads if len(heads) > 1 and not head.required}
+    _check_rows(heads, missing, rows)
+    return {head.name: _encoded(head, columns[head.name], rows, missing.get(head.name)) for head in heads}
+
+
+def _missing(head, column):
+    return np.fromiter(map(head.is_missing, column), bool, len(column))
+
+
+def _encoded(head, column, rows, missing):
+    if missing is None or not missing.any():
+        return head.encode(column, rows)
+    there = np.flatnonzero(~missing)
+    encoded = np.repeat(head.blank[None], len(column), axis=0)
+    if len(there):
+        encoded[there] = head.encode([column[i] for i in there], rows[there])
+    return encoded
+
+
+def _check_rows(heads, missing, rows):
+    """Without a required head, which refuses what is missing itself, some other head must have a label."""
+    if len(missing) < len(heads) or not missing:
+        return
+    empty = np.flatnonzero(np.all(list(missing.values()), axis=0))
+    if len(empty):
+        more = f" and {len(empty) - 10} more" if len(empty) > 10 else ""
+        raise ValueError(
+            f"Every row needs a label of some head, {list(missing)}. Received: {len(empty)} row(s) without any: "
+            f"{', '.join(str(rows[i]) for i in empty[:10])}{more}. Fill one in, or drop these rows."
+        )
+
+
+def heads_of(raw, heads):
+    """The heads that are given, or those that the raw examples were read with.
+
+    Raises:
+        ValueError: none are given, and `raw` knows of none.
+    """
+    heads = list(getattr(raw, "heads", ())) if heads is None else heads
+    if not heads:
+        raise ValueError(
+            f"Training needs heads. Received: heads=None, and {type(raw).__name__} that was read without. Read the "
+            "table with heads=[...], or give heads=[...] for the labels of a data set of your own."
+        )
+    return heads
+
+
+def partly_labelled(raw, heads):
+    """Names of the heads of which raw examples lack some labels, as far as the examples know."""
+    known = getattr(raw, "missing_labels", {})
+    return [head.name for head in heads if known.get(head.name)]
