@@ -5,18 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmkeras.evaluate import curves
+from mmkeras.evaluate.kinds import kind_of
 from mmkeras.evaluate.predict import majority_baseline, predict
 from mmkeras.evaluate.scores import scores
 from mmkeras.evaluate.subsets import mask_modalities, subsets
 from mmkeras.heads import check_heads
-
-# Columns of the table, heading and key of the score.
-_COLUMNS = {
-    "classification": {"accuracy": "accuracy", "F1": "f1_macro", "ROC AUC": "roc_auc_macro", "log loss": "log_loss"},
-    "multi_label": {"all right": "accuracy", "F1": "f1_macro", "F1 micro": "f1_micro", "ROC AUC": "roc_auc_macro"},
-    "regression": {"MAE": "mae", "RMSE": "rmse", "R²": "r2"},
-}
 
 
 def report(model, batches, heads, out_dir=None, train=None, baselines=None, name="model", specs=None):
@@ -27,7 +20,8 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
         batches: `tf.data.Dataset` of (inputs, labels[, sample weights]), as `mmkeras.data.eval_batches` makes it. Where
             it has weights, every score is weighted, and `weighted` in it says so.
         heads: list of the heads to score.
-        out_dir: folder for `report.json` and the pictures of `model` (see `curves.draw`); None: nothing is written.
+        out_dir: folder for `report.json` and the pictures of `model`: confusion, ROC and PR of a classification, a
+            scatter of a regression; None: nothing is written.
         train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
             answer without looking at the inputs (most frequent class, mean of the numbers).
         baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
@@ -92,7 +86,8 @@ def table(report, published=None):
 
     rows = report["models"]
     first = next(iter(rows.values()))
-    columns = [(head, *column) for head, found in first.items() for column in _COLUMNS[found["kind"]].items()]
+    headings = {head: kind_of(found["kind"]).columns(found) for head, found in first.items()}
+    columns = [(head, *column) for head, found in headings.items() for column in found.items()]
     best = {(head, key): _best(key, [row[head][key] for row in rows.values()]) for head, _, key in columns}
     weighted = any(found.get("weighted") for row in rows.values() for found in row.values())
     caption = "Scores are weighted by the sample weights." if weighted else None
@@ -134,7 +129,7 @@ def _draw(heads, labels, outputs, weights, found, out_dir):
     files = []
     for head in heads:
         every = weights and weights[head.name]
-        files += curves.draw(head, labels[head.name], outputs[head.name], found[head.name], out_dir, every)
+        files += kind_of(head.kind).draw(head, labels[head.name], outputs[head.name], found[head.name], out_dir, every)
     return files
 
 

@@ -1,5 +1,7 @@
 """The few numbers of a report that are written down and compared."""
 
+from mmkeras.evaluate.kinds import kind_of
+
 _NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae"}
 
 
@@ -32,7 +34,7 @@ def summary(report):
 
 
 def _main(scores):
-    return scores["mae" if scores["kind"] == "regression" else "accuracy"]
+    return scores[kind_of(scores["kind"]).MAIN]
 
 
 def _by_head(numbers, heads):

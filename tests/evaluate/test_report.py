@@ -85,7 +85,7 @@ def test_pictures_show_something(report):
 
 
 def test_many_classes_are_drawn(tmp_path):
-    from mmkeras.evaluate import curves
+    from mmkeras.evaluate import classification_curves as curves
 
     head = heads.classification("bird", classes=[f"a long name of a kind of bird, number {i}" for i in range(21)])
     labels = np.arange(63) % 21
@@ -172,6 +172,6 @@ def test_majority_counts_the_weights_of_raw_examples():
     labels = {"mood": [2, 2, 0], "price": [[1.0], [2.0], [6.0]], "sample_weight": [1.0, 0.0, 3.0]}
     raw = tf.data.Dataset.from_tensor_slices(labels)
     for train in (raw, {name: np.array(values) for name, values in labels.items()}):
-        found = evaluate.majority([HEADS[0], HEADS[2]], train)
+        found = evaluate.majority_baseline([HEADS[0], HEADS[2]], train)
         np.testing.assert_allclose(found["mood"], [3 / 4, 0, 1 / 4])
         np.testing.assert_allclose(found["price"], [19 / 4])

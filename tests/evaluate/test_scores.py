@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from mmkeras import heads
 from mmkeras.evaluate import scores
-from mmkeras.evaluate.scores import wilson
+from mmkeras.evaluate.intervals import wilson
 
 MOOD = heads.classification("mood", classes=["bad", "fair", "good"])
 

@@ -3,7 +3,13 @@
 from mmkeras import evaluate
 
 MOOD = {"kind": "classification", "examples": 4, "accuracy": 0.75, "accuracy_interval": [0.3, 0.95]}
-TAGS = {"kind": "multi_label", "examples": 4, "accuracy": 0.5, "accuracy_interval": [0.15, 0.85]}
+TAGS = {
+    "kind": "classification",
+    "multi_label": True,
+    "examples": 4,
+    "accuracy": 0.5,
+    "accuracy_interval": [0.15, 0.85],
+}
 PRICE = {"kind": "regression", "examples": 4, "mae": 2.5, "rmse": 3.0, "r2": None}
 
 
