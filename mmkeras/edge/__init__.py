@@ -38,8 +38,9 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
 """
 
 from mmkeras.edge.audio import Audio
-from mmkeras.edge.description import describe
+from mmkeras.edge.description import ANSWERS, KINDS, describe
 from mmkeras.edge.image import Image
+from mmkeras.edge.modality import Modality
 from mmkeras.edge.runner import Model, Preprocess
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
@@ -47,4 +48,18 @@ from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
 
-__all__ = ["Audio", "Image", "Model", "Preprocess", "Table", "Text", "Vector", "Video", "WordPiece", "describe"]
+__all__ = [
+    "ANSWERS",
+    "KINDS",
+    "Audio",
+    "Image",
+    "Modality",
+    "Model",
+    "Preprocess",
+    "Table",
+    "Text",
+    "Vector",
+    "Video",
+    "WordPiece",
+    "describe",
+]

@@ -6,6 +6,7 @@ import struct
 import numpy as np
 
 from mmkeras.edge.errors import refusal, shown
+from mmkeras.edge.modality import Modality
 
 _UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
 _CHUNKS = 256  # at most, before the data
@@ -17,7 +18,7 @@ _CROSSINGS, _BETA = 10, 5.0  # of the resampling filter
 _NUMBERS = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "u1", (1, 32): "<i4", (3, 32): "<f4", (3, 64): "<f8"}
 
 
-class Audio:
+class Audio(Modality):
     """The bytes of one WAV file -> mono waveform (1, S) float32 in [-1, 1] and its mask (1, S) bool.
 
     Args:
@@ -41,6 +42,10 @@ class Audio:
 
     def __init__(self, name, samples, sample_rate, optional=False):
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
+
+    @property
+    def shapes(self):
+        return self._masked((self.samples,), (self.samples,))
 
     def __call__(self, value):
         if value is None or value == b"":

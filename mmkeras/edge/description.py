@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from mmkeras.edge import classification, regression
 from mmkeras.edge.audio import Audio
 from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
@@ -15,6 +16,8 @@ from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
 
+# A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`.
+ANSWERS = {"classification": classification, "regression": regression}
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip
 _LARGEST = 2**28  # bytes; a vocabulary of 250,000 tokens takes about 4 MB
@@ -71,7 +74,8 @@ def _check_arguments(entry):
     for name in sorted(required | set(entry) - {"kind"}):
         if name not in parameters:
             raise _fault(f"must give an input of kind '{entry['kind']}' its own arguments, {list(parameters)}", name)
-        rule, holds = _RULES.get(f"{entry['kind']}.{name}") or _RULES[name]
+        own = _RULES.get(f"{entry['kind']}.{name}") or _RULES.get(name)
+        rule, holds = own or ("its class takes it", lambda value: True)  # of a kind that was added
         if name not in entry or not holds(entry[name]):
             where = f"{name} of '{_short(entry.get('name'))}'"
             raise _fault(f"must give {where} as {rule}", entry.get(name, "nothing"))
@@ -90,14 +94,15 @@ def _check_together(entry):
             raise _fault("must give each numeric column a mean and a deviation", columns)
 
 
-def check_signature(description, inputs, outputs):
+def check_signature(description, modalities, inputs, outputs):
     """Raises ValueError where what is described is not what the file takes and gives.
 
     Args:
         description: dict of `describe`.
+        modalities: those that prepare its inputs.
         inputs, outputs: details of the signature's tensors by name, as the interpreter gives them.
     """
-    shapes = {name: shape for entry in description["inputs"] for name, shape in _ready(entry).items()}
+    shapes = {name: shape for modality in modalities for name, shape in modality.shapes.items()}
     for name, details in inputs.items():
         if name in description["unprepared"]:
             continue
@@ -108,27 +113,10 @@ def check_signature(description, inputs, outputs):
         if not fits:
             raise _fault(f"must describe the input '{name}' of shape {wanted}", shapes.get(name, "nothing"))
     for head in description["outputs"]:
-        size = len(head["classes"]) if head["kind"] == "classification" else head["size"]
+        size = ANSWERS[head["kind"]].width(head)
         shape = [int(n) for n in outputs[head["name"]]["shape"][1:]] if head["name"] in outputs else "none"
         if shape != [size]:
             raise _fault(f"must describe an output of the file, '{head['name']}' of shape {shape}", f"{size} values")
-
-
-def _ready(entry):
-    """Shapes of the ready tensors of one modality, without the batch, by name."""
-    kind, name = entry["kind"], entry["name"]
-    arguments = inspect.signature(KINDS[kind]).parameters
-    value = {key: entry.get(key, arguments[key].default) for key in arguments}
-    shape, mask = {
-        "text": lambda max_tokens, **_: ((max_tokens,), (max_tokens,)),
-        "wordpiece": lambda max_tokens, **_: ((max_tokens,), (max_tokens,)),
-        "image": lambda size, channels, **_: ((*size, channels), (1,)),
-        "audio": lambda samples, **_: ((samples,), (samples,)),
-        "video": lambda frames, size, channels, **_: ((frames, *size, channels), (frames,)),
-        "table": lambda numeric, categories, **_: 2 * ((len(numeric) + len(categories or ()),),),
-        "vector": lambda size, **_: ((size,), (1,)),
-    }[kind](**value)
-    return {name: shape, f"{name}_mask": mask}
 
 
 def _fault(rule, received):
@@ -160,11 +148,8 @@ def _is_categories(value):
 
 
 def _is_head(head):
-    if not isinstance(head, dict) or not isinstance(head.get("name"), str):
-        return False
-    if head.get("kind") == "classification":
-        return _is_names(head.get("classes")) and head["classes"] and type(head.get("multi_label")) is bool
-    return head.get("kind") == "regression" and _is_count(head.get("size"))
+    known = isinstance(head, dict) and isinstance(head.get("name"), str) and isinstance(head.get("kind"), str)
+    return known and head["kind"] in ANSWERS and ANSWERS[head["kind"]].is_described(head)
 
 
 def _list_of(holds, count=None):

@@ -9,13 +9,14 @@ from PIL import Image as Pillow
 
 from mmkeras.edge import bmp, gif, jpeg, png
 from mmkeras.edge.errors import refusal, shown
+from mmkeras.edge.modality import Modality
 
 # What Pillow raises for damaged files; it does not say so.
 DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
            zlib.error, Pillow.DecompressionBombError)  # fmt: skip
 
 
-class Image:
+class Image(Modality):
     """The bytes of one file -> pixels (1, H, W, C) uint8, and where optional whether it is there, (1, 1) bool.
 
     Args:
@@ -37,6 +38,10 @@ class Image:
     def __init__(self, name, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.size, self.channels, self.resize, self.optional = name, tuple(size), channels, resize, optional
         self.max_pixels = max_pixels
+
+    @property
+    def shapes(self):
+        return self._masked((*self.size, self.channels), (1,))
 
     def __call__(self, value):
         absent = value is None or value == b""

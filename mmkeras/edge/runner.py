@@ -4,9 +4,8 @@ import threading
 
 import numpy as np
 
-from mmkeras.edge.description import KINDS, check_inputs, check_signature, describe
+from mmkeras.edge.description import ANSWERS, KINDS, check_inputs, check_signature, describe
 from mmkeras.edge.errors import check_ready
-from mmkeras.edge.table import Table
 
 _STEP = 16  # tokens
 
@@ -36,7 +35,7 @@ class Preprocess:
     @property
     def names(self):
         """Raw names, in order."""
-        return [name for modality in self.modalities for name in _raw_names(modality)]
+        return [name for modality in self.modalities for name in modality.raw_names]
 
     def __call__(self, raw):
         unknown = sorted(set(raw) - set(self.names))
@@ -44,12 +43,8 @@ class Preprocess:
             raise ValueError(f"Raw values are given by name. Expected: {self.names}. Received: {unknown}.")
         ready = {}
         for modality in self.modalities:
-            ready |= modality(raw if isinstance(modality, Table) else raw.get(modality.name))
+            ready |= modality(raw if modality.takes_columns else raw.get(modality.name))
         return ready
-
-
-def _raw_names(modality):
-    return [*modality.numeric, *modality.ids] if isinstance(modality, Table) else [modality.name]
 
 
 class Model:
@@ -83,7 +78,9 @@ class Model:
         self.preprocess = Preprocess(self.description["inputs"])
         self._signature = Interpreter(model_path=str(path), num_threads=threads).get_signature_runner()
         self._inputs = self._signature.get_input_details()
-        check_signature(self.description, self._inputs, self._signature.get_output_details())
+        check_signature(
+            self.description, self.preprocess.modalities, self._inputs, self._signature.get_output_details()
+        )
         self._alone = threading.Lock()
 
     def __call__(self, raw):
@@ -132,7 +129,7 @@ class Model:
         """What the heads give for the first example -> answers."""
         answers = {}
         for head in self.description["outputs"]:
-            answers |= _DECODE[head["kind"]](head, outputs[head["name"]][0])
+            answers |= ANSWERS[head["kind"]].answers(head, outputs[head["name"]][0])
         return answers
 
 
@@ -145,16 +142,3 @@ def _fed(value, details):
         return np.ascontiguousarray(value)
     limits = np.iinfo(details["dtype"])
     return np.clip(np.rint(value / scale) + zero, limits.min, limits.max).astype(details["dtype"])
-
-
-def _classes(head, scores):
-    name, classes = head["name"], head["classes"]
-    answers = {f"{name}_scores": scores.tolist(), f"{name}_classes": classes}
-    return answers if head["multi_label"] else {name: classes[int(np.argmax(scores))], **answers}
-
-
-def _values(head, values):
-    return {head["name"]: float(values[0]) if len(values) == 1 else values.tolist()}
-
-
-_DECODE = {"classification": _classes, "regression": _values}

@@ -6,11 +6,12 @@ import numbers
 import numpy as np
 
 from mmkeras.edge.errors import refusal
+from mmkeras.edge.modality import Modality
 
 LIMIT = 10.0  # deviations from the mean; why, says mmkeras.preprocess.TableRow, which clips to the same
 
 
-class Table:
+class Table(Modality):
     """Columns of numbers and categories -> row (1, N) float32 and its mask (1, N) bool, as `preprocess` gives them.
 
     Standardised numbers are clipped to [-10, 10].
@@ -34,11 +35,21 @@ class Table:
     ([[1.0, 2.0]], [[0.0, 1.0]])
     """
 
+    takes_columns = True
+
     def __init__(self, name, numeric=(), mean=(), std=(), categories=None, optional=False):
         self.name, self.numeric, self.optional = name, tuple(numeric), optional
         self.mean, self.std = np.array(mean, "float32"), np.array(std, "float32")
         categories = categories or {}
         self.ids = {column: {value: i for i, value in enumerate(values, 2)} for column, values in categories.items()}
+
+    @property
+    def raw_names(self):
+        return [*self.numeric, *self.ids]
+
+    @property
+    def shapes(self):
+        return self._masked((len(self.raw_names),), (len(self.raw_names),))
 
     def __call__(self, values):
         given = np.array([self._number(column, values.get(column)) for column in self.numeric], "float32")

@@ -6,6 +6,7 @@ import unicodedata
 import numpy as np
 
 from mmkeras.edge.errors import refusal
+from mmkeras.edge.modality import Modality
 
 _MARKUP = re.compile(r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);")
 # Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (with extension A, compatibility, planes 2 and 3).
@@ -23,7 +24,7 @@ _LONGEST_WORD = 100  # UTF-8 bytes
 _BYTES_PER_TOKEN, _LEAST_TOKENS = 1024, 64  # so far a text is read
 
 
-class Text:
+class Text(Modality):
     """One string -> ids (1, T) int32 and mask (1, T) bool, as `preprocess` gives them.
 
     Args:
@@ -50,6 +51,10 @@ class Text:
         self.lowercase, self.strip_markup, self.optional = lowercase, strip_markup, optional
         self.ids = {token: i for i, token in enumerate(vocabulary)}
         self.longest = max(map(len, vocabulary))
+
+    @property
+    def shapes(self):
+        return self._masked((self.max_tokens,), (self.max_tokens,))
 
     def __call__(self, value):
         text = self._checked(value)

@@ -3,9 +3,10 @@
 import numpy as np
 
 from mmkeras.edge.errors import refusal
+from mmkeras.edge.modality import Modality
 
 
-class Vector:
+class Vector(Modality):
     """Numbers computed elsewhere -> vector (1, D) float32 and its mask (1, 1) bool, as `preprocess` gives them.
 
     Args:
@@ -26,6 +27,10 @@ class Vector:
 
     def __init__(self, name, size, optional=False):
         self.name, self.size, self.optional = name, size, optional
+
+    @property
+    def shapes(self):
+        return self._masked((self.size,), (1,))
 
     def __call__(self, value):
         vector = self._array([np.nan] * self.size if value is None else value)

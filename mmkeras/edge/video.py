@@ -8,11 +8,12 @@ import numpy as np
 from mmkeras.edge import gif as blocks
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.image import DAMAGED, Image, TooLarge
+from mmkeras.edge.modality import Modality
 
 MOST_OF_GIF = 4  # times `max_pixels`: the frames of a GIF are decoded all at once, those of a ZIP file one by one
 
 
-class Video:
+class Video(Modality):
     """The bytes of one clip -> pixels (1, F, H, W, C) uint8, and which frames are real, (1, F) bool.
 
     Of N frames, where N <= F, all are taken; else frame floor((2i + 1) N / 2F) for i = 0 ... F - 1.
@@ -40,6 +41,10 @@ class Video:
     def __init__(self, name, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.frames, self.optional = name, frames, optional
         self.picture = Image(name, size, channels, resize, max_pixels=max_pixels)
+
+    @property
+    def shapes(self):
+        return self._masked((self.frames, *self.picture.size, self.picture.channels), (self.frames,))
 
     def __call__(self, value):
         pixels = np.zeros((1, self.frames, *self.picture.size, self.picture.channels), "uint8")

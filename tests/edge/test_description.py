@@ -86,7 +86,8 @@ def check(inputs=SHAPES, given=GIVEN, **changes):
     described = {"inputs": [*ENTRIES.values()], "outputs": HEADS, "unprepared": []} | changes
     details = {name: {"shape_signature": [1, *shape]} for name, shape in inputs.items()}
     description.check_description(described)
-    description.check_signature(described, details, given)
+    modalities = edge.Preprocess(described["inputs"]).modalities
+    description.check_signature(described, modalities, details, given)
 
 
 def test_names_and_shapes_are_those_of_the_file():
