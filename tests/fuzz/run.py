@@ -19,9 +19,9 @@ import numpy as np
 from tests.fuzz import clips, known, pictures, sounds, tables, targets, texts
 from tests.fuzz.mutation import mutate
 
-HANG = 60  # seconds for one input
+HANG = 60  # seconds for one input; each that is read along gives one more
 MEMORY = 10**9  # bytes that one input may take
-BATCH = 32  # inputs that are read as one table
+BATCH = 240  # inputs that are read as one table: most of its 10 s go into tracing
 CHECKSUMS = ("png", "flac", "ogg", "zip")  # formats in which other content cannot go unnoticed
 
 
@@ -56,7 +56,7 @@ class Run:
         paths = [self.current / f"{i:03d}.{_format(kind)}" for i, kind in enumerate(kinds)]
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
-        faulthandler.dump_traceback_later(HANG, exit=True)
+        faulthandler.dump_traceback_later(HANG + len(kinds) - 1, exit=True)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
         before = _memory("VmRSS")
         yield paths
