@@ -29,7 +29,7 @@ def table(tmp_path):
 
 @pytest.mark.parametrize("message", WRONG)
 def test_lines_that_are_no_such_object(table, message):
-    with pytest.raises(ValueError, match=f"1 example.*\n.*row 1, .*t.jsonl: {message}"):
+    with pytest.raises(ValueError, match=f"1 example.*row 1, .*t.jsonl: {message}"):
         table(WRONG[message])
     raw = table(WRONG[message], on_error="skip")
     assert raw.table["title"].tolist() == [b"x", b""]  # a key that is left out is absent

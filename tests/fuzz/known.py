@@ -15,7 +15,7 @@ def exception(kind, content, fault):
 
 
 def _gif_code(kind, content, fault):
-    """giflib guesses pixels for a code that its table does not hold yet; Pillow, and so the device, refuses the file."""
+    """giflib guesses pixels for a code that its table does not hold yet; Pillow, and so the device, refuses it."""
     if not content.startswith(b"GIF8") or not fault.startswith("only ['edge']") or "broken data stream" not in fault:
         return False
     return any(map(_has_impossible_code, gif.pictures(content)[1]))
