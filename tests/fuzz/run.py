@@ -21,7 +21,6 @@ from tests.fuzz.mutation import mutate
 
 HANG = 60  # seconds for one input; each that is read along gives one more
 MEMORY = 10**9  # bytes that one input may take
-BATCH = 240  # inputs that are read as one table: most of its 10 s go into tracing
 CHECKSUMS = ("png", "flac", "ogg", "zip")  # formats in which other content cannot go unnoticed
 
 
@@ -78,7 +77,7 @@ class Run:
 def files(run, asked, name, made, rng):
     """Damaged files of one modality: each through graph, SavedModel and device; all of them together in reading."""
     batch = []
-    for kind, whole in itertools.islice(made, BATCH):
+    for kind, whole in made:
         data = mutate(whole, rng)
         sealed = rng.random() < 0.5 and kind.startswith("png")
         batch.append((kind, whole, pictures.with_right_checksums(data) if sealed else data, sealed))
@@ -114,7 +113,7 @@ def _judged(kind, whole, data, sealed, sound, damaged, name, as_paths):
 
 def table(run, made, rng):
     """A batch of damaged tables."""
-    for kind, whole in itertools.islice(made, BATCH):
+    for kind, whole in made:
         data = mutate(whole, rng)
         with run.tried([kind], [data]) as (path,):
             outcome, fault = tables.ask(kind, path)
@@ -136,6 +135,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--inputs", type=int, default=10**9, help="stop after so many")
+    parser.add_argument("--batch", type=int, default=64, help="so many are read as one table, which takes 5 s at least")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
@@ -145,10 +145,11 @@ def main():
     for name in itertools.cycle(made):
         if time.monotonic() > end or run.inputs >= arguments.inputs:
             break
+        batch = itertools.islice(made[name], arguments.batch)
         if name == "table":
-            table(run, made[name], rng)
+            table(run, batch, rng)
         else:
-            files(run, asked, name, made[name], rng)
+            files(run, asked, name, batch, rng)
     print(json.dumps({"inputs": run.inputs, "counts": run.counts, "faults": run.faults}))
 
 
