@@ -6,7 +6,6 @@ frames that count are kept, by the rule of `DecodeVideo`; JPEG and PNG files sta
 of their names, 2 before 10; a ZIP file that `DecodeVideo` takes and that has them so is not touched.
 """
 
-import contextlib
 import importlib.util
 import io
 import os
@@ -23,6 +22,7 @@ from mmkeras.data.frames import (
     DAMAGED,
     ClipFault,
     cause_of,
+    check_directory,
     check_pixels,
     check_stored,
     is_stored,
@@ -130,7 +130,7 @@ def _converted(name, content, frames, max_pixels):
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_size(sum(each.file_size for each in archive.infolist()), content)
-            _check_names(archive)
+            check_directory(archive, content)
             files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
             return packed(sampled(files, frames, max_pixels))
     if content.startswith(_TARS) or content[257:262] == b"ustar":
@@ -153,16 +153,6 @@ def _check_size(total, content):
     problem = expands_too_far(total, len(content), _FREE)
     if problem:
         raise ClipFault("an archive must not unpack to many times its size.", f": {problem}", "Give a folder instead.")
-
-
-def _check_names(archive):
-    """zipfile.BadZipFile where a member is called otherwise at the end of the archive than before its content.
-
-    A damaged name may say nothing of a picture: that frame would be left out.
-    """
-    for member in archive.infolist():
-        with contextlib.suppress(RuntimeError):  # encrypted, or packed in a way that is not known: not the name's fault
-            archive.open(member).close()
 
 
 def _reads(archive, member):

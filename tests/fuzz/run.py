@@ -21,7 +21,9 @@ from tests.fuzz.mutation import mutate
 
 HANG = 60  # seconds for one input; each that is read along gives one more
 MEMORY = 10**9  # bytes that one input may take
-CHECKSUMS = ("png", "flac", "ogg", "zip")  # formats in which other content cannot go unnoticed
+# Formats in which other content cannot go unnoticed; MP3, JPEG, GIF, BMP, WAV and WebP files have no checksums. Reading
+# may take a clip that the graph refuses: it goes by the directory of an archive, not by the headers before it.
+CHECKSUMS = ("png", "flac", "ogg", "zip")
 
 
 def samples(name, rng):
@@ -90,13 +92,13 @@ def files(run, asked, name, made, rng):
     with run.tried(kinds, [each for _, *contents, _ in batch for each in contents]) as paths:
         as_paths = name != "note" and rng.random() < 0.5
         found = asked.read(name, list(map(str, paths)) if as_paths else [path.read_bytes() for path in paths])
-    for (kind, whole, data, sealed), sound, damaged in zip(batch, found[::2], found[1::2], strict=True):
-        outcome, fault = _judged(kind, whole, data, sealed, sound, damaged, name, as_paths)
+    for (kind, _, data, sealed), sound, damaged in zip(batch, found[::2], found[1::2], strict=True):
+        outcome, fault = _judged(kind, data, sealed, sound, damaged, name, as_paths)
         run.count(kind, data, outcome, fault)
 
 
-def _judged(kind, whole, data, sealed, sound, damaged, name, as_paths):
-    """What reading has made of a whole file and of its damaged copy."""
+def _judged(kind, data, sealed, sound, damaged, name, as_paths):
+    """(outcome, fault): what reading has made of a whole file and of its damaged copy."""
     guarded = kind.startswith(CHECKSUMS) and not sealed
     if guarded and not isinstance(sound, dict):
         return "skipped", f"a whole file is skipped: {sound}"
@@ -138,6 +140,7 @@ def main():
     parser.add_argument("--batch", type=int, default=64, help="so many are read as one table, which takes 5 s at least")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    faulthandler.enable()
     rng = np.random.default_rng(arguments.seed)
     asked, run = targets.Targets(arguments.folder / "model" / "1"), Run(arguments.folder)
     made = {name: samples(name, rng) for name in ("photo", "voice", "clip", "note", "table")}
