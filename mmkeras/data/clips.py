@@ -22,6 +22,7 @@ from mmkeras.data.frames import (
     DAMAGED,
     ClipFault,
     cause_of,
+    check_directory,
     check_pixels,
     check_stored,
     is_stored,
@@ -129,6 +130,7 @@ def _converted(name, content, frames, max_pixels):
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_size(sum(each.file_size for each in archive.infolist()), content)
+            check_directory(archive, content)
             files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
             return packed(sampled(files, frames, max_pixels))
     if content.startswith(_TARS) or content[257:262] == b"ustar":

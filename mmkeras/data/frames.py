@@ -1,5 +1,6 @@
 """Pictures of a folder or an archive -> the frames of a clip, in the order of their names, in a ZIP file."""
 
+import contextlib
 import io
 import re
 import struct
@@ -15,6 +16,7 @@ from mmkeras.edge.video import ZipFault, chosen, members
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8")
+_ZIP64 = 0xFFFF  # the number stands elsewhere
 # What Python's archives and Pillow raise of damaged files; the latter does not say so.
 DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
             struct.error, zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError,
@@ -133,10 +135,26 @@ def check_stored(content, frames):
             raise ClipFault(rule, f" with {name.decode('utf-8', 'replace')}", remedy)
 
 
+def check_directory(archive, content):
+    """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be missing.
+
+    Python goes by the directory alone: a damaged name in it may say nothing of a picture, a damaged length may lead
+    past other members.
+    """
+    members, end = archive.infolist(), content.rfind(b"PK\5\6")
+    promised = int.from_bytes(content[end + 10 : end + 12], "little")
+    if promised not in (len(members) % 2**16, _ZIP64):
+        raise zipfile.BadZipFile(f"its directory lists {len(members)} members, its end promises {promised}")
+    for member in members:
+        with contextlib.suppress(RuntimeError):  # encrypted, or packed in a way that is not known
+            archive.open(member).close()  # compares the names
+
+
 def _listed(content):
     """Names in the directory of a ZIP file, in the order in which its files lie; None where it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_directory(archive, content)
             lying = sorted(archive.infolist(), key=lambda each: each.header_offset)
             return [each.filename for each in lying if not each.filename.endswith("/")]
     except DAMAGED:

@@ -45,7 +45,7 @@ def read(path, wanted, on_error):
 
 
 def _parsed(line):
-    record = _DECODER.decode(line.rstrip().decode())
+    record = _DECODER.decode(line.rstrip(b" \t\r\n").decode())
     if not isinstance(record, dict):
         raise ValueError(f"holds no JSON object, but {type(record).__name__}: write {{name: value, ...}}")
     return record

@@ -272,9 +272,14 @@ def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_membe
     (folder / "words" / "1.png").write_bytes(b"no picture")
     (folder / "a.tar.xz").write_bytes(b"\xfd7zXZ" + b"\0" * 50)
     (folder / "empty.zip").write_bytes(zipped(files={"0.png": FILES[last], "1.png": b""}))
+    head, directory = zipped(zipfile.ZIP_DEFLATED).split(b"PK\1\2", 1)
+    (folder / "renamed.zip").write_bytes(head + b"PK\1\2" + directory.replace(b"frame3.png", b"frame3\0png"))
+    (folder / "fewer.zip").write_bytes(head + b"PK\1\2" + directory[:29] + b"\x10" + directory[30:])
     expected = {
         "frames": "a frame must not be empty. Received: .*frames with frame2.png of 0 bytes",
         "deflated.zip": "a clip must be whole. Received: .*deflated.zip: frame9.png: ",
+        "renamed.zip": "a clip must be whole. Received: .*renamed.zip: File name in directory 'frame3",
+        "fewer.zip": "a clip must be whole. Received: .*fewer.zip: its directory lists 1 members, .* promises 11",
         "words": "a clip must be whole. Received: .*words: 1.png: cannot identify",
         "a.tar.xz": "a clip must be whole. Received: .*a.tar.xz: ",
         "empty.zip": "a frame must not be empty. Received: .*empty.zip with 1.png of 0 bytes",

@@ -113,3 +113,13 @@ def test_paths_begin_at_home(tmp_path, monkeypatch):
     raw = mm.data.from_csv("~/t.csv", [mm.Image("photo")], root="~/photos")
     assert raw.table["photo"].tolist() == [str(tmp_path / "photos" / "x.png")] * 2
     assert len(mm.data.from_jsonl("~/t.jsonl", [mm.Image("photo")])) == 1
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "bytes"])
+def test_lines_that_end_in_carriage_returns_alone(tmp_path, kind):
+    """pandas reads a line twice where a blank follows: 'title,kind' becomes a row."""
+    text = 'title,kind\r one,a\r\ttwo,b\r"so\r so",a\r'
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    source = {"path": tmp_path / "t.csv", "text": io.StringIO(text), "bytes": io.BytesIO(text.encode())}[kind]
+    raw = mm.data.from_csv(source, SPECS, HEADS)
+    assert content(raw) == ([" one", "\ttwo", "so\r so"], [0, 1, 0], [0, 1, 2])

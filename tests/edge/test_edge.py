@@ -3,13 +3,11 @@
 import io
 import json
 import random
-import runpy
 import struct
 import subprocess
 import sys
 import unicodedata
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +17,7 @@ from PIL import Image as Pillow
 import mmkeras as mm
 from mmkeras import edge
 from mmkeras.export.litert.describe import describe
-
-FUZZ = runpy.run_path(str(Path(__file__).parents[1] / "fuzz" / "pictures.py"))
+from tests.fuzz import pictures as fuzz
 
 
 def both(spec, raw, learn=None):
@@ -123,7 +120,7 @@ def pictures():
         encoded(rgb, "BMP"), encoded(palette, "BMP"), encoded(rgb, "GIF"), encoded(palette, "GIF", transparency=3),
         encoded(rgb.convert("CMYK"), "JPEG"), of_few_colours(encoded(palette, "BMP")),
         encoded(rgb, "JPEG", exif=b"Exif\0\0JJ*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0" + bytes(4)),
-        *[FUZZ["png"](rng, *kind, interlaced=kind[0] < 3, transparent=True) for kind in FUZZ["PNG_KINDS"]],
+        *[fuzz.png(rng, *kind, interlaced=kind[0] < 3, transparent=True) for kind in fuzz.PNG_KINDS],
         encoded(rgb.resize((16, 12))), encoded(rgb.resize((7, 5))), encoded(rgb.resize((3, 90))),
         encoded(rgb, "JPEG"), encoded(rgb.convert("L"), "JPEG"),
         *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif],
@@ -226,7 +223,7 @@ DAMAGED = {
 
 def png_of(file, transparency):
     """The file with that in a tRNS chunk behind its header."""
-    return file[:33] + FUZZ["chunk"](b"tRNS", transparency) + file[33:]
+    return file[:33] + fuzz.chunk(b"tRNS", transparency) + file[33:]
 
 
 def with_height(png, height):

@@ -5,8 +5,6 @@ import zipfile
 
 from PIL import Image as Pillow
 
-from tests.fuzz.mutation import mutate as mutate
-
 
 def samples(rng):
     """Name -> bytes of ZIP files that `mmkeras.data`, `mmkeras.preprocess` and `mmkeras.edge` read."""

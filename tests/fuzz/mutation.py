@@ -1,34 +1,48 @@
-"""Damage that files suffer: flipped bits, ends that are missing, ranges of zeros, parts in the wrong place."""
+"""Damage that files suffer: flipped bits, missing ends, zeros, noise, extreme numbers, parts in other places."""
+
+_HEADER = 64  # bytes in which most formats keep their sizes
 
 
 def mutate(data, rng):
-    """`data` with one kind of damage, or several; at times it is whole.
+    """`data` with one to three kinds of damage, which may leave it as it was.
 
     Args:
         data: bytes.
         rng: `numpy.random.Generator`.
     """
-    for _ in range(int(rng.choice([0, 1, 1, 1, 2, 3]))):
+    for _ in range(int(rng.choice([1, 1, 1, 2, 3]))):
         if data:
             data = _KINDS[rng.integers(len(_KINDS))](data, rng)
     return data
 
 
 def _at(data, rng):
-    """A position; half of them are in the first 64 bytes, where headers are."""
-    most = min(len(data), 64) if rng.random() < 0.5 else len(data)
+    """A position; half of them are in the header."""
+    most = min(len(data), _HEADER) if rng.random() < 0.5 else len(data)
     return int(rng.integers(most))
 
 
+def _part(data, rng):
+    """Start and end of a part; short ones are as likely as long ones."""
+    start = _at(data, rng)
+    return start, min(len(data), start + int(2 ** rng.uniform(0, 12)))
+
+
 def _flip(data, rng):
-    at = _at(data, rng)
-    return data[:at] + bytes([data[at] ^ 1 << int(rng.integers(8))]) + data[at + 1 :]
+    """One to four bits."""
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        changed[_at(data, rng)] ^= 1 << int(rng.integers(8))
+    return bytes(changed)
 
 
 def _extreme(data, rng):
-    """A number of 1, 2 or 4 bytes becomes 0 or the largest."""
-    at, count = _at(data, rng), int(rng.choice([1, 2, 4]))
-    return data[:at] + (rng.choice([b"\0", b"\xff"]) * count)[: len(data) - at] + data[at + count :]
+    """A number of 1, 2 or 4 bytes becomes one at the edge of its range."""
+    at, size = _at(data, rng), int(rng.choice([1, 2, 4]))
+    bits = 8 * size
+    number = int(rng.choice([0, 1, 2, 2 ** (bits - 1) - 1, 2 ** (bits - 1), 2**bits - 2, 2**bits - 1]))
+    order = ("little", "big")[rng.integers(2)]
+    return data[:at] + number.to_bytes(size, order)[: len(data) - at] + data[at + size :]
 
 
 def _cut(data, rng):
@@ -36,24 +50,35 @@ def _cut(data, rng):
 
 
 def _zeros(data, rng):
-    at, count = _at(data, rng), int(rng.integers(1, 200))
-    return data[:at] + bytes(min(count, len(data) - at)) + data[at + count :]
+    start, end = _part(data, rng)
+    return data[:start] + bytes(end - start) + data[end:]
 
 
-def _splice(data, rng):
-    """A part of the file lies in another place, too, inserted or written over what is there."""
-    start, at, count = _at(data, rng), _at(data, rng), int(rng.integers(1, 200))
-    part = data[start : start + count]
-    return data[:at] + part + data[at + (len(part) if rng.random() < 0.5 else 0) :]
+def _noise(data, rng):
+    start, end = _part(data, rng)
+    return data[:start] + rng.bytes(end - start) + data[end:]
 
 
 def _missing(data, rng):
-    at = _at(data, rng)
-    return data[:at] + data[at + int(rng.integers(1, 200)) :]
+    start, end = _part(data, rng)
+    return data[:start] + data[end:]
 
 
-def _more(data, rng):
-    return data + rng.bytes(int(rng.integers(1, 50)))
+def _copied(data, rng):
+    """A part lies in another place, too, inserted or written over what is there."""
+    (start, end), at = _part(data, rng), _at(data, rng)
+    return data[:at] + data[start:end] + data[at + (end - start if rng.random() < 0.5 else 0) :]
 
 
-_KINDS = (_flip, _extreme, _cut, _zeros, _splice, _missing, _more)
+def _swapped(data, rng):
+    """Two parts that follow each other change places."""
+    start, end = _part(data, rng)
+    middle = int(rng.integers(start, end + 1))
+    return data[:start] + data[middle:end] + data[start:middle] + data[end:]
+
+
+def _appended(data, rng):
+    return data + rng.bytes(int(rng.integers(1, 64)))
+
+
+_KINDS = (_flip, _flip, _extreme, _extreme, _cut, _zeros, _noise, _missing, _copied, _swapped, _appended)

@@ -1,9 +1,4 @@
-"""Picture files of every kind that is read, and damage to them, both from a seeded generator.
-
-rng = np.random.default_rng(0)
-name, file = samples(rng)[0]
-damaged = mutate(file, rng)
-"""
+"""Pictures of every kind that is read, as small whole files, to be damaged by `mutate`."""
 
 import io
 import struct
@@ -19,21 +14,25 @@ _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 
 
 def samples(rng):
-    """List of (name, bytes): one small whole file of each kind, with other pixels at each call."""
+    """Name -> bytes of files that `mmkeras.preprocess` and `mmkeras.edge` read, with other pixels at each call."""
     low, high = (int(n) for n in rng.integers(9, 40, 2))
     noise = rng.integers(0, 256, (low // 3 + 1, high // 3 + 1, 4), "uint8")
     rgba = Pillow.fromarray(noise).resize((high, low), Pillow.Resampling.BICUBIC)
     rgb, palette = rgba.convert("RGB"), rgba.convert("RGB").quantize(16)
-    return [*_jpegs(rgb), *_pngs(rng, rgb, rgba, palette), *_gifs(rng, rgb, palette), *_bmps(rng, rgb, palette)]
+    return dict([*_jpegs(rgb), *_pngs(rng, rgb, rgba, palette), *_gifs(rng, rgb, palette), *_bmps(rng, rgb, palette)])
 
 
-def mutate(data, rng):
-    """`data` with one kind of damage at a random place; every second PNG gets right checksums after it."""
-    if len(data) < 4:
-        return data
-    damage = (_flip, _flip, _flips, _cut, _zeros, _noise, _drop, _repeat, _swap, _field)
-    damaged = damage[rng.integers(len(damage))](data, rng)
-    return _with_right_checksums(damaged) if rng.integers(2) else damaged
+def webps(rng):
+    """Name -> bytes of WebP files, which are read by `mmkeras.data` only."""
+    noise = rng.integers(0, 256, (9, 7, 4), "uint8")
+    rgba = Pillow.fromarray(noise).resize((31, 22), Pillow.Resampling.BICUBIC)
+    rgb = rgba.convert("RGB")
+    return {
+        "webp lossy": encoded(rgb, "WEBP"),
+        "webp lossless": encoded(rgb, "WEBP", lossless=True),
+        "webp alpha": encoded(rgba, "WEBP"),
+        "webp lossless alpha": encoded(rgba, "WEBP", lossless=True),
+    }
 
 
 def encoded(picture, kind, **options):
@@ -121,61 +120,8 @@ def _bmps(rng, rgb, palette):
     yield "bmp from the top", struct.pack("<2sIII", b"BM", 54 + len(padded), 0, 54) + head + padded
 
 
-def _range(data, rng):
-    start = int(rng.integers(2, len(data)))
-    return start, start + int(rng.integers(1, max(2, len(data) // int(rng.choice([3, 20, 200])) + 1)))
-
-
-def _flip(data, rng):
-    """One bit; every second time one among the first 64 bytes, where most headers are."""
-    at = int(rng.integers(2, len(data) if rng.integers(2) else min(64, len(data))))
-    return data[:at] + bytes([data[at] ^ 1 << rng.integers(8)]) + data[at + 1 :]
-
-
-def _flips(data, rng):
-    for _ in range(rng.integers(2, 9)):
-        data = _flip(data, rng)
-    return data
-
-
-def _cut(data, rng):
-    return data[: rng.integers(2, len(data))]
-
-
-def _zeros(data, rng):
-    start, end = _range(data, rng)
-    return data[:start] + bytes(len(data[start:end])) + data[end:]
-
-
-def _noise(data, rng):
-    start, end = _range(data, rng)
-    return data[:start] + rng.bytes(len(data[start:end])) + data[end:]
-
-
-def _drop(data, rng):
-    start, end = _range(data, rng)
-    return data[:start] + data[end:]
-
-
-def _repeat(data, rng):
-    start, end = _range(data, rng)
-    return data[:end] + data[start:]
-
-
-def _swap(data, rng):
-    start, end = sorted(int(n) for n in rng.integers(2, len(data), 2))
-    middle = int(rng.integers(start, end + 1))
-    return data[:start] + data[middle:end] + data[start:middle] + data[end:]
-
-
-def _field(data, rng):
-    """One byte among the first 64 becomes an extreme number."""
-    at = int(rng.integers(2, min(64, len(data))))
-    return data[:at] + bytes([rng.choice([0, 1, 2, 127, 128, 254, 255])]) + data[at + 1 :]
-
-
-def _with_right_checksums(data):
-    """Of the chunks of a PNG, as far as they lead."""
+def with_right_checksums(data):
+    """`data`; a PNG has the checksums that fit its chunks then, as far as they lead: decoders get to see it."""
     at = 8
     while data.startswith(b"\x89PNG") and at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)

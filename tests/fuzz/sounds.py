@@ -4,8 +4,6 @@ import struct
 
 import numpy as np
 
-from tests.fuzz.mutation import mutate as mutate
-
 CODECS = ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64))  # (format tag, bits)
 
 
