@@ -70,7 +70,7 @@ def digits(folder):
     head = mm.heads.classification("digit", classes=range(10))
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     branches = [lambda spec: image.conv2d(spec, filters=(16, 32, 64)),
-                lambda spec: audio.conv2d(spec, (16, 32, 64, 96), **frames),
+                lambda spec: audio.conv2d(spec, filters=(16, 32, 64, 96), **frames),
                 lambda spec: text.transformer(spec, dim=DIM, num_layers=1)]  # fmt: skip
     parts = [mm.data.from_csv(folder / f"{part}.csv", specs, [head]) for part in ("train", "test")]
     return specs, head, branches, *parts

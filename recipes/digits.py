@@ -60,7 +60,7 @@ def main(args):
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     branches = {
         "image": lambda: image.conv2d(picture, filters=(16, 32), pool="flatten"),
-        "audio": lambda: audio.conv2d(sound, (16, 32, 64, 96), **frames, dropout=0.1, pool="mean"),
+        "audio": lambda: audio.conv2d(sound, filters=(16, 32, 64, 96), **frames, dropout=0.1, pool="mean"),
         "text": lambda: text.transformer(word, dim=64, num_layers=2, dropout=0.0, pool="mean"),
     }
     models = {}

@@ -59,7 +59,7 @@ def main(args):
     branches = {
         "question": lambda: text.lstm(question, units=64),
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64), pool="flatten"),
-        "voice": lambda: audio.conv2d(voice, (16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
+        "voice": lambda: audio.conv2d(voice, filters=(16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
     }
     # A run that was interrupted goes on when it is started again, so each data set and seed gets a folder of its own.
     run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"

@@ -74,7 +74,7 @@ def main(args):
         with mm.distribute.strategy().scope():
             hide = SpecAugment(bands=2, band_width=8, moments=2, moment_width=20, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.064, "hop_seconds": 0.04}
-            branch = audio.conv2d(clip, (16, 32, 64, 128), **frames, spec_augment=hide)
+            branch = audio.conv2d(clip, filters=(16, 32, 64, 128), **frames, spec_augment=hide)
             model = mm.fusion_model([clip], {"clip": branch}, mm.fusion.Attention(64, dropout=0.1), heads)
             rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), **mm.heads.compile_for(heads))

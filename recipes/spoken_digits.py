@@ -63,7 +63,7 @@ def main(args):
         with mm.distribute.strategy().scope():
             hide = SpecAugment(bands=2, band_width=5, moments=2, moment_width=6, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
-            branch = audio.conv2d(voice, (16, 32, 64), **frames, spec_augment=hide)
+            branch = audio.conv2d(voice, filters=(16, 32, 64), **frames, spec_augment=hide)
             model = mm.fusion_model([voice], {"voice": branch}, mm.fusion.Attention(64, dropout=0.1), heads)
             rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), **mm.heads.compile_for(heads))

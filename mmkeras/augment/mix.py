@@ -135,20 +135,20 @@ def _outside(size, own, seed):
 
 
 def _check(specs, mixup, cutmix, share):
-    kinds = [type(spec).__name__ for spec in specs]
-    if not specs or set(kinds) - {"Image", "Audio"}:
+    kinds = [getattr(spec, "kind", type(spec).__name__) for spec in specs]
+    if not specs or set(kinds) - {"image", "audio"}:
         raise TypeError(
             f"mm.augment.mix mixes pictures and sounds: mm.Image and mm.Audio specs. Received: {specs}. Texts and "
             "tables cannot be mixed; name those that say nothing about the labels in unmixed=."
         )
     check_range("mix", 0, float("inf"), mixup=mixup, cutmix=cutmix)
     check_range("mix", 0, 1, share=share)
-    if not (mixup or cutmix) or (cutmix and kinds.count("Image") != 1):
+    if not (mixup or cutmix) or (cutmix and kinds.count("image") != 1):
         raise ValueError(
             "mm.augment.mix needs mixup or cutmix above 0, and CutMix exactly one mm.Image. "
             f"Received: mixup={mixup}, cutmix={cutmix}, specs of {kinds}."
         )
-    return [spec for spec in specs if type(spec).__name__ == "Image"]
+    return [spec for spec in specs if spec.kind == "image"]
 
 
 def _check_followers(ready, labels, known, heads):

@@ -33,7 +33,7 @@ def seeds(seed, n):
 
 def check_spec(spec, kind):
     """Raises TypeError where an augmentation is given the spec of another modality."""
-    if type(spec).__name__ != kind:
+    if spec.kind != kind.lower():
         raise TypeError(
             f"mm.augment.{kind.lower()} is for mm.{kind} specs. Received: {spec!r}. Give the spec of the modality."
         )

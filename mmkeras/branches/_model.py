@@ -6,13 +6,10 @@ from mmkeras.layers import MaskedMean
 
 def inputs(spec, kind):
     """Symbolic ready tensors of a spec, by name."""
-    if type(spec).__name__ != kind:
-        raise TypeError(f"This branch is for mm.{kind} specs. Received: {spec!r}. Use mmkeras.branches.{_room(spec)}.")
+    if getattr(spec, "kind", None) != kind:
+        use = f" Use mmkeras.branches.{spec.kind}." if hasattr(spec, "kind") else ""
+        raise TypeError(f"This branch is for mm.{kind.capitalize()} specs. Received: {spec!r}.{use}")
     return {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in spec.ready.items()}
-
-
-def _room(spec):
-    return type(spec).__name__.lower()
 
 
 def branch(spec, inputs, tokens, mask):

@@ -32,7 +32,7 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0, unknown_rate=0.02):
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
     """
-    ready = inputs(spec, "Table")
+    ready = inputs(spec, "table")
     check_whole(spec.name, embed_dim=embed_dim, **{f"units[{i}]": width for i, width in enumerate(units)})
     features = TableFeatures(len(spec.numeric), spec.ids, embed_dim, unknown_rate, name="features")
     row, mask = ready.values()
@@ -76,7 +76,7 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
     check_pool(spec, pool, ("cls", None))
     check_whole(spec.name, dim=dim, num_heads=num_heads, feedforward_dim=feedforward_dim or 2 * dim)
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
-    ready = inputs(spec, "Table")
+    ready = inputs(spec, "table")
     row, mask = ready.values()
     columns = TableTokens(len(spec.numeric), spec.ids, dim, unknown_rate, name="columns")(row, mask)
     x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)

@@ -80,7 +80,7 @@ def _inputs(spec):
             f"The ids of a preset's tokenizer are for text.pretrained. Received: '{spec.name}' with preset="
             f"'{spec.preset}'. Use text.pretrained, or a spec without a preset."
         )
-    return inputs(spec, "Text")
+    return inputs(spec, "text")
 
 
 def _embedding(spec, embed_dim, dropout):
@@ -151,7 +151,7 @@ def pretrained(spec, *, train="all", dropout=None, pool="first"):
     Source: Devlin et al., arXiv 1810.04805; models and weights are keras-hub's.
     """
     check_pool(spec, pool, ("first", "mean", None))
-    ready = inputs(spec, "Text")
+    ready = inputs(spec, "text")
     ids, mask = ready.values()
     encoder = _encoder(spec, dropout, pool)
     feed = {"token_ids": ids, "padding_mask": ops.cast(mask, "int32"), "segment_ids": ops.zeros_like(ids)}

@@ -34,7 +34,7 @@ def linear(spec, *, dim=128, normalise=True, dropout=0.0):
     Source: Ba et al., arXiv 1607.06450, equation 4, with a smaller epsilon: the numbers of a long vector of length 1
     have a variance of 1 / size, near Keras' default of 0.001.
     """
-    ready = inputs(spec, "Vector")
+    ready = inputs(spec, "vector")
     check_whole(spec.name, dim=dim)
     x, mask = ready.values()
     if normalise:

@@ -106,7 +106,7 @@ def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, drop
 
 def _start(spec, filters):
     """Symbolic ready tensors; pixels in [-1, 1] (B, F, H, W, C), black where a frame is masked; the mask (B, F)."""
-    ready = inputs(spec, "Video")
+    ready = inputs(spec, "video")
     if min(spec.size) >> len(filters) == 0:
         raise ValueError(
             f"Each of the {len(filters)} blocks halves the frames of '{spec.name}'. Received: size={spec.size}. "

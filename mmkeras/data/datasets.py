@@ -10,10 +10,11 @@ from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import hugging_face
 from mmkeras.data.faults import check_on_error
+from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import check_columns, from_dataframe
 from mmkeras.data.stream import Stream, leaves, picker
 from mmkeras.data.weights import check_weights
-from mmkeras.specs import Audio, Image, Vector, Video, check_specs
+from mmkeras.specs import check_specs
 
 
 def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None, weights=None):
@@ -68,8 +69,8 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
         return Stream(dataset, {name: picker(key) for name, key in wanted.items()}, specs, heads, on_error, sample_rate)
     _check_kind(dataset)
     check_columns(leaves(dict(dataset.features)), wanted)
-    files = {wanted[spec.name]: spec for spec in specs if isinstance(spec, Audio | Image | Video)}
-    vectors = [wanted[spec.name] for spec in specs if isinstance(spec, Vector)]
+    files = {wanted[spec.name]: spec for spec in specs if kind_of(spec).media}
+    vectors = [wanted[spec.name] for spec in specs if kind_of(spec).paths and not kind_of(spec).media]
     frame = hugging_face.table(dataset, files, vectors, wanted.values(), sample_rate)
     for head in heads:
         frame[wanted[head.name]] = hugging_face.labels(head, frame[wanted[head.name]])

@@ -4,9 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.archives import as_given
-from mmkeras.data.clips import check_decoder, clip_reader, needs_frames
-from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
-from mmkeras.specs import Audio, Image, Video
+from mmkeras.data.modalities import kind_of
 
 
 class Examples(tf.data.Dataset):
@@ -64,18 +62,9 @@ class Examples(tf.data.Dataset):
 
     def _file_readers(self):
         for spec in self.specs:
-            values = self.table.get(spec.name, ())
-            if isinstance(spec, Video):
-                check_decoder(spec.name, values)
-                python = any(map(needs_frames, values))
-                yield (
-                    spec.name,
-                    clip_reader(spec.name, spec.frames, spec.max_pixels) if python else _reader(spec.name, None),
-                )
-            if isinstance(spec, Audio | Image):
-                transcode = to_wav if isinstance(spec, Audio) else _to_png(spec)
-                ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
-                yield spec.name, _reader(spec.name, transcode if any(map(needs_transcoding, ends)) else None)
+            reader = kind_of(spec).reader(spec, self.table.get(spec.name, ()))
+            if reader is not None:
+                yield spec.name, reader
 
     def read(self, rows, name=None):
         """Positions (B,) int64 -> raw tensors and labels (B, ...) by name, or one of them; in graphs and eagerly."""
@@ -111,24 +100,3 @@ def _marked(values):
     """Paths and contents of one column as bytes: b"@path", b"=content", b"=" where absent."""
     marked = [b"@" + value.encode() if isinstance(value, str) else b"=" + value for value in values]
     return np.array(marked, object)
-
-
-def _to_png(spec):
-    return lambda content: to_png(content, spec.max_pixels)
-
-
-def _reader(name, transcode):
-    def read_file(path):
-        content = tf.io.read_file(path)
-        # Zero bytes mean "absent" from here on, which a file is not.
-        empty = tf.debugging.Assert(tf.strings.length(content) > 0, [f"{name}: the file is empty (0 bytes)."])
-        with tf.control_dependencies([empty] if empty is not None else []):
-            return tf.identity(content)
-
-    def read(value):
-        is_path = tf.equal(tf.strings.substr(value, 0, 1), "@")
-        rest = tf.strings.substr(value, 1, -1)
-        content = tf.cond(is_path, lambda: read_file(rest), lambda: rest)
-        return transcode(content) if transcode else content
-
-    return lambda batch: tf.map_fn(read, batch, parallel_iterations=1)

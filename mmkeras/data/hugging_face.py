@@ -9,14 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from mmkeras.data import archives
-from mmkeras.data.clips import clip_of_pixels
-from mmkeras.data.encoded import png_file, wav_file
-from mmkeras.data.stream import check_rate, leaves, picker
-from mmkeras.data.transcode import needs_transcoding
-from mmkeras.specs import Audio, Image, Video
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.stream import leaves, picker
 
 _AT_ONCE = 100
 
@@ -107,7 +103,7 @@ def _files(dataset, key, spec, sample_rate):
             kept += [_keep(cell, spec, Path(folder), len(kept) + i, sample_rate) for i, cell in enumerate(batch)]
         (Path(folder) / "index.json").write_text(json.dumps(kept))
 
-    folder = archives.once(key, f"{dataset._fingerprint} {key} {type(spec).__name__} {sample_rate}", fill)
+    folder = archives.once(key, f"{dataset._fingerprint} {key} {spec.kind} {sample_rate}", fill)
     kept = json.loads((folder / "index.json").read_text())
     return pd.Series([str(folder / name) if name else None for name in kept], dtype=object)
 
@@ -123,8 +119,7 @@ def _keep(cell, spec, folder, row, sample_rate):
     if not content:
         return ""
     suffix = Path(path).suffix
-    if not isinstance(spec, Video) and needs_transcoding(content) and not needs_transcoding(suffix):
-        suffix = ".webp" if isinstance(spec, Image) else ".mp3"  # by which reading knows; the decoder looks inside
+    suffix = kind_of(spec).suffix(content, suffix)
     (folder / f"{row:08d}{suffix}").write_bytes(content)
     return f"{row:08d}{suffix}"
 
@@ -140,13 +135,9 @@ def _local(spec, row, path):
 
 def _encode(spec, row, values, rate):
     array = np.asarray(values)
-    if isinstance(spec, Audio) and array.ndim == 1 and array.dtype.kind in "if":
-        return wav_file(f"'{spec.name}' in row {row}", tf.constant(array), check_rate(spec.name, rate)).numpy()
-    whole = array.dtype.kind in "iu" and array.min(initial=0) >= 0 and array.max(initial=0) <= 255
-    if isinstance(spec, Image) and array.ndim in (2, 3) and whole:
-        return png_file(tf.constant(array, tf.uint8)).numpy()
-    if isinstance(spec, Video) and array.ndim == 4 and whole:
-        return clip_of_pixels(array.astype("uint8"))
+    content = kind_of(spec).encoded(spec, row, array, rate)
+    if content is not None:
+        return content
     raise ValueError(
         "Decoded sounds have shape (S,), pictures (H, W) or (H, W, C), videos (N, H, W, C); pixels are whole numbers "
         f"from 0 to 255. Received: shape {array.shape}, {array.dtype}, as '{spec.name}' in row {row}. Store them so: "

@@ -50,7 +50,7 @@ def _literal(before, after):
 
 def describe_columns(specs, heads):
     """What the shards' features mean, by name: what a reader must agree with."""
-    raw = {name: {"kind": type(spec).__name__, "shape": list(shape), "dtype": dtype}
+    raw = {name: {"kind": spec.kind, "shape": list(shape), "dtype": dtype}
            for spec in specs for name, (shape, dtype) in spec.raw.items()}  # fmt: skip
     return {"raw": raw, "labels": {head.name: _label(head) for head in heads}}
 

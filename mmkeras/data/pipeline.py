@@ -11,7 +11,6 @@ from mmkeras.data.fingerprint import fingerprint
 from mmkeras.data.full import check_size, never_none, of_size
 from mmkeras.data.labels import heads_of
 from mmkeras.data.weights import check_unbalanced, with_weights
-from mmkeras.preprocess import PresetIds, TokenIds
 
 
 def train_batches(raw, preprocess, heads=None, *, batch_size=32, seed=0, cache=None, bucket_by=None, augment=None,
@@ -128,7 +127,7 @@ def _check_scope():
 def _check_bucket(name, preprocess, raw):
     if name and preprocess is None:
         raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
-    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if isinstance(layer, TokenIds | PresetIds)]
+    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if getattr(layer, "gives", None) == "tokens"]
     if name and name not in texts:
         raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
 

@@ -8,23 +8,20 @@ be a folder, or an archive, of its frames (see `clips`).
 A number in a column of texts, categories or classes counts as its text, 3.0 as "3".
 """
 
-import functools
 import os
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import archives, delimited, json_lines
 from mmkeras.data.examples import Examples
-from mmkeras.data.faults import Fault, check_on_error, report
+from mmkeras.data.faults import check_on_error, report
 from mmkeras.data.labels import encode_labels
-from mmkeras.data.progress import shown_if_slow
-from mmkeras.data.vectors import vectors
+from mmkeras.data.modalities import kind_of
 from mmkeras.data.weights import check_weights, weights_of
-from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, as_text, check_specs
+from mmkeras.specs import check_specs
 
 
 def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
@@ -87,7 +84,7 @@ def _beside(path, specs, root):
 
 
 def _files(specs):
-    return [spec.name for spec in specs if isinstance(spec, Audio | Image | Vector | Video)]
+    return [spec.name for spec in specs if kind_of(spec).paths]
 
 
 def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
@@ -128,7 +125,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
     arrays, faults = {}, []
     for spec in specs:
         for name in spec.raw:
-            arrays[name] = _RAW[type(spec)](spec, name, frame[wanted[name]], roots.get(name), faults)
+            arrays[name] = kind_of(spec).column(spec, name, frame[wanted[name]], roots.get(name), faults)
     keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults]) if faults else slice(None)
     faults = [fault._replace(row=frame.index[fault.row]) for fault in faults]
     if faults and (on_error == "raise" or not len(keep)):
@@ -190,93 +187,3 @@ def _check_repeated(names):
 def _check_rows(frame):
     if not len(frame):
         raise ValueError("The table needs rows. Received: none. Check the file, or the filter before it.")
-
-
-# A function for each kind of spec. Faults have the position of a row here: its name may not be the only one.
-
-
-def _text(spec, name, values, root, faults):
-    texts = _strings(name, values)
-    if not spec.optional:
-        for i, text in enumerate(texts):
-            if not text.decode("utf-8", "replace").strip():
-                faults.append(Fault(i, name, "", "a required text is empty"))
-    return texts
-
-
-def _strings(name, values):
-    """UTF-8 bytes, b"" where absent; bytes as they are."""
-    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)  # pandas' own iteration is several times slower
-    try:
-        return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
-    except UnicodeEncodeError as error:
-        row = next(row for row, value in values.items() if isinstance(value, str) and _is_broken(value))
-        raise ValueError(
-            f"Texts must be Unicode without lone surrogates. Received: {error.object[error.start]!r} as '{name}' in "
-            f"row {row}. It is half of a character that was cut in two: mend it, or drop the row."
-        ) from error
-
-
-def _bytes(value):
-    if type(value) is str:  # the usual case
-        return value.encode()
-    return value if isinstance(value, bytes) else as_text(value).encode()
-
-
-def _is_broken(text):
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _file(spec, name, values, root, faults):
-    files = np.full(len(values), b"", object)
-    look = _found_clip if isinstance(spec, Video) else _found
-    found = functools.cache(functools.partial(look, root, {}))  # a file is looked for once, however many rows have it
-    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
-    for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):
-        path = None if absent or isinstance(value, bytes) else _path(name, values.index, i, value)
-        files[i], wrong = found(path) if path else (value if isinstance(value, bytes) else b"", None)
-        if files[i] == b"" and not spec.optional:
-            faults.append(Fault(i, name, "", "a required file is not given"))
-        elif wrong:
-            faults.append(Fault(i, name, *wrong))
-    return files
-
-
-def _path(name, rows, i, value):
-    if isinstance(value, str | os.PathLike):
-        return os.fspath(value)
-    raise ValueError(
-        f"A file is given as its path or as the bytes of a whole file. Received: {type(value).__name__} as '{name}' in "
-        f"row {rows[i]}. Encode decoded pictures or sounds first, e.g. with tf.io.encode_png or tf.audio.encode_wav."
-    )
-
-
-def _found(root, known, value):
-    """The file's place on disk, and None or (file, cause)."""
-    path = archives.on_disk(str(root / os.path.expanduser(value)), known)
-    return path, None if os.path.isfile(path) else archives.absence(path)
-
-
-def _found_clip(root, known, value):
-    """As `_found`; the last part of the path may be a folder, and an archive there is a file like any other."""
-    whole = root / os.path.expanduser(value)
-    path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
-    return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)
-
-
-def _column(spec, name, values, root, faults):
-    if name in spec.categorical:
-        return _strings(name, values)
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy("float32", na_value=np.nan)
-    for i in np.flatnonzero(~np.isfinite(numbers)):
-        value = values.iloc[i]
-        if not pd.isna(value) and value != "":
-            faults.append(Fault(i, name, "", f"{value!r} is not a finite number"))
-    return numbers
-
-
-def _vector(spec, name, values, root, faults):
-    return vectors(spec, name, values, functools.partial(_found, root, {}), faults)
-
-
-_RAW = {Text: _text, Image: _file, Audio: _file, Video: _file, Table: _column, Vector: _vector}

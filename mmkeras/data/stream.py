@@ -6,10 +6,8 @@ import tensorflow as tf
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults
 from mmkeras.data.attempts import attempted
-from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels
-from mmkeras.data.encoded import png_file, wav_file
-from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
-from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.modalities.base import as_string, refusal
 
 
 class Stream(tf.data.Dataset):
@@ -38,7 +36,7 @@ class Stream(tf.data.Dataset):
             element = element if len(element) > 1 else element[0]
             return {name: make(leaves[name](element), position) for name, make in makers.items()}
 
-        files = [spec.name for spec in specs if isinstance(spec, Audio | Image | Video) and spec.name in makers]
+        files = [spec.name for spec in specs if kind_of(spec).media and spec.name in makers]
         files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
         self._faults = {}  # position of an example -> Fault
         self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
@@ -58,7 +56,7 @@ class Stream(tf.data.Dataset):
 
     def _makers(self, names):
         """(name, function of a tensor and its position -> the raw tensor or the label)."""
-        kinds = {name: (_RAW[type(spec)], spec) for spec in self.specs for name in spec.raw}
+        kinds = {name: (kind_of(spec).converter, spec) for spec in self.specs for name in spec.raw}
         kinds |= {head.name: (_label, head) for head in self.heads}
         kinds.setdefault(SAMPLE_WEIGHT, (_weight, None))
         for name in names:
@@ -68,7 +66,7 @@ class Stream(tf.data.Dataset):
     def _spec(self, name):
         leaf = self.leaves[name](self.dataset.element_spec)
         if not isinstance(leaf, tf.TensorSpec):
-            raise _refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
+            raise refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
         return leaf
 
     def locate(self, error, batch, preprocess, row, origin):
@@ -102,121 +100,13 @@ def picker(key):
     return pick
 
 
-def _refusal(name, wanted, received, remedy="Change it first: dataset.map(...)."):
-    return ValueError(f"from_dataset needs {wanted} for '{name}'. Received: {received}. {remedy}")
-
-
-# A function for each kind: (spec or head, name, its TensorSpec, stream) -> function of (tensor, position).
-
-
-def _text(spec, name, leaf, stream):
-    _check_scalar(name, leaf)
-    if leaf.dtype.is_floating:
-        raise _refusal(name, "a text, or an integer", leaf)
-    return lambda value, position: _as_string(value)
-
-
-def _as_string(value):
-    if value.dtype == tf.bool:
-        return tf.where(value, "True", "False")
-    return value if value.dtype == tf.string else tf.strings.as_string(value)
-
-
-def _check_scalar(name, leaf):
-    if leaf.shape.rank not in (0, None):
-        raise _refusal(name, "one value in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
-
-
-def _image(spec, name, leaf, stream):
-    if leaf.dtype == tf.string:
-        return _file(name, leaf, stream, lambda content: to_png(content, spec.max_pixels))
-    if leaf.dtype != tf.uint8 or leaf.shape.rank not in (2, 3):
-        wanted = "pixels (H, W) or (H, W, C) of uint8, or the bytes of a file"
-        raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
-    return lambda value, position: png_file(value)
-
-
-def _audio(spec, name, leaf, stream):
-    if leaf.dtype == tf.string:
-        return _file(name, leaf, stream, to_wav)
-    known = leaf.dtype.is_floating or leaf.dtype in (tf.int16, tf.int32, tf.int64)
-    if not known or leaf.shape.rank not in (1, 2):
-        wanted = "samples (S,) or (S, channels) of int16 to int64 or float, or the bytes of a file"
-        raise _refusal(name, wanted, leaf, "Unbatch the data set, and cast the samples.")
-    rate = check_rate(name, stream.sample_rate)
-    return lambda value, position: wav_file(name, value, rate)
-
-
-def _video(spec, name, leaf, stream):
-    if leaf.dtype == tf.string:
-        _check_scalar(name, leaf)
-        check_decoder(name, stream.first(name, 100))  # the sooner the better; those that come later are told as well
-        return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames, spec.max_pixels))
-    if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
-        wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"
-        raise _refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
-    return _in_python(lambda value: clip_of_pixels(value.numpy()))
-
-
-def _in_python(make):
-    return lambda value, position: tf.ensure_shape(tf.py_function(make, [value], tf.string), ())
-
-
-def check_rate(name, rate):
-    """The sample rate of a decoded sound, which nothing but the argument tells."""
-    if rate is None:
-        raise ValueError(
-            f"Decoded sounds do not say how fast they are. Received: samples for '{name}', and sample_rate=None. "
-            "Give from_dataset(..., sample_rate=) in Hz, as the data set's documentation has it."
-        )
-    return rate
-
-
-def _file(name, leaf, stream, transcode):
-    _check_scalar(name, leaf)
-    convert = transcode if any(map(needs_transcoding, stream.first(name, 100))) else tf.identity
-    return lambda value, position: convert(value)
-
-
-def _column(spec, name, leaf, stream):
-    if name in spec.categorical:
-        return _text(spec, name, leaf, stream)
-    _check_scalar(name, leaf)
-    if leaf.dtype == tf.string:
-        raise _refusal(name, "a number", leaf)
-    return lambda value, position: tf.cast(value, tf.float32)
-
-
-def _vector(spec, name, leaf, stream):
-    numbers = leaf.dtype.is_floating or leaf.dtype.is_integer
-    if not numbers or leaf.shape.rank != 1 or leaf.shape[0] not in (spec.size, None):
-        raise _refusal(name, f"{spec.size} numbers", leaf)
-
-    def vector(value, position):
-        value = tf.cast(value, tf.float32)
-        if leaf.shape[0] is None:  # an empty one is absent
-            value = tf.cond(tf.size(value) > 0, lambda: value, lambda: tf.fill([spec.size], float("nan")))
-            value = _of_size(spec, value, position)
-        return value
-
-    return vector
-
-
-def _of_size(spec, value, position):
-    count, row = tf.strings.as_string(tf.size(value)), tf.strings.as_string(position)
-    rule = f"{spec.name}: a vector must have {spec.size} numbers. Received: "
-    text = tf.strings.join([rule, count, " in example ", row, "."])
-    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.size(value) == spec.size, data=[text], summarize=1)]):
-        return tf.ensure_shape(value, [spec.size])
-
-
 def _label(head, name, leaf, stream):
     """Labels are encoded by their head, in Python; numbers of the shape of an encoded label are taken as encoded."""
     shape, dtype = head.label
     if shape and leaf.shape == shape and leaf.dtype != tf.string:
         return lambda value, position: _finite(head, tf.ensure_shape(tf.cast(value, dtype), shape), position)
     if leaf.shape.rank is not None and leaf.shape.rank > 1:
-        raise _refusal(name, "one label in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
+        raise refusal(name, "one label in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
 
     def encode(value, position):
         named = head.named(np.asarray(value).tolist(), position)
@@ -227,7 +117,7 @@ def _label(head, name, leaf, stream):
 
 def _weight(_, name, leaf, stream):
     if not (leaf.dtype.is_floating or leaf.dtype.is_integer) or leaf.shape.rank not in (0, None):
-        raise _refusal(name, "one number in each example", leaf)
+        raise refusal(name, "one number in each example", leaf)
 
     def weight(value, position):
         value = tf.cast(value, tf.float32)
@@ -245,12 +135,9 @@ def _finite(head, label, position):
 
 
 def _require(holds, what, rule, value, position):
-    received = tf.strings.reduce_join(_as_string(value), separator="|")
+    received = tf.strings.reduce_join(as_string(value), separator="|")
     text = [f"{what} must be {rule}. Received: ", received, " in example ",
             tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
     text = tf.strings.join(text)
     with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):
         return tf.identity(value)
-
-
-_RAW = {Text: _text, Image: _image, Audio: _audio, Video: _video, Table: _column, Vector: _vector}

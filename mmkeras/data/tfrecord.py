@@ -14,11 +14,12 @@ from rich.progress import track
 from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import faults, manifest
+from mmkeras.data.modalities import kind_of
 from mmkeras.data.pipeline import encoded_batches
 from mmkeras.data.shards import Shards
 from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
-from mmkeras.specs import Audio, Image, Vector, Video, check_specs
+from mmkeras.specs import check_specs
 
 _AT_ONCE = 64
 _MOST_SHARDS = 512
@@ -129,7 +130,7 @@ class _Decodable:
     def __init__(self, specs):
         self.input = [name for spec in specs for name in spec.raw]
         self.output = [name for spec in specs for name in spec.ready]
-        files = [spec for spec in specs if isinstance(spec, Image | Audio | Vector | Video)]
+        files = [spec for spec in specs if kind_of(spec).paths]
         self._decoder = preprocessor(files) if files else None
         self.layers = self._decoder.layers if files else []
 

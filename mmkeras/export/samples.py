@@ -1,14 +1,10 @@
 """A few raw examples to try an export with."""
 
-import io
-import zipfile
-
 import keras
 import numpy as np
-import tensorflow as tf
 
 from mmkeras.checks import did_you_mean
-from mmkeras.preprocess import DecodeAudio, DecodeImage, DecodeVideo, TableRow, VectorRow
+from mmkeras.preprocess import RawLayer
 
 COUNT = 8
 ABSENT = {"string": b"", "float32": np.float32("nan")}
@@ -42,8 +38,8 @@ def raw_samples(preprocess, samples=None, count=COUNT):
 
 def optional_names(preprocess, cells=False):
     """Raw names whose modality may be absent; with `cells`, also the columns of a row that needs only one value."""
-    layers = [layer for layer in preprocess.layers if hasattr(layer, "optional")]
-    chosen = [layer for layer in layers if layer.optional or (cells and isinstance(layer, TableRow))]
+    layers = [layer for layer in preprocess.layers if isinstance(layer, RawLayer)]
+    chosen = [layer for layer in layers if layer.optional or (cells and layer.takes_columns)]
     return [name for layer in chosen for name in _raw_names(preprocess, layer)]
 
 
@@ -101,27 +97,7 @@ def _generated(preprocess):
     examples = {key: [b"a" if tensor.dtype == "string" else 0.0] * 2 for key, tensor in preprocess.input.items()}
     rng = np.random.default_rng(0)
     for layer in preprocess.layers:
-        if isinstance(layer, DecodeImage):
-            pixels = rng.integers(0, 256, (*layer.size, 3), "uint8")
-            files = [encode(pixels).numpy() for encode in (tf.io.encode_png, tf.io.encode_jpeg)]
-            examples |= dict.fromkeys(_raw_names(preprocess, layer), files)
-        elif isinstance(layer, DecodeAudio):
-            clip = rng.uniform(-0.5, 0.5, (layer.sample_rate, 1)).astype("float32")
-            file = tf.audio.encode_wav(clip, layer.sample_rate).numpy()
-            examples |= dict.fromkeys(_raw_names(preprocess, layer), [file] * 2)
-        elif isinstance(layer, DecodeVideo):
-            pixels = rng.integers(0, 256, (layer.frames, *layer.size, 3), "uint8")
-            clips = [_clip(pixels), _clip(pixels[: (layer.frames + 1) // 2])]  # a whole one, and one that is padded
-            examples |= dict.fromkeys(_raw_names(preprocess, layer), clips)
-        elif isinstance(layer, VectorRow):
-            vectors = rng.normal(size=(2, layer.size)).astype("float32")
-            examples |= dict.fromkeys(_raw_names(preprocess, layer), vectors)
+        if isinstance(layer, RawLayer):
+            made = list(layer.example(rng).values())
+            examples |= dict(zip(_raw_names(preprocess, layer), made, strict=True))
     return examples
-
-
-def _clip(pixels):
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:
-        for i, frame in enumerate(pixels):
-            archive.writestr(zipfile.ZipInfo(f"{i:03d}.png"), tf.io.encode_png(frame).numpy())
-    return memory.getvalue()

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from rich.progress import track
 
+from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.audio import DecodeAudio
 from mmkeras.preprocess.image import DecodeImage
 from mmkeras.preprocess.model import Preprocess
@@ -18,10 +19,34 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
-from mmkeras.specs import Audio, Image, Table, Text, Vector, Video, check_specs
+from mmkeras.specs import check_specs
 
-__all__ = ["DecodeAudio", "DecodeImage", "DecodeVideo", "Preprocess", "PresetIds", "TableRow", "TokenIds", "VectorRow",
-           "adapt", "preprocessor"]  # fmt: skip
+__all__ = [
+    "KINDS", "DecodeAudio", "DecodeImage", "DecodeVideo", "Preprocess", "PresetIds", "RawLayer", "TableRow", "TokenIds",
+    "VectorRow", "adapt", "preprocessor",
+]  # fmt: skip
+
+
+def _tokens(spec, name):
+    if spec.preset is not None:
+        return PresetIds.of(spec, name=name)
+    return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
+                    spec.strip_markup, spec.optional, name=name)  # fmt: skip
+
+
+# Kind of a spec -> function of the spec and a name that makes its layer; further kinds may be added.
+KINDS = {
+    "text": _tokens,
+    "image": lambda spec, name: DecodeImage(
+        spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
+    ),
+    "audio": lambda spec, name: DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name),
+    "video": lambda spec, name: DecodeVideo(
+        spec.frames, spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
+    ),
+    "table": lambda spec, name: TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name),
+    "vector": lambda spec, name: VectorRow(spec.size, spec.optional, name=name),
+}
 
 
 def preprocessor(specs, name="preprocess"):
@@ -52,33 +77,17 @@ def preprocessor(specs, name="preprocess"):
     ready = {}
     for spec in specs:
         raw = {key: inputs[key] for key in spec.raw}
-        outputs = _layer(spec)(raw if isinstance(spec, Table) else raw[spec.name])
+        layer = _layer(spec)
+        outputs = layer(raw if layer.takes_columns else raw[spec.name])
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         ready |= zip(spec.ready, outputs, strict=True)
     return Preprocess.of(inputs, ready, specs, name=name)
 
 
 def _layer(spec):
-    name = f"{spec.name}_preprocess"
-    match spec:
-        case Text() if spec.preset is not None:
-            return PresetIds.of(spec, name=name)
-        case Text():
-            return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
-                            spec.strip_markup, spec.optional, name=name)  # fmt: skip
-        case Image():
-            return DecodeImage(spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name)
-        case Audio():
-            return DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name)
-        case Video():
-            return DecodeVideo(
-                spec.frames, spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
-            )
-        case Table():
-            return TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name)
-        case Vector():
-            return VectorRow(spec.size, spec.optional, name=name)
-    raise TypeError(f"A spec is mm.Text, mm.Image, mm.Audio, mm.Video, mm.Table or mm.Vector. Received: {spec!r}.")
+    if getattr(spec, "kind", None) not in KINDS:
+        raise TypeError(f"A spec is of a kind in {list(KINDS)}, such as mm.Text(...). Received: {spec!r}.")
+    return KINDS[spec.kind](spec, f"{spec.name}_preprocess")
 
 
 def adapt(preprocess, raw, batch_size=1024, verbose=True):

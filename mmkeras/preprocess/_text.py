@@ -19,6 +19,9 @@ _MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9
 class TextLayer(RawLayer):
     """What every layer from strings (B,) to ids (B, max_tokens) int32 and their mask does."""
 
+    gives = "tokens"
+    pads_behind = True
+
     def __init__(self, max_tokens, strip_markup=True, optional=False, **kwargs):
         super().__init__(**kwargs)
         self.max_tokens = max_tokens
@@ -48,6 +51,9 @@ class TextLayer(RawLayer):
     def compute_output_spec(self, strings):
         shape = (strings.shape[0], self.max_tokens)
         return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, "bool")
+
+    def example(self, rng):
+        return {self.modality: [b"a"] * 2}
 
     def get_config(self):
         config = {"max_tokens": self.max_tokens, "strip_markup": self.strip_markup, "optional": self.optional}

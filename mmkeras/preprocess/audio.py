@@ -47,6 +47,9 @@ class DecodeAudio(RawLayer):
     ([[0.5, -0.25, 0.0]], [[True, True, False]])
     """
 
+    gives = "waveform"
+    pads_behind = True
+
     def __init__(self, samples, sample_rate, optional=False, **kwargs):
         super().__init__(**kwargs)
         self.samples, self.sample_rate, self.optional = samples, sample_rate, optional
@@ -124,6 +127,13 @@ class DecodeAudio(RawLayer):
     def compute_output_spec(self, x):
         shape = (x.shape[0], self.samples)
         return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
+
+    def example(self, rng):
+        clip = rng.uniform(-0.5, 0.5, (self.sample_rate, 1)).astype("float32")
+        return {self.modality: [tf.audio.encode_wav(clip, self.sample_rate).numpy()] * 2}
+
+    def describe(self):
+        return {"kind": "audio", "samples": self.samples, "sample_rate": self.sample_rate}
 
     def get_config(self):
         own = {"samples": self.samples, "sample_rate": self.sample_rate, "optional": self.optional}

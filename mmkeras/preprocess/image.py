@@ -160,6 +160,14 @@ class DecodeImage(RawLayer):
         pixels = keras.KerasTensor((x.shape[0], *self.size, self.channels), "uint8")
         return (pixels, keras.KerasTensor((x.shape[0], 1), "bool")) if self.optional else pixels
 
+    def example(self, rng):
+        pixels = rng.integers(0, 256, (*self.size, 3), "uint8")
+        return {self.modality: [tf.io.encode_png(pixels).numpy(), tf.io.encode_jpeg(pixels).numpy()]}
+
+    def describe(self):
+        names = ("channels", "resize", "max_pixels")
+        return {"kind": "image", "size": list(self.size)} | {name: getattr(self, name) for name in names}
+
     def get_config(self):
         own = {"size": self.size, "channels": self.channels, "resize": self.resize, "optional": self.optional}
         return {**super().get_config(), **own, "max_pixels": self.max_pixels}

@@ -80,6 +80,17 @@ class PresetIds(TextLayer):
         first, last = (_repeated(end, real) for end in self.ends)
         return self._padded(tf.concat([first, ids, last], axis=1), strings)
 
+    def describe(self):
+        """Of the tokenizers of presets, `mmkeras.edge` knows BERT's."""
+        own = self.held.tokenizer
+        if not getattr(own, "split", False) or own.special_tokens_in_strings:
+            return None
+        names = ("lowercase", "strip_accents", "split_on_cjk")
+        split = {"unknown": own.oov_token, "suffix": own.suffix_indicator}
+        split |= {name: getattr(own, name) for name in names}
+        length = {"max_tokens": self.max_tokens, "strip_markup": self.strip_markup}
+        return {"kind": "wordpiece", "vocabulary": self.vocabulary, "ends": self.ends} | length | split
+
     def get_config(self):
         # keras-hub leaves what a tokenizer has learned to files, which `from_config` does not see.
         tokenizer = self.held.tokenizer

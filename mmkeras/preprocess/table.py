@@ -190,6 +190,17 @@ class TableRow(RawLayer):
         shape = (first.shape[0], len(self.raw_names))
         return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
 
+    def example(self, rng):
+        return dict.fromkeys(self.numeric, [0.0] * 2) | dict.fromkeys(self.categorical, [b"a"] * 2)
+
+    def describe(self):
+        special = 2  # missing and unknown have ids of their own
+        values = (lookup.get_vocabulary()[special:] for lookup in self.lookups)
+        pairs = zip(self.categorical, values, strict=True)
+        categories = {column: [str(value) for value in known] for column, known in pairs}
+        learned = {"mean": self.mean.numpy().tolist(), "std": self.std.numpy().tolist(), "categories": categories}
+        return {"kind": "table", "numeric": list(self.numeric), **learned}
+
     def get_config(self):
         config = {"numeric": self.numeric, "categorical": self.categorical, "max_categories": self.max_categories}
         return super().get_config() | config | {"optional": self.optional}

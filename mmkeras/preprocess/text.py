@@ -155,6 +155,10 @@ class TokenIds(TextLayer):
                 "Call preprocess = mm.adapt(preprocess, raw) before using it, or give the spec a vocabulary."
             )
 
+    def describe(self):
+        names = ("max_tokens", "tokenizer", "lowercase", "strip_markup")
+        return {"kind": "text", "vocabulary": self.vocabulary} | {name: getattr(self, name) for name in names}
+
     def get_config(self):
         config = {"tokenizer": self.tokenizer, "vocabulary_size": self.vocabulary_size, "vocabulary": self.given}
         return super().get_config() | config | {"lowercase": self.lowercase}

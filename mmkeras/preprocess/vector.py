@@ -54,5 +54,11 @@ class VectorRow(RawLayer):
         batch = vectors.shape[0]
         return keras.KerasTensor((batch, self.size), "float32"), keras.KerasTensor((batch, 1), "bool")
 
+    def example(self, rng):
+        return {self.modality: list(rng.normal(size=(2, self.size)).astype("float32"))}
+
+    def describe(self):
+        return {"kind": "vector", "size": self.size}
+
     def get_config(self):
         return super().get_config() | {"size": self.size, "optional": self.optional}

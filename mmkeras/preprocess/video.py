@@ -1,5 +1,8 @@
 """Videos: the bytes of GIFs and of ZIP files of frames in, uint8 pixels of one size and number of frames out."""
 
+import io
+import zipfile
+
 import keras
 import tensorflow as tf
 
@@ -81,6 +84,8 @@ class DecodeVideo(RawLayer):
     ([1, 3], [[True, True]])
     """
 
+    pads_behind = True
+
     def __init__(self, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000, **kwargs):
         super().__init__(**kwargs)
         if frames < 1:
@@ -160,6 +165,13 @@ class DecodeVideo(RawLayer):
         pixels = keras.KerasTensor((*shape, *self.size, self.channels), "uint8")
         return pixels, keras.KerasTensor(shape, "bool")
 
+    def example(self, rng):
+        pixels = rng.integers(0, 256, (self.frames, *self.size, 3), "uint8")
+        return {self.modality: [_clip(pixels), _clip(pixels[: (self.frames + 1) // 2])]}  # whole, and padded
+
+    def describe(self):
+        return self.picture.describe() | {"kind": "video", "frames": self.frames}
+
     def get_config(self):
         own = {"frames": self.frames, "size": self.size, "channels": self.channels, "resize": self.resize}
         return {**super().get_config(), **own, "optional": self.optional, "max_pixels": self.max_pixels}
@@ -208,3 +220,11 @@ def _look(x, optional):
         unknown,
     )
     return is_gif, is_zip, problem
+
+
+def _clip(pixels):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        for i, frame in enumerate(pixels):
+            archive.writestr(zipfile.ZipInfo(f"{i:03d}.png"), tf.io.encode_png(frame).numpy())
+    return memory.getvalue()

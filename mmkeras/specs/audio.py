@@ -15,6 +15,8 @@ class Audio(OneString):
         optional: `b""` means absent.
     """
 
+    kind = "audio"
+
     name: str
     seconds: float = 1.0
     sample_rate: int = 16_000

@@ -17,6 +17,8 @@ class Image(OneString):
         max_pixels: most pixels of the file, by its header; a larger one is refused before it is decoded.
     """
 
+    kind = "image"
+
     name: str
     size: tuple = (224, 224)
     channels: int = 3

@@ -23,6 +23,8 @@ class Table(Config):
         learned: how many ids `adapt` has found in each categorical column, set in `preprocess.specs`; None before.
     """
 
+    kind = "table"
+
     name: str
     numeric: tuple = ()
     categorical: tuple = ()

@@ -29,6 +29,8 @@ class Text(OneString):
         learned: how many ids `adapt` has found, set in `preprocess.specs`; None where that is not known.
     """
 
+    kind = "text"
+
     name: str
     max_tokens: int = 64
     tokenizer: str = "words"

@@ -17,6 +17,8 @@ class Vector(Config):
         optional: D times NaN means absent. NaN among other numbers, infinity, and numbers beyond 1e12 are refused.
     """
 
+    kind = "vector"
+
     name: str
     size: int
     optional: bool = False

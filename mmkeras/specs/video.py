@@ -17,6 +17,8 @@ class Video(OneString):
         optional: `b""` means absent.
     """
 
+    kind = "video"
+
     name: str
     frames: int = 16
     size: tuple = (112, 112)

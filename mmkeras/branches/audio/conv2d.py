@@ -30,7 +30,7 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_se
         ValueError: the clip is too short, or has too few bands, to be halved `len(filters)` times.
     """
     check_pool(spec, pool, (None, "mean"))
-    ready = inputs(spec, "Audio")
+    ready = inputs(spec, "audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     if min(x.shape[1:3]) >> len(filters) == 0:
         raise ValueError(

@@ -47,7 +47,7 @@ def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, nu
     voices, sample by sample, takes more than to tell what was heard.
     """
     check_pool(spec, pool, (None, "mean"))
-    ready = inputs(spec, "Audio")
+    ready = inputs(spec, "audio")
     x, mask = _encode(spec, ready, filters, frame_seconds, frames_per_token)
     x = keras.layers.Dense(dim, name="bottleneck")(GlobalLayerNorm(name="norm")(x, mask))
     skips = []

@@ -44,7 +44,7 @@ def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=1
     arXiv 1609.04243, makes the GRU's loop shorter.
     """
     check_pool(spec, pool, (None, "mean", "last"))
-    ready = inputs(spec, "Audio")
+    ready = inputs(spec, "audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     _check_pools(spec, filters, pools, x.shape)
     x = conv_blocks(x, filters, kernel_size, dropout, pools, mask)

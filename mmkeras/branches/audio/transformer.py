@@ -45,7 +45,7 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
 
     check_pool(spec, pool, (None, "mean"))
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
-    ready = inputs(spec, "Audio")
+    ready = inputs(spec, "audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     x, mask = _patches(spec, x, mask, dim, patch, stride)
     x = keras.layers.Dropout(dropout)(PositionEmbedding(name="position")(x))

@@ -37,7 +37,7 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None
             f"Each of the {len(filters)} blocks halves the image of '{spec.name}'. Received: size={spec.size}. "
             "Give fewer filters or a larger size."
         )
-    ready = inputs(spec, "Image")
+    ready = inputs(spec, "image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
     present = ready.get(f"{spec.name}_mask")
     x = conv_blocks(x, filters, kernel_size, dropout, mask=present)

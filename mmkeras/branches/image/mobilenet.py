@@ -41,7 +41,7 @@ def mobilenet(spec, *, weights=None, train="all", alpha=1.0, minimalistic=False,
     """
     where = f"image.mobilenet of '{spec.name}'"
     check_pool(spec, pool, POOLS)
-    ready = inputs(spec, "Image")
+    ready = inputs(spec, "image")
     check_size(spec, 32, where)
     check_weights(where, weights, published=alpha == 1.0 or (alpha == 0.75 and not minimalistic))
 

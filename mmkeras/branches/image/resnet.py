@@ -46,7 +46,7 @@ def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
     """
     where = f"image.resnet of '{spec.name}'"
     check_pool(spec, pool, POOLS)
-    ready = inputs(spec, "Image")
+    ready = inputs(spec, "image")
     check_size(spec, 32, where)
     if depth not in (*_STAGES, 50):
         raise ValueError(f"depth of {where} must be 18, 34 or 50. Received: {depth!r}.")

@@ -42,7 +42,7 @@ def vit(spec, *, patch=16, dim=128, num_heads=4, feedforward_dim=None, num_layer
     import keras_nlp  # takes seconds
 
     check_pool(spec, pool, (None, "mean"))
-    ready = inputs(spec, "Image")
+    ready = inputs(spec, "image")
     _check(spec, patch, dim, num_heads)
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
     x = keras.layers.Conv2D(dim, patch, strides=patch, name="patches")(x)

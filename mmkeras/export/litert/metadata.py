@@ -93,7 +93,7 @@ def _tensor_descriptions(names, entries):
     for name in names:
         entry = known.get(name)
         if entry:
-            yield name, _MEANING[entry["kind"]].format(**entry)[:1000]
+            yield name, _MEANING.get(entry["kind"], "{kind}").format(**entry)[:1000]
         elif name.endswith("_mask"):
             yield name, f"true where '{name.removesuffix('_mask')}' is present"
         else:

@@ -8,8 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.export.litert.fused import fused_loop, unfusable
-from mmkeras.preprocess import DecodeAudio, DecodeVideo
-from mmkeras.preprocess._text import TextLayer
 
 WAYS = ("while", "unroll", "fused")
 STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
@@ -133,7 +131,7 @@ def _foreign_masks(model, preprocess, form):
     specs = form.specs(model)
     names = [name for name in model.input if name.endswith("_mask") and model.input[name].shape[1] != 1]
     makers = {name: preprocess.output[name]._keras_history.operation for name in names}
-    names = [name for name, maker in makers.items() if not isinstance(maker, TextLayer | DecodeAudio | DecodeVideo)]
+    names = [name for name, maker in makers.items() if not getattr(maker, "pads_behind", False)]
     padded_first = {name: dict.fromkeys(specs, 1.0) | {name: -0.5} for name in names}
     return [name for name, probe in padded_first.items() if any(map(_has_holes, _seen(model, form, [probe]).values()))]
 

@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.export.graph import holder, portable
-from mmkeras.preprocess import DecodeAudio
 
 PCM = 2.0**15  # what 1.0 is in int16, as `preprocess` reads files of 16 bits
 
@@ -30,7 +29,7 @@ class Form(NamedTuple):
     def of(cls, preprocess, model, batch_size, fixed_length, waveform):
         free = [name for name, tensor in model.input.items() if None in tensor.shape[1:]]
         lengths = {name: preprocess.output[name].shape[1] for name in free if fixed_length}
-        sounds = [layer.modality for layer in preprocess.layers if isinstance(layer, DecodeAudio)]
+        sounds = [layer.modality for layer in preprocess.layers if getattr(layer, "gives", None) == "waveform"]
         return cls(batch_size, lengths, tuple(sounds) if waveform == "int16" else ())
 
     def specs(self, model):

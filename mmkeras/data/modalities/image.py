@@ -1,0 +1,27 @@
+import tensorflow as tf
+
+from mmkeras.data.encoded import png_file
+from mmkeras.data.modalities.base import Media, refusal, whole_pixels
+from mmkeras.data.transcode import needs_transcoding, to_png
+
+
+class Image(Media):
+    """Pictures: files, WebP among them, or pixels of a data set."""
+
+    def transcoder(self, spec):
+        return lambda content: to_png(content, spec.max_pixels)
+
+    def converter(self, spec, name, leaf, stream):
+        if leaf.dtype == tf.string:
+            return self.file_converter(spec, name, leaf, stream)
+        if leaf.dtype != tf.uint8 or leaf.shape.rank not in (2, 3):
+            wanted = "pixels (H, W) or (H, W, C) of uint8, or the bytes of a file"
+            raise refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
+        return lambda value, position: png_file(value)
+
+    def encoded(self, spec, row, array, rate):
+        pixels = array.ndim in (2, 3) and whole_pixels(array)
+        return png_file(tf.constant(array, tf.uint8)).numpy() if pixels else None
+
+    def suffix(self, content, suffix):
+        return ".webp" if needs_transcoding(content) and not needs_transcoding(suffix) else suffix

@@ -1,0 +1,41 @@
+import os
+
+import tensorflow as tf
+
+from mmkeras.data import archives
+from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels, clip_reader, needs_frames
+from mmkeras.data.modalities.base import Media, check_scalar, file_reader, refusal, whole_pixels
+
+
+class Video(Media):
+    """Clips: files, folders and archives of frames, or pixels of a data set."""
+
+    @staticmethod
+    def found(root, known, value):
+        """As that of files; the last part may be a folder, and an archive there is a file like any other."""
+        whole = root / os.path.expanduser(value)
+        path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
+        return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)
+
+    def reader(self, spec, values):
+        check_decoder(spec.name, values)
+        if any(map(needs_frames, values)):
+            return clip_reader(spec.name, spec.frames, spec.max_pixels)
+        return file_reader(spec.name, None)
+
+    def converter(self, spec, name, leaf, stream):
+        if leaf.dtype == tf.string:
+            check_scalar(name, leaf)
+            check_decoder(name, stream.first(name, 100))  # early; those that come later are told as well
+            return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames, spec.max_pixels))
+        if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
+            wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"
+            raise refusal(name, wanted, leaf, "Unbatch the data set; scale pixels to 0..255 and cast them.")
+        return _in_python(lambda value: clip_of_pixels(value.numpy()))
+
+    def encoded(self, spec, row, array, rate):
+        return clip_of_pixels(array.astype("uint8")) if array.ndim == 4 and whole_pixels(array) else None
+
+
+def _in_python(make):
+    return lambda value, position: tf.ensure_shape(tf.py_function(make, [value], tf.string), ())
