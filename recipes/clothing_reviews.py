@@ -68,10 +68,10 @@ def main(args):
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     review, title, facts = specs = preprocess.specs  # they know how many words and categories there are
     drop = [mm.augment.text(spec, drop=0.1) for spec in (review, title)]
-    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory",
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory",
                                   bucket_by="review", augment=drop)  # fmt: skip
-    valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
-    test = mm.data.eval_batches(raw_test, preprocess, heads, cache="memory")
+    valid = mm.data.eval_batches(raw_valid, preprocess, cache="memory")
+    test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
 
     # 4. A branch for each input, a fusion, a head for each answer; the baselines are the same with fewer inputs.
     branches = {
@@ -95,14 +95,16 @@ def main(args):
 
     # 5. Scores on the test part; the curves lie in OUT/evaluation.
     model = models.pop("all")
-    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="all")
+    found = mm.evaluate.report(
+        model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all"
+    )
     scores = summary(found)
     if args.test:
         other = mm.data.eval_batches(read(args.test, learn=False), preprocess, heads)
-        scores["other_test"] = summary(mm.evaluate.report(model, other, heads, name="all"))
+        scores["other_test"] = summary(mm.evaluate.report(model, other, name="all"))
 
     # 6. Strings and numbers in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,
         "parity_max_abs": export["largest_difference"],

@@ -120,7 +120,7 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
             run["per_cpu_second"] = (args.epochs - 1) * len(train) * 64 / (seconds[-1] - seconds[0])
             if seed == 0:
                 options = {"samples": raw_test, "overwrite": True, "verbose": False}
-                mm.export.litert(preprocess, model, [head], files[name], **options)
+                mm.export.litert(preprocess, model, files[name], **options)
             with (out / "runs.jsonl").open("a") as lines:
                 lines.write(json.dumps(run | {"kib": files[name].stat().st_size / 1024}) + "\n")
             print(f"{task}, {name}, seed {seed}: {run['accuracy']:.4f}", flush=True)

@@ -51,9 +51,9 @@ def main(args):
     )
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     picture, sound, word = specs = preprocess.specs  # they know how many words were learned
-    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
-    valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
-    test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256, cache="memory")
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
+    valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
+    test = mm.data.eval_batches(raw_test, preprocess, batch_size=256, cache="memory")
 
     # 3. The same branches in every model; a model for each subset. The one with all three learns three times as long,
     # and with inputs hidden now and then, so that it does as well as the others where an input is absent.
@@ -84,17 +84,19 @@ def main(args):
 
     # 4. Scores on recordings, noises and pictures that no model has seen; the curves lie in OUT/evaluation.
     model = models.pop("image + audio + text")
-    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, "all three", specs)
+    found = mm.evaluate.report(
+        model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all three", specs=specs
+    )
     scores = mm.evaluate.summary(found)
     if args.test:
         tables = [path for path in Path(args.test).glob("*.csv") if path.stem not in ("train", "valid", "test")]
         raw_other = mm.data.from_csv([*tables, Path(args.test) / "test.csv"][0], specs, heads)
-        other = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=256)
-        other = mm.evaluate.report(model, other, heads, baselines=models, name="all three", specs=specs)
+        other = mm.data.eval_batches(raw_other, preprocess, batch_size=256)
+        other = mm.evaluate.report(model, other, baselines=models, name="all three", specs=specs)
         scores["other_test"] = mm.evaluate.summary(other)
 
     # 5. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,
         "parity_max_abs": export["largest_difference"],

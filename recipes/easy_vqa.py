@@ -49,9 +49,9 @@ def main(args):
     # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     question, photo = specs = preprocess.specs  # they know how many words were learned
-    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
-    valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
-    test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256)
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
+    valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
+    test = mm.data.eval_batches(raw_test, preprocess, batch_size=256)
 
     # 4. A branch for each input, a fusion, a head. The step size falls to nothing; the baselines need fewer epochs.
     branches = {
@@ -78,15 +78,17 @@ def main(args):
 
     # 5. Scores on pictures that no model has seen; the curves lie in OUT/evaluation.
     model = models.pop("both")
-    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="both")
+    found = mm.evaluate.report(
+        model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="both"
+    )
     scores = mm.evaluate.summary(found)
     if args.test:
         raw_other = read(Path(args.test), "test", specs, heads)
-        other = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=256)
+        other = mm.data.eval_batches(raw_other, preprocess, batch_size=256)
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other, heads))
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,
         "parity_max_abs": export["largest_difference"],

@@ -47,8 +47,8 @@ def main(args):
     raw_test = read(data, "test", specs, heads)
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     question, photo = specs = preprocess.specs  # they know how many words were learned
-    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
-    valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
+    valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
 
     # 2. The model, of ops that all quantisations have.
     with mm.distribute.strategy().scope():
@@ -66,7 +66,7 @@ def main(args):
     for name, quantize in QUANTIZE.items():
         path = Path("saved_models", out.name, f"{name}.tflite")
         measured = raw_train if quantize == "int8" else None
-        files[name] = mm.export.litert(preprocess, model, heads, path, quantize, measured, samples=raw_test,
+        files[name] = mm.export.litert(preprocess, model, path, quantize=quantize, representative=measured, samples=raw_test,
                                        n_samples=len(raw_test.frame), overwrite=True)  # fmt: skip
 
     # 4. Milliseconds of a call, one example at a time as on the device. In turns: a busy machine slows all alike.

@@ -63,7 +63,7 @@ def main(args):
     train = mm.data.train_batches(
         raw_train, preprocess, heads, batch_size=128, seed=args.seed, cache="memory", augment=augment
     )
-    english = mm.data.eval_batches(raw_english, preprocess, heads, cache="memory")
+    english = mm.data.eval_batches(raw_english, preprocess, cache="memory")
 
     # 4. Names have two words: a bag of words (an encoder without blocks) reads them as well as an LSTM, and faster.
     branches = {
@@ -86,10 +86,12 @@ def main(args):
 
     # 5. Scores of the English names beside models of one input, and of every language.
     model = models.pop("both")
-    found = mm.evaluate.report(model, english, heads, out / "evaluation", raw_train, models, name="both")
+    found = mm.evaluate.report(
+        model, english, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="both"
+    )
 
     def by_language(raw):
-        labels, outputs = mm.evaluate.predict(model, mm.data.eval_batches(raw, preprocess, heads), heads)
+        labels, outputs = mm.evaluate.predict(model, mm.data.eval_batches(raw, preprocess), heads)
         right = pd.DataFrame({head.name: outputs[head.name].argmax(-1) == labels[head.name] for head in heads})
         return right.groupby(raw.frame.language.to_numpy(), sort=False).mean().to_dict("index")
 
@@ -99,7 +101,7 @@ def main(args):
         scores["other_test"] = by_language(raw_other)
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,
         "parity_max_abs": export["largest_difference"],

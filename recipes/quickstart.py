@@ -51,9 +51,9 @@ def main(args):
     # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     question, photo, voice = specs = preprocess.specs  # they know how many words were learned
-    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory")
-    valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
-    test = mm.data.eval_batches(raw_test, preprocess, heads, cache="memory")
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
+    valid = mm.data.eval_batches(raw_valid, preprocess, cache="memory")
+    test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
 
     # 4. A branch for each input, a fusion, a head for each answer. The baselines are the same with one input.
     branches = {
@@ -77,14 +77,16 @@ def main(args):
 
     # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
     model = models.pop("all three")
-    found = mm.evaluate.report(model, test, heads, out / "evaluation", raw_train, models, name="all three")
+    found = mm.evaluate.report(
+        model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all three"
+    )
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
 
     # 7. The file for a phone or a board. Its row in the table is what it answered, where no TensorFlow is.
     file = f"saved_models/{out.name}-{Path(export['path']).name}.tflite"  # of the same version
-    lite = mm.export.litert(preprocess, model, heads, file, samples=raw_test, n_samples=len(raw_test.frame),
+    lite = mm.export.litert(preprocess, model, file, samples=raw_test, n_samples=len(raw_test.frame),
                             saved_model=export["path"])  # fmt: skip
     first = {"all three": found["models"]["all three"], "all three, LiteRT": lite["metrics"]["litert"]}
 

@@ -54,7 +54,7 @@ def main(args):
         return mm.data.from_dataframe(frame, [clip], heads, Path(folder, "audio.zip"), columns)
 
     def batches(examples):
-        return mm.data.eval_batches(examples, preprocess, heads)
+        return mm.data.eval_batches(examples, preprocess)
 
     raw, preprocess = read(data), mm.preprocessor([clip])
     folds = raw.frame["fold"].to_numpy()
@@ -86,7 +86,9 @@ def main(args):
 
     # 4. The usual division: folds 1 to 3 are learned from, fold 4 is the test part.
     model, learn = trained(TEST)
-    found = mm.evaluate.report(model, batches(parts[TEST]), heads, out / "evaluation", learn, name=f"fold {TEST}")
+    found = mm.evaluate.report(
+        model, batches(parts[TEST]), heads, out_dir=out / "evaluation", train=learn, name=f"fold {TEST}"
+    )
     scores, rows = mm.evaluate.summary(found), found["models"]
     if args.test:
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, batches(read(args.test, TRAIN)), heads))
@@ -100,7 +102,7 @@ def main(args):
     interval = [max(0.0, mean - spread), min(1.0, mean + spread)]
 
     # 6. Files in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", parts[TEST], next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=parts[TEST], version="next")
     report = {
         **scores,
         "cross_validation": {"accuracy": mean, "interval": interval, "folds": crossed},

@@ -59,7 +59,7 @@ def main(args):
         train = mm.data.train_batches(
             learn, preprocess, heads, batch_size=32, seed=args.seed, cache="memory", augment=augment
         )
-        valid = mm.data.eval_batches(check, preprocess, heads, cache="memory")
+        valid = mm.data.eval_batches(check, preprocess, cache="memory")
         with mm.distribute.strategy().scope():
             hide = SpecAugment(bands=2, band_width=5, moments=2, moment_width=6, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
@@ -75,10 +75,10 @@ def main(args):
 
     # 4. Speakers it knows: new takes of their words.
     def batches(examples):
-        return mm.data.eval_batches(examples, preprocess, heads)
+        return mm.data.eval_batches(examples, preprocess)
 
     model = trained("all speakers", takes >= 0, args.epochs)
-    found = mm.evaluate.report(model, batches(raw_test), heads, out / "evaluation", raw, name="new takes")
+    found = mm.evaluate.report(model, batches(raw_test), out_dir=out / "evaluation", train=raw, name="new takes")
     scores, rows = mm.evaluate.summary(found), found["models"]
     if args.test:
         other = mm.evaluate.report(model, batches(read(args.test, "test")), heads)
@@ -92,7 +92,7 @@ def main(args):
     strangers = {name: row["digit"]["accuracy"] for name, row in rows.items() if "stranger" in name}
 
     # 6. Files in, answers out. It appears after a process without mmkeras has come to the same answers.
-    export = mm.export.saved_model(preprocess, model, heads, f"saved_models/{out.name}", raw_test, next_version=True)
+    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,
         "strangers": {"accuracy": float(np.mean([*strangers.values()])), "speakers": strangers},

@@ -98,9 +98,9 @@ def test_exports_leave_auxiliary_answers_out(one_process, tmp_path):
     assert list(without_auxiliary(model, HEADS).output) == [head.name for head in HEADS]
     raw = {name: np.array([0.5, -1.0, np.nan], "float32") for name in "abcd"}
     preprocess = mm.adapt(mm.preprocessor(SPECS), tf.data.Dataset.from_tensor_slices(raw), verbose=False)
-    report = mm.export.saved_model(preprocess, model, HEADS, tmp_path / "hybrid" / "1", samples=raw)
+    report = mm.export.saved_model(preprocess, model, tmp_path / "hybrid" / "1", heads=HEADS, samples=raw)
     assert not [name for run in report["max_difference"].values() for name in run if "." in name]
-    report = mm.export.litert(preprocess, model, HEADS, tmp_path / "hybrid.tflite", samples=raw, verbose=False)
+    report = mm.export.litert(preprocess, model, tmp_path / "hybrid.tflite", heads=HEADS, samples=raw, verbose=False)
     assert sorted(report["outputs"]) == sorted(head.name for head in HEADS)
 
 

@@ -9,17 +9,17 @@ from mmkeras.evaluate.kinds import kind_of
 from mmkeras.evaluate.predict import majority_baseline, predict
 from mmkeras.evaluate.scores import scores
 from mmkeras.evaluate.subsets import mask_modalities, subsets
-from mmkeras.heads import check_heads
+from mmkeras.heads import heads_of
 
 
-def report(model, batches, heads, out_dir=None, train=None, baselines=None, name="model", specs=None):
+def report(model, batches, heads=None, *, out_dir=None, train=None, baselines=None, name="model", specs=None):
     """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
 
     Args:
         model: `keras.Model`, dict of ready tensors -> dict {head: output}.
         batches: `tf.data.Dataset` of (inputs, labels[, sample weights]), as `mmkeras.data.eval_batches` makes it. Where
             it has weights, every score is weighted, and `weighted` in it says so.
-        heads: list of the heads to score.
+        heads: list of the heads to score; None for all that the model was built with.
         out_dir: folder for `report.json` and the pictures of `model`: confusion, ROC and PR of a classification, a
             scatter of a regression; None: nothing is written.
         train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
@@ -49,7 +49,7 @@ def report(model, batches, heads, out_dir=None, train=None, baselines=None, name
     >>> found["models"]["model"]["price"]["mae"], found["models"]["majority"]["price"]["mae"]
     (0.5, 1.5)
     """
-    check_heads(heads)
+    heads = heads_of(model, heads)
     every = {name: (model, batches)} | _subset_rows(name, model, batches, specs or [])
     _check_rows(every, baselines or {})
     rows = {}

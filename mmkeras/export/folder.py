@@ -107,10 +107,10 @@ def check_version(path):
     if not path.name.isdecimal() or int(path.name) < 1:
         raise ValueError(
             f"The last folder of the path must be the version, a positive integer, or TF Serving passes over it. "
-            f"Received: '{path}'. Give '{path / '1'}', or next_version=True to count up."
+            f"Received: '{path}'. Give '{path / '1'}', or version='next' to count up."
         )
     if path.exists():
         raise FileExistsError(
             f"A version is never overwritten, since a server may have loaded it. Received: '{path}', which is there. "
-            f"The next free one is '{next_version(path.parent)}'; next_version=True with '{path.parent}' takes it."
+            f"The next free one is '{next_version(path.parent)}'; version='next' with '{path.parent}' takes it."
         )

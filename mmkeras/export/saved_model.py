@@ -18,9 +18,10 @@ from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.parity import answer_problems, refuse
 from mmkeras.export.process import run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
+from mmkeras.heads import heads_of
 
 
-def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, next_version=False):
+def saved_model(preprocess, model, path, *, heads=None, samples=None, tolerance=1e-5, version=None):
     """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
 
     Three signatures, each with the heads' decoded answers by name, and a free batch dimension:
@@ -37,8 +38,8 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
     Args:
         preprocess: adapted model, raw -> ready.
         model: trained model, ready -> outputs by head name.
-        heads: the heads `model` was built with.
         path: `saved_models/NAME/VERSION`, a positive integer that is not there yet; `~` is the home folder.
+        heads: list of heads; None for those that `model` was built with.
         samples: where the examples to compare come from: `tf.data.Dataset` of raw examples, or dict of arrays; labels
             in it are ignored. The first 8 are taken, and one more without anything optional. None makes up two by
             specs (the word "a", noise, zeros), which exercises the graph, not your data: give real ones.
@@ -46,7 +47,7 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
             differences of all probabilities; of several classes, of any probability; of numbers, in standard deviations
             of the head (rounding of float32 is taken off). The mean over the samples may be a quarter of it, and
             names must be equal; `export.distance` says it all.
-        next_version: `path` is `saved_models/NAME`, and the next free number is taken.
+        version: None where `path` ends in it; "next" for the next free number below `path`, `saved_models/NAME`.
 
     Returns:
         Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
@@ -61,8 +62,9 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
     """
     started = time.perf_counter()
     path = Path(path).expanduser()
-    path = next_free(path) if next_version else path
+    path = next_free(path) if _is_next(version) else path
     check_version(path)
+    heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
     raw = raw_samples(preprocess, samples)
@@ -77,6 +79,12 @@ def saved_model(preprocess, model, heads, path, samples=None, tolerance=1e-5, ne
         warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
         _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
     return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _is_next(version):
+    if version not in (None, "next"):
+        raise ValueError(f'version is None, where path ends in it, or "next". Received: {version!r}.')
+    return version == "next"
 
 
 def _write(preprocess, model, heads, path):

@@ -13,12 +13,16 @@ import numpy as np
 
 from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import auxiliary_name
+from mmkeras.heads.base import Head
 from mmkeras.heads.classification import Classification
 from mmkeras.heads.classification import Classification as classification
 from mmkeras.heads.regression import Regression
 from mmkeras.heads.regression import Regression as regression
 
-__all__ = ["Classification", "Regression", "adapt", "check_heads", "classification", "compile_for", "regression"]
+__all__ = [
+    "Classification", "Head", "Regression", "adapt", "check_heads", "classification", "compile_for", "heads_of",
+    "regression",
+]  # fmt: skip
 
 
 def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
@@ -96,6 +100,35 @@ def _labels(raw, name):
 def _known(head, labels):
     """Those that are not missing."""
     return labels[np.asarray(head.labelled(labels))]
+
+
+def heads_of(model, heads=None):
+    """The heads that are given, or those that the model was built with.
+
+    Args:
+        model: model of a builder of this package, which knows its heads, or any other `keras.Model`.
+        heads: list of heads; None for those of the model.
+
+    Raises:
+        ValueError: no heads are given and the model knows none, or classes differ from the model's, also in order: its
+            outputs are in the order of its own.
+    """
+    known = {head.name: head for head in getattr(model, "heads", ())}
+    if heads is None and not known:
+        raise ValueError(
+            f"Heads are needed for a model that was not made by a builder of mmkeras. Received: heads=None and model "
+            f"'{model.name}', which knows none. Give heads=[...]."
+        )
+    heads = list(known.values()) if heads is None else heads
+    check_heads(heads)
+    for head in heads:
+        own = known.get(head.name, head)
+        if (own.kind, own.label, list(own.classes)) != (head.kind, head.label, list(head.classes)):
+            raise ValueError(
+                f"Head '{head.name}' must be the one that model '{model.name}' was built with. Expected: {own}. "
+                f"Received: {head}. Leave heads= out: the model knows its own."
+            )
+    return heads
 
 
 def check_heads(heads):

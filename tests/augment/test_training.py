@@ -120,7 +120,7 @@ def test_evaluation_scores_are_those_of_the_plain_labels_and_the_export_holds_no
     _, probabilities = mm.evaluate.predict(model, evaluation)
     right = np.mean(probabilities["answer"].argmax(1) == read.table["answer"])
     assert history["val_answer_accuracy"][0] == pytest.approx(right, abs=1e-6)
-    mm.export.saved_model(make.preprocess, model, weighted, tmp_path / "1", samples=read)
+    mm.export.saved_model(make.preprocess, model, tmp_path / "1", heads=weighted, samples=read)
     assert [op for op in used_ops(tmp_path / "1") if "random" in op.lower()] == []
 
 

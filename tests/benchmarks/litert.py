@@ -4,8 +4,8 @@
 
 Beside `export.litert`: (a) Keras' own `model.export(format="litert")`, whose loops need TensorFlow's kernels and so run
 in `tf.lite.Interpreter` only; (b) `model.predict_on_batch`; (c) a `tf.function` of the model. Wanted: at most 1/3 of
-(a) for LSTMs, at most 1/8 of (b); `lstm="fused"` at most 0.6 of the loop at 256 tokens, at most 0.35 where every state
-is used.
+(a) for LSTMs, at most 1/8 of (b); `recurrent="fused"` at most 0.6 of the loop at 256 tokens, at most 0.35 where every
+state is used.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def callers(kind, parts, folder):
     for name, options in OURS[kind].items():
         path = Path(folder, f"{name}.tflite")
         try:
-            mm.export.litert(parts.preprocess, parts.model, parts.heads, path, samples=parts.samples, verbose=False,
+            mm.export.litert(parts.preprocess, parts.model, path, heads=parts.heads, samples=parts.samples, verbose=False,
                              **options)  # fmt: skip
         except (ValueError, RuntimeError) as error:
             print(f"{kind}, {name}: left out, {str(error).splitlines()[0][:200]}")

@@ -33,7 +33,7 @@ def build(folder):
         "voice": mm.branches.audio.conv2d(SPECS[2]),
     }
     model = mm.fusion_model(SPECS, branches, mm.fusion.Attention(dim=64), heads)
-    report = mm.export.saved_model(preprocess, model, heads, f"{folder}/saved/1", samples=raw)
+    report = mm.export.saved_model(preprocess, model, f"{folder}/saved/1", heads=heads, samples=raw)
     return raw, preprocess, tf.saved_model.load(report["path"]).signatures
 
 

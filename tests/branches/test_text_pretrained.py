@@ -97,9 +97,9 @@ def test_every_file_of_it_works_without_the_preset(spec, preset, convert_here, t
     try:
         again = mm.load_model(tmp_path / "preprocess.keras")
         samples = {"review": TEXTS}
-        report = mm.export.saved_model(again, model, heads, tmp_path / "mood" / "1", samples=samples)
+        report = mm.export.saved_model(again, model, tmp_path / "mood" / "1", heads=heads, samples=samples)
         assert "FastWordpieceTokenizeWithOffsets" in report["ops"]["tensorflow-text"]
-        mm.export.litert(again, model, heads, tmp_path / "mood.tflite", samples=samples, verbose=False)
+        mm.export.litert(again, model, tmp_path / "mood.tflite", heads=heads, samples=samples, verbose=False)
     finally:
         (tmp_path / "elsewhere").rename(preset)
     device = edge.Model(tmp_path / "mood.tflite")

@@ -112,7 +112,7 @@ def _error(action):
         (b"", "photo: .*then b'' means absent\\."),
         (
             b"\xff\xd8\xff" + bytes(20) + b"\xff\xd9",
-            r"(photo: a picture is damaged.*)?jpeg::Uncompress failed\. [\w ]+\.",
+            r"photo: the file is damaged: its header leads to no picture\. .*",
         ),
     ],
 )

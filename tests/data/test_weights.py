@@ -98,7 +98,7 @@ def test_fit_and_fewer_inputs(raw, ready):
     }
     batches = mm.data.train_batches(raw, ready, HEADS, batch_size=8)
     name = next(key for key in next(iter(batches))[0] if key.startswith("t") and not key.endswith("_mask"))
-    assert len(next(iter(mm.data.for_model(batches, keras.Model({name: age}, out))))) == 3
+    assert len(next(iter(mm.data.select_inputs(batches, keras.Model({name: age}, out))))) == 3
 
 
 def test_mixed_examples_have_mixed_weights():

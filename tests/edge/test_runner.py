@@ -47,7 +47,7 @@ def scenes(tmp_path_factory):
                 "row": mm.branches.table.mlp(specs[3], units=(8,))}  # fmt: skip
     model = mm.fusion_model(specs, branches, mm.fusion.Attention(dim=16), heads)
     path = folder / "scenes.tflite"
-    report = litert(preprocess, model, heads, path, samples=raw, waveform="int16", verbose=False)
+    report = litert(preprocess, model, path, heads=heads, samples=raw, waveform="int16", verbose=False)
     rows = [{name: row[name] for name in COLUMNS} for row in raw.as_numpy_iterator()]
     nothing = {"photo": b"", "voice": b"", "pitch": np.float32("nan"), "room": b""}
     rows += [rows[0] | nothing, rows[1] | {"voice": b""}, rows[2] | {"photo": b"", "pitch": np.float32("nan")}]

@@ -52,7 +52,9 @@ def blind():
 @pytest.fixture(scope="module")
 def report(model, blind, batches, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "new"
-    return evaluate.report(model, batches, HEADS, folder, train=batches, baselines={"review only": blind}), folder
+    return evaluate.report(
+        model, batches, HEADS, out_dir=folder, train=batches, baselines={"review only": blind}
+    ), folder
 
 
 def test_rows_and_numbers(report):
@@ -147,7 +149,7 @@ def test_errors_name_what_is_missing(model, batches):
 
 def test_weights_of_batches_are_those_of_the_scores(model, blind, batches, tmp_path):
     weighted = batches.map(lambda x, y: (x, y, dict.fromkeys(y, tf.cast(x["photo"][:, 0] > 0, tf.float32))))
-    found = evaluate.report(model, weighted, HEADS, tmp_path, train=batches, baselines={"blind": blind})
+    found = evaluate.report(model, weighted, HEADS, out_dir=tmp_path, train=batches, baselines={"blind": blind})
     half = batches.unbatch().filter(lambda x, y: x["photo"][0] > 0).batch(8)
     expected = evaluate.report(model, half, HEADS, train=batches, baselines={"blind": blind})
     for row, scores in expected["models"].items():

@@ -64,7 +64,7 @@ def parts(raw):
 def exported(parts, raw, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved_models") / "scenes"
     samples = tf.data.Dataset.from_tensor_slices(raw)
-    report = saved_model(parts.preprocess, parts.model, parts.heads, path, samples=samples, next_version=True)
+    report = saved_model(parts.preprocess, parts.model, path, heads=parts.heads, samples=samples, version="next")
     return types.SimpleNamespace(path=path / "1", report=report, loaded=tf.saved_model.load(str(path / "1")))
 
 

@@ -14,7 +14,7 @@ from mmkeras.export.litert.process import run_files
 def lite(parts, raw, tmp_path_factory):
     path = tmp_path_factory.mktemp("litert") / "new" / "scenes.tflite"
     samples = tf.data.Dataset.from_tensor_slices(raw)
-    report = litert(parts.preprocess, parts.model, parts.heads, path, samples=samples, verbose=False)
+    report = litert(parts.preprocess, parts.model, path, heads=parts.heads, samples=samples, verbose=False)
     return types.SimpleNamespace(path=path, report=report)
 
 
@@ -93,7 +93,7 @@ def test_options_in_one_export(parts, raw, tmp_path, capsys):
     path.write_text("older")
     options = {"quantize": "dynamic", "batch_size": 2, "fixed_length": True, "waveform": "int16", "overwrite": True}
     samples = tf.data.Dataset.from_tensor_slices(raw)
-    report = litert(parts.preprocess, parts.model, parts.heads, path, samples=samples, **options)
+    report = litert(parts.preprocess, parts.model, path, heads=parts.heads, samples=samples, **options)
     assert report["inputs"]["review"] == {"shape": [2, 5], "dtype": "int32"}
     assert report["inputs"]["voice"] == {"shape": [2, 400], "dtype": "int16"}
     assert report["outputs"]["mood"]["shape"] == [2, 3]

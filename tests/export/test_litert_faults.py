@@ -19,6 +19,11 @@ class Incomplete(keras.layers.Layer):
         return tf.math.betainc(2.0 + 0 * x, 3.0 + 0 * x, tf.sigmoid(x))
 
 
+def export(parts, path, **options):
+    preprocess, model, heads = parts
+    return litert(preprocess, model, path, heads=heads, **options)
+
+
 @pytest.fixture
 def small():
     """preprocess, model and heads without anything that needs adapting; the layer between is given."""
@@ -38,7 +43,7 @@ SAMPLES = {"number": [1.0, 2.0]}
 def test_an_op_that_is_not_builtin_is_named_with_its_layer(small, tmp_path):
     parts = small(Incomplete(name="odd"))
     with pytest.raises(ValueError, match=r"(?s)builtin ops only.*Betainc, from layer 'odd' \("):
-        litert(*parts, tmp_path / "new" / "prices.tflite", samples=SAMPLES, verbose=False)
+        export(parts, tmp_path / "new" / "prices.tflite", samples=SAMPLES, verbose=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -47,7 +52,7 @@ def test_an_op_that_is_not_builtin_is_named_with_its_layer(small, tmp_path):
     ({"quantize": "int4"}, ValueError, "quantize must be one of .*'int4'"),
     ({"batch_size": 0}, ValueError, "batch_size must be a whole number"),
     ({"n_samples": 0}, ValueError, "n_samples must be a whole number above 0. Received: 0"),
-    ({"lstm": "looped"}, ValueError, "lstm must be"),
+    ({"recurrent": "looped"}, ValueError, "recurrent must be"),
     ({"waveform": "int8"}, ValueError, "waveform must be"),
     ({"saved_model": "~/prices/1"}, ValueError, "saved_model must be a version .*Received: '/.*/prices/1'"),
     ({"samples": {"numbr": [1.0]}}, ValueError, "Missing: .*'number'"),
@@ -56,7 +61,7 @@ def test_an_op_that_is_not_builtin_is_named_with_its_layer(small, tmp_path):
 def test_wrong_arguments_cost_no_conversion(small, tmp_path, arguments, error, message):
     arguments = {"path": "prices.tflite", "samples": SAMPLES} | arguments
     with pytest.raises(error, match=message):
-        litert(*small(keras.layers.Dense(2)), **arguments | {"path": tmp_path / arguments["path"]})
+        export(small(keras.layers.Dense(2)), **arguments | {"path": tmp_path / arguments["path"]})
     assert not list(tmp_path.iterdir())
 
 
@@ -64,14 +69,14 @@ def test_a_file_that_is_there_is_kept(small, tmp_path):
     path = tmp_path / "prices.tflite"
     path.write_text("older")
     with pytest.raises(FileExistsError, match="overwrite=True"):
-        litert(*small(keras.layers.Dense(2)), path, samples=SAMPLES)
+        export(small(keras.layers.Dense(2)), path, samples=SAMPLES)
     assert path.read_text() == "older"
 
 
 def test_a_head_of_another_model_is_refused(small, tmp_path):
     preprocess, model, _ = small(keras.layers.Dense(2))
     with pytest.raises(ValueError, match="one output for each head"):
-        litert(preprocess, model, [mm.heads.regression("cost")], tmp_path / "x.tflite", samples=SAMPLES)
+        litert(preprocess, model, tmp_path / "x.tflite", heads=[mm.heads.regression("cost")], samples=SAMPLES)
 
 
 @pytest.fixture
@@ -108,7 +113,7 @@ def test_a_crash_leaves_nothing_behind(small, tmp_path, tmp_path_factory, monkey
     folder.joinpath("convert.py").write_text("import os; os.abort()")
     monkeypatch.setattr(process, "_FOLDER", folder)
     with pytest.raises(RuntimeError, match="SIGABRT"):
-        litert(*small(keras.layers.Dense(2)), tmp_path / "new" / "x.tflite", samples=SAMPLES, verbose=False)
+        export(small(keras.layers.Dense(2)), tmp_path / "new" / "x.tflite", samples=SAMPLES, verbose=False)
     assert not list(tmp_path.iterdir())
 
 

@@ -183,7 +183,7 @@ def test_examples_that_cannot_be_measured_with_are_refused_before_any_work(
 ):
     options = {"quantize": "int8", "representative": representative(raw)}
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        litert(parts.preprocess, parts.model, parts.heads, tmp_path / "new" / "x.tflite", **options)
+        litert(parts.preprocess, parts.model, tmp_path / "new" / "x.tflite", heads=parts.heads, **options)
     assert not list(tmp_path.iterdir())
 
 

@@ -48,7 +48,7 @@ def fused(tmp_path_factory):
     counting(branches["a"].get_layer("lstm_0"), branches["a"].get_layer("embedding"))
     model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(8), heads)
     path = tmp_path_factory.mktemp("fused") / "fused.tflite"
-    report = litert(preprocess, model, heads, path, samples=raw, lstm="fused", verbose=False)
+    report = litert(preprocess, model, path, heads=heads, samples=raw, recurrent="fused", verbose=False)
     return types.SimpleNamespace(path=path, report=report, preprocess=preprocess, model=model, raw=raw)
 
 
@@ -83,7 +83,7 @@ def test_an_lstm_that_two_texts_share_is_fused_twice(tmp_path):
     shared, spec = keras.layers.LSTM(2), mm.Text("a", vocabulary=VOCABULARY, max_tokens=8)
     model, preprocess = model_of(lambda x, mask: shared(x, mask=mask) + shared(2 * x, mask=mask), spec)
     heads = [mm.heads.regression("sum", mean=0.0, std=1.0)]
-    report = litert(preprocess, model, heads, tmp_path / "shared.tflite", lstm="fused", verbose=False)
+    report = litert(preprocess, model, tmp_path / "shared.tflite", heads=heads, recurrent="fused", verbose=False)
     assert report["ops"][OP] == 2
 
 
@@ -91,7 +91,7 @@ def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path, forgets):
     path = tmp_path / "scenes.tflite"
     representative = tf.data.Dataset.from_tensor_slices(raw).repeat(5)
     options = {"quantize": "int8", "lstm": "unroll", "representative": representative, "samples": raw}
-    report = litert(parts.preprocess, parts.model, parts.heads, path, **options, verbose=False)
+    report = litert(parts.preprocess, parts.model, path, heads=parts.heads, **options, verbose=False)
     assert "WHILE" not in report["ops"] and {"QUANTIZE", "CONV_2D"} <= set(report["ops"])
     assert report["inputs"]["review"] == {"shape": [1, 5], "dtype": "int32"}
     assert report["inputs"]["photo"]["dtype"] == "uint8" and report["inputs"]["voice"]["dtype"] == "float32"
@@ -132,7 +132,7 @@ def lstm(**arguments):
 ])  # fmt: skip
 def test_what_cannot_be_fused_is_named_with_its_reason(layer, message):
     model, preprocess = model_of(layer)
-    with pytest.raises(ValueError, match=f'(?s)lstm="fused" needs LSTMs.*{message}.*Give lstm="while"'):
+    with pytest.raises(ValueError, match=f'(?s)recurrent="fused" needs LSTMs.*{message}.*Give recurrent="while"'):
         check_recurrent("fused", model, preprocess, Form())
     check_recurrent("while", model, preprocess, Form())
 
@@ -189,5 +189,7 @@ def test_the_model_stays_as_it_was():
 
 
 def test_fused_and_int8_do_not_go_together(parts, tmp_path):
-    with pytest.raises(ValueError, match='lstm="fused" is for files whose states are float'):
-        litert(parts.preprocess, parts.model, parts.heads, tmp_path / "x.tflite", quantize="int8", lstm="fused")
+    with pytest.raises(ValueError, match='recurrent="fused" is for files whose states are float'):
+        litert(
+            parts.preprocess, parts.model, tmp_path / "x.tflite", heads=parts.heads, quantize="int8", recurrent="fused"
+        )

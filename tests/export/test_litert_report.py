@@ -25,6 +25,11 @@ from mmkeras.export.litert.report import compared, read_once, table
 MOOD, TOPICS = [0, 2, 1, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
 
 
+def export(parts, path, **options):
+    preprocess, model, heads = parts
+    return litert(preprocess, model, path, heads=heads, **options)
+
+
 @pytest.fixture(scope="module")
 def lite(parts, raw, exported, tmp_path_factory):
     """One export with everything to compare; `stars` has no labels."""
@@ -34,7 +39,7 @@ def lite(parts, raw, exported, tmp_path_factory):
     options = {"saved_model": exported.path, "name": "Scenes at home", "version": "7", "verbose": False}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = litert(parts.preprocess, parts.model, parts.heads, path, samples=samples, **options)
+        found = litert(parts.preprocess, parts.model, path, heads=parts.heads, samples=samples, **options)
     names = parts.preprocess.input
     tensors = {key: tf.constant(value, names[key].dtype) for key, value in raw.items() if key in names}
     answers = parts.model(parts.preprocess(tensors), training=False)
@@ -168,7 +173,7 @@ def small():
 
 def test_a_foreign_layer_is_said_and_does_not_stop_the_export(small, tmp_path):
     with pytest.warns(UserWarning, match=r"mmkeras\.edge cannot prepare \['row'\].*Give `predict` ready tensors"):
-        found = litert(*small, tmp_path / "x.tflite", samples={"number": [1.0, 2.0]}, verbose=False)
+        found = export(small, tmp_path / "x.tflite", samples={"number": [1.0, 2.0]}, verbose=False)
     assert found["edge"] == {"not prepared": ["row"]} and found["metrics"] == {}
     model = edge.Model(tmp_path / "x.tflite")
     with pytest.raises(ValueError, match=r"\['row'\], which another layer makes"):
@@ -195,7 +200,7 @@ def test_a_failure_leaves_nothing_and_older_files_as_they_were(small, tmp_path, 
         options["tolerance"] = -1.0
     for folder in (tmp_path, tmp_path / "new"):
         with pytest.raises((RuntimeError, ValueError), match="no memory|within tolerance=-1.0"):
-            litert(*small, folder / "x.tflite", **options)
+            export(small, folder / "x.tflite", **options)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
         ("x.tflite", "x.parity.json", "x.preprocess.json"), "older"
     )
@@ -205,7 +210,7 @@ def test_a_failure_leaves_nothing_and_older_files_as_they_were(small, tmp_path, 
 def test_files_beside_it_are_not_overwritten_unasked(small, tmp_path, name):
     (tmp_path / name).write_text("older")
     with pytest.raises(FileExistsError, match=name):
-        litert(*small, tmp_path / "x.tflite", samples={"number": [1.0]})
+        export(small, tmp_path / "x.tflite", samples={"number": [1.0]})
 
 
 def test_agreement_counts_examples_of_the_same_class():

@@ -146,14 +146,14 @@ def samples():
 def test_the_saved_model_of_other_weights_is_refused(one_process, samples, tmp_path, monkeypatch):
     """Of a year, 0.01 of the largest value was 20 years."""
     preprocess, model, heads = years(0)
-    report = saved_model(preprocess, model, heads, tmp_path / "years" / "1", samples=samples)
+    report = saved_model(preprocess, model, tmp_path / "years" / "1", heads=heads, samples=samples)
     assert report["largest_difference"] < 1e-5
     _, other, _ = years(1)
     module = importlib.import_module("mmkeras.export.saved_model")
     write = module._write
     monkeypatch.setattr(module, "_write", lambda preprocess, model, *rest: write(preprocess, other, *rest))
     with pytest.raises(ValueError, match=r"(?s)ready: year: largest.*standard deviations \(.*in the unit of the label"):
-        saved_model(preprocess, model, heads, tmp_path / "years" / "2", samples=samples)
+        saved_model(preprocess, model, tmp_path / "years" / "2", heads=heads, samples=samples)
     assert not (tmp_path / "years" / "2").exists()
 
 
@@ -164,20 +164,30 @@ def test_the_file_of_other_weights_is_refused(convert_here, samples, tmp_path, m
     write = module.write_traced
     monkeypatch.setattr(module, "write_traced", lambda model, *rest: write(other, *rest))
     with pytest.raises(ValueError, match=r"years\.tflite: year: .*times that of a constant answer, allowed 0\.25"):
-        module.litert(preprocess, model, heads, tmp_path / "years.tflite", "dynamic", samples=samples, verbose=False)
+        module.litert(
+            preprocess,
+            model,
+            tmp_path / "years.tflite",
+            heads=heads,
+            quantize="dynamic",
+            samples=samples,
+            verbose=False,
+        )
 
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_sample_is_enough_and_none_is_refused(one_process, samples, tmp_path, monkeypatch, n):
     monkeypatch.setenv("HOME", str(tmp_path))
     parts, few = years(0), {"v": samples["v"][:n]}
-    report = saved_model(*parts, "~/years", samples=few, next_version=True)
+    report = saved_model(*parts[:2], "~/years", heads=parts[2], samples=few, version="next")
     assert report["samples"] == f"{n} given" and report["path"] == str(tmp_path / "years" / "1")
     for options in ({}, {"batch_size": 4}):
-        report = mm.export.litert(*parts, "~/years.tflite", samples=few, verbose=False, overwrite=True, **options)
+        report = mm.export.litert(
+            *parts[:2], "~/years.tflite", heads=parts[2], samples=few, verbose=False, overwrite=True, **options
+        )
         assert (tmp_path / "years.tflite").stat().st_size == report["bytes"]
         assert report["max_difference"]["year"] < 1e-4 and np.isfinite(report["mean_difference"]["litert"]["year"])
     for none in ({"v": samples["v"][:0]}, tf.data.Dataset.from_tensor_slices(samples).take(0)):
         for export, path in ((saved_model, tmp_path / "years" / "2"), (mm.export.litert, tmp_path / "none.tflite")):
             with pytest.raises(ValueError, match="samples must hold at least one raw example. Received: none"):
-                export(*parts, path, samples=none)
+                export(*parts[:2], path, heads=parts[2], samples=none)

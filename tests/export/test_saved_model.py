@@ -89,7 +89,7 @@ def test_signature_json_and_parity_json(exported):
 
 def test_an_existing_version_is_refused_with_the_next_free_one(exported, parts):
     with pytest.raises(FileExistsError, match=r"next free one is '.*scenes/2'"):
-        saved_model(parts.preprocess, parts.model, parts.heads, exported.path)
+        saved_model(parts.preprocess, parts.model, exported.path, heads=parts.heads)
 
 
 class Python(keras.layers.Layer):
@@ -106,7 +106,7 @@ def test_python_in_the_graph_is_refused_and_nothing_left_behind(tmp_path):
     row, head = keras.Input((1,), name="row"), mm.heads.regression("price", mean=0.0, std=1.0)
     model = keras.Model({"row": row}, {"price": head.output(Python(name="custom")(row))})
     with pytest.raises(ValueError, match=r"(?s)PyFunc: it calls Python.*Found at .*custom"):
-        saved_model(preprocess, model, [head], tmp_path / "new" / "prices" / "1", samples={"number": [1.0, 2.0]})
+        saved_model(preprocess, model, tmp_path / "new" / "prices" / "1", heads=[head], samples={"number": [1.0, 2.0]})
     assert not list(tmp_path.iterdir())
 
 

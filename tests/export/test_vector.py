@@ -38,7 +38,7 @@ def trained():
 def test_the_saved_model_takes_lists_of_numbers(trained, one_process, tmp_path):
     raw, preprocess, model = trained
     path = tmp_path / "moods" / "1"
-    report = mm.export.saved_model(preprocess, model, HEADS, path, samples=raw)
+    report = mm.export.saved_model(preprocess, model, path, heads=HEADS, samples=raw)
     assert max(value for run in report["max_difference"].values() for value in run.values()) < 1e-5
     request = json.loads((path / "assets.extra" / "request.json").read_text())["instances"][0]
     face = next(raw.as_numpy_iterator())["face"]
@@ -67,7 +67,9 @@ def test_the_saved_model_takes_lists_of_numbers(trained, one_process, tmp_path):
 
 def test_the_edge_runner_answers_as_keras_does(trained, one_process, tmp_path):
     raw, preprocess, model = trained
-    report = mm.export.litert(preprocess, model, HEADS, tmp_path / "moods.tflite", verbose=False)  # made up samples
+    report = mm.export.litert(
+        preprocess, model, tmp_path / "moods.tflite", heads=HEADS, verbose=False
+    )  # made up samples
     assert report["edge"]["face"] == {"max_difference": 0.0, "allowed": 0.0}
     assert report["inputs"]["face"] == {"shape": [1, 5], "dtype": "float32"}
     runner = edge.Model(tmp_path / "moods.tflite")

@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
 
 def test_the_saved_model_takes_files(trained, one_process, tmp_path):
     _, preprocess, model = trained
-    report = mm.export.saved_model(preprocess, model, HEADS, tmp_path / "motions" / "1")  # samples are made up
+    report = mm.export.saved_model(preprocess, model, tmp_path / "motions" / "1", heads=HEADS)  # samples are made up
     assert max(value for run in report["max_difference"].values() for value in run.values()) < 1e-5
     assert "DecodeGif" in str(tf.saved_model.load(report["path"]).signatures["serving_default"].graph.as_graph_def())
     request = json.loads((tmp_path / "motions" / "1" / "assets.extra" / "request.json").read_text())
@@ -39,7 +39,7 @@ def test_the_saved_model_takes_files(trained, one_process, tmp_path):
 
 def test_the_edge_runner_answers_as_keras_does(trained, one_process, tmp_path):
     raw, preprocess, model = trained
-    report = mm.export.litert(preprocess, model, HEADS, tmp_path / "motions.tflite", samples=raw, n_samples=4,
+    report = mm.export.litert(preprocess, model, tmp_path / "motions.tflite", heads=HEADS, samples=raw, n_samples=4,
                               verbose=False)  # fmt: skip
     assert report["edge"]["clip"]["allowed"] == 1.0 >= report["edge"]["clip"]["max_difference"]  # of 255 levels
     assert report["inputs"]["clip"]["shape"] == [1, 4, 16, 16, 3]

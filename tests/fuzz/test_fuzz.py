@@ -18,7 +18,7 @@ _START = 240  # seconds, at most, until TensorFlow is imported and the model loa
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured by /proc")
 def test_damaged_inputs(tmp_path, one_process):
-    mm.export.saved_model(*targets.build(), targets.HEADS, tmp_path / "model" / "1")
+    mm.export.saved_model(*targets.build(), tmp_path / "model" / "1")
     command = [sys.executable, "-m", "tests.fuzz.run", tmp_path, "--seconds", SECONDS, "--seed", SEED]
     root = Path(__file__).parents[2]
     done = subprocess.run([*map(str, command)], cwd=root, capture_output=True, text=True, timeout=SECONDS + 60 + _START)

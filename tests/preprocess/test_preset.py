@@ -91,8 +91,10 @@ def test_sentence_pieces_are_served_and_left_to_the_device(sentence_piece, tmp_p
     preprocess = model_of(sentence_piece)
     heads = [mm.heads.regression("stars", mean=0.0, std=1.0)]
     spec = mm.Text("review", max_tokens=8, vocabulary_size=40, optional=True)
-    model = mm.fusion_model([spec], {"review": mm.branches.text.lstm(spec, units=4, embed_dim=4)}, mm.fusion.Concatenate(4), heads)
-    report = mm.export.saved_model(preprocess, model, heads, tmp_path / "s" / "1", samples={"review": TEXTS})
+    model = mm.fusion_model(
+        [spec], {"review": mm.branches.text.lstm(spec, units=4, embed_dim=4)}, mm.fusion.Concatenate(4), heads
+    )
+    report = mm.export.saved_model(preprocess, model, tmp_path / "s" / "1", heads=heads, samples={"review": TEXTS})
     assert "SentencepieceTokenizeOp" in report["ops"]["tensorflow-text"]
     described = describe(preprocess, heads)
     assert described["unprepared"] == ["review", "review_mask"] and described["inputs"] == []

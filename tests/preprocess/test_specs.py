@@ -92,6 +92,6 @@ def test_exports_of_learned_sizes(learned, one_process, tmp_path):
                     "who": mm.branches.table.mlp(who, units=(4,))}  # fmt: skip
         model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(4), [head])
         raw = {name: np.array(values, getattr(values, "dtype", object)) for name, values in RAW.items()}
-        report = mm.export.litert(learned, model, [head], tmp_path / f"{name}.tflite", samples=raw, verbose=False)
+        report = mm.export.litert(learned, model, tmp_path / f"{name}.tflite", heads=[head], samples=raw, verbose=False)
         sizes[name] = report["bytes"] if "bytes" in report else (tmp_path / f"{name}.tflite").stat().st_size
     assert sizes["most"] - sizes["learned"] > 4 * 4 * 19_000

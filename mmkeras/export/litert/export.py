@@ -25,14 +25,15 @@ from mmkeras.export.litert.recurrent import WAYS, check_recurrent, recurrent_lay
 from mmkeras.export.litert.report import SERVED, parity, read_once, table
 from mmkeras.export.litert.trace import Form, in_float32, write_traced
 from mmkeras.export.samples import raw_samples
+from mmkeras.heads import heads_of
 
 # Largest difference of one example that rounding explains, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
 BESIDE = (".preprocess.json", ".parity.json")
 
 
-def litert(preprocess, model, heads, path, quantize=None, representative=None, batch_size=1, samples=None,
-           tolerance=None, lstm="while", fixed_length=False, waveform="float32", overwrite=False,
+def litert(preprocess, model, path, *, heads=None, quantize=None, representative=None, batch_size=1, samples=None,
+           tolerance=None, recurrent="while", fixed_length=False, waveform="float32", overwrite=False,
            timeout=TIMEOUT, n_samples=64, saved_model=None, name=None, version=__version__, verbose=True):  # fmt: skip
     """Writes the model as a .tflite file, after it has proved to run without TensorFlow and to answer as Python does.
 
@@ -61,8 +62,8 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     Args:
         preprocess: adapted model, raw -> ready.
         model: trained model, ready -> outputs by head name.
-        heads: the heads `model` was built with.
         path: of the file, NAME.tflite; `~` is the home folder.
+        heads: list of heads; None for those that `model` was built with.
         quantize: None, "float16", "dynamic" or "int8".
         representative: for quantize="int8", examples like those to come, of the training part: raw ones by name (a data
             set, or dict of arrays), or batches of ready ones. Up to 200 are used, at even distances; of a data set that
@@ -75,7 +76,7 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
             for float32, 0.01 for float16, 0.1 for dynamic, 0.25 for int8. Over all samples, the mean difference may be
             a quarter of it, and a quarter of that of a constant answer; and classes may change in near ties only, or at
             a rate of 2 % (`export.distance`). A larger tolerance loosens all of these.
-        lstm: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
+        recurrent: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
             "unroll", every step as ops of its own, at most 64, with `fixed_length`: for int8, which then computes the
             steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file. "fused", LSTMs as
             one op, for float files of long texts whose every state is used (layers on top of each other, pool=None or
@@ -113,16 +114,17 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     """
     path, saved_model = Path(path).expanduser(), saved_model and Path(saved_model).expanduser()
     check_file(path, ".tflite", overwrite, BESIDE)
-    _check_arguments(quantize, lstm, waveform, batch_size=batch_size, n_samples=n_samples)
+    _check_arguments(quantize, recurrent, waveform, batch_size=batch_size, n_samples=n_samples)
     if saved_model and not saved_model.joinpath("saved_model.pb").is_file():
         raise ValueError(
             f"saved_model must be a version that export.saved_model wrote, NAME/VERSION. Received: '{saved_model}', "
             "which holds no saved_model.pb. Export it first, or leave saved_model= out."
         )
+    heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
-    form = Form.of(preprocess, model, batch_size, fixed_length or lstm == "unroll", waveform)
-    check_recurrent(lstm, model, preprocess, form)
+    form = Form.of(preprocess, model, batch_size, fixed_length or recurrent == "unroll", waveform)
+    check_recurrent(recurrent, model, preprocess, form)
     if quantize == "int8":
         check_representative(representative, preprocess, model)
     examples, labels = read_once(samples, preprocess, heads, n_samples)
@@ -131,11 +133,11 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     console = Console(quiet=not verbose)
     about = {"path": str(path), "name": name or path.stem, "version": str(version), "quantize": quantize}
     with new_file(path, ".tflite", overwrite, BESIDE) as unfinished, in_float32(model) as mixed:
-        seconds = _write(model, unfinished, quantize, lstm, form, timeout, console)
+        seconds = _write(model, unfinished, quantize, recurrent, form, timeout, console)
         if quantize == "int8":
             started, inputs = time.perf_counter(), signature(unfinished)["inputs"]
             feeds = feeds_of(representative, preprocess, model, form, inputs)
-            about["int8"] = to_int8(unfinished, feeds, heads, tolerance, lstm == "unroll", timeout, console)
+            about["int8"] = to_int8(unfinished, feeds, heads, tolerance, recurrent == "unroll", timeout, console)
             seconds["quantize"] = round(time.perf_counter() - started, 1)
         description = describe(preprocess, heads)
         pack(unfinished, about["name"], about["version"], description)
@@ -161,14 +163,14 @@ def litert(preprocess, model, heads, path, quantize=None, representative=None, b
     return report
 
 
-def _check_arguments(quantize, lstm, waveform, **counts):
+def _check_arguments(quantize, recurrent, waveform, **counts):
     if quantize not in TOLERANCE:
         raise ValueError(f"quantize must be one of {list(TOLERANCE)}. Received: {quantize!r}.")
-    if lstm not in WAYS:
-        raise ValueError(f"lstm must be one of {list(WAYS)}. Received: {lstm!r}.")
-    if (quantize, lstm) == ("int8", "fused"):
+    if recurrent not in WAYS:
+        raise ValueError(f"recurrent must be one of {list(WAYS)}. Received: {recurrent!r}.")
+    if (quantize, recurrent) == ("int8", "fused"):
         raise ValueError(
-            'lstm="fused" is for files whose states are float. Received: quantize="int8". Give lstm="while", or '
+            'recurrent="fused" is for files whose states are float. Received: quantize="int8". Give "while", or '
             '"unroll" for short texts.'
         )
     if waveform not in ("float32", "int16"):
@@ -178,19 +180,19 @@ def _check_arguments(quantize, lstm, waveform, **counts):
             raise ValueError(f"{name} must be a whole number above 0. Received: {value!r}.")
 
 
-def _write(model, path, quantize, lstm, form, timeout, console):
+def _write(model, path, quantize, recurrent, form, timeout, console):
     """Traces and converts, to float32 what is to become int8; returns the seconds of both."""
     saved = path.with_name("saved_model")
     started = time.perf_counter()
-    with console.status("Tracing the model for LiteRT"), written_as(lstm, model):
+    with console.status("Tracing the model for LiteRT"), written_as(recurrent, model):
         specs = write_traced(model, saved, form)
     traced, quantize = time.perf_counter(), None if quantize == "int8" else quantize
     with console.status(f"Converting to LiteRT in a process of its own (at most {timeout:g} s)"):
         (answer,) = convert_files([{"saved_model": saved, "path": path, "quantize": quantize}], timeout)
     check_converted(answer, model, {name: spec.shape.as_list() for name, spec in specs.items()})
     # A layer that is called twice becomes two ops; a loop is left where one was not fused.
-    if lstm == "fused" and recurrent_layers(model) and (not unclip(path) or "WHILE" in used_ops(path)):
-        raise RuntimeError(f'Every LSTM must become an {OP}. Received: {used_ops(path)}. Give lstm="while".')
+    if recurrent == "fused" and recurrent_layers(model) and (not unclip(path) or "WHILE" in used_ops(path)):
+        raise RuntimeError(f'Every LSTM must become an {OP}. Received: {used_ops(path)}. Give recurrent="while".')
     return {"trace": round(traced - started, 1), "convert": round(time.perf_counter() - traced, 1)}
 
 

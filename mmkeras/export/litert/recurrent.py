@@ -70,8 +70,8 @@ def check_recurrent(lstm, model, preprocess, form):
     faults = _too_long(seen) if lstm == "unroll" else _unfused(seen, _foreign_masks(model, preprocess, form))
     if faults:
         raise ValueError(
-            f'lstm="{lstm}" needs {_NEEDS[lstm]}. Received:\n' + "\n".join(f"  {fault}" for fault in faults)
-            + '\nGive lstm="while", which is exact for every recurrent layer, length and mask.'
+            f'recurrent="{lstm}" needs {_NEEDS[lstm]}. Received:\n' + "\n".join(f"  {fault}" for fault in faults)
+            + '\nGive recurrent="while", which is exact for every recurrent layer, length and mask.'
         )  # fmt: skip
 
 
