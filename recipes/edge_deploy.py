@@ -66,8 +66,8 @@ def main(args):
     for name, quantize in QUANTIZE.items():
         path = Path("saved_models", out.name, f"{name}.tflite")
         measured = raw_train if quantize == "int8" else None
-        files[name] = mm.export.litert(preprocess, model, path, quantize=quantize, representative=measured, samples=raw_test,
-                                       n_samples=len(raw_test.frame), overwrite=True)  # fmt: skip
+        options = {"quantize": quantize, "representative": measured, "samples": raw_test, "overwrite": True}
+        files[name] = mm.export.litert(preprocess, model, path, n_samples=len(raw_test.frame), **options)
 
     # 4. Milliseconds of a call, one example at a time as on the device. In turns: a busy machine slows all alike.
     prepare = edge.Model(files["float32"]["path"]).preprocess

@@ -30,8 +30,8 @@ from rich.table import Table
 import mmkeras as mm
 
 LENGTHS = (16, 64, 256)
-OURS = {"lstm": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"lstm": "fused"}},
-        "lstm states": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"lstm": "fused"}},
+OURS = {"lstm": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"recurrent": "fused"}},
+        "lstm states": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"recurrent": "fused"}},
         "transformer": {"float32": {}, "dynamic": {"quantize": "dynamic"}}}  # fmt: skip
 
 
@@ -60,8 +60,8 @@ def callers(kind, parts, folder):
     for name, options in OURS[kind].items():
         path = Path(folder, f"{name}.tflite")
         try:
-            mm.export.litert(parts.preprocess, parts.model, path, heads=parts.heads, samples=parts.samples, verbose=False,
-                             **options)  # fmt: skip
+            options = {"heads": parts.heads, "samples": parts.samples, "verbose": False, **options}
+            mm.export.litert(parts.preprocess, parts.model, path, **options)
         except (ValueError, RuntimeError) as error:
             print(f"{kind}, {name}: left out, {str(error).splitlines()[0][:200]}")
             continue

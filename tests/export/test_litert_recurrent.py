@@ -90,7 +90,7 @@ def test_an_lstm_that_two_texts_share_is_fused_twice(tmp_path):
 def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path, forgets):
     path = tmp_path / "scenes.tflite"
     representative = tf.data.Dataset.from_tensor_slices(raw).repeat(5)
-    options = {"quantize": "int8", "lstm": "unroll", "representative": representative, "samples": raw}
+    options = {"quantize": "int8", "recurrent": "unroll", "representative": representative, "samples": raw}
     report = litert(parts.preprocess, parts.model, path, heads=parts.heads, **options, verbose=False)
     assert "WHILE" not in report["ops"] and {"QUANTIZE", "CONV_2D"} <= set(report["ops"])
     assert report["inputs"]["review"] == {"shape": [1, 5], "dtype": "int32"}
