@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from rich.table import Table
 
+from mmkeras.evaluate.kinds import kind_of
 from mmkeras.evaluate.scores import scores
 from mmkeras.export.distance import agreement, compare
 from mmkeras.export.litert.check import batches, differences, tensors
@@ -176,4 +177,7 @@ _TITLES = {"keras": "Keras", "saved_model": "SavedModel", "litert": "LiteRT"}
 
 
 def _cell(found):
-    return "-" if not found else next(f"{key} {found[key]:.4g}" for key in ("accuracy", "mae") if key in found)
+    if not found:
+        return "-"
+    key = kind_of(found["kind"]).MAIN
+    return f"{key} {found[key]:.4g}"
