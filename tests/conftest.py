@@ -88,7 +88,7 @@ def convert_here(monkeypatch):
 
     That the process needs nothing of this one is for tests/export to prove.
     """
-    from mmkeras.export.litert import convert, process
+    from mmkeras.export._litert import convert, process
 
     def start(script, request, answer, *rest):
         if script != "convert.py":
@@ -108,7 +108,7 @@ def one_process(monkeypatch, convert_here):
     def run_here(path, ops, runs):
         return {"owners": fresh._owners(ops), **fresh._run(str(path), runs)}
 
-    monkeypatch.setattr(importlib.import_module("mmkeras.export.saved_model"), "run_fresh", run_here)
+    monkeypatch.setattr(importlib.import_module("mmkeras.export._saved_model"), "run_fresh", run_here)
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,9 @@ def test_both_go_from_a_table_to_a_server_and_a_device(kinds, one_process, tmp_p
     branches = {"paint": colour_branch(specs[0]), "size": mm.branches.table.mlp(specs[1], units=(4,))}
     model = mm.fusion_model(specs, branches, mm.fusion.MLP(8), heads)
     model.compile(keras.optimizers.Adam(0.05), **mm.heads.compile_for(heads))
-    model.fit(mm.data.train_batches(raw, preprocess, batch_size=16, cache="memory", verbose=False), epochs=40, verbose=0)
+    model.fit(
+        mm.data.train_batches(raw, preprocess, batch_size=16, cache="memory", verbose=False), epochs=40, verbose=0
+    )
 
     test = mm.data.eval_batches(raw, preprocess)
     report = mm.evaluate.report(model, test, out_dir=tmp_path / "report", train=raw)

@@ -24,10 +24,10 @@ this kind will do:
 (True, False)
 """
 
-from mmkeras.augment.audio import audio
-from mmkeras.augment.image import image
-from mmkeras.augment.mix import mix
+from mmkeras.augment._audio import audio
+from mmkeras.augment._image import image
+from mmkeras.augment._mix import mix
+from mmkeras.augment._text import text
 from mmkeras.augment.steps import in_turn
-from mmkeras.augment.text import text
 
 __all__ = ["audio", "image", "in_turn", "mix", "text"]

@@ -6,12 +6,12 @@ rich.print(mm.evaluate.table(report))
 mm.evaluate.summary(report)["accuracy"]
 """
 
+from mmkeras.evaluate._predict import majority_baseline, predict
+from mmkeras.evaluate._report import report, table
+from mmkeras.evaluate._scores import scores
+from mmkeras.evaluate._subsets import mask_modalities, subsets
+from mmkeras.evaluate._summary import summary
 from mmkeras.evaluate.kinds import KINDS
-from mmkeras.evaluate.predict import majority_baseline, predict
-from mmkeras.evaluate.report import report, table
-from mmkeras.evaluate.scores import scores
-from mmkeras.evaluate.subsets import mask_modalities, subsets
-from mmkeras.evaluate.summary import summary
 
 __all__ = [
     "KINDS", "majority_baseline", "mask_modalities", "predict", "report", "scores", "subsets", "summary", "table",

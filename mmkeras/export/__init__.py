@@ -13,7 +13,7 @@ saved_models/NAME.preprocess.json         from raw to ready; the same is in the 
 saved_models/NAME.parity.json             how far its answers are from Python's, its size, its time
 """
 
-from mmkeras.export.litert import litert
-from mmkeras.export.saved_model import saved_model
+from mmkeras.export._litert import litert
+from mmkeras.export._saved_model import saved_model
 
 __all__ = ["litert", "saved_model"]

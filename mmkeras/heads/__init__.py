@@ -13,11 +13,11 @@ import numpy as np
 
 from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import auxiliary_name
+from mmkeras.heads._classification import Classification
+from mmkeras.heads._classification import Classification as classification
+from mmkeras.heads._regression import Regression
+from mmkeras.heads._regression import Regression as regression
 from mmkeras.heads.base import Head
-from mmkeras.heads.classification import Classification
-from mmkeras.heads.classification import Classification as classification
-from mmkeras.heads.regression import Regression
-from mmkeras.heads.regression import Regression as regression
 
 __all__ = [
     "Classification", "Head", "Regression", "adapt", "check_heads", "classification", "compile_for", "heads_of",

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import keras
 
-from mmkeras.train.direction import Direction, direction
-from mmkeras.train.discriminative import Discriminative, discriminative
+from mmkeras.train._direction import Direction, direction
+from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume

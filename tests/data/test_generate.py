@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mmkeras.data import generate
-from mmkeras.data.generate.scenes import COLOURS, TEMPLATES
+from mmkeras.data.generate._scenes import COLOURS, TEMPLATES
 
 INPUTS = {"question": ("question",), "photo": ("caption",), "voice": ("tone",)}
 

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import litert
-from mmkeras.export.litert import process
-from mmkeras.export.litert.check import described, differences
-from mmkeras.export.litert.faults import check_converted, layer_of
-from mmkeras.export.litert.flatbuffer import check_builtin, used_ops
-from mmkeras.export.litert.trace import Form, write_traced
+from mmkeras.export._litert import process
+from mmkeras.export._litert.check import described, differences
+from mmkeras.export._litert.faults import check_converted, layer_of
+from mmkeras.export._litert.flatbuffer import check_builtin, used_ops
+from mmkeras.export._litert.trace import Form, write_traced
 
 
 class Incomplete(keras.layers.Layer):

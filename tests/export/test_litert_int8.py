@@ -11,11 +11,11 @@ from rich.console import Console
 
 import mmkeras as mm
 from mmkeras.export import litert
+from mmkeras.export._litert import int8, plan, quantize
+from mmkeras.export._litert.flatbuffer import signature, used_ops
+from mmkeras.export._litert.process import convert_files, run_files
+from mmkeras.export._litert.trace import Form, write_traced
 from mmkeras.export.distance import distances
-from mmkeras.export.litert import int8, plan, quantize
-from mmkeras.export.litert.flatbuffer import signature, used_ops
-from mmkeras.export.litert.process import convert_files, run_files
-from mmkeras.export.litert.trace import Form, write_traced
 
 WORDS = ("hue", "sound", "which", "is", "it")
 RATE = 2000

@@ -14,13 +14,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.evaluate.scores import scores
+from mmkeras.evaluate._scores import scores
 from mmkeras.export import litert
-from mmkeras.export.litert import report as report_module
-from mmkeras.export.litert.metadata import pack
-from mmkeras.export.litert.prepared import check_prepared
-from mmkeras.export.litert.process import time_files
-from mmkeras.export.litert.report import compared, read_once, table
+from mmkeras.export._litert import report as report_module
+from mmkeras.export._litert.metadata import pack
+from mmkeras.export._litert.prepared import check_prepared
+from mmkeras.export._litert.process import time_files
+from mmkeras.export._litert.report import compared, read_once, table
 
 MOOD, TOPICS = [0, 2, 1, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import distance, saved_model
-from mmkeras.export.litert.export import TOLERANCE
-from mmkeras.export.litert.report import SERVED
+from mmkeras.export._litert.export import TOLERANCE
+from mmkeras.export._litert.report import SERVED
 from mmkeras.export.parity import answer_problems, check_outputs, numbers_of
 
 HEADS = [
@@ -149,7 +149,7 @@ def test_the_saved_model_of_other_weights_is_refused(one_process, samples, tmp_p
     report = saved_model(preprocess, model, tmp_path / "years" / "1", heads=heads, samples=samples)
     assert report["largest_difference"] < 1e-5
     _, other, _ = years(1)
-    module = importlib.import_module("mmkeras.export.saved_model")
+    module = importlib.import_module("mmkeras.export._saved_model")
     write = module._write
     monkeypatch.setattr(module, "_write", lambda preprocess, model, *rest: write(preprocess, other, *rest))
     with pytest.raises(ValueError, match=r"(?s)ready: year: largest.*standard deviations \(.*in the unit of the label"):
@@ -158,7 +158,7 @@ def test_the_saved_model_of_other_weights_is_refused(one_process, samples, tmp_p
 
 
 def test_the_file_of_other_weights_is_refused(convert_here, samples, tmp_path, monkeypatch):
-    module = importlib.import_module("mmkeras.export.litert.export")
+    module = importlib.import_module("mmkeras.export._litert.export")
     preprocess, model, heads = years(0)
     _, other, _ = years(1)
     write = module.write_traced

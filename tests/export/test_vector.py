@@ -9,8 +9,8 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export.litert.int8 import check_representative, feeds_of
-from mmkeras.export.litert.trace import Form
+from mmkeras.export._litert.int8 import check_representative, feeds_of
+from mmkeras.export._litert.trace import Form
 from mmkeras.export.samples import raw_samples
 from mmkeras.export.serving import rest_request
 

@@ -10,9 +10,9 @@
 [(None, 24, 16), (None, 24)]
 """
 
-from mmkeras.branches.audio.conv2d import conv2d
-from mmkeras.branches.audio.conv_tasnet import conv_tasnet
-from mmkeras.branches.audio.crnn import crnn
-from mmkeras.branches.audio.transformer import transformer
+from mmkeras.branches.audio._conv2d import conv2d
+from mmkeras.branches.audio._conv_tasnet import conv_tasnet
+from mmkeras.branches.audio._crnn import crnn
+from mmkeras.branches.audio._transformer import transformer
 
 __all__ = ["conv2d", "conv_tasnet", "crnn", "transformer"]

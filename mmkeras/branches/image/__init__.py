@@ -6,9 +6,9 @@ mobilenet   MobileNetV3-Small, for devices, with ImageNet weights
 vit         patch transformer, for much data and before fusions of tokens
 """
 
-from mmkeras.branches.image.conv2d import conv2d, conv_blocks
-from mmkeras.branches.image.mobilenet import mobilenet
-from mmkeras.branches.image.resnet import resnet
-from mmkeras.branches.image.vit import vit
+from mmkeras.branches.image._conv2d import conv2d, conv_blocks
+from mmkeras.branches.image._mobilenet import mobilenet
+from mmkeras.branches.image._resnet import resnet
+from mmkeras.branches.image._vit import vit
 
 __all__ = ["conv2d", "conv_blocks", "mobilenet", "resnet", "vit"]

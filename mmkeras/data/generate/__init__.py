@@ -6,7 +6,7 @@ lookalikes         tiny sets laid out like those of the recipes
 """
 
 from mmkeras.data.generate import lookalikes
-from mmkeras.data.generate.motions import DIRECTIONS, motions
-from mmkeras.data.generate.scenes import ANSWERS, SHAPES, ceilings, scenes
+from mmkeras.data.generate._motions import DIRECTIONS, motions
+from mmkeras.data.generate._scenes import ANSWERS, SHAPES, ceilings, scenes
 
 __all__ = ["ANSWERS", "DIRECTIONS", "SHAPES", "ceilings", "lookalikes", "motions", "scenes"]

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmkeras.data.generate._scenes import ANSWERS, scenes
 from mmkeras.data.generate.files import image, wav
-from mmkeras.data.generate.scenes import ANSWERS, scenes
 
 
 def easy_vqa(folder, seed=0):

@@ -1,6 +1,6 @@
 """The LiteRT file: `litert` writes a `.tflite` that holds builtin ops only and answers as Python does.
 
-litert/
+_litert/
   export.py       the function: the steps below, and the file under its name only when all of them have passed
   trace.py        keras.Model -> SavedModel of one signature, with a fixed batch and named tensors
   recurrent.py    recurrent layers as loops, as single steps, or as one op, which fused.py writes
@@ -19,6 +19,6 @@ litert/
   prepared.py     whether `mmkeras.edge` makes the same ready tensors of it
 """
 
-from mmkeras.export.litert.export import litert
+from mmkeras.export._litert.export import litert
 
 __all__ = ["litert"]

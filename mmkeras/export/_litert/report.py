@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from rich.table import Table
 
+from mmkeras.evaluate._scores import scores
 from mmkeras.evaluate.kinds import kind_of
-from mmkeras.evaluate.scores import scores
+from mmkeras.export._litert.check import batches, differences, tensors
+from mmkeras.export._litert.prepared import check_prepared
+from mmkeras.export._litert.process import time_files
 from mmkeras.export.distance import agreement, compare
-from mmkeras.export.litert.check import batches, differences, tensors
-from mmkeras.export.litert.prepared import check_prepared
-from mmkeras.export.litert.process import time_files
 from mmkeras.export.ops import used_ops
 from mmkeras.export.parity import check_outputs, numbers_of, units
 from mmkeras.export.process import run_fresh

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.export.litert.fused import fused_loop, unfusable
+from mmkeras.export._litert.fused import fused_loop, unfusable
 
 WAYS = ("while", "unroll", "fused")
 STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph

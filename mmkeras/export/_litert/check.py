@@ -5,9 +5,9 @@ import collections
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.export._litert.flatbuffer import check_builtin, signature, used_ops
+from mmkeras.export._litert.process import run_files
 from mmkeras.export.distance import distances
-from mmkeras.export.litert.flatbuffer import check_builtin, signature, used_ops
-from mmkeras.export.litert.process import run_files
 from mmkeras.export.parity import check_outputs, units
 
 _TOGETHER = 64

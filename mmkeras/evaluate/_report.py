@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmkeras.evaluate._predict import majority_baseline, predict
+from mmkeras.evaluate._scores import scores
+from mmkeras.evaluate._subsets import mask_modalities, subsets
 from mmkeras.evaluate.kinds import kind_of
-from mmkeras.evaluate.predict import majority_baseline, predict
-from mmkeras.evaluate.scores import scores
-from mmkeras.evaluate.subsets import mask_modalities, subsets
 from mmkeras.heads import heads_of
 
 

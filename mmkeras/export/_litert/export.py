@@ -9,21 +9,21 @@ from rich.console import Console
 
 from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
+from mmkeras.export._litert.check import described
+from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.faults import check_converted
+from mmkeras.export._litert.flatbuffer import signature, used_ops
+from mmkeras.export._litert.fused import OP, unclip
+from mmkeras.export._litert.int8 import check_representative, feeds_of
+from mmkeras.export._litert.int8 import quantize as to_int8
+from mmkeras.export._litert.metadata import associated_files, pack
+from mmkeras.export._litert.process import TIMEOUT, convert_files
+from mmkeras.export._litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
+from mmkeras.export._litert.report import SERVED, parity, read_once, table
+from mmkeras.export._litert.trace import Form, in_float32, write_traced
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
-from mmkeras.export.litert.check import described
-from mmkeras.export.litert.describe import describe
-from mmkeras.export.litert.faults import check_converted
-from mmkeras.export.litert.flatbuffer import signature, used_ops
-from mmkeras.export.litert.fused import OP, unclip
-from mmkeras.export.litert.int8 import check_representative, feeds_of
-from mmkeras.export.litert.int8 import quantize as to_int8
-from mmkeras.export.litert.metadata import associated_files, pack
-from mmkeras.export.litert.process import TIMEOUT, convert_files
-from mmkeras.export.litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
-from mmkeras.export.litert.report import SERVED, parity, read_once, table
-from mmkeras.export.litert.trace import Form, in_float32, write_traced
 from mmkeras.export.samples import raw_samples
 from mmkeras.heads import heads_of
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from rich.progress import Progress
 
 from mmkeras.checks import did_you_mean
-from mmkeras.export.litert.check import cut, tensors
-from mmkeras.export.litert.process import quantize_file
+from mmkeras.export._litert.check import cut, tensors
+from mmkeras.export._litert.process import quantize_file
 from mmkeras.export.parity import units
 from mmkeras.export.samples import raw_samples
 
