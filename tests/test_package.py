@@ -3,6 +3,8 @@
 import ast
 import doctest
 import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,23 @@ def test_every_public_name_is_there():
         assert name in dir(mm)
     with pytest.raises(AttributeError, match="no attribute 'fusion_modle'"):
         _ = mm.fusion_modle
+
+
+ROOMS = ["augment", "branches", "branches.audio", "branches.image", "data", "data.generate", "edge", "evaluate", "export",
+         "fusion", "heads", "layers", "preprocess", "specs", "train"]  # fmt: skip
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_are_there_once_and_are_no_modules_of_another_kind(room):
+    module = importlib.import_module(f"mmkeras.{room}")
+    assert sorted(set(module.__all__)) == sorted(module.__all__)
+    modules = {each.name for each in pkgutil.iter_modules(module.__path__)}
+    shadowed = [name for name in module.__all__ if name in modules and not inspect.ismodule(getattr(module, name))]
+    assert shadowed == []
+
+
+def test_dir_names_each_thing_once():
+    assert len(set(dir(mm))) == len(dir(mm))
 
 
 EXAMPLES = [path for path in FILES if ">>>" in path.read_text()]
