@@ -81,8 +81,8 @@ def test_every_public_name_is_there():
         _ = mm.fusion_modle
 
 
-ROOMS = ["augment", "branches", "branches.audio", "branches.image", "data", "data.generate", "edge", "evaluate", "export",
-         "fusion", "heads", "layers", "preprocess", "specs", "train"]  # fmt: skip
+ROOMS = ["augment", "branches", "branches.audio", "branches.image", "data", "data.generate", "edge", "evaluate",
+         "export", "fusion", "heads", "layers", "preprocess", "specs", "train"]  # fmt: skip
 
 
 @pytest.mark.parametrize("room", ROOMS)
