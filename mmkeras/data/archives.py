@@ -139,6 +139,7 @@ def _extract(archive, folder, date):
 
 def _extract_zip(archive, folder):
     with zipfile.ZipFile(archive) as opened:
+        check_count(opened)
         for member in opened.infolist():
             path = PurePosixPath(member.filename)
             if path.is_absolute() or ".." in path.parts or stat.S_ISLNK(member.external_attr >> 16):
@@ -150,11 +151,35 @@ def _extract_zip(archive, folder):
             opened.extract(member, folder)  # zipfile writes no more of a member than the directory says
 
 
+def check_count(opened):
+    """Raises zipfile.BadZipFile where a ZIP file's directory lists other than its number of members.
+
+    Python goes by the directory alone, in which a damaged length leads past other members, without a word.
+    """
+    opened.fp.seek(0, 2)
+    opened.fp.seek(max(0, opened.fp.tell() - _ZIP_END))
+    end, count = opened.fp.read().rpartition(b"PK\5\6")[2], len(opened.infolist())
+    promised = int.from_bytes(end[6:8], "little")
+    if promised not in (count % 2**16, 2**16 - 1):  # the largest: it stands elsewhere
+        raise zipfile.BadZipFile(f"its directory lists {count} members, its end promises {promised}")
+
+
+def check_end(opened):
+    """Raises tarfile.ReadError where the members of a tar file, all of which were read, do not lead to its end.
+
+    Python stops at a damaged header, or where the file was cut off between two members, without a word.
+    """
+    opened.fileobj.seek(opened.offset)
+    if opened.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"its members end at byte {opened.offset:,}, where it has no mark of its end")
+
+
 def _extract_tar(archive, folder):
     try:
         with tarfile.open(archive) as opened:
             members = shown_if_slow(_as_they_fit(archive, opened), _UNPACKING)
             opened.extractall(folder, members, filter="data")
+            check_end(opened)
     except tarfile.FilterError as error:
         raise _refusal(archive, f"its member {error.tarinfo.name!r} {_OUTSIDE}", _UNPACK) from error
 
@@ -182,6 +207,7 @@ def _check_size(archive, total):
         raise _refusal(archive, problem, _UNPACK)
 
 
+_ZIP_END = 22 + 2**16  # bytes of the record at the end of a ZIP file, with its comment, at most
 _UNPACKING = "Unpacking an archive"
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
 _UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."

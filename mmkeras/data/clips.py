@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image as Pillow
 
-from mmkeras.data.archives import as_given, expands_too_far
+from mmkeras.data.archives import as_given, check_end, expands_too_far
 from mmkeras.data.frames import (
     DAMAGED,
     ClipFault,
@@ -130,7 +130,7 @@ def _converted(name, content, frames, max_pixels):
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_size(sum(each.file_size for each in archive.infolist()), content)
-            check_directory(archive, content)
+            check_directory(archive)
             files = {each.filename: (each.file_size, _reads(archive, each)) for each in archive.infolist()}
             return packed(sampled(files, frames, max_pixels))
     if content.startswith(_TARS) or content[257:262] == b"ustar":
@@ -140,6 +140,7 @@ def _converted(name, content, frames, max_pixels):
                 total += each.size
                 _check_size(total, content)
                 files |= {each.name: (each.size, _reads(archive, each))} if each.isfile() else {}
+            check_end(archive)
             return packed(sampled(files, frames, max_pixels))
     if content.startswith(b"\x89PNG") or (content[:4], content[8:12]) == (b"RIFF", b"WEBP"):
         return _animated(content, frames, max_pixels)

@@ -140,6 +140,9 @@ class _File:
         with self._opened("surrogateescape") as opened, _fields_of_any_size():
             records = _records(opened.handle, layout.dialect)
             header = _header(_noted(records, kept), layout, _is_row)
+            wrong = header and (self._undecoded(header) or _nul(header))
+            if wrong:
+                raise pd.errors.ParserError(f"{header.where}, the header, {wrong}")
             width = len(layout.names or (header.fields if header else ()))
             for row, record in enumerate(itertools.islice(filter(_is_row, records), layout.most)):
                 width = width or len(record.fields)

@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 
 from PIL import Image as Pillow
 
+from mmkeras.data.archives import check_count
 from mmkeras.edge.video import ZipFault, chosen, members
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8")
-_ZIP64 = 0xFFFF  # the number stands elsewhere
 # What Python's archives and Pillow raise of damaged files; the latter does not say so.
 DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
             struct.error, zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError,
@@ -135,26 +135,19 @@ def check_stored(content, frames):
             raise ClipFault(rule, f" with {name.decode('utf-8', 'replace')}", remedy)
 
 
-def check_directory(archive, content):
-    """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be missing.
-
-    Python goes by the directory alone: a damaged name in it may say nothing of a picture, a damaged length may lead
-    past other members.
-    """
-    members, end = archive.infolist(), content.rfind(b"PK\5\6")
-    promised = int.from_bytes(content[end + 10 : end + 12], "little")
-    if promised not in (len(members) % 2**16, _ZIP64):
-        raise zipfile.BadZipFile(f"its directory lists {len(members)} members, its end promises {promised}")
-    for member in members:
+def check_directory(archive):
+    """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be lost."""
+    check_count(archive)
+    for member in archive.infolist():
         with contextlib.suppress(RuntimeError):  # encrypted, or packed in a way that is not known
-            archive.open(member).close()  # compares the names
+            archive.open(member).close()  # compares its names: a damaged one may say nothing of a picture
 
 
 def _listed(content):
     """Names in the directory of a ZIP file, in the order in which its files lie; None where it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            check_directory(archive, content)
+            check_directory(archive)
             lying = sorted(archive.infolist(), key=lambda each: each.header_offset)
             return [each.filename for each in lying if not each.filename.endswith("/")]
     except DAMAGED:

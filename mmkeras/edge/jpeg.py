@@ -4,6 +4,8 @@ import re
 import struct
 
 _NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)  # not a byte of pixels, a restart, or filling
+# Where there are restarts, decoders pass over a reserved mark in a scan, up to the next one.
+_NEXT_OF_RESTARTED = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _MOST = 256  # segments, and bytes that fill, before the frame
 # Why so long: `mmkeras.preprocess.jpeg`.
 _LONG, _LONG_IN_REFINEMENT = bytes(64), bytes(128)
@@ -43,7 +45,7 @@ def check(value):
 
     A scan in which decoders find too few pixels, or too many, passes: neither of the two tells of that.
     """
-    at, progressive, first, scans = 2, False, {}, 0
+    at, progressive, first, scans, restarts = 2, False, {}, 0, False
     while (at := _found(value, at)) is not None:
         marker, size = value[at + 1], int.from_bytes(value[at + 2 : at + 4], "big")
         if marker == 0xD9:
@@ -54,18 +56,21 @@ def check(value):
             at += 2
             continue
         progressive |= marker == 0xC2
+        restarts = value[at + 4 : at + 6] != b"\0\0" if marker == 0xDD else restarts
         if marker == 0xC4:
             first |= dict(_tables(value[at + 4 : at + 2 + size]))
         if marker == 0xDA:
             scans += 1
-            end = _found(value, at + 2 + size)
-            _check_scan(value[at + 4 : at + 2 + size], value[at + 2 + size : end], first, progressive)
+            header, start = value[at + 4 : at + 2 + size], at + 2 + size
+            at = _found(value, start, _NEXT_OF_RESTARTED if restarts else _NEXT) or len(value)
+            _check_scan(header, value[start:at], first, progressive)
+            continue
         at += 2 + size
     raise ValueError("the file is cut off or damaged: the mark of its end is missing")
 
 
-def _found(value, at):
-    mark = _NEXT.search(value, at)
+def _found(value, at, pattern=_NEXT):
+    mark = pattern.search(value, at)
     return mark.start() if mark else None
 
 

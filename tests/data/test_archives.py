@@ -134,6 +134,22 @@ def test_broken_archives(tmp_path, cache, name):
     assert not list(cache.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "mark", "offset", "cause"),
+    [
+        ("a.zip", b"PK\1\2", 33, "its directory lists 1 members, its end promises 4"),  # a comment of 4096 bytes
+        ("a.tar", b"in/2.png", 0, "its members end at byte 2,048, where it has no mark of its end"),
+    ],
+)
+def test_members_are_not_passed_over(tmp_path, cache, name, mark, offset, cause):
+    content = bytearray(write(tmp_path / name).read_bytes())
+    content[content.index(mark) + offset] ^= 16
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"An archive must be whole.* Received: .*{name}: {cause}. Was it copied"):
+        photos(["1.png"], root=tmp_path / name)
+    assert not list(cache.iterdir())
+
+
 def test_unsafe_and_encrypted_archives(tmp_path):
     encrypt(write(tmp_path / "a.zip", {"x": b"1"}))
     with pytest.raises(ValueError, match="a.zip: its member 'x' is encrypted. Unpack it yourself"):

@@ -275,11 +275,16 @@ def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_membe
     head, directory = zipped(zipfile.ZIP_DEFLATED).split(b"PK\1\2", 1)
     (folder / "renamed.zip").write_bytes(head + b"PK\1\2" + directory.replace(b"frame3.png", b"frame3\0png"))
     (folder / "fewer.zip").write_bytes(head + b"PK\1\2" + directory[:29] + b"\x10" + directory[30:])
+    tar, last_header = tarred("w"), tarred("w").index(b"frame9.png")
+    (folder / "header.tar").write_bytes(tar[:last_header] + b"F" + tar[last_header + 1 :])
+    (folder / "cut.tar").write_bytes(tar[:last_header])
     expected = {
         "frames": "a frame must not be empty. Received: .*frames with frame2.png of 0 bytes",
         "deflated.zip": "a clip must be whole. Received: .*deflated.zip: frame9.png: ",
         "renamed.zip": "a clip must be whole. Received: .*renamed.zip: File name in directory 'frame3",
         "fewer.zip": "a clip must be whole. Received: .*fewer.zip: its directory lists 1 members, .* promises 11",
+        "header.tar": "a clip must be whole. Received: .*header.tar: its members end at byte .* no mark of its end",
+        "cut.tar": "a clip must be whole. Received: .*cut.tar: its members end at byte .* no mark of its end",
         "words": "a clip must be whole. Received: .*words: 1.png: cannot identify",
         "a.tar.xz": "a clip must be whole. Received: .*a.tar.xz: ",
         "empty.zip": "a frame must not be empty. Received: .*empty.zip with 1.png of 0 bytes",
@@ -288,7 +293,7 @@ def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_membe
         with pytest.raises(ValueError, match=f"^clip: {message}"):
             as_clip("clip", str(folder / name), 99)
     batches = mm.data.eval_batches(table([*expected, "a.gif"], folder, on_error="skip"), mm.preprocessor([SPEC]), [],
-                                   batch_size=8)  # fmt: skip
+                                   batch_size=16)  # fmt: skip
     assert [len(batch["clip"]) for batch in batches.as_numpy_iterator()] == [1]
     assert [(fault.modality, fault.file) for fault in batches.skipped] == [
         ("clip", str(folder / name)) for name in expected

@@ -38,6 +38,11 @@ def content(raw):
         ("title,kind\nx\0y,a\n", "row 0, .*line 2 holds a NUL character after 'x'"),
         (b"title,kind\nfine,a\ncaf\xe9,b\n", "row 1, .*line 3 is not in utf-8: byte 0xe9 after 'caf'; give encoding="),
         ('title,kind\nfine,a\n"open,b\n', "row 1, .*line 3 has 1 field"),
+        (
+            "title,kind\0\nx,a\n",
+            "must be a table of .*t.csv: line 1, the header, holds a NUL character after 'title,kind'",
+        ),
+        (b"titl\xe9,title,kind\nx,y,a\n", "must be a table of .*t.csv: line 1, the header, is not in utf-8: byte 0xe9"),
         ("", "must be a table of rows and fields. Received: .*t.csv: No columns"),
         ("title,title,kind\nx,y,a\n", r"Columns need names of their own. Received: \['title'\]"),
     ],
