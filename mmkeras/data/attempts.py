@@ -1,10 +1,9 @@
 """Conversion of the examples of a stream, where a file that fails is named with its example and modality."""
 
-import os
-
 import tensorflow as tf
 
 from mmkeras.data.faults import Fault, cause_of, report
+from mmkeras.data.retry import map_or_retry
 
 _MARK = b"damaged"  # no decoder takes it: what is marked fails again in `ready_batches`
 
@@ -27,33 +26,19 @@ def attempted(dataset, convert, makers, files, leaves, found, mark):
     plain = dataset.enumerate()
     if not files:
         return plain.map(convert, tf.data.AUTOTUNE)
-    spec = plain.map(convert).element_spec
 
-    def retry(position, *element):
-        flat = tf.nest.flatten(element)
-
-        def one_by_one(position, *flat):
-            parts = tf.nest.pack_sequence_as(element, flat)
-            parts, row = parts if len(parts) > 1 else parts[0], int(position)
-            made = {name: _made(make, leaves[name](parts), position, name, row) for name, make in makers.items()}
-            faults = [(name, value) for name, value in made.items() if isinstance(value, Fault)]
-            for name, fault in faults:
+    def one_by_one(position, *element):
+        parts, row = element if len(element) > 1 else element[0], int(position)
+        made = {name: _made(make, leaves[name](parts), position, name, row) for name, make in makers.items()}
+        for name, fault in made.items():
+            if isinstance(fault, Fault):
                 if not mark or name not in files:
                     raise ValueError(report([fault]))
                 found[row] = fault
                 made[name] = tf.constant(_MARK)
-            return tf.nest.flatten({name: made[name] for name in spec})
+        return made
 
-        values = tf.py_function(one_by_one, [position, *flat], [each.dtype for each in tf.nest.flatten(spec)])
-        for value, each in zip(values, tf.nest.flatten(spec), strict=True):
-            value.set_shape(each.shape)
-        return tf.nest.pack_sequence_as(spec, values)
-
-    def attempt(*example):
-        one = tf.data.Dataset.from_tensors(example)
-        return one.map(convert).ignore_errors().concatenate(one.map(retry)).take(1)
-
-    made = plain.interleave(attempt, 16, 1, num_parallel_calls=os.cpu_count(), deterministic=True)
+    made = map_or_retry(plain, convert, one_by_one, workers=16)
     known = int(dataset.cardinality())
     return made.apply(tf.data.experimental.assert_cardinality(known)) if known >= 0 else made
 

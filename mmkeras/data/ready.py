@@ -1,11 +1,11 @@
 """Batches of rows -> batches of ready tensors, with the faults of single examples named."""
 
 import functools
-import os
 
 import tensorflow as tf
 
 from mmkeras.data import faults
+from mmkeras.data.retry import map_or_retry
 
 
 def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, locate=faults.locate):
@@ -51,15 +51,13 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
     alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault is met
 
     def attempt(key, payload):
-        if on_error == "skip":
-            payload = tf.nest.map_structure(_of_any_size, payload)
-        one = tf.data.Dataset.from_tensors((key, payload))
-        fast = one.map(lambda key, payload: (key, *finish(payload)))
-        slow = one.map(lambda key, payload: (key, *_eagerly(salvage, payload, fast.element_spec[1:])))
-        return fast.ignore_errors().concatenate(slow).take(1)
+        return key, *finish(tf.nest.map_structure(_of_any_size, payload) if on_error == "skip" else payload)
 
-    workers = os.cpu_count()
-    made = batches.interleave(attempt, workers, 1, num_parallel_calls=workers, deterministic=True)
+    def again(key, payload):
+        good = salvage(payload)
+        return None if good is None else (key, *good)
+
+    made = map_or_retry(batches, attempt, again)
     if on_error == "skip":
         made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
     return made
@@ -68,19 +66,3 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 def _of_any_size(tensor):
     """Forgets how large the batch is: what is left of it may be smaller."""
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])
-
-
-def _eagerly(function, payload, spec):
-    """Calls a Python function of nested tensors within a graph; None from it stands for a batch without examples."""
-    flat_spec = tf.nest.flatten(spec)
-
-    def call(*flat):
-        result = function(tf.nest.pack_sequence_as(payload, flat))
-        if result is None:
-            return [tf.zeros([0, *(size or 0 for size in each.shape[1:])], each.dtype) for each in flat_spec]
-        return tf.nest.flatten(result)
-
-    flat = tf.py_function(call, tf.nest.flatten(payload), [each.dtype for each in flat_spec])
-    for tensor, each in zip(flat, flat_spec, strict=True):
-        tensor.set_shape(each.shape)
-    return tf.nest.pack_sequence_as(spec, flat)
