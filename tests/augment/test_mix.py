@@ -120,7 +120,7 @@ def test_errors():
     with pytest.raises(TypeError, match="mixes pictures and sounds.*Received: .*Text.*unmixed="):
         mm.augment.mix([PHOTO, text], HEADS)
     with pytest.raises(
-        ValueError, match=r"CutMix exactly one mm.Image. Received: mixup=0.2, cutmix=1.0, .*\['Audio'\]"
+        ValueError, match=r"CutMix exactly one mm.Image. Received: mixup=0.2, cutmix=1.0, .*\['audio'\]"
     ):
         mm.augment.mix([VOICE], HEADS, cutmix=1.0)
     more = READY | {"title": np.ones((N, 3), "int32"), "title_mask": np.ones((N, 3), bool)}

@@ -179,7 +179,7 @@ except OSError as error:
 def test_memory_holds_the_examples_once(monkeypatch, make):
     """The tensors that batches are gathered from lie where the arrays do."""
     kept = []
-    monkeypatch.setattr("mmkeras.data.pipeline.materialise", lambda *args: kept.append(materialise(*args)) or kept[0])
+    monkeypatch.setattr("mmkeras.data.feeds.materialise", lambda *args: kept.append(materialise(*args)) or kept[0])
     batches = make(cache="memory")
     for name, array in kept[0].arrays.items():
         there = np.asarray(memoryview(kept[0]._tensors[name]))

@@ -308,7 +308,7 @@ def test_other_specs_and_heads_are_refused(written, specs, heads):
     swapped = mm.heads.classification("answer", mm.data.generate.ANSWERS[::-1])
     with pytest.raises(ValueError, match=r"'answer', classes: written \['.*\], received \['"):
         mm.data.from_tfrecord(written, specs, [swapped])
-    with pytest.raises(ValueError, match="'photo', kind: written Image, received Audio"):
+    with pytest.raises(ValueError, match="'photo', kind: written image, received audio"):
         mm.data.from_tfrecord(written, [mm.Audio("photo")])
     with pytest.raises(ValueError, match="'loudness', kind: written regression, received classification"):
         mm.data.from_tfrecord(written, specs, [mm.heads.classification("loudness", ["low", "high"])])
@@ -420,7 +420,7 @@ def test_the_manifest_says_what_is_there(written):
     assert [each["examples"] for each in told["shards"]] == [30] * SHARDS
     assert told["shards"][2]["bytes"] == shard(written, 2).stat().st_size
     assert told["labels"]["answer"]["classes"] == list(mm.data.generate.ANSWERS)
-    assert told["raw"]["hour"] == {"kind": "Table", "shape": [], "dtype": "float32"}
+    assert told["raw"]["hour"] == {"kind": "table", "shape": [], "dtype": "float32"}
 
 
 @pytest.mark.parametrize(

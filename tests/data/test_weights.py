@@ -79,7 +79,7 @@ def test_parts_keep_their_weights(raw, ready):
         (_, _, w), *_ = mm.data.eval_batches(part, ready, HEADS)
         np.testing.assert_array_equal(w["price"], part.frame.sure)
     assert len(next(iter(mm.data.eval_batches(raw.take(5), ready, HEADS)))) == 3  # a plain data set keeps them, too
-    assert isinstance(next(iter(mm.data.eval_batches(raw, ready))), dict)
+    assert isinstance(next(iter(mm.data.eval_batches(raw, ready, ()))), dict)
 
 
 def test_weights_are_part_of_a_cached_data_set(raw, ready, tmp_path):
