@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data import ready
+from mmkeras.data import retry
 
 ROWS, FILES = 50_000, 20
 SPECS = [
@@ -138,9 +138,9 @@ def preprocess(raw):
 
 @pytest.mark.parametrize("more", [{}, {"balance": ["kind", "tags"]}, {"bucket_by": "title"}])
 def test_no_python_runs_for_a_row(raw, preprocess, monkeypatch, more):
-    runs, real = [], ready._eagerly
+    runs, real = [], retry._eagerly
     counted = lambda function: lambda *payload: runs.append(0) or function(*payload)  # noqa: E731
-    monkeypatch.setattr(ready, "_eagerly", lambda function, *rest: real(counted(function), *rest))
+    monkeypatch.setattr(retry, "_eagerly", lambda function, *rest: real(counted(function), *rest))
     batches = mm.data.train_batches(raw, preprocess, HEADS, batch_size=500, **more)
     assert len(python_ops(batches)) == 1  # the one that names the fault of a batch that failed
     assert sum(1 for _ in batches) == 100
