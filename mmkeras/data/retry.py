@@ -15,7 +15,8 @@ def map_or_retry(dataset, function, retry, workers=None):
     Args:
         dataset: `tf.data.Dataset` of tuples.
         function: function of an element, in the graph -> nested tensors.
-        retry: function of an element of eager tensors -> the same nested tensors, or None for 0 rows of each.
+        retry: function of an element of eager tensors -> the same nested tensors, or None for tensors whose free axes
+            are empty.
         workers: how many elements are tried at once; None for as many as there are CPUs.
 
     Returns:
@@ -50,7 +51,7 @@ def _eagerly(function, element, spec):
     def call(*flat):
         result = function(*tf.nest.pack_sequence_as(element, flat))
         if result is None:
-            return [tf.zeros([0, *(size or 0 for size in each.shape[1:])], each.dtype) for each in flat_spec]
+            return [tf.zeros([size or 0 for size in each.shape], each.dtype) for each in flat_spec]
         return tf.nest.flatten(result)
 
     flat = tf.py_function(call, tf.nest.flatten(element), [each.dtype for each in flat_spec])

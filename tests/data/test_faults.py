@@ -218,3 +218,19 @@ def test_a_converted_file_of_a_stream_is_named_and_skipped(converted, tmp_path):
     assert np.concatenate([y["y"][:, 0] for _, y in batches]).tolist() == [0.0, 2.0]
     assert [(fault.row, fault.modality) for fault in batches.skipped] == [(1, "sound")]
     assert re.search(cause, batches.skipped[0].cause)
+
+
+@pytest.mark.parametrize("make", ["eval", "train"])
+def test_a_batch_that_is_broken_as_a_whole_is_left_out(make):
+    good = tf.io.encode_png(np.zeros((4, 4, 3), "uint8")).numpy()
+    table = pd.DataFrame({"photo": pd.Series([b"x", b"y", good, good], dtype=object), "kind": ["a", "b", "a", "b"]})
+    raw = mm.data.from_dataframe(
+        table, [mm.Image("photo", size=4)], [mm.heads.classification("kind", ["a", "b"])], on_error="skip"
+    )
+    preprocess = mm.preprocessor(raw.specs)
+    if make == "eval":
+        batches = mm.data.eval_batches(raw, preprocess, batch_size=2)
+    else:
+        batches = mm.data.train_batches(raw, preprocess, batch_size=1)
+    assert sorted(int(label) for _, y in batches for label in y["kind"]) == [0, 1]
+    assert [fault.row for fault in sorted(batches.skipped)] == [0, 1]
