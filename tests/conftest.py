@@ -88,27 +88,26 @@ def convert_here(monkeypatch):
 
     That the process needs nothing of this one is for tests/export to prove.
     """
-    from mmkeras.export._litert import convert, process
+    from mmkeras.export.process import litert
+    from mmkeras.export.process.scripts import convert
 
-    def start(script, request, answer, *rest):
-        if script != "convert.py":
-            return elsewhere(script, request, answer, *rest)
-        convert.main(request, answer)
-        return 0, ""
+    def ask(script, request, *rest):
+        here = script.name == "convert.py"
+        return convert.answer(lambda: None, **request) if here else elsewhere(script, request, *rest)
 
-    elsewhere = process._start
-    monkeypatch.setattr(process, "_start", start)
+    elsewhere = litert.ask
+    monkeypatch.setattr(litert, "ask", ask)
 
 
 @pytest.fixture
 def one_process(monkeypatch, convert_here):
     """As `convert_here`, and SavedModels are loaded here, too."""
-    from mmkeras.export import fresh
+    from mmkeras.export.process.scripts import fresh
 
     def run_here(path, ops, runs):
-        return {"owners": fresh._owners(ops), **fresh._run(str(path), runs)}
+        return fresh.answer(lambda: None, str(path), ops, runs)
 
-    monkeypatch.setattr(importlib.import_module("mmkeras.export._saved_model"), "run_fresh", run_here)
+    monkeypatch.setattr(importlib.import_module("mmkeras.export._saved_model.export"), "run_fresh", run_here)
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ generate                               real files drawn and synthesised, for try
 """
 
 from mmkeras.data import generate
-from mmkeras.data.datasets import from_dataset
+from mmkeras.data.batches.pipeline import eval_batches, select_inputs, train_batches
 from mmkeras.data.examples import Examples
-from mmkeras.data.pipeline import eval_batches, select_inputs, train_batches
-from mmkeras.data.sources import from_csv, from_dataframe, from_jsonl
+from mmkeras.data.sources.datasets import from_dataset
+from mmkeras.data.sources.stream import Stream
+from mmkeras.data.sources.tables import from_csv, from_dataframe, from_jsonl
 from mmkeras.data.splitting import split
-from mmkeras.data.stream import Stream
-from mmkeras.data.tfrecord import from_tfrecord, write_tfrecord
+from mmkeras.data.tfrecord.records import from_tfrecord, write_tfrecord
 
 __all__ = [
     "Examples",

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.data.archives import as_given
+from mmkeras.data.files.archives import as_given
 from mmkeras.data.modalities import kind_of
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mmkeras.causes import cause_of
-from mmkeras.data.archives import as_given
+from mmkeras.data.files.archives import as_given
 from mmkeras.preprocess._layer import RawLayer
 
 

@@ -1,6 +1,5 @@
 """GIFs and ZIP files of frames -> pixels without TensorFlow, as `mmkeras.preprocess` makes them."""
 
-import struct
 import zlib
 
 import numpy as np
@@ -9,6 +8,8 @@ from mmkeras.edge import gif as blocks
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.image import DAMAGED, Image, TooLarge
 from mmkeras.edge.modality import Modality
+from mmkeras.formats.sampling import chosen
+from mmkeras.formats.zipped import ZipFault, members
 
 MOST_OF_GIF = 4  # times `max_pixels`: the frames of a GIF are decoded all at once, those of a ZIP file one by one
 
@@ -98,61 +99,3 @@ class Video(Modality):
             return members(value)
         except ZipFault as error:
             raise refusal(self.name, *error.args) from error
-
-
-_MOST = 65_535  # members, by the format
-
-
-class ZipFault(Exception):
-    """Why the members of a ZIP file cannot be taken as frames; its arguments are those of `refusal`."""
-
-
-def members(value):
-    """Names, contents and checksums of the members of a ZIP file in their order, by their local headers; no folders.
-
-    Raises:
-        ZipFault: `mmkeras.preprocess` would refuse the file.
-
-    >>> import io, zipfile
-    >>> with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
-    ...     archive.writestr("2.png", "b")
-    ...     archive.writestr("1.png", "a")
-    >>> members(file.getvalue())
-    [(b'2.png', b'b', 1908338681), (b'1.png', b'a', 3904355907)]
-    """
-    at, files, headers = 0, [], 0
-    while value[at : at + 4] == b"PK\3\4" and at + 30 <= len(value) and headers < _MOST:
-        headers += 1
-        flags, method, checksum, size, name, extra = struct.unpack_from("<6xHH4xII4xHH", value, at)
-        name, start = value[at + 30 : at + 30 + name], at + 30 + name + extra
-        fault = _fault(flags, method, size, name)
-        if fault:
-            raise ZipFault(*fault)
-        at = start + size
-        files += [] if size == 0 else [(name, value[start:at], checksum)]
-    if at > len(value) or value[at : at + 4] not in (b"PK\1\2", b"PK\5\6"):
-        raise ZipFault("the ZIP file is cut off or damaged.", f"{len(value)} bytes", "Fetch it again.")
-    if not files:
-        raise ZipFault("the ZIP file holds no frames.", f"{len(value)} bytes", "An absent one is b''.")
-    return files
-
-
-def _fault(flags, method, size, name):
-    """What is wrong with a member by its header, or nothing."""
-    if flags & 9 or (size and method):
-        rule = "the frames must be stored in the ZIP file, neither compressed nor encrypted, their sizes before them."
-        return rule, f"method {method}, flags {flags}", "Write it so (zip -0)."
-    if size == 0xFFFFFFFF:
-        return "the ZIP file has members in the ZIP64 format.", f"{name!r}", "Write it without (zip -fz-)."
-    if size == 0 and not name.endswith(b"/"):
-        return "a member of the ZIP file is empty (0 bytes).", f"{name!r}", "Leave it out, or write it again."
-    return None
-
-
-def chosen(count, frames):
-    """Which frames are taken of a clip of so many.
-
-    >>> chosen(5, 3), chosen(2, 3)
-    ([0, 2, 4], [0, 1])
-    """
-    return [(2 * i + 1) * count // (2 * frames) for i in range(frames)] if count > frames else list(range(count))

@@ -14,7 +14,7 @@ import pandas as pd
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data.archives import on_disk
+from mmkeras.data.files.archives import on_disk
 
 BATCH, RATE, SIDE = 64, 8000, 64
 WAYS = {"files": "files -> ready", "memory": "cached in memory", "disk": "cached on disk", "tfrecord": "TFRecord"}

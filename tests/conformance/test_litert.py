@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.compiled_model import CompiledModel
 
-from mmkeras.export._litert.flatbuffer import check_builtin, used_ops
-from mmkeras.export._litert.process import convert_files, run_files
-from mmkeras.export._litert.trace import named, write_traced
+from mmkeras.export._litert.convert.trace import named, write_traced
+from mmkeras.export._litert.verify.flatbuffer import check_builtin, used_ops
+from mmkeras.export.process.litert import convert_files, run_files
 
 
 def test_every_case_converts_and_computes_the_same(cases, tmp_path):

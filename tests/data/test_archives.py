@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data import archives, clips
+from mmkeras.data.files import archives, clips
 
 SPECS = [mm.Image("photo", size=(4, 4))]
 FILES = {f"{'in/' * (i > 1)}{i}.png": tf.io.encode_png(np.full((4, 4, 3), i, "uint8")).numpy() for i in range(4)}

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.data import balance, order
+from mmkeras.data import order
+from mmkeras.data.batches import balance
 
 KIND = mm.heads.classification("kind", list("abcd"))  # d never occurs
 TAGS = mm.heads.classification("tags", list("xyz"), multi_label=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmkeras.data.clips import as_clip
+from mmkeras.data.files.clips import as_clip
 
 HEIGHT, WIDTH = 48, 64
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 import mmkeras as mm
-from mmkeras.data.clips import as_clip, clip_of_pixels, needs_frames
+from mmkeras.data.files.clips import as_clip, clip_of_pixels, needs_frames
 
 SPEC = mm.Video("clip", frames=4, size=(6, 9), optional=True)
 FRAMES = np.random.default_rng(0).integers(0, 256, (11, 6, 9, 3), "uint8")
@@ -225,7 +225,7 @@ def test_tfrecords_hold_what_the_graph_decodes(folder):
 
 
 def test_a_changed_frame_is_noticed(folder):
-    from mmkeras.data.fingerprint import fingerprint
+    from mmkeras.data.batches.fingerprint import fingerprint
 
     preprocess = mm.preprocessor([SPEC])
     before = fingerprint(table(["frames"], folder), preprocess, [])

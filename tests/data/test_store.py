@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import mmkeras as mm
-from mmkeras.data.fingerprint import fingerprint
-from mmkeras.data.store import _in_memory, materialise
+from mmkeras.data.batches.fingerprint import fingerprint
+from mmkeras.data.batches.store import _in_memory, materialise
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_cache_is_memory_or_a_path(make):
 
 
 def test_an_interrupted_writing_leaves_nothing_that_is_taken_for_whole(make, raw, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmkeras.data.cache_folder.json.dumps", lambda told: 1 / 0)
+    monkeypatch.setattr("mmkeras.data.batches.cache_folder.json.dumps", lambda told: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         make()
     assert list(tmp_path.iterdir()) == []
@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(make, raw, tmp_path, monkeypatc
     make()
     before = sorted(tmp_path.rglob("*"))
     no_room = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("mmkeras.data.cache_folder._reserve", lambda *args: (_ for _ in ()).throw(no_room))
+    monkeypatch.setattr("mmkeras.data.batches.cache_folder._reserve", lambda *args: (_ for _ in ()).throw(no_room))
     rule = rf"The cache needs 0.0 MB in '{tmp_path}'. Received: No space left on device; [\d,.]+ MB are free there"
     with pytest.raises(OSError, match=rule):
         make(raw=raw.subset(range(40)))
@@ -179,7 +179,9 @@ except OSError as error:
 def test_memory_holds_the_examples_once(monkeypatch, make):
     """The tensors that batches are gathered from lie where the arrays do."""
     kept = []
-    monkeypatch.setattr("mmkeras.data.feeds.materialise", lambda *args: kept.append(materialise(*args)) or kept[0])
+    monkeypatch.setattr(
+        "mmkeras.data.batches.feeds.materialise", lambda *args: kept.append(materialise(*args)) or kept[0]
+    )
     batches = make(cache="memory")
     for name, array in kept[0].arrays.items():
         there = np.asarray(memoryview(kept[0]._tensors[name]))

@@ -328,7 +328,7 @@ def test_a_set_that_is_there_is_not_overwritten(copied, table, light, heads):
 
 def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copied, monkeypatch):
     before = sorted(path.name for path in copied.parent.iterdir())
-    monkeypatch.setattr("mmkeras.data.tfrecord.json.dumps", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("mmkeras.data.tfrecord.records.json.dumps", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
     monkeypatch.undo()  # reading needs it, too
@@ -337,7 +337,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
 
 
 def test_a_set_that_lost_its_place_half_way_is_not_read(table, light, heads, copied, monkeypatch):
-    monkeypatch.setattr("mmkeras.data.tfrecord.os.replace", lambda *_: 1 / 0)
+    monkeypatch.setattr("mmkeras.data.tfrecord.records.os.replace", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
     with pytest.raises(ValueError, match="manifest"):
@@ -374,7 +374,7 @@ def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads,
 
 def test_a_broken_file_within_a_shard_is_named_by_record(broken, photo, heads, tmp_path, monkeypatch):
     pattern = tmp_path / "a-*.tfrecord"
-    monkeypatch.setattr("mmkeras.data.tfrecord._Decodable.__call__", lambda self, raw: raw)
+    monkeypatch.setattr("mmkeras.data.tfrecord.records._Decodable.__call__", lambda self, raw: raw)
     mm.data.write_tfrecord(broken, photo, heads[2:], pattern, 4, verbose=False)
 
     def make(on_error):

@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_io as tfio
 from PIL import Image
 
-from mmkeras.data import sound_checks
-from mmkeras.data.transcode import needs_transcoding, to_png, to_wav
+from mmkeras.data.files import sound_checks
+from mmkeras.data.files.transcode import needs_transcoding, to_png, to_wav
 
 RATE = 32000
 TIME = np.arange(RATE // 2) / RATE

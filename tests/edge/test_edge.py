@@ -16,7 +16,7 @@ from PIL import Image as Pillow
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 from tests.fuzz import pictures as fuzz
 
 

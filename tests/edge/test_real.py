@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 from mmkeras.export.samples import raw_samples
 
 DATA = Path(os.environ.get("MMKERAS_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -3,7 +3,7 @@ import pytest
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 
 NAN = float("nan")
 

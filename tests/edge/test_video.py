@@ -13,7 +13,7 @@ from PIL import Image as Pillow
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 
 RNG = np.random.default_rng(0)
 SMOOTH = [Pillow.fromarray(RNG.integers(0, 256, (5, 7, 4), "uint8")).resize((43, 31)) for _ in range(7)]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mmkeras import edge
 from mmkeras.contract import NamedModel
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 from mmkeras.preprocess import PresetIds
 
 TEXTS = ["", " \t ", "Hello, World!", "<p>a<br />b</p>&nbsp;c", "ﬁne Ⅳ ½ Ａ Straße ÉCOLE İ ς Σ", "e\u0301 ñ \u0344 ΐ",

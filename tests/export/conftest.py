@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import saved_model
-from mmkeras.export._litert.process import run_files
+from mmkeras.export.process.litert import run_files
 
 
 def png(seed):

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mmkeras.export import litert
-from mmkeras.export._litert.check import cut
-from mmkeras.export._litert.process import run_files
+from mmkeras.export._litert.verify.check import cut
+from mmkeras.export.process.litert import run_files
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export import litert
-from mmkeras.export._litert import process
-from mmkeras.export._litert.check import described, differences
-from mmkeras.export._litert.faults import check_converted, layer_of
-from mmkeras.export._litert.flatbuffer import check_builtin, used_ops
-from mmkeras.export._litert.trace import Form, write_traced
+from mmkeras.export._litert.convert.faults import check_converted, layer_of
+from mmkeras.export._litert.convert.trace import Form, write_traced
+from mmkeras.export._litert.verify.check import described, differences
+from mmkeras.export._litert.verify.flatbuffer import check_builtin, used_ops
+from mmkeras.export.process import litert as process
 
 
 class Incomplete(keras.layers.Layer):
@@ -86,7 +86,7 @@ def script(tmp_path, monkeypatch):
     def write(code):
         for name in ("convert.py", "run.py"):
             tmp_path.joinpath(name).write_text(code)
-        monkeypatch.setattr(process, "_FOLDER", tmp_path)
+        monkeypatch.setattr(process, "SCRIPTS", tmp_path)
 
     return write
 
@@ -111,7 +111,7 @@ def test_a_conversion_without_end_is_killed(script):
 def test_a_crash_leaves_nothing_behind(small, tmp_path, tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("scripts")
     folder.joinpath("convert.py").write_text("import os; os.abort()")
-    monkeypatch.setattr(process, "_FOLDER", folder)
+    monkeypatch.setattr(process, "SCRIPTS", folder)
     with pytest.raises(RuntimeError, match="SIGABRT"):
         export(small(keras.layers.Dense(2)), tmp_path / "new" / "x.tflite", samples=SAMPLES, verbose=False)
     assert not list(tmp_path.iterdir())

@@ -11,11 +11,12 @@ from rich.console import Console
 
 import mmkeras as mm
 from mmkeras.export import litert
-from mmkeras.export._litert import int8, plan, quantize
-from mmkeras.export._litert.flatbuffer import signature, used_ops
-from mmkeras.export._litert.process import convert_files, run_files
-from mmkeras.export._litert.trace import Form, write_traced
+from mmkeras.export._litert.convert import int8
+from mmkeras.export._litert.convert.trace import Form, write_traced
+from mmkeras.export._litert.verify.flatbuffer import signature, used_ops
 from mmkeras.export.distance import distances
+from mmkeras.export.process.litert import convert_files, run_files
+from mmkeras.export.process.scripts import plan, quantize
 
 WORDS = ("hue", "sound", "which", "is", "it")
 RATE = 2000

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.export._litert.process import convert_files, run_files
-from mmkeras.export._litert.trace import in_float32, named, write_traced
+from mmkeras.export._litert.convert.trace import in_float32, named, write_traced
+from mmkeras.export.process.litert import convert_files, run_files
 
 RATE, TOKENS = 16_000, 24
 

@@ -10,10 +10,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 import mmkeras as mm
 from mmkeras.export import litert
-from mmkeras.export._litert.fused import OP
-from mmkeras.export._litert.process import run_files
-from mmkeras.export._litert.recurrent import check_recurrent, recurrent_layers, written_as
-from mmkeras.export._litert.trace import Form
+from mmkeras.export._litert.convert.fused import OP
+from mmkeras.export._litert.convert.recurrent import check_recurrent, recurrent_layers, written_as
+from mmkeras.export._litert.convert.trace import Form
+from mmkeras.export.process.litert import run_files
 
 VOCABULARY = ("up", "down", "x", "y", "z")
 TEXTS = [b"up " * 15 + b"down " * 14, b"x y z", b"up down y", b"z"]

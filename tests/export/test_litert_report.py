@@ -16,11 +16,11 @@ import mmkeras as mm
 from mmkeras import edge
 from mmkeras.evaluate._scores import scores
 from mmkeras.export import litert
-from mmkeras.export._litert import report as report_module
-from mmkeras.export._litert.metadata import pack
-from mmkeras.export._litert.prepared import check_prepared
-from mmkeras.export._litert.process import time_files
-from mmkeras.export._litert.report import compared, read_once, table
+from mmkeras.export._litert.package.metadata import pack
+from mmkeras.export._litert.verify import report as report_module
+from mmkeras.export._litert.verify.prepared import check_prepared
+from mmkeras.export._litert.verify.report import compared, read_once, table
+from mmkeras.export.process.litert import time_files
 
 MOOD, TOPICS = [0, 2, 1, 1], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 0.0]]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 import mmkeras as mm
 from mmkeras.export import distance, saved_model
 from mmkeras.export._litert.export import TOLERANCE
-from mmkeras.export._litert.report import SERVED
+from mmkeras.export._litert.verify.report import SERVED
 from mmkeras.export.parity import answer_problems, check_outputs, numbers_of
 
 HEADS = [
@@ -149,7 +149,7 @@ def test_the_saved_model_of_other_weights_is_refused(one_process, samples, tmp_p
     report = saved_model(preprocess, model, tmp_path / "years" / "1", heads=heads, samples=samples)
     assert report["largest_difference"] < 1e-5
     _, other, _ = years(1)
-    module = importlib.import_module("mmkeras.export._saved_model")
+    module = importlib.import_module("mmkeras.export._saved_model.export")
     write = module._write
     monkeypatch.setattr(module, "_write", lambda preprocess, model, *rest: write(preprocess, other, *rest))
     with pytest.raises(ValueError, match=r"(?s)ready: year: largest.*standard deviations \(.*in the unit of the label"):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,15 +10,18 @@ import time
 
 import pytest
 
-from mmkeras.export import process
 from mmkeras.export.folder import new_version
+from mmkeras.export.process import start as process
 
 CHILD = """
-import fcntl, os, sys, time
-lock = open(sys.argv[1], "w")
-fcntl.flock(lock, fcntl.LOCK_EX)
-os.close(os.open(sys.argv[2], os.O_CREAT))
-time.sleep(60)
+import fcntl, os, time
+BANNED = ()
+
+def answer(done, lock, ready):
+    lock = open(lock, "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.close(os.open(ready, os.O_CREAT))
+    time.sleep(60)
 """
 # As an export does it; the file alone, for the package takes seconds to import.
 PARENT = f"""
@@ -25,10 +29,10 @@ import importlib.util, pathlib, sys, tempfile
 spec = importlib.util.spec_from_file_location("process", {process.__file__!r})
 process = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(process)
-script, request, answer, versions = sys.argv[1:]
+script, lock, ready, versions = sys.argv[1:]
 tempfile.tempdir = str(pathlib.Path(versions).parent)
-with process.unfinished(".unfinished-", versions), process.scratch():
-    process.start(script, request, answer)
+with process.unfinished(".unfinished-", versions):
+    process.ask(script, {{"lock": lock, "ready": ready}})
 """
 
 
@@ -78,10 +82,18 @@ def test_a_killed_export_leaves_no_process_and_the_next_one_no_folder(files, tmp
     assert left(versions) == left(tmp_path) == [] and sorted(os.listdir(versions)) == ["1", "2"]
 
 
+def command_of(files, parent):
+    """The command of a child process, whose request is written."""
+    script, lock, ready, versions = files
+    asked, answer, progress = (versions / name for name in ("request", "answer", "progress"))
+    asked.write_bytes(pickle.dumps({"lock": str(lock), "ready": str(ready)}))
+    return [sys.executable, "-P", process.SCRIPTS / "child.py", str(parent), script, asked, answer, progress]
+
+
 def test_a_child_ends_with_the_pipe_alone(files):
     """Where the system has no signal for it."""
-    script, lock, ready, _ = files
-    command = [sys.executable, "-P", str(process._CHILD), str(os.getpid()), str(script), str(lock), str(ready)]
+    ready = files[2]
+    command = command_of(files, os.getpid())
     child = subprocess.Popen(command, stdin=subprocess.PIPE)
     wait_for(ready.exists)
     assert child.poll() is None
@@ -91,13 +103,38 @@ def test_a_child_ends_with_the_pipe_alone(files):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the others have the pipe")
 def test_a_child_whose_parent_is_gone_does_not_begin(files):
-    script, lock, ready, _ = files
-    command = [sys.executable, "-P", str(process._CHILD), "1", str(script), str(lock), str(ready)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+    ready = files[2]
+    with subprocess.Popen(command_of(files, 1), stdin=subprocess.PIPE) as child:
         assert child.wait(30) == 1 and not ready.exists()
 
 
-def test_what_a_script_says_and_how_it_ends_is_told(tmp_path):
+def script_of(tmp_path, body, banned=()):
     script = tmp_path / "script.py"
-    script.write_text("import sys; print(*sys.argv[1:], __name__, file=sys.stderr); sys.exit(3)")
-    assert process.start(script, "a", "b") == (3, "a b __main__\n")
+    script.write_text(f"import os, sys, time\nBANNED = {banned}\n\ndef answer(done, **request):\n    {body}\n")
+    return script
+
+
+def test_a_script_answers_and_tells_how_far_it_is(tmp_path):
+    counts = []
+    script = script_of(tmp_path, "done(); done(); time.sleep(0.5); return sorted(request)")
+    assert process.ask(script, {"b": 1, "a": 2}, watch=counts.append) == ["a", "b"]
+    assert counts[-1] == 2
+
+
+@pytest.mark.parametrize(
+    "body, ending, words",
+    [
+        ("done(); print('so far', file=sys.stderr); sys.exit(3)", "exit status 3", "so far\n"),
+        ("done(); os.abort()", r"a crash (SIGABRT)", ""),
+        ("done(); import wave", "exit status 1", "import of wave halted"),
+    ],
+)
+def test_how_a_script_fails_is_told(tmp_path, body, ending, words):
+    with pytest.raises(process.CrashError) as raised:
+        process.ask(script_of(tmp_path, body, banned=("wave",)), {})
+    assert (raised.value.ending, raised.value.done) == (ending, 1) and words in raised.value.words
+
+
+def test_every_script_has_a_time_limit(tmp_path):
+    with pytest.raises(TimeoutError, match=r"Script must end in time. Received: 0.3 seconds without an end"):
+        process.ask(script_of(tmp_path, "time.sleep(60)"), {}, timeout=0.3)

@@ -4,8 +4,8 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.export._saved_model.serving import WARMUP, rest_request, serialized_examples
 from mmkeras.export.samples import raw_samples
-from mmkeras.export.serving import WARMUP, rest_request, serialized_examples
 
 
 def as_the_server_reads(body, signature):

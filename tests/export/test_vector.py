@@ -9,10 +9,10 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.int8 import check_representative, feeds_of
-from mmkeras.export._litert.trace import Form
+from mmkeras.export._litert.convert.int8 import check_representative, feeds_of
+from mmkeras.export._litert.convert.trace import Form
+from mmkeras.export._saved_model.serving import rest_request
 from mmkeras.export.samples import raw_samples
-from mmkeras.export.serving import rest_request
 
 SPECS = [mm.Text("note", max_tokens=6, vocabulary_size=30), mm.Vector("face", size=5, optional=True)]
 HEADS = [mm.heads.classification("mood", ["bad", "good"])]

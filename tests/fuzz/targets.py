@@ -7,7 +7,7 @@ import tensorflow_text  # noqa: F401  registers ops of the SavedModel
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 
 SPECS = [
     mm.Image("photo", size=(12, 16), optional=True),

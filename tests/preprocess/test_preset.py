@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.contract import NamedModel
-from mmkeras.export._litert.describe import describe
+from mmkeras.export._litert.package.describe import describe
 from mmkeras.preprocess import PresetIds
 
 TEXTS = ["The film, badly good!", "", "unaffable 爱 éel", " \t ", "good " * 20, "<b>good</b>&nbsp;bad"]

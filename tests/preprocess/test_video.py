@@ -9,7 +9,7 @@ from PIL import Image
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.data.clips import as_clip
+from mmkeras.data.files.clips import as_clip
 from mmkeras.edge.gif import pictures as counted
 from mmkeras.preprocess import DecodeImage, DecodeVideo
 from mmkeras.preprocess.gif import blocks

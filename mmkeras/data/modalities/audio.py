@@ -1,8 +1,8 @@
 import tensorflow as tf
 
-from mmkeras.data.encoded import wav_file
+from mmkeras.data.files.encoded import wav_file
+from mmkeras.data.files.transcode import needs_transcoding, to_wav
 from mmkeras.data.modalities.base import Media, refusal
-from mmkeras.data.transcode import needs_transcoding, to_wav
 
 
 class Audio(Media):

@@ -6,10 +6,10 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.data import archives
 from mmkeras.data.faults import Fault
+from mmkeras.data.files import archives
+from mmkeras.data.files.transcode import needs_transcoding
 from mmkeras.data.progress import shown_if_slow
-from mmkeras.data.transcode import needs_transcoding
 from mmkeras.specs import as_text
 
 

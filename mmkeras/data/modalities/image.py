@@ -1,8 +1,8 @@
 import tensorflow as tf
 
-from mmkeras.data.encoded import png_file
+from mmkeras.data.files.encoded import png_file
+from mmkeras.data.files.transcode import needs_transcoding, to_png
 from mmkeras.data.modalities.base import Media, refusal, whole_pixels
-from mmkeras.data.transcode import needs_transcoding, to_png
 
 
 class Image(Media):

@@ -2,8 +2,8 @@ import functools
 
 import tensorflow as tf
 
+from mmkeras.data.files.vectors import vectors
 from mmkeras.data.modalities.base import Modality, found, refusal
-from mmkeras.data.vectors import vectors
 
 
 class Vector(Modality):

@@ -2,8 +2,8 @@ import os
 
 import tensorflow as tf
 
-from mmkeras.data import archives
-from mmkeras.data.clips import as_clip, check_decoder, clip_of_pixels, clip_reader, needs_frames
+from mmkeras.data.files import archives
+from mmkeras.data.files.clips import as_clip, check_decoder, clip_of_pixels, clip_reader, needs_frames
 from mmkeras.data.modalities.base import Media, check_scalar, file_reader, refusal, whole_pixels
 
 

@@ -9,21 +9,21 @@ from rich.console import Console
 
 from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
-from mmkeras.export._litert.check import described
-from mmkeras.export._litert.describe import describe
-from mmkeras.export._litert.faults import check_converted
-from mmkeras.export._litert.flatbuffer import signature, used_ops
-from mmkeras.export._litert.fused import OP, unclip
-from mmkeras.export._litert.int8 import check_representative, feeds_of
-from mmkeras.export._litert.int8 import quantize as to_int8
-from mmkeras.export._litert.metadata import associated_files, pack
-from mmkeras.export._litert.process import TIMEOUT, convert_files
-from mmkeras.export._litert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
-from mmkeras.export._litert.report import SERVED, parity, read_once, table
-from mmkeras.export._litert.trace import Form, in_float32, write_traced
+from mmkeras.export._litert.convert.faults import check_converted
+from mmkeras.export._litert.convert.fused import OP, unclip
+from mmkeras.export._litert.convert.int8 import check_representative, feeds_of
+from mmkeras.export._litert.convert.int8 import quantize as to_int8
+from mmkeras.export._litert.convert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
+from mmkeras.export._litert.convert.trace import Form, in_float32, write_traced
+from mmkeras.export._litert.package.describe import describe
+from mmkeras.export._litert.package.metadata import associated_files, pack
+from mmkeras.export._litert.verify.check import described
+from mmkeras.export._litert.verify.flatbuffer import signature, used_ops
+from mmkeras.export._litert.verify.report import SERVED, parity, read_once, table
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
+from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
 from mmkeras.heads import heads_of
 

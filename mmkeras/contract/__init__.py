@@ -1,0 +1,13 @@
+"""Names are the contract: of inputs, outputs, labels and weights, checked by every model of the package.
+
+named_model  the `keras.Model` that refuses other names, shapes and dtypes, and knows its specs and heads
+fitting      what its `fit`, `evaluate` and `predict` do that Keras' own do not
+auxiliary    the names of outputs that single modalities have
+"""
+
+from mmkeras.contract.auxiliary import auxiliary_name
+from mmkeras.contract.named_model import NamedModel, without_auxiliary
+
+__all__ = ["SAMPLE_WEIGHT", "NamedModel", "auxiliary_name", "without_auxiliary"]
+
+SAMPLE_WEIGHT = "sample_weight"  # the weight of an example, () float32, among the raw ones and beside the labels

@@ -1,0 +1,165 @@
+"""A functional model that checks what it is fed, key by key."""
+
+import keras
+import numpy as np
+
+from mmkeras import specs as kinds
+from mmkeras.checks import did_you_mean
+from mmkeras.contract.auxiliary import for_auxiliary, head_of
+from mmkeras.contract.fitting import Fitting, with_a_row
+
+for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
+    keras.saving.register_keras_serializable("mmkeras")(_kind)
+
+
+@keras.saving.register_keras_serializable("mmkeras")
+class NamedModel(Fitting, keras.Model):
+    """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
+
+    Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
+    be called like the outputs, but for auxiliary outputs (HEAD.SPEC), which have the label of their head.
+
+    Attributes:
+        specs: list of the specs of its modalities, empty where it was made by hand.
+        heads: list of its heads, empty where it has none. Both are part of its config, so a `.keras` file keeps them.
+
+    Raises:
+        ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
+    """
+
+    _specs = _heads = ()
+
+    @classmethod
+    def of(cls, inputs, outputs, specs=(), heads=(), name=None):
+        """A model that knows its specs and heads."""
+        model = cls(inputs, outputs, name=name)
+        model._specs, model._heads = tuple(specs), tuple(heads)
+        return model
+
+    @property
+    def specs(self):
+        return list(self._specs)
+
+    @property
+    def heads(self):
+        return list(self._heads)
+
+    def get_config(self):
+        known = {"specs": self._specs, "heads": self._heads}
+        return super().get_config() | {key: list(map(_serialize, values)) for key, values in known.items()}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        known = {key: config.get(key, ()) for key in ("specs", "heads")}
+        model = super().from_config({key: config[key] for key in config if key not in known}, custom_objects)
+        for key, values in known.items():
+            setattr(model, f"_{key}", tuple(_deserialize(value, custom_objects) for value in values))
+        return model
+
+    def __call__(self, inputs, *args, **kwargs):
+        expected = self.input
+        if not isinstance(inputs, dict):
+            raise ValueError(
+                f"Model '{self.name}' takes a dict by name. Received: {type(inputs).__name__}. "
+                f"Give the keys {list(expected)}."
+            )
+        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected)
+        inputs = {key: _as_array(value) for key, value in inputs.items()}
+        for key, tensor in expected.items():
+            _check_tensor(self.name, key, inputs[key], tensor)
+        inputs, rows = with_a_row({key: inputs[key] for key in expected})
+        outputs = super().__call__(inputs, *args, **kwargs)
+        return outputs if rows is None else keras.tree.map_structure(lambda tensor: tensor[:rows], outputs)
+
+    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
+        if isinstance(loss, dict) and isinstance(self.output, dict):
+            _check_losses(self.name, loss, self.output)
+        super().compile(optimizer, loss, *args, **kwargs)
+
+    def compile_from_config(self, config):
+        # Keras compiles no loaded model whose `compile` is its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        y, sample_weight = self._labels(y, y_pred), for_auxiliary(sample_weight, y_pred)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _labels(self, y, y_pred):
+        y = for_auxiliary(y, y_pred)
+        if isinstance(y, dict) and isinstance(y_pred, dict):
+            _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
+        return y
+
+
+def _serialize(value):
+    return keras.saving.serialize_keras_object(value)
+
+
+def _deserialize(config, custom_objects):
+    return keras.saving.deserialize_keras_object(config, custom_objects)
+
+
+def _check_losses(model, loss, outputs):
+    auxiliary = [name for name in outputs if head_of(name)]
+    missing = [name for name in auxiliary if name not in loss]
+    unknown = [f"{name!r} {did_you_mean(name, outputs)}".strip() for name in loss if name not in outputs]
+    if missing or unknown:
+        specs = list(dict.fromkeys(name.partition(".")[2] for name in auxiliary))
+        raise ValueError(
+            f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
+            f"{list(loss)}. Missing: {missing}. Unknown: {unknown}. Compile with mm.heads.compile_for(heads, "
+            f"auxiliary={specs}), or build the model with auxiliary={not auxiliary}."
+        )
+
+
+def without_auxiliary(model, heads):
+    """The model with the outputs of its heads alone, for an export; others as they are."""
+    names = [head.name for head in heads]
+    extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
+    if not extra or not all(head_of(name) in names for name in extra):
+        return model  # what does not fit is told by `export.fit`
+    outputs = {name: model.output[name] for name in names}
+    return NamedModel.of(model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), model.name)
+
+
+def _as_array(value):
+    """Python lists as arrays; those of strings as objects, since NumPy's own kind drops zero bytes at the end."""
+    array = value if hasattr(value, "dtype") else np.asarray(value)
+    return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
+
+
+def _check_keys(rule, inputs, expected):
+    missing = [key for key in expected if key not in inputs]
+    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
+    if missing or unknown:
+        raise ValueError(
+            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. Unknown: {unknown}."
+        )
+
+
+def _check_tensor(model, key, received, expected):
+    is_object = getattr(received.dtype, "kind", "") == "O"  # strings, or what cannot become any
+    dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
+    if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
+        raise ValueError(
+            f"Input '{key}' of model '{model}' does not fit; was another modality fed under this name? "
+            f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, {dtype}."
+        )
+
+
+def _shapes_agree(received, expected):
+    if getattr(received, "rank", 0) is None:  # a tf.TensorShape that knows nothing yet
+        return True
+    pairs = zip(received, expected, strict=False)
+    return len(received) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
+
+
+def _kind(dtype):
+    """Numbers may be cast into each other, but nothing becomes a string, and masks are no numbers."""
+    return dtype if dtype in ("string", "bool") else "integer" if "int" in dtype else "float"

@@ -1,0 +1,196 @@
+"""Where ready batches come from: the rows of a table, shards, a stream, or a cache of any of them."""
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.checks import did_you_mean
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data import faults
+from mmkeras.data.batches.fingerprint import fingerprint
+from mmkeras.data.batches.ready import ready_batches
+from mmkeras.data.batches.store import materialise
+from mmkeras.data.examples import Examples
+from mmkeras.data.labels import partly_labelled
+from mmkeras.data.tfrecord.shards import Shards
+from mmkeras.data.weights import has_weights
+
+_READ_AT_ONCE = 64
+
+
+def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True):
+    """The feed of raw examples.
+
+    Args:
+        raw, preprocess, heads, cache, on_error, verbose: as in `train_batches`.
+
+    Raises:
+        ValueError: names or heads do not fit together, or the data set is infinite and is to be cached.
+    """
+    _check_raw(raw, preprocess, heads)
+    kind = TableFeed if isinstance(raw, Examples) else ShardFeed if isinstance(raw, Shards) else StreamFeed
+    feed = kind(raw, preprocess, heads, on_error)
+    return CachedFeed(feed, raw, heads, cache, verbose) if cache else feed
+
+
+class Feed:
+    """What all feeds share.
+
+    Attributes:
+        rows: how many examples there are, where they can be read by their position; else None.
+        count: how many examples there are; None where it is not known.
+        drops: whether batches may turn out smaller, as examples are skipped.
+        skipped: list of faults, which grows as examples are skipped.
+        weighted: whether the examples have weights.
+        partly: names of the heads of which some labels are missing.
+    """
+
+    rows = count = None
+
+    def __init__(self, raw, preprocess, heads, on_error):
+        self.on_error = on_error or getattr(raw, "on_error", "raise")
+        faults.check_on_error(self.on_error)
+        self.drops, self.skipped = self.on_error == "skip", list(getattr(raw, "skipped", ()))
+        self.weighted = bool(heads) and has_weights(raw, preprocess.input, heads)
+        self.partly = partly_labelled(raw, heads)
+        self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
+        self.preprocess = preprocess
+        wanted = [*preprocess.input, *self.labelled]  # other files are not read
+        self.raw = raw.select(wanted) if hasattr(raw, "select") else raw
+
+    def ready(self, keyed, finish):
+        """Batches of (key, payload) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
+        locate = getattr(self.raw, "locate", faults.locate)
+        made = ready_batches(
+            keyed, self.read, self.describe, self.preprocess, self.labelled, self.on_error, self.skipped, locate
+        )
+        return made.map(finish, tf.data.AUTOTUNE)
+
+
+class TableFeed(Feed):
+    """Rows of `Examples`, read by their position."""
+
+    def __init__(self, raw, preprocess, heads, on_error):
+        super().__init__(raw, preprocess, heads, on_error)
+        self.rows = self.count = len(raw.frame)
+        self.labels, self.read = self.raw.table, self.raw.read
+
+    def in_order(self, batch_size):
+        return tf.data.Dataset.range(self.rows).batch(batch_size).map(lambda rows: (0, rows))
+
+    def describe(self, rows):
+        position = int(rows[0])
+        return self.raw.frame.index[position], lambda name: self.raw.origin(position, name)
+
+    def lengths(self, name):
+        """How long each row's text is, in bytes."""
+        return np.array([len(text) for text in self.raw.table[name]])
+
+
+class ShardFeed(Feed):
+    """Records of TFRecord shards."""
+
+    def __init__(self, raw, preprocess, heads, on_error):
+        super().__init__(raw, preprocess, heads, on_error)
+        self.count, self.describe = self.raw.rows, self.raw.describe
+
+    def in_order(self, batch_size):
+        return self.raw.records().batch(batch_size).map(lambda *records: (0, records))
+
+    def shuffled(self, batch_size, buffer, seed):
+        """Batches, shuffled by shard and then by buffer; and the variable that holds the number of the epoch."""
+        return self.raw.epochs(batch_size, buffer, seed)
+
+    def read(self, payload, name=None):
+        return self.raw.parse(payload[1])
+
+
+class StreamFeed(Feed):
+    """The examples of any `tf.data.Dataset`, one after the other."""
+
+    @property
+    def _marked(self):
+        """A stream in which a file that cannot be converted is marked, for `ready_batches` to name or to skip."""
+        return getattr(self.raw, "marked", self.raw)
+
+    def in_order(self, batch_size):
+        return self._marked.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
+
+    def shuffled(self, batch_size, buffer, seed):
+        """Batches, shuffled by buffer; their order cannot be replayed."""
+        batches = self._marked.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+        return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload)), None
+
+    def read(self, payload, name=None):
+        return payload[1]
+
+    def describe(self, payload):
+        return int(payload[0][0]), lambda name: ""
+
+
+class CachedFeed:
+    """The ready tensors of another feed, in memory or on disk, read by their position."""
+
+    drops = False
+
+    def __init__(self, feed, raw, heads, cache, verbose):
+        self.names, self.labelled = list(feed.preprocess.output), feed.labelled
+        self.weighted, self.partly, self.skipped = feed.weighted, feed.partly, feed.skipped
+        batches = feed.ready(feed.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
+        content = None
+        if cache != "memory":
+            content = fingerprint(raw, feed.preprocess, heads, feed.on_error, verbose=verbose)
+        rows = _count(raw)
+        steps = -(-rows // _READ_AT_ONCE)
+        self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
+        self.rows = self.count = self.store.rows
+        self.labels = self.store.arrays
+
+    in_order = TableFeed.in_order
+
+    def ready(self, keyed, finish):
+        """As `Feed.ready`."""
+
+        def stored(key, rows):
+            batch = self.store.read(rows)
+            inputs, labels = ({name: batch[name] for name in names} for names in (self.names, self.labelled))
+            return finish(key, inputs, labels)
+
+        return keyed.map(stored, tf.data.AUTOTUNE).with_options(self.store.options)
+
+    def lengths(self, name):
+        """How long each row's text is, in tokens."""
+        return np.sum(self.store.arrays[f"{name}_mask"], axis=1)
+
+
+def _count(raw):
+    if raw.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("cache= needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
+    known = int(raw.cardinality())
+    raw = getattr(raw, "dataset", raw)  # a stream has as many, which need not be converted to be counted
+    return known if known >= 0 else int(raw.reduce(np.int64(0), lambda n, *_: n + 1))
+
+
+def _check_raw(raw, preprocess, heads):
+    wanted = [*preprocess.input, *(head.name for head in heads)]
+    received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
+    missing = [f"{name!r} {did_you_mean(name, received)}".strip() for name in wanted if name not in received]
+    _check_heads(getattr(raw, "heads", ()), heads)
+    clash = [head.name for head in heads if head.name in preprocess.output]
+    if missing or clash:
+        raise ValueError(
+            f"Raw examples must be dicts with each raw name and each head's label. Missing: {missing}. "
+            f"Received: {list(received)}. Heads that are called like an input: {clash}. Rename the keys."
+        )
+
+
+def _check_heads(encoded, heads):
+    """Labels were encoded by heads; others of the same name would read them wrongly."""
+    known = {head.name: head for head in encoded}
+    for head in heads:
+        first = known.get(head.name, head)
+        if (first.label, first.classes) != (head.label, head.classes):
+            raise ValueError(
+                f"The labels of '{head.name}' were read with another head. Expected: {first}. Received: {head}. "
+                "Read the table with the heads that you train."
+            )

@@ -1,0 +1,177 @@
+"""Raw examples -> batches for `model.fit`, `evaluate` and `predict`."""
+
+import tensorflow as tf
+
+from mmkeras.augment import in_turn
+from mmkeras.checks import did_you_mean
+from mmkeras.data import order
+from mmkeras.data.batches.balance import check_balance, line
+from mmkeras.data.batches.feeds import feed_of
+from mmkeras.data.batches.fingerprint import fingerprint
+from mmkeras.data.batches.full import check_size, never_none, of_size
+from mmkeras.data.labels import heads_of
+from mmkeras.data.weights import check_unbalanced, with_weights
+
+
+def train_batches(raw, preprocess, heads=None, *, batch_size=32, seed=0, cache=None, bucket_by=None, augment=None,
+                  balance=None, shuffle_buffer=10_000, on_error=None, verbose=True):  # fmt: skip
+    """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
+
+    The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
+    batch are left out of an epoch (other ones each time), so that every replica of a strategy gets the same share.
+    Keras may look at a batch before it trains (it does under MirroredStrategy), which counts as an epoch here; with
+    `train.callbacks(run_dir, batches)` the epochs are those of `fit`.
+
+    Args:
+        raw: `Examples`, shuffled as a whole; or what `from_tfrecord` gives, whose shards are shuffled, then records
+            by buffer; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
+        preprocess: model from raw to ready, adapted.
+        heads: list of heads, whose labels are among the raw examples; None takes those that `raw` was read with. Heads
+            with class weights give sample weights; those of the examples themselves (`from_csv(..., weights=)`) are
+            multiplied with them. A missing label has weight 0.
+        batch_size: examples of a batch, over all replicas.
+        seed: of order and augmentation.
+        cache: None decodes in every epoch; "memory" decodes now and keeps the *ready* tensors; a path keeps them in
+            that folder, for later runs too (a folder for each data set: one for training, one for validation). A
+            cached data set is shuffled as a whole.
+        bucket_by: name of a text: batches hold texts of similar length and are cut to the longest of them.
+        augment: function (ready dict, labels dict, seed (2,) int64) -> (ready, labels) of a batch, such as those of
+            `mmkeras.augment`, or a list of them; each gets its own seed. Never cached, and never in evaluation.
+        balance: name of a classification head, or a list of them: rows are drawn so that each of its classes comes
+            equally often, in as many steps as without; see `data.balance` for several heads and several labels. Needs
+            `Examples` or `cache`; not for heads with class weights, which are the other way to the same end, nor for
+            examples with weights.
+        shuffle_buffer: for a `raw` that is not `Examples` and not cached.
+        on_error: "raise" or "skip"; None takes that of `raw`. What is skipped stands in `batches.skipped`.
+        verbose: show a progress bar while the cache is filled.
+
+    Returns:
+        tf.data.Dataset with three attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
+        (None where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
+        and `skipped`, a list of faults.
+
+    Raises:
+        ValueError: fewer examples than one batch (of a stream: at the end of an epoch); heads that the labels were not
+            read with; a call within `strategy.scope()`; or a broken file, named with row, modality and cause.
+    """
+    _check_scope()
+    heads = heads_of(raw, heads)
+    augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
+    if feed.weighted:
+        check_unbalanced(balance)
+    rows, epoch = feed.rows, None
+    check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
+    if rows is None:
+        _check_bucket(bucket_by, None, raw)
+        _check_rows(balance, raw)
+        keyed, epoch = feed.shuffled(batch_size, shuffle_buffer, seed)
+    else:
+        _check_bucket(bucket_by, preprocess, raw)
+        lengths = feed.lengths(bucket_by) if bucket_by else None
+        drawn = line(feed.labels, balanced, seed) if balanced else None
+        keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
+
+    def finish(key, x, y):
+        if not feed.drops:
+            x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, batch_size), (x, y))
+        x = _cut(x, bucket_by) if bucket_by else x
+        x, y = augmented(x, y, key) if augment else (x, y)
+        return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
+
+    steps = None if feed.count is None or feed.drops else feed.count // batch_size
+    batches = feed.ready(keyed, finish)
+    batches = never_none(batches, batch_size) if steps is None else batches
+    made = _finished(batches, steps, epoch, feed.skipped)
+    settings = seed, batch_size, bucket_by, [head.name for head in balanced]
+    made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False, verbose=verbose)
+    return made
+
+
+def eval_batches(raw, preprocess, heads=None, *, batch_size=64, cache=None, on_error=None, verbose=True):
+    """Batches (inputs, labels) in the order of the examples, the last one smaller; none is lost, none augmented.
+
+    With `heads=()`, and of examples that were read without heads, batches of inputs alone, for `model.predict`.
+    Examples with weights, or with missing labels, give (inputs, labels, weights) here, too; class weights do not count.
+    Args and attributes: as in `train_batches`.
+    """
+    heads = list(getattr(raw, "heads", ())) if heads is None else heads
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
+
+    def finish(key, x, y):
+        return with_weights(x, y, heads, feed.weighted, training=False, partly=feed.partly) if heads else x
+
+    return _in_order(feed, batch_size, finish)
+
+
+def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
+    """Batches (inputs, labels) in the order of the examples; missing labels are among them, as they are encoded."""
+    feed = feed_of(raw, preprocess, heads, on_error=on_error)
+    return _in_order(feed, batch_size, lambda key, x, y: (x, y))
+
+
+def _in_order(feed, batch_size, finish):
+    batches = feed.ready(feed.in_order(batch_size), finish)
+    steps = None if feed.count is None or feed.drops else -(-feed.count // batch_size)
+    return _finished(batches, steps, None, feed.skipped)
+
+
+def _check_scope():
+    if tf.distribute.has_strategy():
+        raise ValueError(
+            "train_batches counts its epochs in a variable, which must not be mirrored. Received: a call within "
+            "strategy.scope(). Make the batches outside; only the model belongs inside."
+        )
+
+
+def _check_bucket(name, preprocess, raw):
+    if name and preprocess is None:
+        raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
+    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if getattr(layer, "gives", None) == "tokens"]
+    if name and name not in texts:
+        raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
+
+
+def _check_rows(balance, raw):
+    if balance:
+        raise ValueError(
+            f"balance={balance!r} needs all labels beforehand: mm.data.Examples, or cache=. "
+            f"Received: {type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
+        )
+
+
+def _cut(ready, name):
+    """Cuts a text to the longest of the batch."""
+    longest = tf.maximum(1, tf.reduce_max(tf.reduce_sum(tf.cast(ready[f"{name}_mask"], tf.int32), axis=1)))
+    return ready | {key: ready[key][:, :longest] for key in (name, f"{name}_mask")}
+
+
+def _finished(batches, steps, epoch, skipped):
+    if steps is not None:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    options = tf.data.Options()
+    options.deterministic = True
+    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    batches.epoch, batches.skipped, batches.fingerprint = epoch, skipped, None
+    return batches
+
+
+def select_inputs(batches, model):
+    """The same batches with only those inputs that the model takes, as for a baseline of one modality.
+
+    Args:
+        batches: data set of inputs, (inputs, labels) or (inputs, labels, weights).
+        model: functional `keras.Model` with dict inputs.
+
+    Returns:
+        tf.data.Dataset, with the attributes of `batches`.
+    """
+
+    def pick(inputs, *rest):
+        picked = {name: inputs[name] for name in model.input}
+        return (picked, *rest) if rest else picked
+
+    made = batches.map(pick)
+    for name in ("epoch", "skipped", "fingerprint"):
+        setattr(made, name, getattr(batches, name, None))
+    return made

@@ -1,0 +1,149 @@
+"""Ready tensors of a whole data set, decoded once: in memory, or in a folder of .npy files."""
+
+import itertools
+import math
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import track
+
+from mmkeras.data import faults
+from mmkeras.data.batches import cache_folder
+
+_ALIGNED = 64  # bytes: TensorFlow uses memory that begins at a multiple of it without copying
+
+
+class Store:
+    """Ready tensors and labels by name, with the rows along the first axis.
+
+    Args:
+        arrays: dict, name -> numpy array (rows, ...), memory-mapped or not. What is in memory must not change any
+            more: TensorFlow reads it in place.
+    """
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.rows = len(next(iter(arrays.values())))
+        mapped = any(isinstance(array, np.memmap) for array in arrays.values())
+        self._tensors = None if mapped else {name: _in_place(array) for name, array in arrays.items()}
+
+    @property
+    def options(self):
+        """`tf.data.Options` under which no iterator copies what is in memory: TensorFlow 2.17 serializes, and so
+        copies, every tensor that a function of a data set uses, before it rewrites the data set."""
+        options = tf.data.Options()
+        if self._tensors is not None:
+            options.experimental_optimization.apply_default_optimizations = False
+        return options
+
+    def read(self, rows):
+        """Positions (B,) int64 -> dict of (B, ...)."""
+        if self._tensors is not None:
+            return {name: self._taken(name, rows) for name in self.arrays}
+        arrays = list(self.arrays.values())
+        batch = tf.numpy_function(lambda rows: [array[rows] for array in arrays], [rows], [a.dtype for a in arrays])
+        for tensor, array in zip(batch, arrays, strict=True):
+            tensor.set_shape([rows.shape[0], *array.shape[1:]])
+        return dict(zip(self.arrays, batch, strict=True))
+
+    def _taken(self, name, rows):
+        taken = tf.gather(self._tensors[name], rows)
+        return tf.cast(taken, tf.bool) if self.arrays[name].dtype == bool else taken
+
+
+def _in_place(array):
+    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, twice for a while."""
+    if array.dtype.hasobject:  # strings
+        return tf.constant(array)
+    array = array.view(np.uint8) if array.dtype == bool else array
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
+    """Fills a `Store` from ready batches.
+
+    Args:
+        batches: data set of (key, ready dict, labels dict).
+        rows: at most how many examples they hold.
+        steps: at most how many batches there are.
+        where: "memory", or a folder. The folder is used again where it holds the same examples and labels, made by
+            the same preprocessing; otherwise, and where it is damaged, it is written anew. A half-written one is never
+            taken for a whole one.
+        fingerprint: of examples and preprocessing; None writes anew every time.
+        skipped: list that faults are put into; those of a folder that is used again are added.
+        verbose: show how many bytes the cache takes, and a progress bar.
+
+    Returns:
+        `Store`.
+
+    Raises:
+        OSError: there is no room for the folder. What was there before is still there.
+        MemoryError: there is no room in memory.
+        ValueError: `where` is something else, or holds other files; or no example is left.
+    """
+
+    def fill(allocate):
+        return _collect(batches, rows, steps, skipped, allocate, verbose)
+
+    if where == "memory":
+        return Store(fill(_in_memory))
+    folder = cache_folder.check_folder(where)
+    found = cache_folder.opened(folder, fingerprint) if fingerprint else None
+    if found is None:
+        cache_folder.write(folder, fingerprint, fill, skipped)
+        found = cache_folder.opened(folder, fingerprint)
+    arrays, skipped[:] = found
+    return Store(arrays)
+
+
+def _in_memory(wanted):
+    """Arrays, not filled yet, by name -> (shape, dtype); and where that is."""
+    try:
+        return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
+    except MemoryError as error:
+        raise MemoryError(
+            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which cannot be had. "
+            "Give cache= a folder instead."
+        ) from error
+
+
+def _aligned(shape, dtype):
+    if dtype.hasobject:
+        return np.empty(shape, dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + _ALIGNED, np.uint8)
+    start = -memory.ctypes.data % _ALIGNED
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def megabytes(wanted):
+    """How much arrays by name -> (shape, dtype) take, as text."""
+    return f"{sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values()) / 1e6:,.1f} MB"
+
+
+def _collect(batches, rows, steps, skipped, allocate, verbose):
+    arrays, filled = {}, 0
+    try:
+        stream = iter(batches)
+        first = list(itertools.islice(stream, 1))  # it says how large the rest will be
+        if first:
+            wanted = {name: ((rows, *x.shape[1:]), x.dtype) for name, x in _arrays(first[0]).items()}
+            arrays, place = allocate(wanted)
+            if verbose:
+                print(f"Cache of {rows:,} examples: {megabytes(wanted)} in {place}")
+        for batch in track(itertools.chain(first, stream), "Reading examples", steps, disable=not verbose):
+            batch = _arrays(batch)
+            size = len(next(iter(batch.values())))
+            for name, values in batch.items():
+                arrays[name][filled : filled + size] = values
+            filled += size
+    except tf.errors.OpError as error:
+        raise ValueError(faults.cause_of(error)) from error
+    if not filled:
+        raise ValueError(f"No example is left to train on. {len(skipped)} were skipped.\n{faults.report(skipped)}")
+    return {name: array[:filled] for name, array in arrays.items()}
+
+
+def _arrays(batch):
+    _, ready, labels = batch
+    return {name: tensor.numpy() for name, tensor in (ready | labels).items()}

@@ -1,0 +1,92 @@
+"""Data sets of other libraries -> raw examples: Hugging Face `datasets`, and `tf.data` as TensorFlow Datasets gives it.
+
+Neither library is imported; what is used of them are `Dataset.features`, `cast_column`, `select_columns`, slices and
+the fingerprint of the one, and `element_spec` of the other.
+"""
+
+import tensorflow as tf
+
+from mmkeras.checks import check_list
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data.faults import check_on_error
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.sources import hugging_face
+from mmkeras.data.sources.stream import Stream, leaves, picker
+from mmkeras.data.sources.tables import check_columns, from_dataframe
+from mmkeras.data.weights import check_weights
+from mmkeras.specs import check_specs
+
+
+def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None, weights=None):
+    """Takes a data set of Hugging Face `datasets` or of TensorFlow Datasets as it is.
+
+    A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (those that
+    lie on disk already stay there), in their own encoding and rate, so that memory does not grow with them and no
+    Python runs in the training loop. A `ClassLabel` counts as its class's name, which the head must know.
+
+    A `tf.data.Dataset` of dicts (or tuples) becomes a `Stream`, a tf.data.Dataset too, encoded in the graph without
+    loss: uint8 pixels to PNG (those of videos to a ZIP of PNGs, in Python); whole samples to 16-bit WAV (of any integer
+    dtype, full scale is 32768), floats in [-1, 1] to 32-bit float WAV. What is empty is absent. Take its splits
+    as they are; `split` cannot part it. With `cache=`, `train_batches` encodes once in each run and shuffles as a
+    whole.
+
+    Args:
+        dataset: `datasets.Dataset`; or an unbatched `tf.data.Dataset`, as `tfds.load(..., split=...)` gives it.
+        specs: list of specs; each of their raw names is a column.
+        heads: list of heads; each of their names is a column of labels: names of classes, or their numbers in
+            `classes` (integers are names where all of the head's classes are integers, as 1 to 5 stars).
+        columns: dict, raw or head name -> the data set's key where it differs: "a.b" for b within a, 0 and 1 for the
+            places of a tuple (`as_supervised=True`).
+        on_error: "raise" or "skip", as in `from_dataframe`. A wrong label is always an error.
+        sample_rate: of sounds that come as samples without their rate, in Hz.
+        weights: key of the sample weights, as in `from_dataframe`.
+
+    Returns:
+        `Examples` or `Stream`.
+
+    Raises:
+        TypeError: another kind of data set.
+        ValueError: a column is missing or of the wrong kind, a class is unknown, a rate is not told.
+
+    Example:
+
+    >>> import mmkeras as mm
+    >>> pairs = tf.data.Dataset.from_tensor_slices((np.zeros((3, 8, 8, 1), "uint8"), [2, 0, 1]))
+    >>> specs, heads = [mm.Image("photo", size=8)], [mm.heads.classification("kind", ["ant", "bee", "cat"])]
+    >>> raw = mm.data.from_dataset(pairs, specs, heads, columns={"photo": 0, "kind": 1})
+    >>> [int(example["kind"]) for example in raw]
+    [2, 0, 1]
+    """
+    check_specs(specs)
+    check_list("heads", heads)
+    check_on_error(on_error)
+    names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
+    check_weights(weights, names)
+    wanted = {name: str((columns or {}).get(name, name)) for name in names}
+    wanted |= {} if weights is None else {SAMPLE_WEIGHT: str(weights)}
+    if isinstance(dataset, tf.data.Dataset):
+        check_columns(leaves(dataset.element_spec), wanted)
+        return Stream(dataset, {name: picker(key) for name, key in wanted.items()}, specs, heads, on_error, sample_rate)
+    _check_kind(dataset)
+    check_columns(leaves(dict(dataset.features)), wanted)
+    files = {wanted[spec.name]: spec for spec in specs if kind_of(spec).media}
+    vectors = [wanted[spec.name] for spec in specs if kind_of(spec).paths and not kind_of(spec).media]
+    frame = hugging_face.table(dataset, files, vectors, wanted.values(), sample_rate)
+    for head in heads:
+        frame[wanted[head.name]] = hugging_face.labels(head, frame[wanted[head.name]])
+    return from_dataframe(frame, specs, heads, ".", wanted, on_error, wanted.get(SAMPLE_WEIGHT))
+
+
+def _check_kind(dataset):
+    is_dict = isinstance(dataset, dict)
+    if is_dict or not all(hasattr(dataset, name) for name in ("features", "cast_column", "__len__", "_fingerprint")):
+        received = f"a dict with {list(dataset)}" if is_dict else f"{type(dataset).__module__}.{type(dataset).__name__}"
+        raise TypeError(
+            f"from_dataset takes one datasets.Dataset or tf.data.Dataset. Received: {received}. Choose a part of a "
+            'dict, dataset["train"]; load without streaming=True; or use from_dataframe.'
+        )
+    if (getattr(dataset, "format", None) or {}).get("type") == "custom":
+        raise ValueError(
+            "from_dataset reads what is stored. Received: a data set with a transform (set_transform). "
+            "Store its result with dataset.map(...), or drop it with dataset.reset_format()."
+        )

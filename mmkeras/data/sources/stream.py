@@ -1,0 +1,143 @@
+"""A `tf.data.Dataset` of decoded examples -> raw examples, in the graph."""
+
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data import faults
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.modalities.base import as_string, refusal
+from mmkeras.data.sources.attempts import attempted
+
+
+class Stream(tf.data.Dataset):
+    """Raw examples that are made of those of another `tf.data.Dataset`, one after the other.
+
+    A plain `tf.data.Dataset` to everything that takes one. `train_batches` shuffles it by buffer, or as a whole with
+    `cache=`; `split` cannot part it.
+
+    Args:
+        dataset: `tf.data.Dataset`, whose elements hold a tensor for each name.
+        leaves: dict, raw or head name -> function of an element that gives its tensor.
+        specs: list of specs.
+        heads: list of heads.
+        on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded; a
+            wrong label, and a sound of another scale, are always errors.
+        sample_rate: of decoded sounds, in Hz.
+        names: raw and head names that the examples have; None: all of them.
+    """
+
+    def __init__(self, dataset, leaves, specs, heads=(), on_error="raise", sample_rate=None, names=None):
+        self.dataset, self.leaves, self.sample_rate = dataset, leaves, sample_rate
+        self.specs, self.heads, self.on_error = list(specs), list(heads), on_error
+        makers = dict(self._makers(names or list(leaves)))
+
+        def convert(position, *element):
+            element = element if len(element) > 1 else element[0]
+            return {name: make(leaves[name](element), position) for name, make in makers.items()}
+
+        files = [spec.name for spec in specs if kind_of(spec).media and spec.name in makers]
+        files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
+        self._faults = {}  # position of an example -> Fault
+        self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
+        self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)
+        super().__init__(self._examples._variant_tensor)
+
+    def _inputs(self):
+        return [self._examples]
+
+    @property
+    def element_spec(self):
+        return self._examples.element_spec
+
+    def select(self, names):
+        """The same examples with some of the names only; the others' files are not encoded."""
+        return Stream(self.dataset, self.leaves, self.specs, self.heads, self.on_error, self.sample_rate, list(names))
+
+    def _makers(self, names):
+        """(name, function of a tensor and its position -> the raw tensor or the label)."""
+        kinds = {name: (kind_of(spec).converter, spec) for spec in self.specs for name in spec.raw}
+        kinds |= {head.name: (_label, head) for head in self.heads}
+        kinds.setdefault(SAMPLE_WEIGHT, (_weight, None))
+        for name in names:
+            kind, owner = kinds[name]
+            yield name, kind(owner, name, self._spec(name), self)
+
+    def _spec(self, name):
+        leaf = self.leaves[name](self.dataset.element_spec)
+        if not isinstance(leaf, tf.TensorSpec):
+            raise refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
+        return leaf
+
+    def locate(self, error, batch, preprocess, row, origin):
+        """As `faults.locate`; knows what could not be converted."""
+        return self._faults.get(row) or faults.locate(error, batch, preprocess, row, origin)
+
+    def first(self, name, count):
+        """The values of the first examples."""
+        return [self.leaves[name](element) for element in self.dataset.take(count).as_numpy_iterator()]
+
+
+def leaves(structure, prefix=""):
+    """Names of the columns; "a.b" within dicts and tuples."""
+    if isinstance(structure, tuple) and not isinstance(structure, tf.TensorSpec):
+        structure = dict(enumerate(structure))
+    if not isinstance(structure, dict):
+        return [prefix[:-1]]
+    return [leaf for key, inner in structure.items() for leaf in leaves(inner, f"{prefix}{key}.")]
+
+
+def picker(key):
+    """Function of an element that gives the value of the column `key`."""
+
+    def pick(element):
+        if isinstance(element, dict) and key in element:
+            return element[key]
+        for part in key.split("."):
+            element = element[int(part)] if isinstance(element, tuple) else element[part]
+        return element
+
+    return pick
+
+
+def _label(head, name, leaf, stream):
+    """Labels are encoded by their head, in Python; numbers of the shape of an encoded label are taken as encoded."""
+    shape, dtype = head.label
+    if shape and leaf.shape == shape and leaf.dtype != tf.string:
+        return lambda value, position: _finite(head, tf.ensure_shape(tf.cast(value, dtype), shape), position)
+    if leaf.shape.rank is not None and leaf.shape.rank > 1:
+        raise refusal(name, "one label in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
+
+    def encode(value, position):
+        named = head.named(np.asarray(value).tolist(), position)
+        return head.encode([named], [position])[0].astype(dtype)
+
+    return lambda value, position: tf.ensure_shape(tf.numpy_function(encode, [value, position], dtype), shape)
+
+
+def _weight(_, name, leaf, stream):
+    if not (leaf.dtype.is_floating or leaf.dtype.is_integer) or leaf.shape.rank not in (0, None):
+        raise refusal(name, "one number in each example", leaf)
+
+    def weight(value, position):
+        value = tf.cast(value, tf.float32)
+        known = tf.math.is_finite(value) & (value >= 0)
+        return _require(known, "Sample weights", "finite numbers of 0 or more", value, position)
+
+    return weight
+
+
+def _finite(head, label, position):
+    if not label.dtype.is_floating:
+        return label
+    known = tf.reduce_all(tf.math.is_finite(label))
+    return _require(known, f"Head '{head.name}': labels", "finite numbers", label, position)
+
+
+def _require(holds, what, rule, value, position):
+    received = tf.strings.reduce_join(as_string(value), separator="|")
+    text = [f"{what} must be {rule}. Received: ", received, " in example ",
+            tf.strings.as_string(position), ". Leave it out: dataset.filter(...)."]  # fmt: skip
+    text = tf.strings.join(text)
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=holds, data=[text], summarize=1)]):
+        return tf.identity(value)

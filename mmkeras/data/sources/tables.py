@@ -1,0 +1,190 @@
+"""Tables of examples -> `Examples`.
+
+A table has a column per raw name: texts as strings; images, sounds and videos as paths (relative to `root`) or bytes;
+numbers and categories as they are; vectors as lists, arrays, paths of .npy files, or text, "[0.5, 1]" or "0.5|1"; and
+a column per head with its labels. Absent values are empty strings, None or NaN.
+An archive counts as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`). A video may also
+be a folder, or an archive, of its frames (see `clips`).
+A number in a column of texts, categories or classes counts as its text, 3.0 as "3".
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mmkeras.checks import check_list, did_you_mean
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data.examples import Examples
+from mmkeras.data.faults import check_on_error, report
+from mmkeras.data.files import archives
+from mmkeras.data.labels import encode_labels
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.sources import delimited, json_lines
+from mmkeras.data.weights import check_weights, weights_of
+from mmkeras.specs import check_specs
+
+
+def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
+    """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
+
+    Args:
+        path: of the CSV file. `sep="\\t"` and whatever else `pandas.read_csv` takes may follow by name. Every field is
+            read as the text that stands there, "007" and "NA" too; only the empty field is absent. Each row must have
+            as many fields as the header; they are not counted where `sep` is longer than one character, or with
+            `comment`, `on_bad_lines` and other options by which only pandas finds the rows.
+        specs, heads, root, columns, on_error, weights: as in `from_dataframe`; "skip" also leaves out rows that have
+            more or fewer fields than the header, a NUL character, or bytes of another encoding.
+
+    Returns:
+        `Examples`, a tf.data.Dataset.
+    """
+    check_on_error(on_error)
+    root = _beside(path, specs, root)
+    wanted = _wanted(specs, heads, columns, weights)
+    frame, header, faults = delimited.read(path, read_csv, on_error)
+    _check_repeated([name for name in header or () if name in wanted.values()])  # pandas makes "text.1" of the second
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
+
+
+def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None):
+    """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
+
+    A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
+    with the right one has, that is an error. `on_error="skip"` also leaves out lines that hold no JSON object.
+    """
+    check_on_error(on_error)
+    root = _beside(path, specs, root)
+    frame, faults = json_lines.read(path, _wanted(specs, heads, columns, weights).values(), on_error)
+    _check_rows(frame)
+    return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
+
+
+def _wanted(specs, heads, columns, weights):
+    """Raw or head name, or that of weights -> its column."""
+    check_list("heads", heads)
+    names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
+    _check_distinct(names)
+    check_weights(weights, names)
+    found = {name: (columns or {}).get(name, name) for name in names}
+    return found if weights is None else found | {SAMPLE_WEIGHT: weights}
+
+
+def _beside(path, specs, root):
+    """`root`; the table's own folder where that is silent."""
+    check_specs(specs)
+    if root is not None and not isinstance(root, dict):
+        return root
+    names = [name for name in _files(specs) if name not in (root or {})]
+    if names and hasattr(path, "read"):
+        raise ValueError(
+            f"root= is where the paths of a table begin that has none itself. Received: {type(path).__name__}, and no "
+            f"root for {names}. Give root=."
+        )
+    return dict.fromkeys(names, names and Path(path).parent) | (root or {})
+
+
+def _files(specs):
+    return [spec.name for spec in specs if kind_of(spec).paths]
+
+
+def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
+    """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
+
+    Args:
+        frame: the table; errors call a row by its index.
+        specs: list of specs; each of their raw names is a column.
+        heads: list of heads; each of their names is a column of labels.
+        root: folder or archive (.zip, .tar, .tar.gz, ...) that paths are relative to; or a dict of them, raw name ->
+            folder or archive, where they differ.
+        columns: dict, raw or head name -> the name of the column where it differs.
+        on_error: "raise", or "skip" to leave out, count and list rows with a missing file or a required value that is
+            empty; the same is then done with files that turn out to be broken. A wrong label is always an error, and
+            so is a wrong weight.
+        weights: name of the column of sample weights, finite numbers of 0 or more: how much each row counts in the
+            loss, and in the scores of `evaluate`. None: all of them alike.
+
+    Returns:
+        `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label;
+        and "sample_weight" -> () float32, where there are weights.
+
+    Raises:
+        TypeError: a spec or a head stands alone, not in a list.
+        ValueError: columns are missing; a label is unknown; files are missing, all of them named at once; or an
+            archive is broken.
+    """
+    check_specs(specs)
+    check_on_error(on_error)
+    return _examples(frame, specs, heads, root, columns, on_error, weights)
+
+
+def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()):
+    """`left_out`: faults of rows that are not in `frame` any more."""
+    wanted, roots = _wanted(specs, heads, columns, weights), _roots(specs, root)
+    check_columns(list(frame.columns), wanted)
+    _check_rows(frame)
+    arrays, faults = {}, []
+    for spec in specs:
+        for name in spec.raw:
+            arrays[name] = kind_of(spec).column(spec, name, frame[wanted[name]], roots.get(name), faults)
+    keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults]) if faults else slice(None)
+    faults = [fault._replace(row=frame.index[fault.row]) for fault in faults]
+    if faults and (on_error == "raise" or not len(keep)):
+        raise ValueError(report(faults))
+    frame, arrays = frame.iloc[keep], {name: values[keep] for name, values in arrays.items()}
+    arrays |= encode_labels(heads, {head.name: frame[wanted[head.name]].tolist() for head in heads}, frame.index)
+    if weights is not None:
+        arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
+    return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])
+
+
+def _roots(specs, root):
+    """Raw name -> folder on disk, for the columns of files."""
+    names = _files(specs)
+    roots = root if isinstance(root, dict) else dict.fromkeys(names, root)
+    unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]
+    if unknown:
+        raise ValueError(f"root takes raw names of files, {names}. Received: {', '.join(unknown)}.")
+    found = {name: archives.on_disk(os.path.expanduser(str(folder))) for name, folder in roots.items()}
+    for name, folder in found.items():
+        if not os.path.isdir(folder):
+            raise ValueError(
+                f"root must be a folder or an archive that is there. Received: {str(roots[name])!r} for '{name}'. "
+                "Give where the paths of the table begin."
+            )
+    return {name: Path(found.get(name, ".")) for name in names}
+
+
+def _check_distinct(names):
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"A head must not be called like an input. Received: {repeated} twice. Rename the head.")
+
+
+def check_columns(there, wanted):
+    """Raises ValueError where a column is missing, or a name stands for several.
+
+    Args:
+        there: names of the columns.
+        wanted: dict, raw or head name -> name of its column.
+    """
+    names = [str(column) for column in there]
+    _check_repeated(names)
+    missing = [f"{column!r} (for '{name}') {did_you_mean(column, names)}".strip()
+               for name, column in wanted.items() if column not in there]  # fmt: skip
+    if missing:
+        raise ValueError(
+            f"The table needs a column for each raw name and each head. Missing: {', '.join(missing)}. "
+            f"Received: {names}. Rename them, or give columns={{name: column}}."
+        )
+
+
+def _check_repeated(names):
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise ValueError(f"Columns need names of their own. Received: {repeated} twice. Rename or drop the others.")
+
+
+def _check_rows(frame):
+    if not len(frame):
+        raise ValueError("The table needs rows. Received: none. Check the file, or the filter before it.")

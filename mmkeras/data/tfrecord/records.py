@@ -1,0 +1,242 @@
+"""Raw examples in TFRecord shards: written once, read in large pieces, in parallel, by several workers."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from rich.progress import track
+
+from mmkeras.checks import check_list
+from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data import faults
+from mmkeras.data.batches.pipeline import encoded_batches
+from mmkeras.data.modalities import kind_of
+from mmkeras.data.tfrecord import manifest
+from mmkeras.data.tfrecord.shards import Shards
+from mmkeras.data.weights import has_weights
+from mmkeras.preprocess import preprocessor
+from mmkeras.specs import check_specs
+
+_AT_ONCE = 64
+_MOST_SHARDS = 512
+
+
+def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_error=None, overwrite=False,
+                   verbose=True):  # fmt: skip
+    """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
+
+    Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
+    Each record is a `tf.train.Example`. Every file is decoded once to see that it can be. Shards get their names
+    when all of them are complete, the manifest beside them last; memory does not grow with the data. Of a video that
+    `clips` converts, the records hold the frames that its spec takes.
+
+    Args:
+        raw: `Examples`, or any finite `tf.data.Dataset` of raw examples.
+        specs: list of specs; what they do not name is not written.
+        heads: list of heads that the labels were encoded with; may be empty.
+        pattern: path with one "*" in the file's name: "out/train-*.tfrecord" becomes
+            "out/train-00000-of-00008.tfrecord", ... and "out/train-manifest.json".
+        shards: how many files; 100 MB or more in each is a good size, and as many as workers or more.
+        compression: None or "GZIP" (for texts and WAV; JPEG and PNG gain nothing).
+        on_error: "raise" or "skip", for files that cannot be decoded; None takes that of `raw`.
+        overwrite: replace shards of this pattern that are there already.
+        verbose: show a progress bar, and what was skipped.
+
+    Returns:
+        List of faults: the examples that were skipped.
+
+    Raises:
+        ValueError: shards of this pattern exist; there are fewer examples than shards; raw examples have other names
+            or dtypes than specs and heads say; or a file is broken, named with row, modality and cause.
+    """
+    check_specs(specs)
+    check_list("heads", heads)
+    pattern = _check_settings(pattern, shards, compression, overwrite)
+    decodable = _Decodable(specs)
+    weighted = has_weights(raw, decodable.input, heads)
+    decodable.input += [SAMPLE_WEIGHT] * weighted  # no input, but written like one
+    _check_dtypes(raw, specs, heads, weighted)
+    batches = encoded_batches(raw, decodable, heads, batch_size=_AT_ONCE, on_error=on_error)
+    pattern.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
+    unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
+    try:
+        paths = manifest.shard_paths(unfinished / pattern.name, shards)
+        counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
+        _check_count(sum(counts), shards, batches.skipped)
+        told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
+        told |= {
+            "weighted": weighted,
+            "missing_labels": getattr(raw, "missing_labels", {}),
+        } | manifest.describe_columns(specs, heads)
+        told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
+        told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
+        _publish(pattern, paths, told)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    if verbose:
+        skipped = f", {faults.report(batches.skipped)}" if batches.skipped else ""
+        print(f"  {pattern}: {sum(counts)} examples in {shards} shard(s){skipped}")
+    return batches.skipped
+
+
+def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise"):
+    """Reads what `write_tfrecord` wrote.
+
+    Args:
+        pattern: the one that it was written with.
+        specs: list of specs; some of those written will do, and other sizes or lengths.
+        heads: list of heads, as written, with the same classes in the same order; some of them will do.
+        worker: number of this worker, below `workers`: it reads every `workers`-th shard, so there must be as many.
+        workers: how many workers share the shards.
+        on_error: "raise" or "skip", for files that cannot be decoded. A damaged shard is an error in any case.
+
+    Returns:
+        `Shards`, a tf.data.Dataset of flat dicts in the order they were written.
+
+    Raises:
+        ValueError: a shard is missing, cut off, of another set or too much, all of them named; there is no manifest;
+            or specs and heads are others than those written.
+
+    Example:
+
+    >>> import mmkeras as mm, pandas as pd
+    >>> specs = [mm.Text("review")]
+    >>> raw = mm.data.from_dataframe(pd.DataFrame({"review": ["good", "bad", "fair"]}), specs)
+    >>> pattern = tempfile.mkdtemp() + "/train-*.tfrecord"
+    >>> mm.data.write_tfrecord(raw, specs, [], pattern, shards=2, verbose=False)
+    []
+    >>> [example["review"] for example in mm.data.from_tfrecord(pattern, specs).as_numpy_iterator()]
+    [b'good', b'bad', b'fair']
+    """
+    check_specs(specs)
+    check_list("heads", heads)
+    faults.check_on_error(on_error)
+    pattern = manifest.check_pattern(pattern)
+    told = manifest.read_manifest(pattern)
+    manifest.check_columns(pattern, told, specs, heads)
+    manifest.check_files(pattern, told)
+    _check_worker(worker, workers, len(told["shards"]))
+    return Shards(pattern.parent, told, specs, heads, range(worker, len(told["shards"]), workers), on_error)
+
+
+class _Decodable:
+    """Stands where `preprocess` does and gives back the raw examples, once their files have been decoded."""
+
+    def __init__(self, specs):
+        self.input = [name for spec in specs for name in spec.raw]
+        self.output = [name for spec in specs for name in spec.ready]
+        files = [spec for spec in specs if kind_of(spec).paths]
+        self._decoder = preprocessor(files) if files else None
+        self.layers = self._decoder.layers if files else []
+
+    def __call__(self, raw):
+        if self._decoder is None:
+            return raw
+        ready = self._decoder({name: raw[name] for name in self._decoder.input})
+        with tf.control_dependencies(list(ready.values())):
+            return {name: tf.identity(values) for name, values in raw.items()}
+
+
+def _write(batches, paths, compression, steps, verbose):
+    """Deals the examples out to the shards; how many each got, and a digest of all of them."""
+    counts, written, content = [0] * len(paths), 0, hashlib.sha256()
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(tf.io.TFRecordWriter(str(path), compression)) for path in paths]
+        try:
+            for batch in track(batches, "Writing shards", steps, disable=not verbose):
+                columns = batch if isinstance(batch, dict) else batch[0] | batch[1]
+                columns = {name: tensor.numpy() for name, tensor in columns.items()}
+                for i in range(len(next(iter(columns.values())))):
+                    shard = written % len(paths)
+                    record = _serialized({name: values[i] for name, values in columns.items()})
+                    content.update(len(record).to_bytes(8, "little") + record)
+                    writers[shard].write(record)
+                    counts[shard], written = counts[shard] + 1, written + 1
+        except tf.errors.OpError as error:
+            raise ValueError(faults.cause_of(error)) from error
+    return counts, content.hexdigest()
+
+
+def _serialized(example):
+    return tf.train.Example(
+        features=tf.train.Features(feature={name: _feature(value) for name, value in example.items()})
+    ).SerializeToString(deterministic=True)
+
+
+def _feature(value):
+    if isinstance(value, bytes):
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    if value.dtype.kind == "f":
+        return tf.train.Feature(float_list=tf.train.FloatList(value=value.ravel()))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=value.ravel()))
+
+
+def _publish(pattern, paths, told):
+    text = json.dumps(told | {"digest": manifest.digest(told)}, indent=1)
+    complete = paths[0].with_name("manifest.json")
+    complete.write_text(text, encoding="utf-8")
+    # Without its manifest no set is read: the old one's goes first, the new one's comes last.
+    for old in reversed(manifest.files_of(pattern)):
+        old.unlink()
+    for path in paths:
+        os.replace(path, pattern.with_name(path.name))
+    os.replace(complete, manifest.manifest_path(pattern))
+
+
+def _steps(raw):
+    known = int(raw.cardinality())
+    if known == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("write_tfrecord needs a finite data set. Received: an infinite one. Write raw.take(n).")
+    return -(-known // _AT_ONCE) if known >= 0 else None
+
+
+def _check_settings(pattern, shards, compression, overwrite):
+    pattern = manifest.check_pattern(pattern)
+    if not 1 <= shards <= _MOST_SHARDS:
+        raise ValueError(f"shards must be 1 to {_MOST_SHARDS}: all are open at once. Received: shards={shards}.")
+    if compression not in (None, "GZIP"):
+        raise ValueError(f"compression is None or 'GZIP'. Received: {compression!r}.")
+    there = manifest.files_of(pattern)
+    if there and not overwrite:
+        names = ", ".join(f"'{path.name}'" for path in there[:3])
+        raise ValueError(
+            f"Shards that are there are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
+            f"{names}{', ...' if len(there) > 3 else ''}. Choose another pattern, or say overwrite=True."
+        )
+    return pattern
+
+
+def _check_dtypes(raw, specs, heads, weighted):
+    expected = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
+    expected |= {head.name: head.label for head in heads} | ({SAMPLE_WEIGHT: ((), "float32")} if weighted else {})
+    received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
+    for name, (shape, dtype) in expected.items():
+        there = received.get(name)  # names that are missing are told by `eval_batches`
+        if there is not None and (there.dtype != dtype or not there.shape.is_compatible_with(shape)):
+            raise ValueError(
+                f"Raw examples must have the shapes and dtypes of specs and heads. Expected: '{name}' {dtype} {shape}. "
+                f"Received: {there.dtype.name} {tuple(there.shape)}. Cast it with raw.map, or name another head."
+            )
+
+
+def _check_count(examples, shards, skipped):
+    if examples < shards:
+        left_out = f" {len(skipped)} were skipped.\n{faults.report(skipped)}" if skipped else ""
+        raise ValueError(
+            f"Each shard needs an example. Received: {examples} example(s) for shards={shards}. Ask for fewer shards."
+            f"{left_out}"
+        )
+
+
+def _check_worker(worker, workers, shards):
+    if not 0 <= worker < workers <= shards:
+        raise ValueError(
+            f"worker counts from 0 to workers - 1, and each worker needs a shard. Received: worker={worker}, "
+            f"workers={workers}, and {shards} shard(s). Write the set with more shards."
+        )

@@ -1,0 +1,15 @@
+"""Strategies and mixed precision: the one window to `tf.distribute`.
+
+    with mm.distribute.strategy().scope():
+        model = mm.fusion_model(specs, branches, fusion, heads)
+        model.compile("adam", **mm.heads.compile_for(heads))
+    model.fit(batches)
+
+XLA is left to Keras: `jit_compile="auto"`, its default, is off on CPUs and under `tf.distribute`, and on where it pays;
+`model.compile(jit_compile=True)` insists.
+"""
+
+from mmkeras.distribute._mirrored import Mirrored
+from mmkeras.distribute._strategies import STRATEGIES, strategy
+
+__all__ = ["STRATEGIES", "Mirrored", "strategy"]

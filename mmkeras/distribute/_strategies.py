@@ -1,0 +1,111 @@
+"""Which strategy fits the devices."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from mmkeras.checks import did_you_mean
+from mmkeras.distribute._mirrored import Mirrored
+from mmkeras.distribute._precision import policy_of
+
+STRATEGIES = ("auto", "none", "one_device", "mirrored")
+
+
+def strategy(name=None, devices=None, mixed_precision=None):
+    """The `tf.distribute.Strategy` in whose `scope()` a model is built and compiled.
+
+    Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things
+    differ from one device. Keras averages the means of the replicas, so the steps equal those of one device only
+    where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
+    for training (as `train_batches` does). A last evaluation batch may be of any size: a replica without examples adds
+    nothing. A training batch needs an example for each replica. And batch norm normalises by the examples of its own
+    replica only. The moving averages of `layers.BatchNorm`, which all branches have, are the mean over the replicas;
+    those of `keras.layers.BatchNormalization` are the first replica's.
+
+    Args:
+        name: None or "auto": mirrored where several devices of one kind are visible (GPUs before CPUs), else one
+            device. "none" or "one_device": one device. "mirrored": `tf.distribute.MirroredStrategy`, one replica per
+            device. Or a `tf.distribute.Strategy`, which is passed through.
+        devices: names such as `["GPU:0", "GPU:1"]`; None for all GPUs, or where there is none, all logical CPUs.
+        mixed_precision: sets Keras' global dtype policy, for every layer that is built afterwards. "float16" (Keras
+            then scales the loss by itself), "bfloat16", "float32" or False; True is float16 where there is a GPU and
+            bfloat16 on CPUs. None leaves the policy as it is.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: an unknown name, device or precision, or several devices for one.
+        NotImplementedError: "multi_worker".
+
+    Example:
+
+    >>> from mmkeras import distribute
+    >>> distribute.strategy("one_device").num_replicas_in_sync
+    1
+    """
+    if mixed_precision is not None:
+        keras.config.set_dtypepolicy_of(policy_of(mixed_precision))
+    if isinstance(name, tf.distribute.Strategy):
+        return _passed_through(name, devices)
+    name = _checked(name)
+    if name == "mirrored" or (name == "auto" and len(_devices(devices)) > 1):
+        return _mirrored(tuple(_devices(devices)))
+    return _one_device(devices)
+
+
+@functools.cache
+def _mirrored(devices):
+    """One strategy per set of devices: the reductions of two in one process would take each other's results."""
+    return Mirrored(devices)
+
+
+def _one_device(devices):
+    if devices is None or _devices(devices) == _devices(None)[:1]:
+        return tf.distribute.get_strategy()
+    if len(devices) > 1:
+        raise ValueError(f"One device was asked for. Received: devices={devices}. Name one, or ask for 'mirrored'.")
+    return tf.distribute.OneDeviceStrategy(_devices(devices)[0])
+
+
+def _passed_through(given, devices):
+    if devices is not None:
+        raise ValueError(f"A ready strategy has its devices. Received: {given} and devices={devices}. Drop devices=.")
+    return given
+
+
+def _checked(name):
+    name = "auto" if name is None else name
+    if name in ("multi_worker", "multiworker"):
+        raise NotImplementedError(
+            "Training on several machines is not supported yet: model.fit of Keras 3 fails under "
+            f"MultiWorkerMirroredStrategy. Received: {name!r}. Use 'mirrored' on one machine with several GPUs."
+        )
+    if name not in STRATEGIES:
+        raise ValueError(
+            f"A strategy is one of {list(STRATEGIES)}, or a tf.distribute.Strategy. Received: {name!r}. "
+            f"{did_you_mean(name, STRATEGIES)}"
+        )
+    return name
+
+
+def _devices(devices):
+    logical = {
+        kind: [_short(device.name) for device in tf.config.list_logical_devices(kind)] for kind in ("GPU", "CPU")
+    }
+    if devices is None:
+        return logical["GPU"] or logical["CPU"]
+    devices, visible = [_short(name) for name in devices], logical["GPU"] + logical["CPU"]
+    unknown = [name for name in devices if name not in visible]
+    if unknown or not devices:
+        raise ValueError(
+            f"devices must be visible ones: {visible}. Received: {devices}. Logical devices are made with "
+            "tf.config.set_logical_device_configuration before TensorFlow is first used."
+        )
+    return devices
+
+
+def _short(name):
+    """'/device:GPU:0' and 'gpu:0' -> 'GPU:0'."""
+    return ":".join(name.upper().split(":")[-2:]).removeprefix("/")

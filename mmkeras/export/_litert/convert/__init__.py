@@ -1,0 +1,1 @@
+"""keras.Model -> SavedModel -> .tflite, and its int8 form; see `mmkeras.export._litert`."""

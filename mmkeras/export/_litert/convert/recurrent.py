@@ -1,0 +1,154 @@
+"""How recurrent layers are written: as a loop, step by step, or as LiteRT's fused op; the model stays as it is."""
+
+import contextlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.export._litert.convert.fused import fused_loop, unfusable
+
+WAYS = ("while", "unroll", "fused")
+STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
+
+
+class Seen(NamedTuple):
+    """What a recurrent layer was given in one call: T, its mask (B, T) or None, and whether it began at zero."""
+
+    length: int
+    mask: np.ndarray | None
+    zero: bool
+
+
+def recurrent_layers(model):
+    """Every LSTM, GRU and the like, those inside others too."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+
+
+@contextlib.contextmanager
+def written_as(lstm, model):
+    """While it lasts, recurrent layers trace in the given way."""
+    layers = recurrent_layers(model)
+    if lstm == "fused":
+        with _loops(layers, fused_loop):
+            yield
+        return
+    before = [layer.unroll for layer in layers]
+    try:
+        for layer in layers:
+            layer.unroll = layer.unroll or lstm == "unroll"
+        yield
+    finally:
+        for layer, value in zip(layers, before, strict=True):
+            layer.unroll = value
+
+
+@contextlib.contextmanager
+def _loops(layers, make):
+    """Gives each layer `make(layer)` for its inner loop."""
+    try:
+        for layer in layers:
+            vars(layer)["inner_loop"] = make(layer)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("inner_loop", None)
+
+
+def check_recurrent(lstm, model, preprocess, form):
+    """Raises where the model cannot be written in the given way; the message names layer and reason.
+
+    Args:
+        lstm: of `WAYS`.
+        model, preprocess: as in `litert`.
+        form: of the file.
+    """
+    if lstm == "while" or not recurrent_layers(model):
+        return
+    seen = _seen(model, form, _probes(form.specs(model)))
+    faults = _too_long(seen) if lstm == "unroll" else _unfused(seen, _foreign_masks(model, preprocess, form))
+    if faults:
+        raise ValueError(
+            f'recurrent="{lstm}" needs {_NEEDS[lstm]}. Received:\n' + "\n".join(f"  {fault}" for fault in faults)
+            + '\nGive recurrent="while", which is exact for every recurrent layer, length and mask.'
+        )  # fmt: skip
+
+
+_NEEDS = {
+    "unroll": f"sequences of at most {STEPS} steps, for each becomes ops of its own",
+    "fused": "LSTMs with tanh and sigmoid that begin at zero, on sequences padded at their end",
+}
+
+
+def _probes(specs):
+    """Texts of several lengths, and each input absent: list of dicts, name -> share of its mask that is real."""
+    probes = [dict.fromkeys(specs, share) for share in (1.0, 0.5, 0.1, 0.0)]
+    # Joined tokens have False before True where what comes first is absent and what comes next is not.
+    return probes + [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
+
+
+def _seen(model, form, probes):
+    """Runs the model on each probe: dict, layer -> list of `Seen`."""
+    specs = form.specs(model)
+    layers = recurrent_layers(model)
+    seen = {layer: [] for layer in layers}
+
+    def spy(layer):
+        loop = type(layer).inner_loop
+
+        def inner_loop(sequences, initial_state, mask, training=False):
+            own = mask[0] if isinstance(mask, (list, tuple)) else mask
+            zero = not any(np.any(np.asarray(state)) for state in keras.tree.flatten(initial_state))
+            seen[layer].append(Seen(sequences.shape[1], None if own is None else np.asarray(own), zero))
+            return loop(layer, sequences, initial_state, mask, training)
+
+        return inner_loop
+
+    with _loops(layers, spy):
+        for shares in probes:
+            model(form.ready({name: _filled(name, spec, shares[name]) for name, spec in specs.items()}))
+    return seen
+
+
+def _filled(name, spec, share):
+    """Zeros; of a mask, the given share of the sequence is real, at its beginning, or where negative at its end."""
+    shape = [6 if n is None else n for n in spec.shape]
+    value = np.zeros(shape, spec.dtype.as_numpy_dtype)
+    if name.endswith("_mask"):
+        real = np.arange(shape[1]) < np.ceil(abs(share) * shape[1])
+        value[:] = real if share >= 0 else real[::-1]
+    return tf.constant(value)
+
+
+def _too_long(seen):
+    lengths = {layer.name: max(call.length for call in calls) for layer, calls in seen.items() if calls}
+    return [f"layer '{name}': {length} steps" for name, length in lengths.items() if length > STEPS]
+
+
+def _foreign_masks(model, preprocess, form):
+    """Names of masks of recurrent layers' sequences that are not padded at their end by construction."""
+    specs = form.specs(model)
+    names = [name for name in model.input if name.endswith("_mask") and model.input[name].shape[1] != 1]
+    makers = {name: preprocess.output[name]._keras_history.operation for name in names}
+    names = [name for name, maker in makers.items() if not getattr(maker, "pads_behind", False)]
+    padded_first = {name: dict.fromkeys(specs, 1.0) | {name: -0.5} for name in names}
+    return [name for name, probe in padded_first.items() if any(map(_has_holes, _seen(model, form, [probe]).values()))]
+
+
+def _has_holes(calls):
+    """Whether a mask had False before True in any of the calls."""
+    return any(call.mask is not None and np.any(call.mask[:, 1:] > call.mask[:, :-1]) for call in calls)
+
+
+def _unfused(seen, foreign):
+    faults = [f"input '{name}': it is not made by mm.Text, mm.Audio or mm.Video, so that nobody knows where it is "
+              "padded" for name in foreign]  # fmt: skip
+    for layer, calls in seen.items():
+        reasons = unfusable(layer)
+        if not all(call.zero for call in calls):
+            reasons.append("it begins at a state that it is given")
+        if _has_holes(calls):
+            reasons.append("its mask has False before True (only padding at the end is allowed)")
+        faults += [f"layer '{layer.name}': {reason}" for reason in reasons]
+    return faults

@@ -1,0 +1,1 @@
+"""What is packed into the file; see `mmkeras.export._litert`."""

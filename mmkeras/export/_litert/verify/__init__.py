@@ -1,0 +1,1 @@
+"""Whether the file answers as Python does; see `mmkeras.export._litert`."""

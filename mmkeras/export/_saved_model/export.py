@@ -1,0 +1,182 @@
+"""Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmkeras import __version__
+from mmkeras.contract import without_auxiliary
+from mmkeras.export._saved_model import serving
+from mmkeras.export.fit import check_fit, decoded
+from mmkeras.export.folder import check_version, new_version
+from mmkeras.export.folder import next_version as next_free
+from mmkeras.export.graph import checked, holder, portable
+from mmkeras.export.ops import check_ops, used_ops
+from mmkeras.export.parity import answer_problems, refuse
+from mmkeras.export.process.saved_model import run_fresh
+from mmkeras.export.samples import ABSENT, optional_names, raw_samples
+from mmkeras.heads import heads_of
+
+
+def saved_model(preprocess, model, path, *, heads=None, samples=None, tolerance=1e-5, version=None):
+    """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
+
+    Three signatures, each with the heads' decoded answers by name, and a free batch dimension:
+
+    | signature | takes |
+    |---|---|
+    | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers; vectors (B, D) |
+    | `ready` | ready tensors by name, as `preprocess` gives them; NaN, infinity and numbers beyond 1e12 are refused |
+    | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; what may be absent may be left out |
+
+    Before the folder gets its name, every op is looked up in the registries of TensorFlow and tensorflow-text, and a
+    fresh process that cannot import mmkeras loads the artefact and answers `samples` through every signature.
+
+    Args:
+        preprocess: adapted model, raw -> ready.
+        model: trained model, ready -> outputs by head name.
+        path: `saved_models/NAME/VERSION`, a positive integer that is not there yet; `~` is the home folder.
+        heads: list of heads; None for those that `model` was built with.
+        samples: where the examples to compare come from: `tf.data.Dataset` of raw examples, or dict of arrays; labels
+            in it are ignored. The first 8 are taken, and one more without anything optional. None makes up two by
+            specs (the word "a", noise, zeros), which exercises the graph, not your data: give real ones.
+        tolerance: largest difference from Python that one example may have: of one class of N, half the sum of the
+            differences of all probabilities; of several classes, of any probability; of numbers, in standard deviations
+            of the head (rounding of float32 is taken off). The mean over the samples may be a quarter of it, and
+            names must be equal; `export.distance` says it all.
+        version: None where `path` ends in it; "next" for the next free number below `path`, `saved_models/NAME`.
+
+    Returns:
+        Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
+        and "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
+        are `request.json` (a REST body to copy), `signature.json` and the requests that TF Serving warms up with.
+
+    Raises:
+        ValueError: the three do not fit together, an op may not be served, or answers differ.
+        FileExistsError: this version is there.
+        RuntimeError: the artefact does not load or run on its own.
+            Whatever is raised, nothing is left behind.
+    """
+    started = time.perf_counter()
+    path = Path(path).expanduser()
+    path = next_free(path) if _is_next(version) else path
+    check_version(path)
+    heads = heads_of(model, heads)
+    model = without_auxiliary(model, heads)
+    check_fit(preprocess, model, heads)
+    raw = raw_samples(preprocess, samples)
+    with new_version(path) as unfinished, portable(model):
+        _write(preprocess, model, heads, unfinished)
+        places = used_ops(unfinished)
+        check_ops(places)
+        runs, expected = _runs(preprocess, model, heads, raw)
+        fresh = run_fresh(unfinished, places, list(runs.values()))
+        check_ops(places, fresh["owners"])
+        report = _report(fresh, heads, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
+        warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
+        _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
+    return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _is_next(version):
+    if version not in (None, "next"):
+        raise ValueError(f'version is None, where path ends in it, or "next". Received: {version!r}.')
+    return version == "next"
+
+
+def _write(preprocess, model, heads, path):
+    def ready(tensors):
+        return decoded(heads, model(checked(tensors), training=False))
+
+    def serving_default(tensors):
+        return functions["ready"](preprocess(tensors, training=False))
+
+    def examples(protos):
+        return functions["serving_default"](tf.io.parse_example(protos, _features(preprocess)))
+
+    # One trace of the model serves all three; TensorFlow inlines the calls when it runs them.
+    functions = {
+        "ready": _function(ready, _tensor_specs(model.input)),
+        "serving_default": _function(serving_default, _tensor_specs(preprocess.input)),
+        "examples": _function(examples, tf.TensorSpec((None,), tf.string, name="examples")),
+    }
+    signatures = {name: function.get_concrete_function() for name, function in functions.items()}
+    # Nobody differentiates a served model.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(holder(signatures, preprocess, model), str(path), signatures, options)
+
+
+def _function(python_function, spec):
+    return tf.function(python_function, input_signature=[spec], autograph=False)
+
+
+def _tensor_specs(inputs):
+    return {key: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=key) for key, tensor in inputs.items()}
+
+
+def _features(preprocess):
+    optional = optional_names(preprocess, cells=True)
+    return {
+        key: tf.io.FixedLenFeature(
+            tensor.shape[1:], tensor.dtype, np.full(tensor.shape[1:], ABSENT[tensor.dtype]) if key in optional else None
+        )
+        for key, tensor in preprocess.input.items()
+    }
+
+
+def _runs(preprocess, model, heads, raw):
+    """Every signature on the same samples, and one example alone; and Python's answers to each."""
+    with tf.device("CPU:0"):  # where the fresh process runs; a GPU multiplies in less than float32
+        ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
+        answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
+    protos = serving.serialized_examples(raw, optional_names(preprocess, cells=True))
+    first = {key: value[:1] for key, value in raw.items()}
+    runs = {
+        "serving_default": ("serving_default", raw),
+        "serving_default, one example": ("serving_default", first),
+        "ready": ("ready", {key: value.numpy() for key, value in ready.items()}),
+        "examples": ("examples", {"examples": protos}),
+    }
+    return runs, [answers, {key: value[:1] for key, value in answers.items()}, answers, answers]
+
+
+def _report(fresh, heads, expected, raw, made_up, tolerance):
+    differences, problems = {}, {}
+    for (run, wanted), received in zip(expected.items(), fresh["outputs"], strict=True):
+        differences[run], found = answer_problems(heads, received, wanted, tolerance)
+        problems |= {f"{run}: {name}": said for name, said in found.items()}
+    refuse(problems, tolerance)
+    owners = fresh["owners"]
+    return {
+        "samples": f"{len(next(iter(raw.values())))} {'made up' if made_up else 'given'}",
+        "tolerance": tolerance,
+        "max_difference": differences,
+        "largest_difference": max(max(answers.values()) for answers in differences.values()),
+        "ops": {
+            "tensorflow": sum(owner == "tensorflow" for owner in owners.values()),
+            "tensorflow-text": [op for op, owner in owners.items() if owner == "tensorflow-text"],
+        },
+    }
+
+
+def _signature(fresh, heads, preprocess):
+    return {
+        "versions": {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "signatures": fresh["signatures"],
+        "classes": {head.name: list(head.classes) for head in heads if head.classes},
+        "may_be_absent": optional_names(preprocess),
+    }
+
+
+def _write_beside(unfinished, path, report, raw, warmup, signature):
+    extra = unfinished / "assets.extra"
+    extra.mkdir()
+    written = serving.write_warmup(extra, path.parent.name, warmup)
+    missing = "left out: tensorflow-serving-api is not installed (pip install 'mmkeras[serving]')"
+    report["warmup"] = f"{len(warmup)} requests" if written else missing
+    serving.write_json(extra, "request.json", serving.rest_request({key: value[:2] for key, value in raw.items()}))
+    serving.write_json(extra, "signature.json", signature)
+    serving.write_json(extra, "parity.json", report)

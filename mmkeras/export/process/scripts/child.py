@@ -1,0 +1,48 @@
+"""Runs a script for `start.ask`, and ends with the process that started it, also where that one is killed.
+
+    python -P child.py PARENT SCRIPT REQUEST ANSWER PROGRESS
+
+PARENT is the id of that process; standard input is a pipe that it holds open. Two ways, for neither is enough: the
+system's own signal exists on Linux only, and the end of the pipe is seen by a thread, which waits for the interpreter
+lock while a converter holds it.
+"""
+
+import ctypes
+import os
+import pickle
+import runpy
+import signal
+import sys
+import threading
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main(parent, script, request_path, answer_path, progress_path):
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != int(parent):  # it ended before the signal was asked for
+            os._exit(1)
+    threading.Thread(target=_end_with_the_pipe, daemon=True).start()
+    given = runpy.run_path(script)
+    for package in given["BANNED"]:
+        sys.modules[package] = None  # from here on, importing it is an error
+    with open(request_path, "rb") as file:
+        request = pickle.load(file)
+    answer = given["answer"](lambda: _add_a_byte(progress_path), **request)
+    with open(answer_path, "wb") as file:
+        pickle.dump(answer, file)
+
+
+def _add_a_byte(path):
+    with open(path, "ab") as file:
+        file.write(b".")
+
+
+def _end_with_the_pipe():
+    os.read(0, 1)  # nobody writes to it: this returns when it is closed
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,46 @@
+"""Branches, fusion and heads as one `keras.Model`."""
+
+from mmkeras.contract import NamedModel
+from mmkeras.models._parts import by_name, dropped, modalities, own_answers
+
+
+def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary=False, name="fusion_model"):
+    """Ready tensors by name -> each branch -> fusion -> each head: answers by name.
+
+    Args:
+        specs: list of specs; its order is that of the lists the fusion gets.
+        branches: dict, spec name -> branch, a `keras.Model` from ready tensors to tokens (B, T, D) and mask (B, T).
+            Specs of one kind and size may share a branch, and so its weights: it is built for one of them and given
+            under each of their names.
+        fusion: layer called as `fusion(tokens, masks)`, lists in the order of the specs, -> (B, D).
+        heads: list of heads.
+        modality_dropout: chance of each modality of each example to be hidden while training: one number, or a dict by
+            spec name, where those that are not named always stay. See `layers.ModalityDropout`.
+        auxiliary: each modality also answers on its own, as output HEAD.SPEC. With
+            `heads.compile_for(heads, auxiliary=[names of specs])` each has a loss, so that one modality that learns
+            fast does not keep the others from learning. The labels are those of the heads; exports leave these out.
+        name: of the model.
+
+    Returns:
+        A functional `keras.Model`, dict of ready tensors -> dict of outputs by head name. Feed it exactly its inputs:
+        a missing, extra, unknown or swapped key is an error that names it.
+
+    Raises:
+        ValueError: a spec has no branch, a branch no spec, a branch was built for another spec, or two names meet.
+
+    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
+    for a loss per modality beside that of the fusion; here with fixed weights.
+
+    >>> import mmkeras as mm
+    >>> spec = mm.Image("photo", size=(8, 8))
+    >>> branch = mm.branches.image.conv2d(spec, filters=(4,))
+    >>> head = mm.heads.classification("kind", classes=["cat", "dog"])
+    >>> model = mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(16), [head])
+    >>> list(model.input), list(model.output)
+    (['photo'], ['kind'])
+    """
+    inputs, tokens, masks = modalities(specs, branches, heads)
+    fused = fusion(tokens, dropped(specs, masks, modality_dropout))
+    own = own_answers(specs, tokens, masks, heads) if auxiliary else {}
+    outputs = {head.name: head.output(fused) for head in heads} | by_name(own)
+    return NamedModel.of(inputs, outputs, specs, heads, name)

@@ -1,0 +1,36 @@
+"""Hybrid fusion: a fused vector and each modality answer, and the answers are combined."""
+
+import keras
+
+from mmkeras.contract import NamedModel
+from mmkeras.models._parts import by_name, combined, dropped, modalities, own_answers
+
+
+def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modality_dropout=0.0, auxiliary=True,
+                        name="hybrid_fusion_model"):  # fmt: skip
+    """Hybrid fusion: the fused vector answers, every modality answers on its own, and all these answers are combined.
+
+    Prefer it to `fusion_model` where single modalities often suffice, and to `late_fusion_model` where they don't
+    always.
+
+    Args:
+        specs, branches, fusion, heads, modality_dropout, name: as in `fusion_model`.
+        combine: as in `late_fusion_model`; the fused answer is one more expert, the first one.
+        auxiliary: the modalities' own answers are outputs, too, for losses of their own: compile with
+            `heads.compile_for(heads, auxiliary=[names of specs])`.
+
+    Returns:
+        A functional `keras.Model`, as `fusion_model`.
+
+    Raises:
+        ValueError: as `late_fusion_model`.
+    """
+    inputs, tokens, masks = modalities(specs, branches, heads)
+    seen = dropped(specs, masks, modality_dropout)
+    fused, own = fusion(tokens, seen), own_answers(specs, tokens, masks, heads)
+    anything = keras.ops.any(keras.ops.concatenate(seen, axis=1), axis=1, keepdims=True)
+    outputs = {}
+    for head in heads:
+        answer = head.output(fused, f"{head.name}-of-all")
+        outputs[head.name] = combined(head, combine, [answer, *own[head.name].values()], [anything, *seen])
+    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name)

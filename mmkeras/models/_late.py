@@ -1,0 +1,29 @@
+"""Late fusion: each modality answers, and the answers are combined."""
+
+from mmkeras.contract import NamedModel
+from mmkeras.models._parts import by_name, combined, dropped, modalities, own_answers
+
+
+def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0.0, auxiliary=False,
+                      name="late_fusion_model"):  # fmt: skip
+    """Late fusion, at the level of decisions: each modality answers on its own, then the answers are combined.
+
+    Prefer it where modalities are often missing or never seen together, and where it must be seen which one said
+    what. It can't learn what lies in no single modality (a question about a picture): that needs `fusion_model`.
+
+    Args:
+        specs, branches, heads, modality_dropout, auxiliary, name: as in `fusion_model`; the auxiliary outputs are the
+            very answers that are combined.
+        combine: "mean", "learned" weights or "product" of experts: `layers.CombineAnswers`.
+
+    Returns:
+        A functional `keras.Model`, as `fusion_model`.
+
+    Raises:
+        ValueError: as `fusion_model`; a product of regression values.
+    """
+    inputs, tokens, masks = modalities(specs, branches, heads)
+    own = own_answers(specs, tokens, masks, heads)
+    seen = dropped(specs, masks, modality_dropout)
+    outputs = {head.name: combined(head, combine, own[head.name].values(), seen) for head in heads}
+    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name)

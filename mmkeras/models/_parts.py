@@ -1,0 +1,85 @@
+"""What all builders have in common: inputs, branches, modality dropout, and the answers of single modalities."""
+
+import keras
+import numpy as np
+
+from mmkeras.checks import did_you_mean
+from mmkeras.contract import auxiliary_name
+from mmkeras.heads import check_heads
+from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
+from mmkeras.specs import check_specs
+
+
+def modalities(specs, branches, heads):
+    """Symbolic inputs by name, and the tokens and masks of every branch, in the order of the specs."""
+    check_specs(specs)
+    check_heads(heads)
+    _check_branches(specs, branches)
+    inputs = {
+        key: keras.Input(shape, dtype=dtype, name=key) for spec in specs for key, (shape, dtype) in spec.ready.items()
+    }
+    pairs = [branches[spec.name](_for_branch(branches, spec, inputs)) for spec in specs]
+    tokens, masks = map(list, zip(*pairs, strict=True))
+    return inputs, tokens, masks
+
+
+def _for_branch(branches, spec, inputs):
+    """The inputs of one spec under the names that its branch gave them: a shared one was built for another spec."""
+    branch, own = branches[spec.name], {key: inputs[key] for key in spec.ready}
+    names = list(branch.input) if isinstance(branch.input, dict) else list(own)
+    shared = [name for name, other in branches.items() if other is branch]
+    fits = len(names) == len(own) and all(
+        tensor.dtype == wanted.dtype and tensor.shape == wanted.shape
+        for tensor, wanted in zip(own.values(), keras.tree.flatten([branch.input]), strict=True)
+    )
+    if set(names) != set(own) and not (fits and len(shared) > 1):
+        raise ValueError(
+            f"A branch takes the ready tensors of the spec it was built for; specs share one only where these are "
+            f"alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, under the name(s) "
+            f"{shared}. Build one for '{spec.name}', or make the specs alike."
+        )
+    return own if set(names) == set(own) else dict(zip(names, own.values(), strict=True))
+
+
+def dropped(specs, masks, rate):
+    if isinstance(rate, dict):
+        names = [spec.name for spec in specs]
+        unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in rate if name not in names]
+        if unknown:
+            raise ValueError(f"modality_dropout names specs. Received: {unknown}. Specs: {names}.")
+        rate = [rate.get(name, 0.0) for name in names]
+    return ModalityDropout(rate, name="modality_dropout")(masks) if np.any(rate) else masks
+
+
+def own_answers(specs, tokens, masks, heads):
+    """Head name -> {name of the output: answer of one modality from the mean of its tokens}, in the order of specs.
+
+    Hidden by modality dropout or not, a modality answers with what it has. An absent one has a bias to answer with,
+    which its loss teaches what is frequent where it is absent.
+    """
+    vectors = [MaskedMean(name=f"{spec.name}_vector")(*pair) for spec, *pair in zip(specs, tokens, masks, strict=True)]
+    found = {head.name: {} for head in heads}
+    for head in heads:
+        for spec, vector in zip(specs, vectors, strict=True):
+            name = auxiliary_name(head.name, spec.name)
+            found[head.name][name] = head.output(vector, name)
+    return found
+
+
+def by_name(answers):
+    return {name: answer for several in answers.values() for name, answer in several.items()}
+
+
+def combined(head, how, answers, masks):
+    return CombineAnswers(how, head.activation, name=head.name)(list(answers), masks)
+
+
+def _check_branches(specs, branches):
+    names = [spec.name for spec in specs]
+    missing = [name for name in names if name not in branches]
+    extra = [f"{name!r} {did_you_mean(name, names)}".strip() for name in branches if name not in names]
+    if missing or extra:
+        raise ValueError(
+            f"Each spec needs a branch under its own name. Expected: {names}. Received: {list(branches)}. "
+            f"Missing: {missing}. Unknown: {extra}."
+        )
