@@ -46,7 +46,7 @@ def strategy(name=None, devices=None, mixed_precision=None):
     1
     """
     if mixed_precision is not None:
-        keras.config.set_dtypepolicy_of(policy_of(mixed_precision))
+        keras.config.set_dtype_policy(policy_of(mixed_precision))
     if isinstance(name, tf.distribute.Strategy):
         return _passed_through(name, devices)
     name = _checked(name)
