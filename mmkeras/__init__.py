@@ -22,6 +22,7 @@ Importing `mmkeras` loads none of the heavy packages: each of these rooms opens 
 """
 
 import importlib
+import os
 
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
@@ -36,11 +37,21 @@ __all__ = ["Audio", "Image", "Table", "Text", "Vector", "Video", *_NAMES, *_ROOM
 
 
 def __getattr__(name):
+    if name in _NAMES or name in _ROOMS:
+        _join_cluster(name)
     if name in _NAMES:
         return getattr(importlib.import_module(f"mmkeras.{_NAMES[name]}"), name)
     if name in _ROOMS:
         return importlib.import_module(f"mmkeras.{name}")
     raise AttributeError(f"module 'mmkeras' has no attribute {name!r}")
+
+
+def _join_cluster(name):
+    """Under TF_CONFIG with several workers, TensorFlow has to join the others before it makes its first tensor."""
+    if os.environ.get("TF_CONFIG") and name not in ("edge", "specs", "distribute"):
+        distribute = importlib.import_module("mmkeras.distribute")
+        if distribute.cluster().workers > 1:
+            distribute.strategy("multi_worker")
 
 
 def __dir__():

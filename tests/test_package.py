@@ -18,9 +18,9 @@ import mmkeras as mm
 
 ROOT = Path(mm.__file__).parent
 # The data's way: a room may import from rooms before it.
-ORDER = ["formats", "edge", "checks", "unfinished", "config", "specs", "causes", "contract", "presets", "layers",
-         "preprocess", "augment", "data", "branches", "fusion", "heads", "models", "loading", "distribute", "train",
-         "evaluate", "export"]  # fmt: skip
+ORDER = ["formats", "edge", "checks", "unfinished", "config", "specs", "causes", "contract", "distribute",
+         "presets", "layers", "preprocess", "augment", "data", "branches", "fusion", "heads", "models", "loading",
+         "train", "evaluate", "export"]  # fmt: skip
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "scripts")
 
 

@@ -21,12 +21,12 @@ class Fitting:
     def fit(self, x=None, *args, **kwargs):
         _check_replicas(x, _replicas(self))
         with readable_errors():
-            return super().fit(x, *args, **kwargs)
+            return super().fit(x, *args, **_quiet(self, kwargs))
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args, **kwargs):
         with readable_errors():
-            logs = super().evaluate(*args, **kwargs)
+            logs = super().evaluate(*args, **_quiet(self, kwargs))
         if isinstance(logs, dict | list) and not logs:
             raise _no_batch("evaluate")
         return logs
@@ -37,7 +37,7 @@ class Fitting:
             return keras.tree.map_structure(ops.convert_to_numpy, self(x, training=False))
         try:
             with readable_errors():
-                return super().predict(x, *args, **kwargs)
+                return super().predict(x, *args, **_quiet(self, kwargs))
         except UnboundLocalError as error:  # what Keras (3.15) says to data without a batch
             raise _no_batch("predict") from error
 
@@ -58,6 +58,12 @@ class Fitting:
             # Under a strategy, a loss is divided by the number of replicas, so that their sum is the mean.
             value = loss(y[name], y_pred[name], weight) * _replicas(self)
             tracker.update_state(value, sample_weight=ops.shape(y_pred[name])[0] - 1)
+
+
+def _quiet(model, arguments):
+    """The arguments without a progress bar where another worker shows one."""
+    is_chief = getattr(getattr(model, "distribute_strategy", None), "is_chief", True)
+    return arguments if is_chief else arguments | {"verbose": 0}
 
 
 def _replicas(model):

@@ -40,6 +40,33 @@ def epochs(rows, batch_size, seed, lengths=None, line=None):
     return counted(batches, steps)
 
 
+def part(keyed, worker, workers, replicas=1):
+    """Of each batch (key, payload), what one worker reads: the parts of all replicas of all workers, in turn, are it.
+
+    Args:
+        keyed: data set of batches (key, payload).
+        worker: which of the workers.
+        workers: how many there are.
+        replicas: how many each of them has; each gets an element of its own, one after the other.
+
+    Returns:
+        tf.data.Dataset with `replicas` elements for each batch, some of which may have no rows.
+    """
+    if workers * replicas == 1:
+        return keyed
+
+    def cut(key, payload):
+        return tf.data.Dataset.range(replicas).map(lambda i: (key, _rows(payload, worker * replicas + i)))
+
+    def _rows(payload, i):
+        first = tf.nest.flatten(payload)[0]
+        size = tf.shape(first, tf.int64)[0]
+        begin, end = size * i // (workers * replicas), size * (i + 1) // (workers * replicas)
+        return tf.nest.map_structure(lambda tensor: tensor[begin:end], payload)
+
+    return keyed.flat_map(cut)
+
+
 def counted(batches, steps):
     """A data set whose n-th iteration is `batches(n)`, of `steps` elements; and n, a `tf.Variable`."""
     with tf.device("CPU:0"):

@@ -9,7 +9,9 @@ XLA is left to Keras: `jit_compile="auto"`, its default, is off on CPUs and unde
 `model.compile(jit_compile=True)` insists.
 """
 
+from mmkeras.distribute._cluster import Cluster, cluster
 from mmkeras.distribute._mirrored import Mirrored
+from mmkeras.distribute._multi_worker import MultiWorker
 from mmkeras.distribute._strategies import STRATEGIES, strategy
 
-__all__ = ["STRATEGIES", "Mirrored", "strategy"]
+__all__ = ["STRATEGIES", "Cluster", "Mirrored", "MultiWorker", "cluster", "strategy"]

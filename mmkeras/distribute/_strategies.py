@@ -6,10 +6,12 @@ import keras
 import tensorflow as tf
 
 from mmkeras.checks import did_you_mean
+from mmkeras.distribute._cluster import cluster
 from mmkeras.distribute._mirrored import Mirrored
+from mmkeras.distribute._multi_worker import multi_worker
 from mmkeras.distribute._precision import policy_of
 
-STRATEGIES = ("auto", "none", "one_device", "mirrored")
+STRATEGIES = ("auto", "none", "one_device", "mirrored", "multi_worker")
 
 
 def strategy(name=None, devices=None, mixed_precision=None):
@@ -20,13 +22,19 @@ def strategy(name=None, devices=None, mixed_precision=None):
     where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
     for training (as `train_batches` does). A last evaluation batch may be of any size: a replica without examples adds
     nothing. A training batch needs an example for each replica. And batch norm normalises by the examples of its own
-    replica only. The moving averages of `layers.BatchNorm`, which all branches have, are the mean over the replicas;
-    those of `keras.layers.BatchNormalization` are the first replica's.
+    replica only; its moving averages are the mean over the replicas.
+
+    Several machines train together where the environment variable TF_CONFIG names their addresses, and which of them a
+    process is; launchers such as Ray Train, Kubeflow and Slurm scripts set it. The script stays the same: each worker
+    runs it, reads its own part of every batch, and has the same weights after every step. The process joins the others
+    when `mmkeras` opens its first room, before any tensor is made. The run folder of `train.callbacks` must be one that
+    all workers see. Only the chief, worker 0, writes files and shows progress.
 
     Args:
-        name: None or "auto": mirrored where several devices of one kind are visible (GPUs before CPUs), else one
-            device. "none" or "one_device": one device. "mirrored": `tf.distribute.MirroredStrategy`, one replica per
-            device. Or a `tf.distribute.Strategy`, which is passed through.
+        name: None or "auto": several workers where TF_CONFIG names them; else mirrored where several devices of one
+            kind are visible (GPUs before CPUs); else one device. "multi_worker": the workers of TF_CONFIG. "mirrored":
+            `tf.distribute.MirroredStrategy`, one replica per device. "none" or "one_device": one device. Or a
+            `tf.distribute.Strategy`, which is passed through.
         devices: names such as `["GPU:0", "GPU:1"]`; None for all GPUs, or where there is none, all logical CPUs.
         mixed_precision: sets Keras' global dtype policy, for every layer that is built afterwards. "float16" (Keras
             then scales the loss by itself), "bfloat16", "float32" or False; True is float16 where there is a GPU and
@@ -37,7 +45,9 @@ def strategy(name=None, devices=None, mixed_precision=None):
 
     Raises:
         ValueError: an unknown name, device or precision, or several devices for one.
-        NotImplementedError: "multi_worker".
+        TimeoutError: a worker does not come.
+        OSError: the port of this worker is taken.
+        RuntimeError: the workers have other versions, or TensorFlow has been used before the process joined them.
 
     Example:
 
@@ -50,6 +60,8 @@ def strategy(name=None, devices=None, mixed_precision=None):
     if isinstance(name, tf.distribute.Strategy):
         return _passed_through(name, devices)
     name = _checked(name)
+    if name == "multi_worker" or (name == "auto" and cluster().workers > 1):
+        return multi_worker()
     if name == "mirrored" or (name == "auto" and len(_devices(devices)) > 1):
         return _mirrored(tuple(_devices(devices)))
     return _one_device(devices)
@@ -77,10 +89,10 @@ def _passed_through(given, devices):
 
 def _checked(name):
     name = "auto" if name is None else name
-    if name in ("multi_worker", "multiworker"):
-        raise NotImplementedError(
-            "Training on several machines is not supported yet: model.fit of Keras 3 fails under "
-            f"MultiWorkerMirroredStrategy. Received: {name!r}. Use 'mirrored' on one machine with several GPUs."
+    if name == "multi_worker" and cluster().workers == 1:
+        raise ValueError(
+            "Training on several machines needs the environment variable TF_CONFIG, with the addresses of all workers. "
+            f"Received: {name!r}, and none. Set it, use a launcher that does, or leave the name out."
         )
     if name not in STRATEGIES:
         raise ValueError(

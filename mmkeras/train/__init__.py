@@ -20,6 +20,7 @@ from pathlib import Path
 
 import keras
 
+from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train.lock import Lock, RunInUseError
@@ -39,6 +40,9 @@ def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=1
     After `fit` the model has the weights of the best epoch. Calling `fit` again with the same folder goes on behind
     its last epoch; where that was already the last, or early stopping ended the run, nothing is trained (a message
     says so) until `epochs` or `patience` is larger.
+
+    Of several workers (see `distribute.strategy`) only the chief writes; all of them read `run_dir` where a run goes
+    on, so it must lie on a file system that they share.
 
     Args:
         run_dir: folder of the run, `~` for the home folder; made where it is not there. One training at a time may use
@@ -73,10 +77,13 @@ def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=1
         raise ValueError(f'mode is "min", "max" or "auto". Received: mode={mode!r}.')
     run_dir = Path(run_dir).expanduser()
     run_dir.mkdir(parents=True, exist_ok=True)
-    chosen = [BestCheckpoint(run_dir / "best.keras", monitor, mode)]
+    best, stopping = BestCheckpoint(run_dir / "best.keras", monitor, mode), []
     if patience is not None:
-        chosen.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True))
+        stopping = [keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)]
     curves = Curves(run_dir, monitor, mode)
-    directed = Direction(monitor, [*chosen, curves])  # only what was made here: others have monitors of their own
-    chosen += [*others, Log(run_dir), curves]
+    # Only what was made here: others have monitors of their own. On all workers alike, since they meet to read metrics.
+    directed = Direction(monitor, [best, *stopping, curves])
+    if not cluster().is_chief:
+        return [*stopping, *others, directed, Resume(run_dir, batches, [*stopping, *others])]
+    chosen = [best, *stopping, *others, Log(run_dir), curves]
     return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, chosen)]

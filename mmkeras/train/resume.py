@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from mmkeras.train.saving import load, whole
+from mmkeras.distribute import cluster
+from mmkeras.train.saving import load, whole, whole_epochs
 
 # What EarlyStopping, ModelCheckpoint and ReduceLROnPlateau remember from epoch to epoch; never their arguments, so that
 # a run may go on with more patience.
@@ -42,6 +43,10 @@ class Resume(keras.callbacks.Callback):
             raise ValueError("Resuming needs a built model. Received: one without weights. Call it on a batch first.")
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
+        strategy = getattr(self.model, "distribute_strategy", None)  # of the TensorFlow backend only
+        if hasattr(strategy, "check_alike"):
+            saved = whole_epochs(self.path.parent)
+            strategy.check_alike(f"run folder, which has the epochs saved so far ({self.path.parent})", saved)
         if self.path.exists():
             self._restore()
 
@@ -59,6 +64,8 @@ class Resume(keras.callbacks.Callback):
         for name, callback in self._named():
             best = getattr(callback, "best_weights", None) or []
             arrays |= {f"{name}_best_{i}": array for i, array in enumerate(best)}
+        if not cluster().is_chief:
+            return  # behind the reading of the variables, for which all workers have to meet
         with whole(self.path) as file:
             np.savez(file, meta=json.dumps(meta), **arrays)
 

@@ -9,6 +9,16 @@ def check_size(rows, batch_size):
         raise ValueError(_too_few(f"{rows} example(s)", batch_size))
 
 
+def shared_out(batch_size, replicas):
+    """How many examples of a batch each replica gets."""
+    if batch_size % replicas:
+        raise ValueError(
+            "Every replica of every worker gets as many examples of a training batch. Received: "
+            f"batch_size={batch_size} for {replicas} replicas. Give a multiple of {replicas} to train_batches."
+        )
+    return batch_size // replicas
+
+
 def never_none(batches, batch_size):
     """The same batches; an error at the end of an epoch that had none, where nobody can know it before."""
     absent = tf.experimental.Optional.empty(batches.element_spec)

@@ -8,7 +8,7 @@ from mmkeras.data import order
 from mmkeras.data.batches.balance import check_balance, line
 from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
-from mmkeras.data.batches.full import check_size, never_none, of_size
+from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.labels import heads_of
 from mmkeras.data.weights import check_unbalanced, with_weights
 
@@ -72,19 +72,26 @@ def train_batches(raw, preprocess, heads=None, *, batch_size=32, seed=0, cache=N
         drawn = line(feed.labels, balanced, seed) if balanced else None
         keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
 
-    def finish(key, x, y):
-        if not feed.drops:
-            x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, batch_size), (x, y))
-        x = _cut(x, bucket_by) if bucket_by else x
-        x, y = augmented(x, y, key) if augment else (x, y)
-        return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
-
     steps = None if feed.count is None or feed.drops else feed.count // batch_size
-    batches = feed.ready(keyed, finish)
-    batches = never_none(batches, batch_size) if steps is None else batches
-    made = _finished(batches, steps, epoch, feed.skipped)
+
+    def of_worker(worker=0, workers=1, replicas=1):
+        size = shared_out(batch_size, workers * replicas)
+
+        def finish(key, x, y):
+            if not feed.drops:
+                x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, size), (x, y))
+            x = _cut(x, bucket_by) if bucket_by else x
+            x, y = augmented(x, y, _of_worker(key, worker)) if augment else (x, y)
+            return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
+
+        batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)
+        batches = never_none(batches, batch_size) if steps is None else batches
+        return _finished(batches, steps and steps * replicas, epoch, feed.skipped)
+
+    made = of_worker()
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
     made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False, verbose=verbose)
+    made.of_worker = of_worker
     return made
 
 
@@ -111,9 +118,20 @@ def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
 
 
 def _in_order(feed, batch_size, finish):
-    batches = feed.ready(feed.in_order(batch_size), finish)
     steps = None if feed.count is None or feed.drops else -(-feed.count // batch_size)
-    return _finished(batches, steps, None, feed.skipped)
+
+    def of_worker(worker=0, workers=1, replicas=1):
+        batches = feed.ready(order.part(feed.in_order(batch_size), worker, workers, replicas), finish)
+        return _finished(batches, steps and steps * replicas, None, feed.skipped)
+
+    made = of_worker()
+    made.of_worker = of_worker
+    return made
+
+
+def _of_worker(key, worker):
+    """The seed of a batch for one worker: each draws other augmentations for its part."""
+    return key if worker == 0 else tf.random.experimental.stateless_fold_in(key, worker)
 
 
 def _check_scope():
@@ -172,6 +190,8 @@ def select_inputs(batches, model):
         return (picked, *rest) if rest else picked
 
     made = batches.map(pick)
+    if hasattr(batches, "of_worker"):
+        made.of_worker = lambda *which: batches.of_worker(*which).map(pick)
     for name in ("epoch", "skipped", "fingerprint"):
         setattr(made, name, getattr(batches, name, None))
     return made

@@ -1,0 +1,54 @@
+"""One training, the same script for one process and for several workers; what it ends with goes into OUT.
+
+    [TF_CONFIG=...] python train_as_worker.py OUT [WHAT]
+
+WHAT is "whole", or "seed" for a worker with another seed.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import keras
+import numpy as np
+import pandas as pd
+
+import mmkeras as mm
+from mmkeras.branches import table, text
+
+ROWS, SEED = 90, 3
+
+
+def main(out, what="whole"):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"note": rng.choice(["good day", "bad day", "a day"], ROWS), "size": rng.normal(size=ROWS)})
+    frame["kind"] = np.where(frame["size"] + frame["note"].eq("good day") > 0.3, "yes", "no")
+    specs = [mm.Text("note", max_tokens=4), mm.Table("facts", numeric=["size"])]
+    heads = [mm.heads.classification("kind", classes=["no", "yes"])]
+    raw = mm.data.from_dataframe(frame, specs, heads)
+    preprocess = mm.adapt(mm.preprocessor(specs), raw, verbose=False)
+    note, facts = preprocess.specs
+    seed = SEED + (what == "seed" and not mm.distribute.cluster().is_chief)
+    batches = mm.data.train_batches(raw, preprocess, batch_size=8, seed=seed)
+    evaluation = mm.data.eval_batches(raw, preprocess, batch_size=8)  # its last batch has 2 rows
+    keras.utils.set_random_seed(1)
+    with mm.distribute.strategy().scope():
+        branches = {
+            "note": text.lstm(note, units=4, embed_dim=4, unknown_rate=0),
+            "facts": table.mlp(facts, units=(4,), unknown_rate=0),
+        }
+        model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(4), heads)
+        model.compile("adam", **mm.heads.compile_for(heads))
+    callbacks = mm.train.callbacks(Path(out).parent / f"run-{mm.distribute.cluster().workers}", batches, patience=None)
+    logs = model.fit(batches, validation_data=evaluation, epochs=2, verbose=2, callbacks=callbacks).history
+    answers = model.predict(evaluation, verbose=0)["kind"]
+    scores = mm.evaluate.report(model, evaluation)["models"]["model"]["kind"]
+    weights = {f"weight_{i}": weight for i, weight in enumerate(model.get_weights())}
+    found = {f"log_{name}": values for name, values in logs.items()}
+    np.savez(out, answers=answers, accuracy=scores["accuracy"], **weights, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
