@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import os
 import platform
+import sys
 
 import keras
 import numpy as np
@@ -27,7 +29,16 @@ def multi_worker():
     python = ".".join(platform.python_version_tuple()[:2])
     versions = {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__, "Python": python}
     meet(here.addresses, here.worker, versions)
+    sys.excepthook = functools.partial(_end, sys.excepthook)
     return MultiWorker()
+
+
+def _end(show, kind, error, traceback):
+    """Ends a worker that fails, so that its supervisor sees it: at its exit, TensorFlow would wait for the others."""
+    show(kind, error, traceback)
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(1)
 
 
 class MultiWorker(UnderFit, tf.distribute.MultiWorkerMirroredStrategy):

@@ -28,7 +28,8 @@ def strategy(name=None, devices=None, mixed_precision=None):
     process is; launchers such as Ray Train, Kubeflow and Slurm scripts set it. The script stays the same: each worker
     runs it, reads its own part of every batch, and has the same weights after every step. The process joins the others
     when `mmkeras` opens its first room, before any tensor is made. The run folder of `train.callbacks` must be one that
-    all workers see. Only the chief, worker 0, writes files and shows progress.
+    all workers see. Only the chief, worker 0, writes files (of
+    callbacks, reports and exports, which return None elsewhere) and shows progress.
 
     Args:
         name: None or "auto": several workers where TF_CONFIG names them; else mirrored where several devices of one

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmkeras.distribute import cluster
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._scores import scores
 from mmkeras.evaluate._subsets import mask_modalities, subsets
@@ -58,6 +59,7 @@ def report(model, batches, heads=None, *, out_dir=None, train=None, baselines=No
         rows[row] = _scores(heads, *found)
         if row == name:
             kept = found
+    out_dir = out_dir if cluster().is_chief else None  # of several workers, one writes
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
     files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)

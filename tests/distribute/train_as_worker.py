@@ -1,8 +1,6 @@
 """One training, the same script for one process and for several workers; what it ends with goes into OUT.
 
-    [TF_CONFIG=...] python train_as_worker.py OUT [WHAT]
-
-WHAT is "whole", or "seed" for a worker with another seed.
+[TF_CONFIG=...] python train_as_worker.py OUT
 """
 
 import os
@@ -21,7 +19,7 @@ from mmkeras.branches import table, text
 ROWS, SEED = 90, 3
 
 
-def main(out, what="whole"):
+def main(out):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"note": rng.choice(["good day", "bad day", "a day"], ROWS), "size": rng.normal(size=ROWS)})
     frame["kind"] = np.where(frame["size"] + frame["note"].eq("good day") > 0.3, "yes", "no")
@@ -30,24 +28,37 @@ def main(out, what="whole"):
     raw = mm.data.from_dataframe(frame, specs, heads)
     preprocess = mm.adapt(mm.preprocessor(specs), raw, verbose=False)
     note, facts = preprocess.specs
-    seed = SEED + (what == "seed" and not mm.distribute.cluster().is_chief)
-    batches = mm.data.train_batches(raw, preprocess, batch_size=8, seed=seed)
+    here = mm.distribute.cluster()
+    batches = mm.data.train_batches(raw, preprocess, batch_size=8, seed=SEED)
     evaluation = mm.data.eval_batches(raw, preprocess, batch_size=8)  # its last batch has 2 rows
     keras.utils.set_random_seed(1)
-    with mm.distribute.strategy().scope():
+    strategy = mm.distribute.strategy()
+    with strategy.scope():
         branches = {
             "note": text.lstm(note, units=4, embed_dim=4, unknown_rate=0),
             "facts": table.mlp(facts, units=(4,), unknown_rate=0),
         }
         model = mm.fusion_model(specs, branches, mm.fusion.Concatenate(4), heads)
         model.compile("adam", **mm.heads.compile_for(heads))
-    callbacks = mm.train.callbacks(Path(out).parent / f"run-{mm.distribute.cluster().workers}", batches, patience=None)
+    callbacks = mm.train.callbacks(Path(out).parent / f"run-{here.workers}", batches, patience=None)
     logs = model.fit(batches, validation_data=evaluation, epochs=2, verbose=2, callbacks=callbacks).history
     answers = model.predict(evaluation, verbose=0)["kind"]
-    scores = mm.evaluate.report(model, evaluation)["models"]["model"]["kind"]
+    report = mm.evaluate.report(model, evaluation, out_dir=Path(out).with_suffix(""))
+    scores = report["models"]["model"]["kind"]
+    mm.export.saved_model(preprocess, model, Path(out).parent / f"export-{here.workers}" / "1", samples=raw)
     weights = {f"weight_{i}": weight for i, weight in enumerate(model.get_weights())}
     found = {f"log_{name}": values for name, values in logs.items()}
+    others = mm.data.train_batches(raw, preprocess, batch_size=8, seed=SEED + here.worker)
+    found["refusal"] = refusal(strategy, others) if here.workers > 1 else ""
     np.savez(out, answers=answers, accuracy=scores["accuracy"], **weights, **found)
+
+
+def refusal(strategy, batches):
+    try:
+        strategy.experimental_distribute_dataset(batches)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 if __name__ == "__main__":

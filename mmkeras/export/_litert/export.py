@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
+from mmkeras.distribute import cluster
 from mmkeras.export._litert.convert.faults import check_converted
 from mmkeras.export._litert.convert.fused import OP, unclip
 from mmkeras.export._litert.convert.int8 import check_representative, feeds_of
@@ -123,6 +124,8 @@ def litert(preprocess, model, path, *, heads=None, quantize=None, representative
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
+    if not cluster().is_chief:  # of several workers, one writes
+        return None
     form = Form.of(preprocess, model, batch_size, fixed_length or recurrent == "unroll", waveform)
     check_recurrent(recurrent, model, preprocess, form)
     if quantize == "int8":

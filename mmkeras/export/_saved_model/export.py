@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
+from mmkeras.distribute import cluster
 from mmkeras.export._saved_model import serving
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
@@ -67,6 +68,8 @@ def saved_model(preprocess, model, path, *, heads=None, samples=None, tolerance=
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
+    if not cluster().is_chief:  # of several workers, one writes
+        return None
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
         _write(preprocess, model, heads, unfinished)
