@@ -78,7 +78,7 @@ def test_strategy_is_passed_through():
     ("arguments", "error", "message"),
     [
         ({"name": "mirored"}, ValueError, r"Received: 'mirored'.*Did you mean 'mirrored'"),
-        ({"name": "multi_worker"}, NotImplementedError, r"not supported yet.*'multi_worker'.*Use 'mirrored'"),
+        ({"name": "multi_worker"}, ValueError, r"TF_CONFIG, with the addresses.*Received: 'multi_worker'"),
         ({"devices": ["GPU:77"]}, ValueError, r"visible ones: .*Received: \['GPU:77'\]"),
         ({"name": "one_device", "devices": ["CPU:0", "CPU:0"]}, ValueError, r"One device was asked for"),
         ({"mixed_precision": "float61"}, ValueError, r"Received: 'float61'.*Did you mean 'float16'"),
