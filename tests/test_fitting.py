@@ -1,5 +1,7 @@
 """What fit, evaluate and predict make of batches that are small, empty or broken."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -42,6 +44,14 @@ def models():
 
 def _batches(*parts, size=4):
     return tf.data.Dataset.from_tensor_slices(parts if len(parts) > 1 else parts[0]).batch(size)
+
+
+def test_fit_says_nothing_of_shuffling_a_data_set(models, data):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*shuffle")
+        models[0].fit(_batches(*data[:2]), verbose=0)
+    with pytest.warns(UserWarning, match="shuffle=True"):
+        models[0].fit(_batches(*data[:2]), verbose=0, shuffle=True)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])

@@ -5,7 +5,7 @@ import keras
 
 _BLOCK = re.compile(  # of keras-hub's BERT family, of keras.applications, and ours
     r"(transformer_layer_\d+|disentangled_attention_encoder_layer_\d+|group_\d+_inner_layer_\d+|conv\d_block\d+"
-    r"|expanded_conv(?:_\d+)?|block_\d+)(?:_|$)"
+    r"|expanded_conv(?:_\d+)?|block_?\d+[a-z]?)(?:_|$)"
 )
 
 
@@ -19,8 +19,9 @@ class Backbone(keras.layers.Layer):
         model.get_layer("review_branch").get_layer("backbone").train = 2
 
     Args:
-        model: functional model, tensors -> tensors.
-        train: "all", "none", or how many of its last blocks (with what follows them) are trained.
+        model: model, tensors -> tensors.
+        train: "all", "none", or how many of its last blocks (with what follows them) are trained. Where no layer is
+            called like a block of the networks that we know, each layer with weights is one.
 
     Call arguments:
         inputs: as of `model`.
@@ -30,7 +31,7 @@ class Backbone(keras.layers.Layer):
     """
 
     def __init__(self, model, train="all", **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # the layers of the model cast what they take, each to its own type
         self.model = model
         self._rates = {id(layer): layer.rate for layer in model._flatten_layers() if _drops(layer)}
         self.train = train
@@ -69,11 +70,11 @@ class Backbone(keras.layers.Layer):
     def _frozen(self):
         if self._train in ("all", "none"):
             return self.model.layers if self._train == "none" else []
-        order = list(_blocks(self.model))
+        block_of, order = _block_of(self.model), list(_blocks(self.model))
         trained = order[len(order) - self._train :]
         frozen, thawed = [], not order
         for layer in self.model.layers:
-            block = _block(layer)
+            block = block_of[layer.name]
             thawed = thawed or block in trained
             if block not in trained if block else not thawed:
                 frozen.append(layer)
@@ -83,7 +84,7 @@ class Backbone(keras.layers.Layer):
         """The model is built already."""
 
     def call(self, inputs, training=None):
-        return self.model(inputs, training=training)
+        return self.model(inputs, training=False if self._train == "none" else training)
 
     def compute_output_spec(self, inputs, training=None):
         return self.model.compute_output_spec(inputs)
@@ -103,14 +104,17 @@ def _drops(layer):
     return hasattr(layer, "rate") and hasattr(layer, "seed_generator")
 
 
-def _block(layer):
-    found = _BLOCK.match(layer.name)
-    return found and found[1]
+def _block_of(model):
+    """Name of each layer -> that of its block, or None."""
+    found = {layer.name: _BLOCK.match(layer.name) for layer in model.layers}
+    if any(found.values()):
+        return {name: match and match[1] for name, match in found.items()}
+    return {layer.name: layer.name if layer.weights else None for layer in model.layers}
 
 
 def _blocks(model):
     """Names of the blocks in their order."""
-    return dict.fromkeys(filter(None, map(_block, model.layers)))
+    return dict.fromkeys(filter(None, _block_of(model).values()))
 
 
 def _check_train(name, train, blocks):

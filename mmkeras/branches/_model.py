@@ -9,6 +9,13 @@ def inputs(spec, kind):
     if getattr(spec, "kind", None) != kind:
         use = f" Use mmkeras.branches.{spec.kind}." if hasattr(spec, "kind") else ""
         raise TypeError(f"This branch is for mm.{kind.capitalize()} specs. Received: {spec!r}.{use}")
+    return ready_inputs(spec)
+
+
+def ready_inputs(spec):
+    """As `inputs`, of a spec of any kind."""
+    if not hasattr(spec, "ready"):
+        raise TypeError(f"A branch is for a spec. Received: {spec!r}. Give mm.Image, mm.Text, or another one.")
     return {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in spec.ready.items()}
 
 

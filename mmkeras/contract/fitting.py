@@ -1,11 +1,14 @@
 """What `fit`, `evaluate` and `predict` of the package's models do that Keras' own do not."""
 
 import functools
+import inspect
 
 import keras
 from keras import ops
 
 from mmkeras.causes import readable_errors
+
+_SHUFFLE = list(inspect.signature(keras.Model.fit).parameters).index("shuffle") - 2  # its place behind self and x
 
 
 class Fitting:
@@ -20,6 +23,8 @@ class Fitting:
     @functools.wraps(keras.Model.fit)
     def fit(self, x=None, *args, **kwargs):
         _check_replicas(x, _replicas(self))
+        if hasattr(x, "element_spec") and len(args) < _SHUFFLE:  # Keras warns that it does not shuffle a data set
+            kwargs.setdefault("shuffle", False)
         with readable_errors():
             return super().fit(x, *args, **_quiet(self, kwargs))
 

@@ -8,7 +8,7 @@ from mmkeras.checks import did_you_mean
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
 
-for _kind in (kinds.Text, kinds.Image, kinds.Audio, kinds.Video, kinds.Table, kinds.Vector):
+for _kind in kinds.KINDS.values():
     keras.saving.register_keras_serializable("mmkeras")(_kind)
 
 

@@ -3,11 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data.files.archives import as_given
 from mmkeras.data.modalities import kind_of
 
 
-class Examples(tf.data.Dataset):
+class Examples(RawExamples, tf.data.Dataset):
     """Raw examples, each a flat dict of raw tensors and encoded labels; files are read when an example is.
 
     It is a plain `tf.data.Dataset` to everything that takes one. What it adds: it remembers its rows, so that `split`
@@ -38,13 +39,6 @@ class Examples(tf.data.Dataset):
         self._examples = self._examples.apply(tf.data.experimental.assert_cardinality(len(frame)))
         super().__init__(self._examples._variant_tensor)
 
-    def _inputs(self):
-        return [self._examples]
-
-    @property
-    def element_spec(self):
-        return self._examples.element_spec
-
     @property
     def missing_labels(self):
         """Dict, head name -> how many rows have no label for it."""
@@ -71,6 +65,14 @@ class Examples(tf.data.Dataset):
         rows = rows if self._positions is None else tf.gather(self._positions, rows)
         batch = {name: tf.gather(self._tensors[name], rows) for name in ([name] if name else self.table)}
         return batch | {name: reader(batch[name]) for name, reader in self._readers.items() if name in batch}
+
+    def batches(self, batch_size):
+        """As `batch`, but files are read by the batch, not one by one."""
+        return tf.data.Dataset.range(len(self.frame)).batch(batch_size).map(self.read, tf.data.AUTOTUNE).prefetch(1)
+
+    def columns(self, names):
+        """Dict, name -> array (n, ...) as it stands in the table."""
+        return {name: self.table[name] for name in names}
 
     def origin(self, position, name):
         """The path of a file as it was given, or how many bytes it was given as; nothing of a vector."""

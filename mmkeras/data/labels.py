@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mmkeras.contract.raw_examples import RawExamples, heads_known_to
+
 
 def encode_labels(heads, columns, rows):
     """Encodes the labels of every head.
@@ -58,7 +60,7 @@ def heads_of(raw, heads):
     Raises:
         ValueError: none are given, and `raw` knows of none.
     """
-    heads = list(getattr(raw, "heads", ())) if heads is None else heads
+    heads = heads_known_to(raw) if heads is None else heads
     if not heads:
         raise ValueError(
             f"Training needs heads. Received: heads=None, and {type(raw).__name__} that was read without. Read the "
@@ -69,5 +71,5 @@ def heads_of(raw, heads):
 
 def partly_labelled(raw, heads):
     """Names of the heads of which raw examples lack some labels, as far as the examples know."""
-    known = getattr(raw, "missing_labels", {})
+    known = raw.missing_labels if isinstance(raw, RawExamples) else {}
     return [head.name for head in heads if known.get(head.name)]

@@ -6,6 +6,8 @@ import warnings
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from mmkeras.data.examples import Examples
+
 
 def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
     """Divides `Examples` into parts, the same ones for the same seed.
@@ -31,7 +33,7 @@ def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
     """
     if abs(sum(fractions) - 1) > 1e-6 or min(fractions) <= 0:
         raise ValueError(f"fractions must be positive and add up to 1. Received: {fractions}.")
-    if not hasattr(raw, "subset"):
+    if not isinstance(raw, Examples):
         raise TypeError(
             f"split parts mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the parts that "
             'the data set has of its own, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
@@ -68,7 +70,7 @@ def _check_enough(groups, fractions):
 
 def _head(raw, stratify, parts):
     """The head whose classes are spread, or None."""
-    single = {head.name: head for head in raw.heads if getattr(head, "label", None) == ((), "int32")}
+    single = {head.name: head for head in raw.heads if head.label == ((), "int32")}
     if stratify == "auto":
         least = {name: np.unique(raw.table[name], return_counts=True)[1].min() for name in single}
         return next((single[name] for name in single if least[name] >= 2 * parts), next(iter(single.values()), None))

@@ -43,18 +43,6 @@ def check_weights(weights, names):
         )
 
 
-def has_weights(raw, inputs, heads):
-    """Whether raw examples have weights; an input or a head may be called so in those that have none.
-
-    Args:
-        raw: `tf.data.Dataset` of raw examples.
-        inputs: raw names.
-        heads: list of heads.
-    """
-    names = raw.element_spec if isinstance(raw.element_spec, dict) else {}
-    return SAMPLE_WEIGHT in names and SAMPLE_WEIGHT not in [*inputs, *(head.name for head in heads)]
-
-
 def check_unbalanced(balance):
     """Raises ValueError for `balance` of weighted examples."""
     if balance:

@@ -40,6 +40,9 @@ class Audio(Modality):
     [[0.0, 0.5, -1.0, 0.0]]
     """
 
+    meaning = "waveform, {samples} samples at {sample_rate} Hz"
+    allowed = 1e-4  # of a filter
+
     def __init__(self, name, samples, sample_rate, optional=False):
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
 

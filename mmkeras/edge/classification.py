@@ -2,6 +2,8 @@
 
 import numpy as np
 
+MEANING = "probabilities of {classes}"
+
 
 def is_described(head):
     """Whether the dict that describes a head is that of a classification: `classes` and `multi_label`."""

@@ -16,7 +16,8 @@ from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
 
-# A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`.
+# A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`; and `MEANING`, what
+# viewers show of its outputs, a format string of what `preprocess.json` says.
 ANSWERS = {"classification": classification, "regression": regression}
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip

@@ -35,6 +35,9 @@ class Image(Modality):
     [[[[255, 0, 0], [255, 0, 0]]]]
     """
 
+    meaning = "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'"
+    allowed = 1.0  # a JPEG decoder may round a pixel in another way
+
     def __init__(self, name, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.size, self.channels, self.resize, self.optional = name, tuple(size), channels, resize, optional
         self.max_pixels = max_pixels

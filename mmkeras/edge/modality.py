@@ -10,9 +10,15 @@ class Modality:
     Attributes:
         name: of the modality.
         takes_columns: whether it is called with the dict of all raw values, as a table is, and not with its own.
+        meaning: what its ready values are, for viewers of the file: a format string of what `preprocess.json` says.
+        allowed: how far they may be from those of `mmkeras.preprocess`, which `export.litert` measures.
+        relative: whether that is a share of values above 1.
     """
 
     takes_columns = False
+    meaning = "{kind}"
+    allowed = 0.0
+    relative = False
 
     @property
     def raw_names(self):

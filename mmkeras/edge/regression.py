@@ -1,5 +1,7 @@
 """Answers of a regression."""
 
+MEANING = "{size} value(s) in the target's own unit"
+
 
 def is_described(head):
     """Whether the dict that describes a head is that of a regression: `size`."""

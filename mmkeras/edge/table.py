@@ -35,6 +35,8 @@ class Table(Modality):
     ([[1.0, 2.0]], [[0.0, 1.0]])
     """
 
+    meaning = "numbers {numeric}, standardised, then ids of categories"
+    allowed, relative = 1e-5, True  # of numbers of any size
     takes_columns = True
 
     def __init__(self, name, numeric=(), mean=(), std=(), categories=None, optional=False):

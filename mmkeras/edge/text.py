@@ -43,6 +43,8 @@ class Text(Modality):
     [[2, 1, 3, 0]]
     """
 
+    meaning = "token ids, int32; {tokenizer}, at most {max_tokens}"
+
     unknown, suffix = 1, "##"
 
     def __init__(self, name, vocabulary, max_tokens=64, tokenizer="words", lowercase=True, strip_markup=True,

@@ -25,6 +25,8 @@ class Vector(Modality):
     ([[0.5, 2.0]], [[False]])
     """
 
+    meaning = "{size} numbers, as they come"
+
     def __init__(self, name, size, optional=False):
         self.name, self.size, self.optional = name, size, optional
 

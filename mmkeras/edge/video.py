@@ -39,6 +39,9 @@ class Video(Modality):
     [0, 100, 200]
     """
 
+    meaning = "pixels 0..255 of {frames} frames, height, width and channels: {size}, {channels}; scaled by '{resize}'"
+    allowed = 1.0  # as of a picture
+
     def __init__(self, name, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
         self.name, self.frames, self.optional = name, frames, optional
         self.picture = Image(name, size, channels, resize, max_pixels=max_pixels)

@@ -35,6 +35,8 @@ class WordPiece(Text):
     [[1, 3, 4, 5, 2, 0]]
     """
 
+    meaning = "token ids, int32; {name}.vocabulary.txt between ids {ends}, at most {max_tokens}"
+
     def __init__(self, name, vocabulary, ends, max_tokens=64, unknown="[UNK]", suffix="##", lowercase=False,
                  strip_accents=False, split_on_cjk=True, strip_markup=True, optional=False):  # fmt: skip
         super().__init__(name, vocabulary, max_tokens, "wordpiece", lowercase, strip_markup, optional)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from mmkeras.causes import readable_errors
 from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.heads import check_heads
 
 
@@ -106,8 +107,10 @@ def _constant(head, labels, weights):
 
 
 def _train_labels(names, train):
-    table = train if isinstance(train, dict) else getattr(train, "table", None)
-    if table is None:
+    table = train
+    if isinstance(train, RawExamples):
+        table = train.columns([name for name in [*names, SAMPLE_WEIGHT] if name in train.element_spec])
+    elif not isinstance(train, dict):
         table = _stacked(names, list(train))
     _check_names(names, table, "label", "train= gives")
     return table

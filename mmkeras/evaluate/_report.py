@@ -153,7 +153,7 @@ def _best(key, values):
 def _cell(found, key, best):
     if found[key] is None:
         return "-"
-    text = f"{found[key]:.4g}" if found["kind"] == "regression" else f"{found[key]:.3f}"
+    text = f"{found[key]:.4g}" if key in ("mae", "rmse", "r2") else f"{found[key]:.3f}"
     text = f"[bold]{text}[/bold]" if found[key] == best else text
     if key == "accuracy":
         low, high = found["accuracy_interval"]

@@ -22,10 +22,9 @@ def check_fit(preprocess, model, heads):
     for head in heads:
         width = model.output[head.name].shape[-1]
         if head.width != width:
-            what = f"{head.width} {'classes' if head.classes else 'values'}"
             raise ValueError(
-                f"Head '{head.name}' must be the one model was built with. It has {what}. "
-                f"Received: an output of width {width}."
+                f"Head '{head.name}' must be the one model was built with. It answers with {head.width} "
+                f"number(s). Received: an output of width {width}. Leave heads= out: the model knows its own."
             )
 
 

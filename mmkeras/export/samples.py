@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from mmkeras.checks import did_you_mean
+from mmkeras.contract.raw_examples import selected
 from mmkeras.preprocess import RawLayer
 
 COUNT = 8
@@ -54,9 +55,7 @@ def _first(samples, inputs, count):
     batched = [key for key, tensor in inputs.items() if ranks[key] >= len(tensor.shape)]
     if batched:
         raise ValueError(f"samples must be single raw examples. Received: batches of {batched}. Give .unbatch().")
-    if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
-        samples = samples.select(list(inputs))
-    rows = list(samples.take(count).as_numpy_iterator())
+    rows = list(selected(samples, list(inputs)).take(count).as_numpy_iterator())
     _check_lengths({key: len(rows) for key in inputs})
     return {key: [row[key] for row in rows] for key in inputs}
 

@@ -12,7 +12,8 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 import numpy as np
 
 from mmkeras.checks import check_list, did_you_mean
-from mmkeras.contract import auxiliary_name
+from mmkeras.contract import SAMPLE_WEIGHT, auxiliary_name
+from mmkeras.contract.raw_examples import RawExamples, columns_of, has_weights
 from mmkeras.heads._classification import Classification
 from mmkeras.heads._classification import Classification as classification
 from mmkeras.heads._regression import Regression
@@ -69,9 +70,11 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
 def adapt(heads, raw):
     """Learns from the labels what heads leave open: class weights, mean and deviation of regression targets.
 
+    Sample weights of the examples count: an example of weight 2 is like two examples.
+
     Args:
         heads: list of heads.
-        raw: `tf.data.Dataset` of raw examples of the *training* part; only its labels are read.
+        raw: `tf.data.Dataset` of raw examples of the *training* part; only its labels and weights are read.
 
     Returns:
         A new list of heads, in the same order.
@@ -80,26 +83,29 @@ def adapt(heads, raw):
         ValueError: `raw` holds no labels of a head that has to learn from them.
     """
     check_heads(heads)
-    return [head.adapted(_known(head, _labels(raw, head.name))) if head.needs_adapt else head for head in heads]
+    inputs = [name for spec in raw.specs for name in spec.raw] if isinstance(raw, RawExamples) else []
+    weighted = has_weights(raw, inputs, heads)
+    return [head.adapted(*_learned_from(head, raw, weighted)) if head.needs_adapt else head for head in heads]
 
 
-def _labels(raw, name):
-    table = getattr(raw, "table", None)
+def _learned_from(head, raw, weighted):
+    """The labels that are not missing, and their weights where the examples have some."""
+    name = head.name
     there = list(raw.element_spec) if isinstance(raw.element_spec, dict) else []
     if name not in there:
         raise ValueError(
             f"heads.adapt needs raw examples with the labels of head '{name}'. Received: {there}. "
             f"{did_you_mean(name, there)} Read them with heads=[...], or rename the head."
         )
-    if table is not None:
-        return table[name]
-    labels = raw.select([name]) if hasattr(raw, "select") else raw
-    return np.stack(list(labels.map(lambda example: example[name]).as_numpy_iterator()))
-
-
-def _known(head, labels):
-    """Those that are not missing."""
-    return labels[np.asarray(head.labelled(labels))]
+    columns = columns_of(raw, [name, *([SAMPLE_WEIGHT] if weighted else [])])
+    known = np.asarray(head.labelled(columns[name]))
+    columns = [values[known] for values in columns.values()]
+    if weighted and not columns[1].any():
+        raise ValueError(
+            f"Head '{name}' learns from examples that count. Received: {known.sum()} labels, all of weight 0. "
+            "Check the column of weights."
+        )
+    return columns
 
 
 def heads_of(model, heads=None):

@@ -30,8 +30,9 @@ class Classification(Head):
             categorical crossentropy. In a column, the names are joined by "|", or stand in a list or set; an
             empty field (or None, NaN) is none.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
-        class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (n examples); or a dict, class
-            -> weight. They become per-head sample weights in `train_batches`, so that several heads may have them.
+        class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (of n examples; where they have
+            sample weights, n and count are sums of these); or a dict, class -> weight. They become per-head sample
+            weights in `train_batches`, so that several heads may have them.
         dropout: share of the fused vector that is dropped before the output layer while training.
 
     Raises:
@@ -169,13 +170,17 @@ class Classification(Head):
     def needs_adapt(self):
         return self.class_weights == "balanced"
 
-    def adapted(self, labels):
-        """This head with the class weights of `labels` (encoded)."""
+    def adapted(self, labels, weights=None):
+        """This head with the class weights of encoded `labels`, with which the classes' shares of the loss are equal.
+
+        Sample weights are multiplied with class weights in training, so they count here, too: the share of a class is
+        the sum of the weights of its examples.
+        """
         labels = np.asarray(labels)
-        count = labels.sum(0) if self.multi_label else np.bincount(labels, minlength=len(self.classes))
-        weights = len(labels) / (len(self.classes) * np.maximum(count, 1))
-        weights = dict(zip(self.classes, weights.tolist(), strict=True))
-        return dataclasses.replace(self, class_weights=weights)
+        weights = np.ones(len(labels)) if weights is None else np.asarray(weights, "float64")
+        share = weights @ labels if self.multi_label else np.bincount(labels, weights, len(self.classes))
+        balanced = weights.sum() / (len(self.classes) * np.where(share > 0, share, 1.0))
+        return dataclasses.replace(self, class_weights=dict(zip(self.classes, balanced.tolist(), strict=True)))
 
     def sample_weights(self, labels):
         """Encoded or mixed labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""

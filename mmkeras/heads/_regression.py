@@ -129,14 +129,17 @@ class Regression(Head):
     def needs_adapt(self):
         return self.mean is None or self.std is None
 
-    def adapted(self, labels):
-        """This head with the mean and deviation of `labels` (n, K); a constant column keeps deviation 1.
+    def adapted(self, labels, weights=None):
+        """This head with the mean and deviation of `labels` (n, K), weighted where examples have weights.
+
+        A constant column keeps deviation 1.
 
         Raises:
             ValueError: their deviation is so small beside their values that float32 cannot tell them apart.
         """
         labels = np.asarray(labels, "float64").reshape(-1, self.size)
-        mean, std = labels.mean(0), labels.std(0)
+        mean = np.average(labels, axis=0, weights=weights)
+        std = np.sqrt(np.average((labels - mean) ** 2, axis=0, weights=weights))
         for pair in zip(mean, std, strict=True):
             check_resolution(f"Head '{self.name}': labels", *pair)
         return dataclasses.replace(self, mean=tuple(mean), std=tuple(np.where(std > 0, std, 1.0)))

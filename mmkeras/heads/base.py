@@ -103,8 +103,13 @@ class Head(Config, abc.ABC):
         """List of the Keras metrics shown while training, their names begin with `prefix`."""
         return []
 
-    def adapted(self, labels):
-        """This head with what it learns from encoded training labels, where it `needs_adapt`."""
+    def adapted(self, labels, weights=None):
+        """This head with what it learns from encoded training labels, where it `needs_adapt`.
+
+        Args:
+            labels: array (n, ...), none of them missing.
+            weights: sample weights (n,), or None where the examples have none.
+        """
         return self
 
     def sample_weights(self, labels):

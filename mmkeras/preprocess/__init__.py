@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from rich.progress import track
 
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.audio import DecodeAudio
 from mmkeras.preprocess.image import DecodeImage
@@ -150,10 +151,6 @@ def _select(raw, columns, batch_size):
             f"Raw examples must be dicts that hold each raw name. Missing: {missing}. Received: {received}. "
             "Build them with mmkeras.data, or rename the keys."
         )
-    if hasattr(raw, "select"):  # mm.data.Examples: without reading the other columns' files
-        raw = raw.select(columns)
-        if hasattr(raw, "read"):  # by the batch, not by the row
-            rows = tf.data.Dataset.range(len(raw)).batch(batch_size)
-            return rows.map(raw.read, tf.data.AUTOTUNE).prefetch(1)
-        return raw.batch(batch_size)
+    if isinstance(raw, RawExamples):
+        return raw.select(columns).batches(batch_size)
     return raw.map(lambda example: {column: example[column] for column in columns}).batch(batch_size)

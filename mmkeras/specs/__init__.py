@@ -22,7 +22,9 @@ from mmkeras.specs.text import Text
 from mmkeras.specs.vector import Vector
 from mmkeras.specs.video import Video
 
-__all__ = ["Audio", "Image", "Table", "Tensor", "Text", "Vector", "Video", "as_text", "check_specs"]
+__all__ = ["KINDS", "Audio", "Image", "Table", "Tensor", "Text", "Vector", "Video", "as_text", "check_specs"]
+
+KINDS = {each.kind: each for each in (Text, Image, Audio, Video, Table, Vector)}
 
 
 def check_specs(specs):

@@ -118,6 +118,20 @@ def pretrained():
     return mm.Text("text", max_tokens=6, preset=PRESET["folder"])
 
 
+def own_network():
+    """A network of pictures, as a user might have one."""
+    x = pixels = keras.Input((32, 32, 3))
+    for i in range(2):
+        x = keras.layers.Conv2D(4, 3, strides=2, activation="relu", name=f"conv_{i}")(x)
+        x = keras.layers.BatchNormalization(name=f"norm_{i}")(x)
+    return keras.Model(pixels, x)
+
+
+def own_encoder():
+    """A network of sounds that gives a token per 100 samples."""
+    return keras.Sequential([keras.layers.Reshape((800, 1)), keras.layers.Conv1D(4, 100, strides=100)])
+
+
 L, B, F, H = mm.layers, mm.branches, mm.fusion, mm.heads
 MASK = ((6,), "bool")
 CASES = {
@@ -184,6 +198,17 @@ CASES = {
     ),
     "vector.linear": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4)),
     "vector.linear as it is": Case(B.vector.linear, lambda: B.vector.linear(VECTOR, dim=4, normalise=False)),
+    "from_model": Case(
+        B.from_model, lambda: B.from_model(PHOTO, own_network(), rescale=(1 / 255, 0.0), pool="mean", train=2)
+    ),
+    "from_model tokens": Case(
+        B.from_model,
+        lambda: B.from_model(
+            AUDIO,
+            own_encoder(),
+            mask=lambda ready: L.PoolMask(100)(ready["audio_mask"]),
+        ),
+    ),
     "Concatenate": fusion_case(F.Concatenate, dim=4),
     "WeightedSum": fusion_case(F.WeightedSum, dim=4),
     "WeightedSum fixed": fusion_case(F.WeightedSum, dim=4, alpha=0.3),

@@ -10,7 +10,8 @@ ROOMS = {
     "layers": [getattr(mm.layers, name) for name in mm.layers.__all__],
     "fusion": [getattr(mm.fusion, name) for name in mm.fusion.__all__],
     "heads": [mm.heads.classification, mm.heads.regression],
-    "branches": [
+    "branches": [mm.branches.from_model]
+    + [
         function
         for room in mm.branches.__all__
         for name, function in inspect.getmembers(getattr(mm.branches, room), inspect.isfunction)

@@ -19,7 +19,7 @@ def test_heads_of_another_model_are_refused_by_name(parts):
     with pytest.raises(ValueError, match=r"one output for each head.*Missing: .*'stars'"):
         check_fit(parts.preprocess, parts.model, parts.heads[:2])
     wider = [mm.heads.classification("mood", classes=list("abcd")), *parts.heads[1:]]
-    with pytest.raises(ValueError, match=r"'mood' must be the one .* 4 classes. Received: an output of width 3"):
+    with pytest.raises(ValueError, match=r"'mood' must be the one .* with 4 number.* Received: an output of width 3"):
         check_fit(parts.preprocess, parts.model, wider)
 
 

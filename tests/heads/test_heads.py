@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import keras
@@ -81,6 +82,23 @@ def test_balanced_class_weights_are_learned():
     np.testing.assert_allclose(head.sample_weights(tf.constant([0, 1])), [4 / 6, 2], rtol=1e-6)
     tags = heads.classification("t", ["x", "y"], multi_label=True, class_weights={"y": 3, "x": 1})
     np.testing.assert_allclose(tags.sample_weights(tf.constant([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])), [2, 3, 1])
+
+
+def test_what_is_learned_from_labels_is_weighted():
+    """An example of weight 2 is like two examples, one of weight 0 like none."""
+    weights, labels = np.array([2, 1, 0, 1]), {"mood": [0, 0, 0, 1], "price": [[1.0], [2.0], [90.0], [4.0]]}
+    again = {name: np.repeat(values, weights, axis=0) for name, values in labels.items()}
+    weighted = labels | {"sample_weight": weights.astype("float32")}
+    made = [heads.classification("mood", ["x", "y"], class_weights="balanced"), heads.regression("price")]
+    mood, price = heads.adapt(made, tf.data.Dataset.from_tensor_slices(weighted))
+    plain = heads.adapt(made, tf.data.Dataset.from_tensor_slices(again))
+    assert mood.class_weights == pytest.approx(plain[0].class_weights) == {"x": 4 / 6, "y": 2}
+    assert (price.mean, price.std) == (pytest.approx(plain[1].mean), pytest.approx(plain[1].std))
+    tags = dataclasses.replace(made[0], multi_label=True)
+    found = tags.adapted(np.array([[1, 0], [1, 1], [0, 1]], "float32"), np.array([2, 1, 1], "float32"))
+    assert found.class_weights == pytest.approx({"x": 4 / 6, "y": 1})
+    with pytest.raises(ValueError, match="'mood' learns from examples that count. Received: 4 labels, all of weight 0"):
+        heads.adapt(made[:1], tf.data.Dataset.from_tensor_slices(weighted | {"sample_weight": np.zeros(4)}))
 
 
 def test_smoothed_loss_equals_the_one_hot_one():

@@ -7,30 +7,22 @@ import tensorflow as tf
 
 from mmkeras import edge
 from mmkeras.preprocess.audio import DecodeAudio
+from tests.fuzz import sounds
 
 RNG = np.random.default_rng(0)
 WAVE = (0.8 * np.sin(np.arange(200) / 7)).astype("float32")
 
 
-def chunk(name, data):
-    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
-
-
-def wav(data, tag=1, bits=16, channels=1, rate=16_000, before=b"", extensible=False):
+def wav(data, tag=1, bits=16, *args, **options):
     """A file of interleaved `data` bytes, or of values in [-1, 1] that are written as 16-bit PCM."""
     if isinstance(data, np.ndarray):
         data = np.round(data * 32767).astype("<i2").tobytes()
-    block = channels * bits // 8
-    form = struct.pack("<HHIIHH", 0xFFFE if extensible else tag, channels, rate, rate * block, block, bits)
-    if extensible:
-        form += struct.pack("<HHIH", 22, bits, 0, tag) + b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
-    body = b"WAVE" + chunk(b"fmt ", form) + before + chunk(b"data", data)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
+    return sounds.wav(data, tag, bits, *args, **options)
 
 
 def notes_behind(data):
     """A file that ends with a chunk of notes, which its size covers."""
-    file = wav(data) + chunk(b"LIST", b"INFOnotes that are no samples")
+    file = wav(data) + sounds.chunk(b"LIST", b"INFOnotes that are no samples")
     return file[:4] + struct.pack("<I", len(file) - 8) + file[8:]
 
 
@@ -99,9 +91,9 @@ def test_short_clips_are_filled_and_long_ones_cut():
 
 
 def test_other_chunks_are_skipped_odd_ones_with_their_padding():
-    notes = chunk(b"LIST", b"INFOabc") + chunk(b"fact", b"1234") + chunk(b"junk", b"data")
+    notes = sounds.chunk(b"LIST", b"INFOabc") + sounds.chunk(b"fact", b"1234") + sounds.chunk(b"junk", b"data")
     np.testing.assert_array_equal(decode(wav(WAVE, before=notes))[0], decode(wav(WAVE))[0])
-    np.testing.assert_array_equal(decode(wav(WAVE) + chunk(b"LIST", b"INFO"))[0], decode(wav(WAVE))[0])
+    np.testing.assert_array_equal(decode(wav(WAVE) + sounds.chunk(b"LIST", b"INFO"))[0], decode(wav(WAVE))[0])
 
 
 @pytest.mark.parametrize(
@@ -158,8 +150,8 @@ BAD = {
     "cut": (wav(WAVE)[:-10], "voice: the WAV file is cut off.*bytes of data 400"),
     "no samples": (wav(b""), "no samples: it is broken, not absent"),
     "notes behind no samples": (notes_behind(b""), "no samples: it is broken, not absent"),
-    "data before fmt": (wav(b"")[:12] + chunk(b"data", b"1234") + wav(b"")[12:], "in another order"),
-    "257 chunks": (wav(WAVE, before=chunk(b"note", b"") * 256), "among its first 256 chunks"),
+    "data before fmt": (wav(b"")[:12] + sounds.chunk(b"data", b"1234") + wav(b"")[12:], "in another order"),
+    "257 chunks": (wav(WAVE, before=sounds.chunk(b"note", b"") * 256), "among its first 256 chunks"),
 }
 
 

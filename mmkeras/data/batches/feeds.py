@@ -5,14 +5,15 @@ import tensorflow as tf
 
 from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.contract.raw_examples import RawExamples, has_weights, heads_known_to, selected
 from mmkeras.data import faults
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.ready import ready_batches
 from mmkeras.data.batches.store import materialise
 from mmkeras.data.examples import Examples
 from mmkeras.data.labels import partly_labelled
+from mmkeras.data.sources.stream import Stream
 from mmkeras.data.tfrecord.shards import Shards
-from mmkeras.data.weights import has_weights
 
 _READ_AT_ONCE = 64
 
@@ -27,7 +28,8 @@ def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True):
         ValueError: names or heads do not fit together, or the data set is infinite and is to be cached.
     """
     _check_raw(raw, preprocess, heads)
-    kind = TableFeed if isinstance(raw, Examples) else ShardFeed if isinstance(raw, Shards) else StreamFeed
+    kinds = {Examples: TableFeed, Shards: ShardFeed, Stream: StreamFeed}
+    kind = next((feed for kind, feed in kinds.items() if isinstance(raw, kind)), PlainFeed)
     feed = kind(raw, preprocess, heads, on_error)
     return CachedFeed(feed, raw, heads, cache, verbose) if cache else feed
 
@@ -45,23 +47,24 @@ class Feed:
     """
 
     rows = count = None
+    locate = staticmethod(faults.locate)
 
     def __init__(self, raw, preprocess, heads, on_error):
-        self.on_error = on_error or getattr(raw, "on_error", "raise")
+        known = isinstance(raw, RawExamples)
+        self.on_error = on_error or (raw.on_error if known else "raise")
         faults.check_on_error(self.on_error)
-        self.drops, self.skipped = self.on_error == "skip", list(getattr(raw, "skipped", ()))
-        self.weighted = bool(heads) and has_weights(raw, preprocess.input, heads)
+        self.drops, self.skipped = self.on_error == "skip", list(raw.skipped) if known else []
+        self.weighted = has_weights(raw, preprocess.input, heads)
         self.partly = partly_labelled(raw, heads)
         self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
         self.preprocess = preprocess
         wanted = [*preprocess.input, *self.labelled]  # other files are not read
-        self.raw = raw.select(wanted) if hasattr(raw, "select") else raw
+        self.raw = selected(raw, wanted)
 
     def ready(self, keyed, finish):
         """Batches of (key, payload) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
-        locate = getattr(self.raw, "locate", faults.locate)
         made = ready_batches(
-            keyed, self.read, self.describe, self.preprocess, self.labelled, self.on_error, self.skipped, locate
+            keyed, self.read, self.describe, self.preprocess, self.labelled, self.on_error, self.skipped, self.locate
         )
         return made.map(finish, tf.data.AUTOTUNE)
 
@@ -104,20 +107,19 @@ class ShardFeed(Feed):
         return self.raw.parse(payload[1])
 
 
-class StreamFeed(Feed):
+class PlainFeed(Feed):
     """The examples of any `tf.data.Dataset`, one after the other."""
 
     @property
-    def _marked(self):
-        """A stream in which a file that cannot be converted is marked, for `ready_batches` to name or to skip."""
-        return getattr(self.raw, "marked", self.raw)
+    def _examples(self):
+        return self.raw
 
     def in_order(self, batch_size):
-        return self._marked.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
+        return self._examples.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
 
     def shuffled(self, batch_size, buffer, seed):
         """Batches, shuffled by buffer; their order cannot be replayed."""
-        batches = self._marked.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
+        batches = self._examples.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload)), None
 
@@ -126,6 +128,17 @@ class StreamFeed(Feed):
 
     def describe(self, payload):
         return int(payload[0][0]), lambda name: ""
+
+
+class StreamFeed(PlainFeed):
+    """The examples of a `Stream`, in which a file that cannot be converted is marked, to be named or skipped."""
+
+    @property
+    def _examples(self):
+        return self.raw.marked
+
+    def locate(self, *args):
+        return self.raw.locate(*args)
 
 
 class CachedFeed:
@@ -167,15 +180,17 @@ def _count(raw):
     if raw.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("cache= needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n).")
     known = int(raw.cardinality())
-    raw = getattr(raw, "dataset", raw)  # a stream has as many, which need not be converted to be counted
-    return known if known >= 0 else int(raw.reduce(np.int64(0), lambda n, *_: n + 1))
+    if known >= 0:
+        return known
+    counted = raw.dataset if isinstance(raw, Stream) else raw  # nothing need be converted to be counted
+    return int(counted.reduce(np.int64(0), lambda n, *_: n + 1))
 
 
 def _check_raw(raw, preprocess, heads):
     wanted = [*preprocess.input, *(head.name for head in heads)]
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     missing = [f"{name!r} {did_you_mean(name, received)}".strip() for name in wanted if name not in received]
-    _check_heads(getattr(raw, "heads", ()), heads)
+    _check_heads(heads_known_to(raw), heads)
     clash = [head.name for head in heads if head.name in preprocess.output]
     if missing or clash:
         raise ValueError(

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from mmkeras.augment import in_turn
 from mmkeras.checks import did_you_mean
+from mmkeras.contract.raw_examples import heads_known_to
 from mmkeras.data import order
 from mmkeras.data.batches.balance import check_balance, line
 from mmkeras.data.batches.feeds import feed_of
@@ -102,7 +103,7 @@ def eval_batches(raw, preprocess, heads=None, *, batch_size=64, cache=None, on_e
     Examples with weights, or with missing labels, give (inputs, labels, weights) here, too; class weights do not count.
     Args and attributes: as in `train_batches`.
     """
-    heads = list(getattr(raw, "heads", ())) if heads is None else heads
+    heads = heads_known_to(raw) if heads is None else heads
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
 
     def finish(key, x, y):

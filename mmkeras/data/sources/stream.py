@@ -4,13 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data import faults
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.modalities.base import as_string, refusal
 from mmkeras.data.sources.attempts import attempted
 
 
-class Stream(tf.data.Dataset):
+class Stream(RawExamples, tf.data.Dataset):
     """Raw examples that are made of those of another `tf.data.Dataset`, one after the other.
 
     A plain `tf.data.Dataset` to everything that takes one. `train_batches` shuffles it by buffer, or as a whole with
@@ -42,13 +43,6 @@ class Stream(tf.data.Dataset):
         self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
         self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)
         super().__init__(self._examples._variant_tensor)
-
-    def _inputs(self):
-        return [self._examples]
-
-    @property
-    def element_spec(self):
-        return self._examples.element_spec
 
     def select(self, names):
         """The same examples with some of the names only; the others' files are not encoded."""

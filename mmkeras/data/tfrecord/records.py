@@ -8,17 +8,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from rich.progress import track
 
 from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.contract.raw_examples import RawExamples, has_weights
 from mmkeras.data import faults
 from mmkeras.data.batches.pipeline import encoded_batches
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.tfrecord import manifest
 from mmkeras.data.tfrecord.shards import Shards
-from mmkeras.data.weights import has_weights
 from mmkeras.preprocess import preprocessor
 from mmkeras.specs import check_specs
 
@@ -57,11 +58,9 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     check_specs(specs)
     check_list("heads", heads)
     pattern = _check_settings(pattern, shards, compression, overwrite)
-    decodable = _Decodable(specs)
-    weighted = has_weights(raw, decodable.input, heads)
-    decodable.input += [SAMPLE_WEIGHT] * weighted  # no input, but written like one
+    weighted = has_weights(raw, [name for spec in specs for name in spec.raw], heads)
     _check_dtypes(raw, specs, heads, weighted)
-    batches = encoded_batches(raw, decodable, heads, batch_size=_AT_ONCE, on_error=on_error)
+    batches = encoded_batches(raw, _decoding(specs), heads, batch_size=_AT_ONCE, on_error=on_error)
     pattern.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{manifest.manifest_path(pattern).stem}.unfinished-"
     unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=pattern.parent))
@@ -72,7 +71,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
         told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
         told |= {
             "weighted": weighted,
-            "missing_labels": getattr(raw, "missing_labels", {}),
+            "missing_labels": dict(raw.missing_labels) if isinstance(raw, RawExamples) else {},
         } | manifest.describe_columns(specs, heads)
         told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
         told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
@@ -125,22 +124,28 @@ def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise
     return Shards(pattern.parent, told, specs, heads, range(worker, len(told["shards"]), workers), on_error)
 
 
-class _Decodable:
-    """Stands where `preprocess` does and gives back the raw examples, once their files have been decoded."""
+def _decoding(specs):
+    """A model from raw to raw, in which the files are decoded and what comes out is not used."""
+    files = [spec for spec in specs if kind_of(spec).paths]
+    decoded = preprocessor(files) if files else None
+    inputs = decoded.input if files else {}
+    inputs = {name: inputs[name] if name in inputs else keras.Input(tensor.shape, dtype=tensor.dtype, name=name)
+              for spec in specs for name, tensor in spec.raw.items()}  # fmt: skip
+    return keras.Model(inputs, _After()(inputs, list(decoded.output.values())) if files else inputs)
 
-    def __init__(self, specs):
-        self.input = [name for spec in specs for name in spec.raw]
-        self.output = [name for spec in specs for name in spec.ready]
-        files = [spec for spec in specs if kind_of(spec).paths]
-        self._decoder = preprocessor(files) if files else None
-        self.layers = self._decoder.layers if files else []
 
-    def __call__(self, raw):
-        if self._decoder is None:
-            return raw
-        ready = self._decoder({name: raw[name] for name in self._decoder.input})
-        with tf.control_dependencies(list(ready.values())):
-            return {name: tf.identity(values) for name, values in raw.items()}
+class _After(keras.layers.Layer):
+    """Gives back its inputs, once other tensors are computed."""
+
+    def __init__(self):
+        super().__init__(dtype="float32", autocast=False)
+
+    def call(self, inputs, others):
+        with tf.control_dependencies(others):
+            return {name: tf.identity(values) for name, values in inputs.items()}
+
+    def compute_output_spec(self, inputs, others):
+        return {name: keras.KerasTensor(tensor.shape, tensor.dtype) for name, tensor in inputs.items()}
 
 
 def _write(batches, paths, compression, steps, verbose):

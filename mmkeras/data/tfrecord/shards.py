@@ -5,12 +5,13 @@ import os
 import tensorflow as tf
 
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data import faults, order
 
 _BUFFERS = 2**24  # bytes for all the open files together
 
 
-class Shards(tf.data.Dataset):
+class Shards(RawExamples, tf.data.Dataset):
     """Raw examples of TFRecord shards, in the order they were written; what `from_tfrecord` returns.
 
     It is a plain `tf.data.Dataset` to everything that takes one. What it adds: `train_batches` shuffles the shards
@@ -44,13 +45,6 @@ class Shards(tf.data.Dataset):
         examples = batches.unbatch().apply(tf.data.experimental.assert_cardinality(self.rows))
         self._examples = examples
         super().__init__(examples._variant_tensor)
-
-    def _inputs(self):
-        return [self._examples]
-
-    @property
-    def element_spec(self):
-        return self._examples.element_spec
 
     @property
     def digest(self):

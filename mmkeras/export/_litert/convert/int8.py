@@ -7,6 +7,7 @@ import tensorflow as tf
 from rich.progress import Progress
 
 from mmkeras.checks import did_you_mean
+from mmkeras.data.examples import Examples
 from mmkeras.export._litert.verify.check import cut, tensors
 from mmkeras.export.parity import units
 from mmkeras.export.process.litert import quantize_file
@@ -126,7 +127,7 @@ def _prepared(raw, preprocess):
 
 def _spread(raw):
     """The first rows of a table are often of one class."""
-    n = len(raw.frame) if hasattr(raw, "frame") else None
+    n = len(raw.frame) if isinstance(raw, Examples) else None
     if isinstance(raw, dict):
         n = _length(raw)
     if not n:

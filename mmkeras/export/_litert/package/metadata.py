@@ -11,6 +11,8 @@ from pathlib import Path
 
 import flatbuffers
 
+from mmkeras import edge
+
 _LABELS, _VOCABULARY = 2, 5  # AssociatedFileType: TENSOR_AXIS_LABELS, VOCABULARY
 
 
@@ -75,17 +77,11 @@ def _order(model):
     return names(graph.inputs, signature.inputs), names(graph.outputs, signature.outputs)
 
 
-_MEANING = {
-    "text": "token ids, int32; {tokenizer}, at most {max_tokens}",
-    "wordpiece": "token ids, int32; {name}.vocabulary.txt between ids {ends}, at most {max_tokens}",
-    "image": "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'",
-    "audio": "waveform, {samples} samples at {sample_rate} Hz",
-    "video": "pixels 0..255 of {frames} frames, height, width and channels: {size}, {channels}; scaled by '{resize}'",
-    "vector": "{size} numbers, as they come",
-    "table": "numbers {numeric}, standardised, then ids of categories",
-    "classification": "probabilities of {classes}",
-    "regression": "{size} value(s) in the target's own unit",
-}
+def _meaning(entry):
+    """What the kind of a modality, or of a head, says of its tensor."""
+    kind = entry["kind"]
+    told = edge.KINDS[kind].meaning if kind in edge.KINDS else vars(edge.ANSWERS[kind]).get("MEANING", "{kind}")
+    return told.format(**entry)[:1000]
 
 
 def _tensor_descriptions(names, entries):
@@ -93,7 +89,7 @@ def _tensor_descriptions(names, entries):
     for name in names:
         entry = known.get(name)
         if entry:
-            yield name, _MEANING.get(entry["kind"], "{kind}").format(**entry)[:1000]
+            yield name, _meaning(entry)
         elif name.endswith("_mask"):
             yield name, f"true where '{name.removesuffix('_mask')}' is present"
         else:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from rich.table import Table
 
+from mmkeras.contract.raw_examples import selected
 from mmkeras.evaluate._scores import scores
 from mmkeras.evaluate.kinds import kind_of
 from mmkeras.export._litert.verify.check import batches, differences, tensors
@@ -70,9 +71,7 @@ def read_once(samples, preprocess, heads, count):
     spec = samples.element_spec
     known = [head.name for head in heads if head.name in spec and spec[head.name].dtype != tf.string]
     wanted = [name for name in [*preprocess.input, *known] if name in spec]
-    if hasattr(samples, "select"):  # mm.data.Examples: without reading what is not asked for
-        samples = samples.select(wanted)
-    rows = list(samples.take(count).as_numpy_iterator())
+    rows = list(selected(samples, wanted).take(count).as_numpy_iterator())
     if not rows:
         return samples, {}
     return {name: [row[name] for row in rows] for name in wanted}, {
