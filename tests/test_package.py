@@ -25,7 +25,18 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "scrip
 
 
 def _imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Rooms that a file imports when it runs: what only a type checker reads is left out."""
+    tree = ast.parse(path.read_text())
+    unread = {
+        id(each)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for part in node.body
+        for each in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if id(node) in unread:
+            continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmkeras"):
             names = node.module.split(".")[1:2] or [alias.name for alias in node.names]
             yield from (name for name in names if name != "__version__")

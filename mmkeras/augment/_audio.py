@@ -2,10 +2,13 @@
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec, seeds
+from mmkeras.augment.steps import Augmentation, check_range, check_spec, seeds
+from mmkeras.specs import Audio
 
 
-def audio(spec, gain_db=0.0, shift_seconds=0.0, noise=None):
+def audio(
+    spec: Audio, *, gain_db: float = 0.0, shift_seconds: float = 0.0, noise: float | tuple[float, float] | None = None
+) -> Augmentation:
     """A clip becomes louder or softer, earlier or later, and noisier. In this order: shift, gain, noise.
 
     Masking: the mask moves with the sound. What is under False stays zero, and so does silence; absent clips stay

@@ -4,13 +4,27 @@ import importlib
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec
+from mmkeras.augment.steps import Augmentation, check_range, check_spec
+from mmkeras.specs import Image
 
 _FLIPS = {True: "horizontal", "horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
 
 
-def image(spec, flip=False, crop=1.0, zoom=0.0, shift=0.0, rotate=0.0, brightness=0.0, contrast=0.0, rand_augment=0,
-          magnitude=0.5, cutout=0.0, fill="reflect"):  # fmt: skip
+def image(
+    spec: Image,
+    *,
+    flip: bool | str = False,
+    crop: float = 1.0,
+    zoom: float = 0.0,
+    shift: float = 0.0,
+    rotate: float = 0.0,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+    rand_augment: int = 0,
+    magnitude: float = 0.5,
+    cutout: float = 0.0,
+    fill: str = "reflect",
+) -> Augmentation:
     """Pictures are changed in ways that keep what they show; each by itself, in the order of the arguments.
 
     Which of them do keep it depends on the pictures: a 6 must not be turned upside down, nor text be mirrored.

@@ -1,12 +1,27 @@
 """MixUp and CutMix: two examples become one, and the labels of every head follow."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, seeds
+from mmkeras.augment.steps import Augmentation, check_range, seeds
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.specs import Spec
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 
-def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
+def mix(
+    specs: Spec | Sequence[Spec],
+    heads: Sequence["Head"],
+    *,
+    mixup: float = 0.2,
+    cutmix: float = 0.0,
+    share: float = 1.0,
+    unmixed: Sequence[str] = (),
+) -> Augmentation:
     """Each example is mixed with another one of its batch: a share of it stays, the rest comes from its partner.
 
     MixUp blends pixels and samples. CutMix puts a rectangle of the partner's picture into the picture; a sound has no

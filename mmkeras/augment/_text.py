@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec
+from mmkeras.augment.steps import Augmentation, check_range, check_spec
+from mmkeras.specs import Text
 
 _UNKNOWN = 1
 
 
-def text(spec, drop=0.1, remove=False):
+def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation:
     """Each token is dropped with a probability, so that no answer hangs on one word.
 
     By default a dropped token becomes the unknown token, which the model meets in serving as well: places stay, and the

@@ -9,9 +9,12 @@ import keras
 
 from mmkeras.branches._model import branch, inputs, one_token
 from mmkeras.checks import check_whole
+from mmkeras.specs import Vector
+
+__all__ = ["linear"]
 
 
-def linear(spec, *, dim=128, normalise=True, dropout=0.0):
+def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: float = 0.0) -> keras.Model:
     """Layer normalisation and one dense layer, without an activation.
 
     The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.

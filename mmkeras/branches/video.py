@@ -5,18 +5,33 @@
 [(None, 4, 8), (None, 4)]
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.image import conv_blocks
 from mmkeras.layers import BatchNorm, GuardEmpty, PositionEmbedding
+from mmkeras.specs import Video
+
+__all__ = ["conv2plus1d", "frames"]
 
 _LOOKS = 8  # weightings of the places of a frame
 
 
-def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=128, num_layers=1, num_heads=4,
-           dropout=0.0, pool=None):  # fmt: skip
+def frames(
+    spec: Video,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    over_time: str = "gru",
+    units: int = 128,
+    num_layers: int = 1,
+    num_heads: int = 4,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """The Conv2D blocks of `image.conv2d` on each frame, then a GRU or attention over the frames.
 
     Prefer it where single frames say much, and before `fusion.Attention`; `conv2plus1d` sees motion from its first
@@ -55,13 +70,21 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
             f"over_time of the branch of '{spec.name}' must be one of {list(_OVER_TIME)}. Received: {over_time!r}."
         )
     ready, x, mask = _start(spec, filters)
-    x = conv_blocks(_each(x), filters, kernel_size, dropout, mask=ops.reshape(mask, (-1, 1)))
+    x = conv_blocks(_each(x), filters, kernel_size=kernel_size, dropout=dropout, mask=ops.reshape(mask, (-1, 1)))
     x = _frame_vectors(x, units, spec.frames)
     x = _OVER_TIME[over_time](x, mask, units, num_layers, num_heads, dropout)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, dropout=0.0, pool=None):
+def conv2plus1d(
+    spec: Video,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    time_size: int = 3,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """Blocks of a convolution in space, one in time, and max pooling in space: motion is seen from the first layer on.
 
     Prefer it where short motions matter more than what single frames show. Of a Conv3D of t x d x d it has the weights,

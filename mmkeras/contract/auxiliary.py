@@ -1,7 +1,7 @@
 """The names of auxiliary outputs, by which one modality answers to a head on its own: HEAD.SPEC."""
 
 
-def auxiliary_name(head, spec):
+def auxiliary_name(head: str, spec: str) -> str:
     """Name of the output by which one modality answers to a head on its own; no head can be called so.
 
     >>> auxiliary_name("kind", "photo")

@@ -25,7 +25,7 @@ class Examples(tf.data.Dataset):
         skipped: faults of rows that were left out already.
     """
 
-    def __init__(self, frame, columns, specs, heads=(), on_error="raise", skipped=(), _shared=None):
+    def __init__(self, frame, columns, specs, heads=(), *, on_error="raise", skipped=(), _shared=None):
         self.frame = frame
         self.table = columns
         self.specs = list(specs)
@@ -83,7 +83,9 @@ class Examples(tf.data.Dataset):
         """The same rows with some of the columns only; the files of the others are not read."""
         columns = {name: self.table[name] for name in names}
         shared = self._tensors, self._readers, self._positions
-        return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped, shared)
+        return Examples(
+            self.frame, columns, self.specs, self.heads, on_error=self.on_error, skipped=self.skipped, _shared=shared
+        )
 
     def subset(self, positions):
         """The rows at these positions, in this order; without `skipped`, which tells of rows that are in no subset."""
@@ -93,7 +95,15 @@ class Examples(tf.data.Dataset):
             chosen = tf.constant(np.arange(len(self.frame))[positions] if self._positions is None
                                  else self._positions.numpy()[positions])  # fmt: skip
         shared = self._tensors, self._readers, chosen
-        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error, (), shared)
+        return Examples(
+            self.frame.iloc[positions],
+            columns,
+            self.specs,
+            self.heads,
+            on_error=self.on_error,
+            skipped=(),
+            _shared=shared,
+        )
 
 
 def _marked(values):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 
-def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
+def split(raw, fractions=(0.8, 0.2), *, seed=0, stratify="auto", group=None):
     """Divides `Examples` into parts, the same ones for the same seed.
 
     Args:

@@ -1,5 +1,7 @@
 """One machine with several devices."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -11,7 +13,7 @@ class Mirrored(tf.distribute.MirroredStrategy):
     floats of integers; of all these, the first replica's part serves as well.
     """
 
-    def reduce(self, reduce_op, value, axis=None):
+    def reduce(self, reduce_op: Any, value: Any, axis: int | None = None) -> Any:
         """As `tf.distribute.Strategy.reduce`.
 
         The "mean" of values that are not floats, or that differ in shape, is that of the first replica.

@@ -40,11 +40,11 @@ class Audio(Modality):
     [[0.0, 0.5, -1.0, 0.0]]
     """
 
-    def __init__(self, name, samples, sample_rate, optional=False):
+    def __init__(self, name: str, *, samples: int, sample_rate: int, optional: bool = False) -> None:
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.samples,), (self.samples,))
 
     def __call__(self, value):

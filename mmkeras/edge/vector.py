@@ -25,11 +25,11 @@ class Vector(Modality):
     ([[0.5, 2.0]], [[False]])
     """
 
-    def __init__(self, name, size, optional=False):
+    def __init__(self, name: str, *, size: int, optional: bool = False) -> None:
         self.name, self.size, self.optional = name, size, optional
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.size,), (1,))
 
     def __call__(self, value):

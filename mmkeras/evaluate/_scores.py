@@ -1,12 +1,15 @@
 """Scores of one head, by scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 
 from mmkeras.evaluate.intervals import effective
 from mmkeras.evaluate.kinds import kind_of
+from mmkeras.heads import Head
 
 
-def scores(head, labels, outputs, weights=None):
+def scores(head: Head, labels: Any, outputs: Any, *, weights: Any = None) -> dict[str, Any]:
     """Scores of one head; what is undefined is NaN.
 
     Classification: `accuracy` (multi-label: of whole label sets) and `accuracy_interval` (95 %, Wilson), `precision`,

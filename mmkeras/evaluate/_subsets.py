@@ -1,11 +1,15 @@
 """The same model where modalities are absent: a row of the report for every subset of them."""
 
 import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from mmkeras.specs import Spec
 
-def mask_modalities(batches, specs, absent):
+
+def mask_modalities(batches: Iterable[Any], specs: Sequence[Spec], absent: Sequence[str]) -> Iterable[Any]:
     """Labelled batches in which some modalities are absent, as masks say it; batches and files stay as they are.
 
     Args:
@@ -36,7 +40,7 @@ class _Hidden:
             yield x | {mask: np.zeros(x[mask].shape, bool) for mask in self.masks}, *rest
 
 
-def subsets(specs):
+def subsets(specs: Sequence[Spec]) -> list[list[str]]:
     """What may be absent: lists of names, fewer ones first; never all modalities, and no image that is required.
 
     Of up to four modalities every such list; of more, those of one name, and the longest.

@@ -1,11 +1,14 @@
 """The few numbers of a report that are written down and compared."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmkeras.evaluate.kinds import kind_of
 
 _NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae"}
 
 
-def summary(report):
+def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     """The main score of a model, and that of the rows beside it; `table` shows more of them.
 
     Args:

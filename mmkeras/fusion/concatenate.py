@@ -1,7 +1,10 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -29,7 +32,7 @@ class Concatenate(keras.layers.Layer):
     [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, dim=128, *, dropout=0.0, **kwargs):
+    def __init__(self, dim: int = 128, *, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.dropout = dropout

@@ -9,6 +9,10 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 | `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 from mmkeras.checks import check_list, did_you_mean
@@ -25,7 +29,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
+def compile_for(
+    heads: Sequence[Head],
+    *,
+    loss_weights: Mapping[str, float] | None = None,
+    auxiliary: Sequence[str] = (),
+    auxiliary_weight: float = 0.3,
+) -> dict[str, Any]:
     """Arguments of `model.compile`: the loss and the metrics of every head, by name.
 
     Metrics take sample weights, so that a missing label does not count; while training, class weights count, too.
@@ -66,7 +76,7 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
     return arguments | {"loss_weights": shares}
 
 
-def adapt(heads, raw):
+def adapt(heads: Sequence[Head], raw: Any) -> list[Any]:
     """Learns from the labels what heads leave open: class weights, mean and deviation of regression targets.
 
     Args:
@@ -102,7 +112,7 @@ def _known(head, labels):
     return labels[np.asarray(head.labelled(labels))]
 
 
-def heads_of(model, heads=None):
+def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[Any]:
     """The heads that are given, or those that the model was built with.
 
     Args:
@@ -131,7 +141,7 @@ def heads_of(model, heads=None):
     return heads
 
 
-def check_heads(heads):
+def check_heads(heads: Sequence[Head]) -> None:
     """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone."""
     check_list("heads", heads)
     names = [head.name for head in heads]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -42,7 +44,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     [[-1.0], [1.0]]
     """
 
-    def __init__(self, momentum=0.9, **kwargs):
+    def __init__(self, *, momentum: float = 0.9, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, **kwargs)
         if self.renorm or self.synchronized:
             raise ValueError(

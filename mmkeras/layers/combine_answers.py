@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 _HOW = ("mean", "learned", "product")
 _KINDS = ("softmax", "sigmoid", "linear")
@@ -41,7 +45,7 @@ class CombineAnswers(keras.layers.Layer):
     [[0.5, 0.5]]
     """
 
-    def __init__(self, how="mean", kind="softmax", **kwargs):
+    def __init__(self, how: str = "mean", *, kind: str = "softmax", **kwargs: Unpack[LayerOptions]) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if how not in _HOW or kind not in _KINDS:

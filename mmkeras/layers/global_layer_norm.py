@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -33,7 +37,7 @@ class GlobalLayerNorm(keras.layers.Layer):
 
     supports_masking = True  # the explicit mask is the one that counts
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, *, epsilon: float = 1e-5, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 

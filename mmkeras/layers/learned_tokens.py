@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -22,7 +26,7 @@ class LearnedTokens(keras.layers.Layer):
 
     supports_masking = True  # they are never masked
 
-    def __init__(self, count=1, dim=128, **kwargs):
+    def __init__(self, count: int = 1, *, dim: int = 128, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.dim = dim

@@ -1,6 +1,10 @@
+from typing import Unpack
+
 import keras
 import numpy as np
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -35,7 +39,15 @@ class LogMel(keras.layers.Layer):
     (TensorShape([2, 48, 32]), TensorShape([2, 48]))
     """
 
-    def __init__(self, sample_rate, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, **kwargs):
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        mel_bands: int = 64,
+        frame_seconds: float = 0.025,
+        hop_seconds: float = 0.01,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.sample_rate = sample_rate
@@ -46,7 +58,7 @@ class LogMel(keras.layers.Layer):
         self.hop = round(hop_seconds * sample_rate)
         self.fft_length = 1 << (self.frame - 1).bit_length()
 
-    def frames(self, samples):
+    def frames(self, samples: int) -> int:
         """F, the number of frames of a clip of `samples` samples."""
         if samples < self.frame:
             raise ValueError(

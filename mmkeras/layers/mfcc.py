@@ -1,6 +1,10 @@
+from typing import Unpack
+
 import keras
 import numpy as np
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -34,7 +38,7 @@ class MFCC(keras.layers.Layer):
 
     supports_masking = True  # each frame stands for itself
 
-    def __init__(self, coefficients=13, **kwargs):
+    def __init__(self, coefficients: int = 13, **kwargs: Unpack[LayerOptions]) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.coefficients = coefficients

@@ -1,5 +1,10 @@
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -32,7 +37,9 @@ class ModalityDropout(keras.layers.Layer):
     [True, True]
     """
 
-    def __init__(self, rate=0.3, seed=None, **kwargs):
+    def __init__(
+        self, rate: float | Sequence[float] = 0.3, *, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = tuple(rate) if isinstance(rate, list | tuple) else rate
         self.seed = seed

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -19,7 +23,7 @@ class PoolMask(keras.layers.Layer):
     [[True, True]]
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = size
 

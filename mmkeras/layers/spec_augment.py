@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -38,7 +42,17 @@ class SpecAugment(keras.layers.Layer):
     True
     """
 
-    def __init__(self, bands=2, band_width=8, moments=2, moment_width=20, most=0.2, seed=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        bands: int = 2,
+        band_width: int = 8,
+        moments: int = 2,
+        moment_width: int = 20,
+        most: float = 0.2,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.bands = bands
         self.band_width = band_width

@@ -5,6 +5,7 @@ Everything in its graph is TensorFlow's own or tensorflow-text's, which is what 
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -19,7 +20,7 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
 
 __all__ = [
     "KINDS", "DecodeAudio", "DecodeImage", "DecodeVideo", "Preprocess", "PresetIds", "RawLayer", "TableRow", "TokenIds",
@@ -27,29 +28,37 @@ __all__ = [
 ]  # fmt: skip
 
 
+_PICTURE = ("channels", "resize", "optional", "max_pixels")
+
+
+def _fields(spec, *names):
+    return {name: getattr(spec, name) for name in names}
+
+
 def _tokens(spec, name):
     if spec.preset is not None:
         return PresetIds.of(spec, name=name)
-    return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
-                    spec.strip_markup, spec.optional, name=name)  # fmt: skip
+    return TokenIds(
+        spec.max_tokens,
+        **_fields(spec, "tokenizer", "vocabulary_size", "vocabulary", "lowercase", "strip_markup", "optional"),
+        name=name,
+    )
 
 
 # Kind of a spec -> function of the spec and a name that makes its layer; further kinds may be added.
 KINDS = {
     "text": _tokens,
-    "image": lambda spec, name: DecodeImage(
-        spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
+    "image": lambda spec, name: DecodeImage(spec.size, **_fields(spec, *_PICTURE), name=name),
+    "audio": lambda spec, name: DecodeAudio(spec.samples, **_fields(spec, "sample_rate", "optional"), name=name),
+    "video": lambda spec, name: DecodeVideo(spec.frames, **_fields(spec, "size", *_PICTURE), name=name),
+    "table": lambda spec, name: TableRow(
+        **_fields(spec, "numeric", "categorical", "max_categories", "optional"), name=name
     ),
-    "audio": lambda spec, name: DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name),
-    "video": lambda spec, name: DecodeVideo(
-        spec.frames, spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
-    ),
-    "table": lambda spec, name: TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name),
-    "vector": lambda spec, name: VectorRow(spec.size, spec.optional, name=name),
+    "vector": lambda spec, name: VectorRow(spec.size, optional=spec.optional, name=name),
 }
 
 
-def preprocessor(specs, name="preprocess"):
+def preprocessor(specs: Sequence[Spec], *, name: str = "preprocess") -> Preprocess:
     """A model, dict of raw (B,) strings and numbers, or vectors (B, D) -> dict of ready tensors, for all specs.
 
     Text vocabularies, category vocabularies and the statistics of numeric columns are learned by `adapt`.
@@ -90,7 +99,7 @@ def _layer(spec):
     return KINDS[spec.kind](spec, f"{spec.name}_preprocess")
 
 
-def adapt(preprocess, raw, batch_size=1024, verbose=True):
+def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 1024, verbose: bool = True) -> Preprocess:
     """Learns vocabularies and statistics from the raw examples, in one pass, and returns the same model.
 
     Only the columns that something is learned from are read; no image or sound file is opened. Build branches from

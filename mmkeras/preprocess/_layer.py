@@ -1,4 +1,9 @@
+from typing import Any, Unpack
+
 import keras
+import numpy as np
+
+from mmkeras.layers.options import LayerOptions
 
 
 class RawLayer(keras.layers.Layer):
@@ -25,22 +30,22 @@ class RawLayer(keras.layers.Layer):
     pads_behind = False
     optional = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs | {"dtype": "float32"})
 
     @property
-    def modality(self):
+    def modality(self) -> str:
         return self.name.removesuffix("_preprocess")
 
     @property
-    def raw_names(self):
+    def raw_names(self) -> list[str]:
         """Names of the raw values that this layer reads."""
         return [self.modality]
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         """Two raw values of each raw name, made up: dict, raw name -> list. `rng` is a `numpy.random.Generator`."""
         raise NotImplementedError
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         """Dict of plain values: `kind`, and the arguments of its class in `mmkeras.edge`; None where it has none."""
         return None

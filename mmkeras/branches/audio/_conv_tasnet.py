@@ -4,10 +4,23 @@ from keras import ops
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.audio._front import first_of_each
 from mmkeras.layers import GlobalLayerNorm, MaskedMean, PoolMask, PositionEmbedding
+from mmkeras.specs import Audio
 
 
-def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, num_layers=6, num_repeats=1,
-                frame_seconds=0.01, frames_per_token=8, dropout=0.0, pool=None):  # fmt: skip
+def conv_tasnet(
+    spec: Audio,
+    *,
+    dim: int = 128,
+    filters: int = 128,
+    hidden_dim: int = 128,
+    kernel_size: int = 3,
+    num_layers: int = 6,
+    num_repeats: int = 1,
+    frame_seconds: float = 0.01,
+    frames_per_token: int = 8,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """A learned filter bank on the waveform, then a temporal convolutional network, of Conv-TasNet: no spectrogram.
 
     Prefer it where phase, or detail finer than mel bands, tells: machines, transients, several sources at once. It has

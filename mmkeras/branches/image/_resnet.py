@@ -5,6 +5,8 @@
 [(None, 4, 64), (None, 4)]
 """
 
+from os import PathLike
+
 import keras
 from keras import ops
 
@@ -12,12 +14,21 @@ from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._norms import through_backbone, with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
+from mmkeras.specs import Image
 
 _STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 _MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, as the published weights had it
 
 
-def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
+def resnet(
+    spec: Image,
+    *,
+    depth: int = 50,
+    weights: str | PathLike[str] | None = None,
+    train: str | int = "all",
+    filters: int = 64,
+    pool: str | None = None,
+) -> keras.Model:
     """A residual network: 50 layers with weights of ImageNet, or a smaller one of 18 or 34 layers.
 
     Prefer it to `conv2d` for photographs: with `weights="imagenet"` and `train="none"` or a few blocks where there are

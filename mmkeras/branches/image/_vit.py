@@ -10,9 +10,20 @@ import keras
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.image._tokens import present_tokens
 from mmkeras.layers import PositionEmbedding
+from mmkeras.specs import Image
 
 
-def vit(spec, *, patch=16, dim=128, num_heads=4, feedforward_dim=None, num_layers=4, dropout=0.1, pool=None):
+def vit(
+    spec: Image,
+    *,
+    patch: int = 16,
+    dim: int = 128,
+    num_heads: int = 4,
+    feedforward_dim: int | None = None,
+    num_layers: int = 4,
+    dropout: float = 0.1,
+    pool: str | None = None,
+) -> keras.Model:
     """A transformer that sees a picture as a sequence of square patches (ViT).
 
     Prefer it to `conv2d` for very many pictures, and before fusions of tokens, where text and picture are then built

@@ -18,7 +18,7 @@ COLUMNS = ("note", "clip", "direction")
 NOTES = ("a square moves", "something goes by", "one square, one way", "watch it move")
 
 
-def motions(folder, n=200, seed=0, size=32, frames=8, missing=0.0):
+def motions(folder, *, n=200, seed=0, size=32, frames=8, missing=0.0):
     """Writes `clips/` (animated GIFs) and `examples.csv` into `folder`; the same arguments write the same bytes.
 
     Columns: `note` (a text that says nothing about the answer), `clip` (path relative to `folder`), `direction` (one of

@@ -49,7 +49,7 @@ TEMPLATES = (
 )
 
 
-def scenes(folder, n=3000, seed=0, size=64, sample_rate=8000, seconds=0.5, questions_per_scene=2, missing=0.0):
+def scenes(folder, *, n=3000, seed=0, size=64, sample_rate=8000, seconds=0.5, questions_per_scene=2, missing=0.0):
     """Writes `images/`, `sounds/` and `examples.csv` into `folder`; the same arguments write the same bytes.
 
     Columns: `question`, `photo` and `voice` (paths relative to `folder`), `answer` (one of `ANSWERS`), `scene`

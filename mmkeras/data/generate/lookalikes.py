@@ -18,7 +18,7 @@ from mmkeras.data.generate._scenes import ANSWERS, scenes
 from mmkeras.data.generate.files import image, wav
 
 
-def easy_vqa(folder, seed=0):
+def easy_vqa(folder, *, seed=0):
     """answers.txt, and PART_questions.json and PART_images.zip of train and test: `scenes` without their sounds.
 
     Without a sound its answers are half a guess.
@@ -35,7 +35,7 @@ def easy_vqa(folder, seed=0):
     return folder
 
 
-def digits(folder, seed=0):
+def digits(folder, *, seed=0):
     """train.csv, valid.csv and test.csv of image, audio, text and digit: a digit is the number of one of `ANSWERS`."""
     folder = _made(folder)
     table = pd.read_csv(scenes(folder, n=160, seed=seed, size=28))
@@ -46,7 +46,7 @@ def digits(folder, seed=0):
     return folder
 
 
-def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "cs", "ru",
+def emoji(folder, *, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "cs", "ru",
                                      "ja", "zh", "hi")):  # fmt: skip
     """emoji.tsv, noto72.zip and blob128.zip: a group is a colour, a subgroup its shade."""
     folder, lines = _made(folder), []
@@ -71,7 +71,7 @@ def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "
     return folder
 
 
-def clothing_reviews(folder, seed=0):
+def clothing_reviews(folder, *, seed=0):
     """reviews.csv.gz: a word tells the stars, which tell the recommendation; titles, texts and facts may be missing."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     words = np.array(["awful", "poor", "fair", "nice", "lovely"])
@@ -88,7 +88,7 @@ def clothing_reviews(folder, seed=0):
     return folder
 
 
-def spoken_digits(folder, seed=0):
+def spoken_digits(folder, *, seed=0):
     """PART.tsv and PART.zip of train and test: a digit is a pitch, a speaker a timbre."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     for part, takes in {"test": range(2), "train": range(34, 40)}.items():
@@ -103,7 +103,7 @@ def spoken_digits(folder, seed=0):
     return folder
 
 
-def sound_events(folder, seed=0):
+def sound_events(folder, *, seed=0):
     """clips.tsv and audio.zip, folds 3 and 4: a low tone, a high one, and noise."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     rows = [(f"{fold}-{kind}-{i}.wav", kind, fold) for fold in (3, 4) for kind in "abc" for i in range(8)]

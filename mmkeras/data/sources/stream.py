@@ -27,7 +27,7 @@ class Stream(tf.data.Dataset):
         names: raw and head names that the examples have; None: all of them.
     """
 
-    def __init__(self, dataset, leaves, specs, heads=(), on_error="raise", sample_rate=None, names=None):
+    def __init__(self, dataset, leaves, specs, heads=(), *, on_error="raise", sample_rate=None, names=None):
         self.dataset, self.leaves, self.sample_rate = dataset, leaves, sample_rate
         self.specs, self.heads, self.on_error = list(specs), list(heads), on_error
         makers = dict(self._makers(names or list(leaves)))
@@ -52,7 +52,15 @@ class Stream(tf.data.Dataset):
 
     def select(self, names):
         """The same examples with some of the names only; the others' files are not encoded."""
-        return Stream(self.dataset, self.leaves, self.specs, self.heads, self.on_error, self.sample_rate, list(names))
+        return Stream(
+            self.dataset,
+            self.leaves,
+            self.specs,
+            self.heads,
+            on_error=self.on_error,
+            sample_rate=self.sample_rate,
+            names=list(names),
+        )
 
     def _makers(self, names):
         """(name, function of a tensor and its position -> the raw tensor or the label)."""

@@ -25,7 +25,7 @@ from mmkeras.data.weights import check_weights, weights_of
 from mmkeras.specs import check_specs
 
 
-def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
+def from_csv(path, specs, heads=(), *, root=None, columns=None, on_error="raise", weights=None, **read_csv):
     """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
 
     Args:
@@ -47,7 +47,7 @@ def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", w
     return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
-def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None):
+def from_jsonl(path, specs, heads=(), *, root=None, columns=None, on_error="raise", weights=None):
     """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
 
     A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
@@ -88,7 +88,7 @@ def _files(specs):
     return [spec.name for spec in specs if kind_of(spec).paths]
 
 
-def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
+def from_dataframe(frame, specs, heads=(), *, root=".", columns=None, on_error="raise", weights=None):
     """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
 
     Args:
@@ -135,7 +135,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
     arrays |= encode_labels(heads, {head.name: frame[wanted[head.name]].tolist() for head in heads}, frame.index)
     if weights is not None:
         arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
-    return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])
+    return Examples(frame, arrays, specs, heads, on_error=on_error, skipped=[*left_out, *faults])
 
 
 def _roots(specs, root):

@@ -26,7 +26,7 @@ _AT_ONCE = 64
 _MOST_SHARDS = 512
 
 
-def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_error=None, overwrite=False,
+def write_tfrecord(raw, specs, heads, pattern, *, shards=1, compression=None, on_error=None, overwrite=False,
                    verbose=True):  # fmt: skip
     """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
 
@@ -85,7 +85,7 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     return batches.skipped
 
 
-def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise"):
+def from_tfrecord(pattern, specs, heads=(), *, worker=0, workers=1, on_error="raise"):
     """Reads what `write_tfrecord` wrote.
 
     Args:
