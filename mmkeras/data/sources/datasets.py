@@ -4,20 +4,36 @@ Neither library is imported; what is used of them are `Dataset.features`, `cast_
 the fingerprint of the one, and `element_spec` of the other.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 
 from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data.examples import Examples
 from mmkeras.data.faults import check_on_error
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import hugging_face
 from mmkeras.data.sources.stream import Stream, leaves, picker
 from mmkeras.data.sources.tables import check_columns, from_dataframe
 from mmkeras.data.weights import check_weights
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 
-def from_dataset(dataset, specs, heads=(), *, columns=None, on_error="raise", sample_rate=None, weights=None):
+def from_dataset(
+    dataset: Any,
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    columns: Mapping[str, str | int] | None = None,
+    on_error: str = "raise",
+    sample_rate: int | None = None,
+    weights: str | int | None = None,
+) -> Examples | Stream:
     """Takes a data set of Hugging Face `datasets` or of TensorFlow Datasets as it is.
 
     A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (those that
