@@ -76,21 +76,41 @@ def compile_for(
     return arguments | {"loss_weights": shares}
 
 
-def adapt(heads: Sequence[Head], raw: Any) -> list[Any]:
-    """Learns from the labels what heads leave open: class weights, mean and deviation of regression targets.
+def adapt(heads: Sequence[Head], raw: Any, *, verbose: bool = True) -> list[Any]:
+    """Learns from the labels what heads leave open: class weights, mean and standard deviation of regression targets.
+
+    `mm.adapt` does the same for a preprocess.
 
     Args:
-        heads: list of heads.
-        raw: `tf.data.Dataset` of raw examples of the *training* part; only its labels are read.
+        heads: list of heads, which are left as they are.
+        raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only. Only its labels are read.
+        verbose: show what was learned.
 
     Returns:
-        A new list of heads, in the same order.
+        A list of heads that have learned, in the same order; those that have nothing to learn are the same objects.
 
     Raises:
-        ValueError: `raw` holds no labels of a head that has to learn from them.
+        ValueError: the data set is empty, infinite, or has no labels of a head that has to learn from them.
+
+    Example:
+
+    >>> from mmkeras import heads
+    >>> raw = tf.data.Dataset.from_tensor_slices({"price": [[8.0], [12.0]]})
+    >>> (price,) = heads.adapt([heads.regression("price")], raw)
+      price: mean=(10.0,), std=(2.0,)
     """
     check_heads(heads)
-    return [head.adapted(_known(head, _labels(raw, head.name))) if head.needs_adapt else head for head in heads]
+    learned = [head.adapted(_known(head, _labels(raw, head.name))) if head.needs_adapt else head for head in heads]
+    for before, after in zip(heads, learned, strict=True):
+        if verbose and after is not before:
+            print(f"  {after.name}: {_changes(before, after)}")
+    return learned
+
+
+def _changes(before, after):
+    old, new = before.get_config(), after.get_config()
+    told = ", ".join(f"{name}={value!r}" for name, value in new.items() if value != old[name])
+    return told if len(told) <= 200 else f"{told[:200]}..."
 
 
 def _labels(raw, name):
@@ -103,13 +123,24 @@ def _labels(raw, name):
         )
     if table is not None:
         return table[name]
+    if int(raw.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+        raise ValueError(
+            "heads.adapt needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n)."
+        )
     labels = raw.select([name]) if hasattr(raw, "select") else raw
-    return np.stack(list(labels.map(lambda example: example[name]).as_numpy_iterator()))
+    return list(labels.map(lambda example: example[name]).as_numpy_iterator())
 
 
 def _known(head, labels):
     """Those that are not missing."""
-    return labels[np.asarray(head.labelled(labels))]
+    count, labels = len(labels), np.asarray(labels)
+    known = labels[np.asarray(head.labelled(labels))] if count else labels
+    if not len(known):
+        raise ValueError(
+            f"heads.adapt needs an example with a label of head '{head.name}'. Received: {count} examples, none with "
+            "one. Check the filter or the split before it, or leave the head out."
+        )
+    return known
 
 
 def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[Any]:

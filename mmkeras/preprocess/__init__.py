@@ -100,26 +100,27 @@ def _layer(spec):
 
 
 def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 1024, verbose: bool = True) -> Preprocess:
-    """Learns vocabularies and statistics from the raw examples, in one pass, and returns the same model.
+    """Learns vocabularies and statistics from the raw examples, in one pass.
 
     Only the columns that something is learned from are read; no image or sound file is opened. Build branches from
-    `preprocess.specs`: they know how many words and categories there are.
+    `preprocess.specs`: they know how many words and categories there are. `heads.adapt` does the same for heads.
 
     Args:
-        preprocess: model from `preprocessor`.
+        preprocess: model from `preprocessor`, which is left as it is.
         raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only.
         batch_size: examples per step.
         verbose: show a progress bar and what was learned.
 
     Returns:
-        `preprocess`, which is changed in place.
+        A copy of `preprocess` that has learned; `preprocess` itself where there is nothing to learn.
 
     Raises:
         ValueError: the data set is empty, infinite, or lacks a column.
     """
-    layers = [layer for layer in preprocess.layers if getattr(layer, "adapts", False)]
-    if not layers:
+    if not _adapting(preprocess):
         return preprocess
+    preprocess = _copied(preprocess)
+    layers = _adapting(preprocess)
     columns = [column for layer in layers for column in layer.raw_names]
     for layer in layers:
         layer.reset_state()
@@ -141,6 +142,17 @@ def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 102
     if verbose:
         _tell_sizes(preprocess)
     return preprocess
+
+
+def _adapting(preprocess):
+    return [layer for layer in preprocess.layers if getattr(layer, "adapts", False)]
+
+
+def _copied(preprocess):
+    copied = keras.models.clone_model(preprocess)
+    copied = Preprocess.of(copied.input, copied.output, preprocess.given, name=preprocess.name)
+    copied.set_weights(preprocess.get_weights())
+    return copied
 
 
 def _tell_sizes(preprocess):
