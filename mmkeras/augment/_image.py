@@ -49,14 +49,16 @@ def image(
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
-    Source: crop: Szegedy et al., arXiv 1409.4842, section 6; RandAugment: Cubuk et al., arXiv 1909.13719, with
-    keras-cv's policy, which has no rotation, posterisation and sharpness; cutout: DeVries and Taylor, arXiv 1708.04552.
+    Example:
 
     >>> import mmkeras as mm
     >>> pixels = np.arange(2 * 8 * 8 * 3, dtype="uint8").reshape(2, 8, 8, 3)
     >>> augmented, _ = image(mm.Image("photo", size=8), flip=True, shift=0.1)({"photo": pixels}, {}, (0, 1))
     >>> augmented["photo"].dtype.name, augmented["photo"].shape
     ('uint8', TensorShape([2, 8, 8, 3]))
+
+    Source: crop: Szegedy et al., arXiv 1409.4842, section 6; RandAugment: Cubuk et al., arXiv 1909.13719, with
+    keras-cv's policy, which has no rotation, posterisation and sharpness; cutout: DeVries and Taylor, arXiv 1708.04552.
     """
     check_spec(spec, "Image")
     check_range("image", 0, 1, zoom=zoom, shift=shift, brightness=brightness, contrast=contrast, magnitude=magnitude,

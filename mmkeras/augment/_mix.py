@@ -55,9 +55,7 @@ def mix(
         TypeError: a spec that cannot be mixed.
         ValueError: no picture for CutMix, or several; and, when called, a modality or a label that would stay behind.
 
-    Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
-    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
-    1711.10282.
+    Example:
 
     >>> import mmkeras as mm
     >>> photo, kind = mm.Image("photo", size=4), mm.heads.classification("kind", ["a", "b"])
@@ -65,6 +63,10 @@ def mix(
     >>> mixed, labels = mix([photo], [kind], mixup=1.0)(ready, {"kind": np.array([0, 1])}, (0, 1))
     >>> bool(np.abs(mixed["photo"].numpy()[:, 0, 0, 0] - 100 * labels["kind"].numpy()[:, 1]).max() <= 0.5)
     True
+
+    Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
+    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
+    1711.10282.
     """
     # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)

@@ -25,14 +25,16 @@ def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
-    Source: replacing: Bowman et al., Generating Sentences from a Continuous Space, arXiv 1511.06349, section 3;
-    removing: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods, ACL 2015, section 3.1.
+    Example:
 
     >>> import mmkeras as mm
     >>> ready = {"title": np.array([[5, 6, 7, 0]], "int32"), "title_mask": np.array([[True, True, True, False]])}
     >>> dropped, _ = text(mm.Text("title"), drop=1.0)(ready, {}, (0, 1))
     >>> sorted(dropped["title"].numpy()[0].tolist())[:3]
     [0, 1, 1]
+
+    Source: replacing: Bowman et al., Generating Sentences from a Continuous Space, arXiv 1511.06349, section 3;
+    removing: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods, ACL 2015, section 3.1.
     """
     check_spec(spec, "Text")
     check_range("text", 0, 1, drop=drop)

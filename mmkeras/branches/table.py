@@ -31,6 +31,8 @@ def mlp(
 ) -> keras.Model:
     """Numbers and category embeddings through dense layers.
 
+    Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
+
     Args:
         spec: `mm.Table`.
         units: width of each dense layer; the last one is D.
@@ -38,8 +40,6 @@ def mlp(
         dropout: share of each layer's output dropped while training.
         unknown_rate: share of the categories that is replaced by the unknown one while training, so that the model
             learns what to make of a category that it never saw.
-
-    Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
 
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
@@ -73,6 +73,8 @@ def transformer(
     Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
     (`pool=None`); on few rows `mlp` is as good, and it is quicker always.
 
+    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
+
     Args:
         spec: `mm.Table`.
         dim: D, width of the tokens.
@@ -82,8 +84,6 @@ def transformer(
         dropout: in each block, while training.
         pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
         unknown_rate: as in `mlp`.
-
-    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
 
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, T, D) and mask (B, T).

@@ -34,6 +34,8 @@ def lstm(
 ) -> keras.Model:
     """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
 
+    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
+
     Args:
         spec: `mm.Text`.
         units: width of the LSTM; D = units, or 2 * units where bidirectional.
@@ -44,8 +46,6 @@ def lstm(
         pool: "last" the state after the last real token (T = 1), "mean" of all states (T = 1), None every state.
         unknown_rate: share of the words that is replaced by the unknown one while training, so that the model learns
             what to make of a word that it never saw; `augment.text` does more of it. See `layers.UnknownDropout`.
-
-    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -126,6 +126,8 @@ def transformer(
 
     Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
 
+    Masking: padding is attended by no token.
+
     Args:
         spec: `mm.Text`; positions are learned up to its `max_tokens`.
         dim: D, width of the tokens.
@@ -135,8 +137,6 @@ def transformer(
         dropout: in each block, while training.
         pool: None every token, "mean" one token.
         unknown_rate: as in `lstm`.
-
-    Masking: padding is attended by no token.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -165,13 +165,13 @@ def pretrained(
     Prefer it where texts are rich and labelled ones few. With `train="all"` a small learning rate is needed (2e-5 to
     5e-5), or `train.discriminative` to give one to this branch alone.
 
+    Masking: padding is attended by no token; a text without tokens comes out masked.
+
     Args:
         spec: `mm.Text` with a `preset`, whose weights are loaded here; the model's file holds them from then on.
         train: "all", "none", or how many of the last blocks are trained. What is frozen drops nothing while training.
         dropout: in the encoder, while training; None as the preset has it.
         pool: "cls" what the model makes of its [CLS] token (T = 1), "mean" of the tokens, None every token.
-
-    Masking: padding is attended by no token; a text without tokens comes out masked.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.

@@ -19,6 +19,8 @@ def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: flo
 
     The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.
 
+    Masking: an absent vector gives a masked token.
+
     Args:
         spec: `mm.Vector`.
         dim: D, width of the token.
@@ -28,8 +30,6 @@ def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: flo
             are made for, whatever the size. False where the length of a vector means something; the dense layer is then
             float32 under mixed precision as well, but what follows is not, and float16 ends at 65,504.
         dropout: share of the normalised numbers dropped while training.
-
-    Masking: an absent vector gives a masked token.
 
     Returns:
         keras.Model, `{name: (B, size) float32, name_mask: (B, 1) bool}` -> tokens (B, 1, D) and mask (B, 1).

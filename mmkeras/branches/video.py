@@ -40,6 +40,9 @@ def frames(
     A frame's vector is relu(W vec(L f)), where f (H' W', C) is its feature map and L (8, H' W') are learned weightings
     of the places, which all channels share: so it tells not only what is in the frame, as a mean would, but where.
 
+    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
+    masked.
+
     Args:
         spec: `mm.Video`.
         filters: width of each block; each halves height and width.
@@ -51,9 +54,6 @@ def frames(
         num_heads: attention heads; they divide `units`.
         dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
         pool: None one token per frame; "mean" over the real frames.
-
-    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
-    masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
@@ -91,6 +91,9 @@ def conv2plus1d(
     at the cost of smaller parts: M = floor(t d^2 N' N / (d^2 N' + t N)) channels lie between N' -> M in space (1 x d x
     d) and M -> N in time (t x 1 x 1), each with batch norm and ReLU.
 
+    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
+    no part in the statistics of batch norm, and their tokens are masked.
+
     Args:
         spec: `mm.Video`.
         filters: N, width of each block; each halves height and width, and keeps every frame. The last one is D.
@@ -98,9 +101,6 @@ def conv2plus1d(
         time_size: t, of the convolutions in time, in frames.
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per frame, the mean over its places, with a learned position; "mean" over the real frames.
-
-    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
-    no part in the statistics of batch norm, and their tokens are masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.

@@ -31,6 +31,8 @@ class Image(Modality):
     Raises:
         ValueError: a required picture is absent; or the file is of another kind, damaged, or has too many pixels.
 
+    Example:
+
     >>> file = io.BytesIO()
     >>> Pillow.new("RGB", (3, 3), "red").save(file, "PNG")
     >>> Image("photo", size=(1, 2))(file.getvalue())["photo"].tolist()

@@ -31,6 +31,8 @@ class Table(Modality):
         ValueError: a number is none or not finite in float32, a category is no text, or every column of a required row
             is missing.
 
+    Example:
+
     >>> read = Table("meta", numeric=["age"], mean=[30.0], std=[10.0], categories={"room": ["attic"]})
     >>> read({"age": 40, "room": "attic"})["meta"].tolist(), read({"age": None, "room": "yard"})["meta"].tolist()
     ([[1.0, 2.0]], [[0.0, 1.0]])

@@ -39,6 +39,8 @@ class Text(Modality):
     Raises:
         ValueError: not UTF-8, or a required text is empty or has no tokens.
 
+    Example:
+
     >>> read = Text("question", vocabulary=["[PAD]", "[UNK]", "what", "?"], max_tokens=4)
     >>> read("What now?")["question"].tolist()
     [[2, 1, 3, 0]]

@@ -20,6 +20,8 @@ class Vector(Modality):
     Raises:
         ValueError: it has another size, is not finite, or is absent though required.
 
+    Example:
+
     >>> read = Vector("face", size=2, optional=True)
     >>> read([0.5, 2])["face"].tolist(), read(None)["face_mask"].tolist()
     ([[0.5, 2.0]], [[False]])

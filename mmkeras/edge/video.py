@@ -31,6 +31,8 @@ class Video(Modality):
     Raises:
         ValueError: a required video is absent; or the file is of another kind, or damaged, or a frame of it is.
 
+    Example:
+
     >>> import io
     >>> from PIL import Image as Pillow
     >>> file = io.BytesIO()

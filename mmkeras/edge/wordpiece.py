@@ -31,6 +31,8 @@ class WordPiece(Text):
         split_on_cjk: CJK characters are words of their own.
         max_tokens, lowercase, strip_accents, strip_markup, optional: as the preset has them.
 
+    Example:
+
     >>> tokens = ["[UNK]", "[CLS]", "[SEP]", "go", "##es", "!"]
     >>> read = WordPiece("q", vocabulary=tokens, ends=[1, 2], max_tokens=6, lowercase=True)
     >>> read("Goes!")["q"].tolist()

@@ -93,6 +93,8 @@ def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray
     Returns:
         Dict, head name -> float64 (N,) or (K,); the largest frequency is the majority class.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> majority_baseline([mood], {"mood": [0, 1, 1, 1]})["mood"].tolist()

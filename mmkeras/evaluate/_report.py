@@ -93,6 +93,8 @@ def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = No
         published: figures of others to show below: dict, row -> {head: {score: number}}, of as many scores as are
             known. They are not compared with ours.
 
+    Example:
+
     >>> score = {"kind": "regression", "mae": 0.5, "rmse": 0.75, "r2": None}
     >>> shown = table({"models": {"model": {"price": score}}}, published={"Smith 2020": {"price": {"mae": 0.6}}})
     >>> [column.header for column in shown.columns]

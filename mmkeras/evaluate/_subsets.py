@@ -23,6 +23,8 @@ def mask_modalities(batches: Iterable[Any], specs: Sequence[Spec], absent: Seque
     Raises:
         ValueError: a name is not that of a spec, or of one that may not be absent: it has no mask to say it with.
 
+    Example:
+
     >>> import mmkeras as mm
     >>> batch = {"note": np.ones((1, 2), "int32"), "note_mask": np.ones((1, 2), bool)}, {"kind": np.zeros(1)}
     >>> next(iter(mask_modalities([batch], [mm.Text("note")], ["note"])))[0]["note_mask"].tolist()
@@ -44,6 +46,8 @@ def subsets(specs: Sequence[Spec]) -> list[list[str]]:
     """What may be absent: lists of names, fewer ones first; never all modalities, and no image that is required.
 
     Of up to four modalities every such list; of more, those of one name, and the longest.
+
+    Example:
 
     >>> import mmkeras as mm
     >>> subsets([mm.Text("a"), mm.Text("b"), mm.Image("c")])

@@ -20,6 +20,8 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
         the other rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
         {"baselines": {row: {head: number}}}.
 
+    Example:
+
     >>> kind = {"kind": "classification", "examples": 50, "accuracy": 0.9, "accuracy_interval": [0.79, 0.96]}
     >>> summary({"models": {"all": {"kind": kind}, "majority": {"kind": kind | {"accuracy": 0.5}}}})
     {'accuracy': 0.9, 'interval': [0.79, 0.96], 'n': 50, 'baselines': {'majority': 0.5}}

@@ -41,6 +41,8 @@ class Bilinear(keras.layers.Layer):
     Raises:
         ValueError: `dim` or `factors` is not a whole number above 0.
 
+    Example:
+
     >>> h = Bilinear(dim=9)([np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.ones((1, 3), bool), np.ones((1, 1), bool)])
     >>> round(float(np.linalg.norm(h)), 2)
     3.0

@@ -27,6 +27,8 @@ class Concatenate(keras.layers.Layer):
     Returns:
         (B, D) float.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> Concatenate(dim=None)(tokens, masks).numpy()[0].tolist()
     [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]

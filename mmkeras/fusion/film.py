@@ -40,6 +40,8 @@ class FiLM(keras.layers.Layer):
     Raises:
         ValueError: `pool` is unknown, or `dim` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, nothing = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], np.zeros((1, 3), bool)
     >>> layer = FiLM(dim=2)
     >>> alone = layer(tokens, [nothing, np.ones((1, 1), bool)])

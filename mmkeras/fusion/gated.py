@@ -36,6 +36,8 @@ class Gated(keras.layers.Layer):
     Raises:
         ValueError: `dim` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.zeros((1, 3), bool), np.zeros((1, 1), bool)]
     >>> Gated(dim=2)(tokens, masks).numpy().tolist()
     [[0.0, 0.0]]

@@ -37,6 +37,8 @@ class MLP(keras.layers.Layer):
     Raises:
         ValueError: a width is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> MLP(dim=8, hidden=(16, 16))(tokens, masks).shape
     TensorShape([2, 8])

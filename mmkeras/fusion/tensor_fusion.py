@@ -40,6 +40,8 @@ class TensorFusion(keras.layers.Layer):
     Raises:
         ValueError: the tensor would have more than 32,768 elements, or `dim` or `width` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> layer = TensorFusion(dim=8, width=3)
     >>> layer(tokens, masks).shape

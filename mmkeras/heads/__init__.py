@@ -52,6 +52,8 @@ def compile_for(
     Raises:
         ValueError: weights of heads that are not there.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> sorted(heads.compile_for([heads.classification("mood", classes=["good", "bad"])])["loss"])
     ['mood']

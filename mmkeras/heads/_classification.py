@@ -38,6 +38,8 @@ class Classification(Head):
     Raises:
         ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
     [1, 0]

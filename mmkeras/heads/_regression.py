@@ -28,6 +28,8 @@ class Regression(Head):
         loss_function: "mse" or "huber", both on standardised values.
         dropout: share of the fused vector that is dropped before the output layer while training.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> heads.regression("price", mean=10.0, std=2.0).encode([8, 12]).tolist()
     [[8.0], [12.0]]

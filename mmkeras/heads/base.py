@@ -25,18 +25,18 @@ class Head(Config, abc.ABC):
     this one, and give `mmkeras.evaluate.KINDS` and `mmkeras.edge.ANSWERS` the modules that score it and answer for it
     on a device, under its `kind`. `tests/test_new_kinds.py` adds one from outside the package.
 
-    Attributes of the class:
-        kind: name of the kind; the files that score it and that answer on a device are called so.
-        reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
-        activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
-        classes: names of the classes it tells apart; () where it has none.
-
     A label may be missing where a table has several heads: its weight is 0 in the loss, the metrics and the report. An
     encoded label that is missing holds -1 (whole numbers) or NaN.
 
     Args:
         name: key of the label, the output, the metrics and the answer.
         required: refuse rows that lack this label, although other heads have one.
+
+    Attributes of the class:
+        kind: name of the kind; the files that score it and that answer on a device are called so.
+        reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
+        activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
+        classes: names of the classes it tells apart; () where it has none.
     """
 
     kind = ""

@@ -38,11 +38,13 @@ class CombineAnswers(keras.layers.Layer):
     Raises:
         ValueError: another word, or a product of values.
 
-    Source: Hinton, Training Products of Experts by Minimizing Contrastive Divergence, 2002, eq. 1, for "product".
+    Example:
 
     >>> answers, masks = [np.array([[0.75, 0.25]]), np.array([[0.25, 0.75]])], [np.ones((1, 1), bool)] * 2
     >>> CombineAnswers("mean")(answers, masks).numpy().tolist()
     [[0.5, 0.5]]
+
+    Source: Hinton, Training Products of Experts by Minimizing Contrastive Divergence, 2002, eq. 1, for "product".
     """
 
     def __init__(self, how: str = "mean", *, kind: str = "softmax", **kwargs: Unpack[LayerOptions]) -> None:

@@ -20,6 +20,8 @@ class LearnedTokens(keras.layers.Layer):
     Returns:
         (B, N, D) float.
 
+    Example:
+
     >>> LearnedTokens(2, dim=4)(np.zeros((3, 1))).shape
     TensorShape([3, 2, 4])
     """

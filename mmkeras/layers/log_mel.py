@@ -32,11 +32,13 @@ class LogMel(keras.layers.Layer):
     Raises:
         ValueError: the clip is shorter than one frame.
 
-    Source: HTK's mel scale, mel = 2595 log10(1 + f / 700), as in Keras' `MelSpectrogram.linear_to_mel_weight_matrix`.
+    Example:
 
     >>> spectrum, mask = LogMel(8000, mel_bands=32)(np.zeros((2, 4000), "float32"), np.ones((2, 4000), bool))
     >>> spectrum.shape, mask.shape
     (TensorShape([2, 48, 32]), TensorShape([2, 48]))
+
+    Source: HTK's mel scale, mel = 2595 log10(1 + f / 700), as in Keras' `MelSpectrogram.linear_to_mel_weight_matrix`.
     """
 
     def __init__(

@@ -29,11 +29,13 @@ class MFCC(keras.layers.Layer):
     Raises:
         ValueError: there are more coefficients than bands.
 
-    Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word recognition, 1980;
-    the scale is that of `scipy.fft.dct(x, norm="ortho")`.
+    Example:
 
     >>> MFCC(2)(np.ones((1, 1, 4), "float32")).numpy().round(4).tolist()
     [[[2.0, 0.0]]]
+
+    Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word recognition, 1980;
+    the scale is that of `scipy.fft.dct(x, norm="ortho")`.
     """
 
     supports_masking = True  # each frame stands for itself

@@ -19,6 +19,8 @@ class PoolMask(keras.layers.Layer):
     Returns:
         (B, T // size) bool.
 
+    Example:
+
     >>> PoolMask(2)(np.array([[True, True, True, False, False]])).numpy().tolist()
     [[True, True]]
     """

@@ -32,14 +32,16 @@ class SpecAugment(keras.layers.Layer):
     Returns:
         Spectrum and mask, as they came in; what is hidden has the mean value of the clip's real frames.
 
-    Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
-    F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
-    spectrograms have mean zero and are masked with zero; these need not have it.
+    Example:
 
     >>> spectrum, mask = np.ones((1, 50, 16), "float32"), np.ones((1, 50), bool)
     >>> same, _ = SpecAugment()(spectrum, mask)
     >>> np.array_equal(same, spectrum)
     True
+
+    Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
+    F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
+    spectrograms have mean zero and are masked with zero; these need not have it.
     """
 
     def __init__(

@@ -12,6 +12,8 @@ from mmkeras.layers.unknown_dropout import UnknownDropout
 def first_rows(max_categories, columns):
     """Where the rows of each column begin in the one embedding of all, and how many rows that has.
 
+    Example:
+
     >>> first_rows(5, 2), first_rows((3, 4), 2)
     ([0, 5, 10], [0, 3, 7])
     """

@@ -28,10 +28,12 @@ class UnknownDropout(keras.layers.Layer):
     Raises:
         ValueError: a rate outside [0, 1).
 
-    Source: Kiperwasser and Goldberg, arXiv 1603.04351, "word dropout"; there, rare words are replaced more often.
+    Example:
 
     >>> UnknownDropout(0.5)(np.array([[2, 3, 0]]), training=False).numpy().tolist()
     [[2, 3, 0]]
+
+    Source: Kiperwasser and Goldberg, arXiv 1603.04351, "word dropout"; there, rare words are replaced more often.
     """
 
     def __init__(self, rate: float = 0.02, *, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:

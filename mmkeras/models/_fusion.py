@@ -43,8 +43,7 @@ def fusion_model(
     Raises:
         ValueError: a spec has no branch, a branch no spec, a branch was built for another spec, or two names meet.
 
-    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
-    for a loss per modality beside that of the fusion; here with fixed weights.
+    Example:
 
     >>> import mmkeras as mm
     >>> spec = mm.Image("photo", size=(8, 8))
@@ -53,6 +52,9 @@ def fusion_model(
     >>> model = mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(16), [head])
     >>> list(model.input), list(model.output)
     (['photo'], ['kind'])
+
+    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
+    for a loss per modality beside that of the fusion; here with fixed weights.
     """
     inputs, tokens, masks = modalities(specs, branches, heads)
     fused = fusion(tokens, dropped(specs, masks, modality_dropout))

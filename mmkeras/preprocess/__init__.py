@@ -74,6 +74,8 @@ def preprocessor(specs: Sequence[Spec], *, name: str = "preprocess") -> Preproce
     Raises:
         ValueError: two specs share a raw or ready name.
 
+    Example:
+
     >>> import mmkeras as mm
     >>> ready = mm.preprocessor([mm.Text("review", vocabulary=("good", "bad"), max_tokens=3)])
     >>> ready({"review": tf.constant(["Good!", "not bad"])})["review"].numpy().tolist()

@@ -12,6 +12,9 @@ class RawLayer(keras.layers.Layer):
     The contract of a modality: no other room asks what kind of layer it has before it. To add a kind, write a spec, a
     layer like this one, and its line in `mmkeras.preprocess.KINDS`; for devices, a class in `mmkeras.edge.KINDS`.
 
+    It computes in float32 under every dtype policy: in bfloat16 the years 2001 to 2004 are one number, and float16 ends
+    at 65,504. What half precision is good for is the model's work, not its inputs.
+
     Attributes of the class:
         adapts: whether it learns from the data set; `mmkeras.adapt` then calls `reset_state`, `update_state` and
             `finalize_state`.
@@ -19,9 +22,6 @@ class RawLayer(keras.layers.Layer):
         gives: "tokens", ids of any length at most its own; "waveform", samples that may be int16 on a device; None.
         pads_behind: whether its mask has no True after a False.
         optional: whether it may be absent.
-
-    It computes in float32 under every dtype policy: in bfloat16 the years 2001 to 2004 are one number, and float16 ends
-    at 65,504. What half precision is good for is the model's work, not its inputs.
     """
 
     adapts = False

@@ -15,6 +15,8 @@ class Preprocess(NamedModel):
     Attributes:
         given: the specs as `preprocessor` got them.
 
+    Example:
+
     >>> import mmkeras as mm, tensorflow as tf
     >>> raw = tf.data.Dataset.from_tensor_slices({"review": ["good", "very good", ""]})
     >>> preprocess = mm.adapt(mm.preprocessor([mm.Text("review", optional=True)]), raw, verbose=False)

@@ -30,6 +30,8 @@ class VectorRow(RawLayer):
     Raises:
         InvalidArgumentError: a vector is infinite, NaN among other numbers, or absent though required.
 
+    Example:
+
     >>> nan = float("nan")
     >>> [tensor.numpy().tolist() for tensor in VectorRow(2, optional=True)(tf.constant([[0.5, 2.0], [nan, nan]]))]
     [[[0.5, 2.0], [0.0, 0.0]], [[True], [False]]]

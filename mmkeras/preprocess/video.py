@@ -203,6 +203,8 @@ def chosen(counts, frames):
     Returns:
         (B, F) int64, positions, 0 where the mask (B, F) bool is False.
 
+    Example:
+
     >>> chosen(tf.constant([5, 2], "int64"), 3)[0].numpy().tolist()
     [[0, 2, 4], [0, 1, 0]]
     """

@@ -18,6 +18,8 @@ class Tensor(NamedTuple):
 def as_text(value: Any) -> str:
     """How a value of a column is written: 3, not 3.0, for the float that a gap in its column has made of an integer.
 
+    Example:
+
     >>> as_text(3.0), as_text(0.5), as_text(True), as_text("3.0"), as_text(b"x")
     ('3', '0.5', 'True', '3.0', 'x')
     """

@@ -34,6 +34,8 @@ def load(path):
 def whole_epochs(run_dir: str | PathLike[str]) -> int:
     """How many epochs of the run in `run_dir` are saved whole; 0 where there is none.
 
+    Example:
+
     >>> whole_epochs("no/such/run")
     0
     """

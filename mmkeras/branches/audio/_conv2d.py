@@ -24,6 +24,9 @@ def conv2d(
 ) -> keras.Model:
     """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
 
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions, and make no token.
+
     Args:
         spec: `mm.Audio`.
         filters: width of each block; each halves time and pitch. The last one is D.
@@ -33,9 +36,6 @@ def conv2d(
         pool: None one token per moment, with a learned position; "mean" over the real moments.
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become.
-
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions, and make no token.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).

@@ -32,6 +32,10 @@ def conv_tasnet(
     h = norm(PReLU(depthwise_d(norm(PReLU(W1 x))))), x <- x + W2 h, s <- s + W3 h. The frames are W PReLU(s). Each sees
     1 + num_repeats * (kernel_size - 1) * (2**num_layers - 1) frames, by default 127 of 5 ms: 0.6 seconds.
 
+    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
+    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
+    hears half a frame more of a clip that fills the shorter one.
+
     Args:
         spec: `mm.Audio`.
         dim: D, width of the bottleneck, of the skip connections and of the tokens (B and Sc of the paper).
@@ -44,10 +48,6 @@ def conv_tasnet(
         frames_per_token: frames that become one token; a remainder is dropped.
         dropout: share of each block's channels dropped while training.
         pool: None tokens with a learned position; "mean" over the real frames.
-
-    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
-    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
-    hears half a frame more of a clip that fills the shorter one.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

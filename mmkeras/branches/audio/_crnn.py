@@ -32,6 +32,9 @@ def crnn(
     Prefer it to `conv2d` where what counts is spread over the clip, and its order matters; on a CPU, its loop over
     the moments takes longer to train.
 
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions; the GRU skips them.
+
     Args:
         spec: `mm.Audio`.
         filters: width of each Conv2D block.
@@ -46,9 +49,6 @@ def crnn(
             (T = 1).
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; pool them less.
-
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions; the GRU skips them.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

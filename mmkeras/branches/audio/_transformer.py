@@ -30,6 +30,9 @@ def transformer(
     Prefer it to `conv2d` and `crnn` with tens of thousands of clips; with few it learns more slowly, as nothing tells
     it beforehand that neighbouring patches belong together. Its cost grows with the square of the number of patches.
 
+    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
+    have no part in the statistics of batch norm.
+
     Args:
         spec: `mm.Audio`.
         dim: D, width of the tokens.
@@ -43,9 +46,6 @@ def transformer(
         pool: None every patch, moment by moment, low pitch first; "mean" over the real ones (T = 1).
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; patches must fit into them.
-
-    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
-    have no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

@@ -26,6 +26,8 @@ def conv2d(
 ) -> keras.Model:
     """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network to train from scratch.
 
+    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
+
     Args:
         spec: `mm.Image`.
         filters: width of each block; each halves height and width. The last one is D.
@@ -33,8 +35,6 @@ def conv2d(
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
             "flatten" keeps the layout in one wide token, D = places * filters[-1].
-
-    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

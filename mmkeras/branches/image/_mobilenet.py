@@ -29,6 +29,8 @@ def mobilenet(
 
     Prefer it to `resnet` where the file and the time of the device count; it has a twenty-fifth of its weights.
 
+    Masking: as in `conv2d`.
+
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
         weights: None to begin at random; "imagenet" (alpha 0.75 and 1, minimalistic 1) to download them; or a "notop"
@@ -38,8 +40,6 @@ def mobilenet(
         alpha: share of the width of every layer; D = 576 * alpha.
         minimalistic: 3 x 3 convolutions, ReLU and no squeeze-and-excitation: faster on DSPs, less accurate.
         pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
-
-    Masking: as in `conv2d`.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

@@ -34,6 +34,8 @@ def resnet(
     Prefer it to `conv2d` for photographs: with `weights="imagenet"` and `train="none"` or a few blocks where there are
     hundreds of examples, `train="all"` where there are many thousands.
 
+    Masking: as in `conv2d`.
+
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
         depth: 18, 34 or 50.
@@ -43,8 +45,6 @@ def resnet(
             frozen keep their statistics.
         filters: of 18 and 34 layers, width of the first stage; each further one doubles it, D = 8 * filters.
         pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
-
-    Masking: as in `conv2d`.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

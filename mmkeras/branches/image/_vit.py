@@ -29,6 +29,8 @@ def vit(
     Prefer it to `conv2d` for very many pictures, and before fusions of tokens, where text and picture are then built
     alike. From few pictures convolutions learn more.
 
+    Masking: an absent image has all its tokens masked.
+
     Args:
         spec: `mm.Image`, height and width multiples of `patch`.
         patch: height and width of a patch in pixels.
@@ -38,8 +40,6 @@ def vit(
         num_layers: number of blocks.
         dropout: of the patches' vectors and in each block, while training.
         pool: None one token per patch, "mean" one token.
-
-    Masking: an absent image has all its tokens masked.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
