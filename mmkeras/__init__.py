@@ -23,27 +23,77 @@ Importing `mmkeras` loads none of the heavy packages: each of these rooms opens 
 
 import importlib
 import os
+from typing import TYPE_CHECKING
 
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
+if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
+    from mmkeras import (
+        augment,
+        branches,
+        contract,
+        data,
+        distribute,
+        edge,
+        evaluate,
+        export,
+        fusion,
+        heads,
+        layers,
+        models,
+        preprocess,
+        specs,
+        train,
+    )
+    from mmkeras.loading import load_model
+    from mmkeras.models import fusion_model, hybrid_fusion_model, late_fusion_model
+    from mmkeras.preprocess import adapt, preprocessor
+
 __version__ = "0.1.0"
 
-_ROOMS = ("augment", "branches", "contract", "data", "distribute", "edge", "evaluate", "export", "fusion", "heads",
-          "layers", "models", "preprocess", "specs", "train")  # fmt: skip
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
           "late_fusion_model": "models", "hybrid_fusion_model": "models"}  # fmt: skip
 
-__all__ = ["Audio", "Image", "Table", "Text", "Vector", "Video", *_NAMES, *_ROOMS]
+__all__ = [
+    "Audio",
+    "Image",
+    "Table",
+    "Text",
+    "Vector",
+    "Video",
+    "adapt",
+    "augment",
+    "branches",
+    "contract",
+    "data",
+    "distribute",
+    "edge",
+    "evaluate",
+    "export",
+    "fusion",
+    "fusion_model",
+    "heads",
+    "hybrid_fusion_model",
+    "late_fusion_model",
+    "layers",
+    "load_model",
+    "models",
+    "preprocess",
+    "preprocessor",
+    "specs",
+    "train",
+]  # fmt: skip
 
+if not TYPE_CHECKING:  # a type checker would take any name for one of these
 
-def __getattr__(name):
-    if name in _NAMES or name in _ROOMS:
-        _join_cluster(name)
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"mmkeras.{_NAMES[name]}"), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"mmkeras.{name}")
-    raise AttributeError(f"module 'mmkeras' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in __all__:
+            _join_cluster(name)
+        if name in _NAMES:
+            return getattr(importlib.import_module(f"mmkeras.{_NAMES[name]}"), name)
+        if name in __all__:
+            return importlib.import_module(f"mmkeras.{name}")
+        raise AttributeError(f"module 'mmkeras' has no attribute {name!r}")
 
 
 def _join_cluster(name):
@@ -54,5 +104,5 @@ def _join_cluster(name):
             distribute.strategy("multi_worker")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

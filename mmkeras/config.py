@@ -9,6 +9,8 @@ class Config:
 
     A class of your own is registered as Keras' objects are, with `@keras.saving.register_keras_serializable()`.
 
+    Example:
+
     >>> import mmkeras as mm
     >>> spec = mm.Image("photo", size=(8, 8))
     >>> mm.Image.from_config(spec.get_config()) == spec

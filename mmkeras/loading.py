@@ -4,6 +4,7 @@ import importlib
 import os
 import zipfile
 import zlib
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedErro
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def load_model(path):
+def load_model(path: str | PathLike[str]) -> keras.Model:
     """Loads a `.keras` file of this package: a model, or a preprocess, with all that it learned.
 
     Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.

@@ -24,6 +24,8 @@ def unfinished(prefix, parent):
         prefix: how its name begins; other folders in `parent` that begin so, and whose writers are dead, are removed.
         parent: folder that exists.
 
+    Example:
+
     >>> with unfinished(".unfinished-", tempfile.gettempdir()) as folder:
     ...     folder.is_dir()
     True

@@ -45,13 +45,13 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or "runs/clothing_reviews" + "-with_rating" * args.with_rating + "-smoke" * args.smoke)
     epochs = 1 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.clothing_reviews(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.clothing_reviews(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out. A review may lack its title, its text, or facts.
     review = mm.Text("review", max_tokens=128, vocabulary_size=8000, optional=True)
     title = mm.Text("title", max_tokens=16, vocabulary_size=3000, optional=True)
     numeric = ["age", "feedback", *["stars"] * args.with_rating]
-    facts = mm.Table("facts", numeric, ["division", "department", "kind"], optional=True)
+    facts = mm.Table("facts", numeric=numeric, categorical=["division", "department", "kind"], optional=True)
     specs = [review, title, facts]
     heads = [mm.heads.classification("recommended", classes=[0, 1], dropout=0.3)]
     heads += [] if args.with_rating else [mm.heads.classification("rating", classes=range(1, 6), dropout=0.3)]

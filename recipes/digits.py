@@ -36,7 +36,7 @@ def main(args):
     started = time.perf_counter()
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
     out = Path(args.out or ("runs/digits-smoke" if args.smoke else "runs/digits"))
-    data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out. Of a damaged word the letters are left, and "_" stands for a hidden one.
     picture = mm.Image("image", size=(28, 28), channels=1, optional=True)

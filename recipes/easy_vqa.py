@@ -33,7 +33,7 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/easy_vqa-smoke" if args.smoke else "runs/easy_vqa"))
     most = 1 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out. The names are the keys of a request later.
     question = mm.Text("question", max_tokens=16)

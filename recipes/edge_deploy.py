@@ -37,7 +37,7 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/edge_deploy-smoke" if args.smoke else "runs/edge_deploy"))
     epochs = 1 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out, and tables of both. Questions about one picture stay together.
     question, photo = mm.Text("question", max_tokens=16), mm.Image("photo", size=(48, 48))

@@ -40,7 +40,7 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/emoji-smoke" if args.smoke else "runs/emoji"))
     epochs = 1 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", args.seed, LANGUAGES))
+    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
     # 1. What goes in and what comes out. A Chinese or Japanese character is a word of its own here.
     name = mm.Text("name", max_tokens=20, vocabulary_size=16_000)
@@ -50,8 +50,8 @@ def main(args):
              for column in ("group", "subgroup")]  # fmt: skip
 
     # 2. A row for each emoji and language.
-    raw_train = mm.data.from_dataframe(learn, specs, heads, data)
-    raw_test = mm.data.from_dataframe(check, specs, heads, data)
+    raw_train = mm.data.from_dataframe(learn, specs, heads, root=data)
+    raw_test = mm.data.from_dataframe(check, specs, heads, root=data)
     raw_english = raw_test.subset(np.flatnonzero(raw_test.frame.language == "en"))
 
     # 3. Strings and bytes become numbers. What is learned from is moved and turned, and loses words, anew each epoch.
@@ -97,7 +97,7 @@ def main(args):
 
     scores = {**mm.evaluate.summary(found), "languages": by_language(raw_test)}
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), specs, heads, args.test)
+        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), specs, heads, root=args.test)
         scores["other_test"] = by_language(raw_other)
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.

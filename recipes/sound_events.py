@@ -40,7 +40,7 @@ def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
     out = Path(args.out or ("runs/sound_events-smoke" if args.smoke else "runs/sound_events"))
     epochs = 1 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.sound_events(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.sound_events(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out.
     clip = mm.Audio("clip", seconds=5.0, sample_rate=8000)
@@ -51,7 +51,7 @@ def main(args):
     def read(folder, without=()):
         frame = pd.read_csv(Path(folder, "clips.tsv"), sep="\t", dtype=str, keep_default_na=False)
         frame, columns = frame[~frame["fold"].isin(without)], {"clip": "file", "event": "class"}
-        return mm.data.from_dataframe(frame, [clip], heads, Path(folder, "audio.zip"), columns)
+        return mm.data.from_dataframe(frame, [clip], heads, root=Path(folder, "audio.zip"), columns=columns)
 
     def batches(examples):
         return mm.data.eval_batches(examples, preprocess)
@@ -114,7 +114,7 @@ def main(args):
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rich.print("", mm.evaluate.table(found, PUBLISHED))
+    rich.print("", mm.evaluate.table(found, published=PUBLISHED))
     print("Mean of the folds: {:.3f} ({:.3f}-{:.3f})".format(mean, *interval))
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 

@@ -35,7 +35,7 @@ def main(args):
     started = time.perf_counter()
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
     out = Path(args.out or ("runs/spoken_digits-smoke" if args.smoke else "runs/spoken_digits"))
-    data = Path(args.data or mm.data.generate.lookalikes.spoken_digits(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.spoken_digits(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out. Hardly a word takes longer than a second.
     voice = mm.Audio("voice", seconds=1.0, sample_rate=8000)
@@ -104,7 +104,7 @@ def main(args):
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rich.print("", mm.evaluate.table(found, PUBLISHED))
+    rich.print("", mm.evaluate.table(found, published=PUBLISHED))
     print(f"Strangers: {report['strangers']['accuracy']:.3f} on average")
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 

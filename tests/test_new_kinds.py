@@ -16,13 +16,12 @@ from matplotlib.figure import Figure
 
 import mmkeras as mm
 from mmkeras import edge
-from mmkeras.config import Config
 from mmkeras.data import modalities
 from mmkeras.data.modalities.base import Modality, strings, text_converter
 from mmkeras.evaluate.drawing import save
 from mmkeras.heads import Head
 from mmkeras.preprocess import RawLayer
-from mmkeras.specs import Tensor
+from mmkeras.specs import Spec, Tensor
 
 NAMES = ["red", "green", "blue"]
 
@@ -31,10 +30,9 @@ NAMES = ["red", "green", "blue"]
 
 @keras.saving.register_keras_serializable("tests")
 @dataclasses.dataclass(frozen=True)
-class Colour(Config):
+class Colour(Spec):
     kind = "colour"
 
-    name: str
     optional: bool = False
 
     @property

@@ -22,8 +22,8 @@ def test_raw_and_ready_of_each_modality():
     table = mm.Table("t", numeric=["a"], categorical=["b"])
     assert table.raw == {"a": Tensor((), "float32"), "b": Tensor((), "string")}
     assert mm.Table("t", numeric="age", categorical="city").columns == ("age", "city")
-    assert mm.Vector("v", 8).raw == {"v": Tensor((8,), "float32")}
-    assert mm.Vector("v", 8).ready == {"v": Tensor((8,), "float32"), "v_mask": Tensor((1,), "bool")}
+    assert mm.Vector("v", size=8).raw == {"v": Tensor((8,), "float32")}
+    assert mm.Vector("v", size=8).ready == {"v": Tensor((8,), "float32"), "v_mask": Tensor((1,), "bool")}
     assert table.ready == {"t": Tensor((2,), "float32"), "t_mask": Tensor((2,), "bool")}
 
 
@@ -63,16 +63,22 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
         (lambda: mm.Audio("v", seconds=float("inf")), "seconds of 'v' must be positive. Received: seconds=inf"),
         (lambda: mm.Audio("v", seconds="1"), "seconds of 'v' must be positive. Received: seconds='1'"),
         (lambda: mm.Image("p", channels=3.0), "channels of 'p' must be a whole number"),
-        (lambda: mm.Table("t", ["a"], max_categories=9.5), "max_categories of 't' must be a whole number"),
-        (lambda: mm.Vector("v", True), "size of 'v' must be a whole number. Received: size=True"),
+        (lambda: mm.Table("t", numeric=["a"], max_categories=9.5), "max_categories of 't' must be a whole number"),
+        (lambda: mm.Vector("v", size=True), "size of 'v' must be a whole number. Received: size=True"),
         (lambda: mm.Audio("v", seconds=-1), "seconds of 'v' must be positive"),
-        (lambda: mm.Vector("v", 2.5), "size of 'v' must be .* Received: size=2.5"),
-        (lambda: mm.Vector("v", 0), "size of 'v' must be positive. Received: size=0"),
+        (lambda: mm.Vector("v", size=2.5), "size of 'v' must be .* Received: size=2.5"),
+        (lambda: mm.Vector("v", size=0), "size of 'v' must be positive. Received: size=0"),
         (lambda: mm.Text("q", learned=0), r"learned of 'q' must be 1 number.*from 2 to 20000. Received: \[0\]"),
-        (lambda: mm.Table("t", [], ["a", "b"], learned=(3,)), "learned of 't' must be 2 number.*preprocess.specs"),
-        (lambda: mm.Table("t", [], ["a"], 9, learned=(10,)), r"from 2 to 9. Received: \[10\]"),
+        (
+            lambda: mm.Table("t", numeric=[], categorical=["a", "b"], learned=(3,)),
+            "learned of 't' must be 2 number.*preprocess.specs",
+        ),
+        (
+            lambda: mm.Table("t", numeric=[], categorical=["a"], max_categories=9, learned=(10,)),
+            r"from 2 to 9. Received: \[10\]",
+        ),
         (lambda: mm.Table("t"), "Table 't' needs columns"),
-        (lambda: mm.Table("t", ["a"], ["a"]), r"takes each column once. Received: \['a'\] twice"),
+        (lambda: mm.Table("t", numeric=["a"], categorical=["a"]), r"takes each column once. Received: \['a'\] twice"),
         (lambda: check_specs([]), "At least one spec is needed"),
         (
             lambda: check_specs([mm.Text("q"), mm.Image("q")]),

@@ -49,10 +49,10 @@ def test_auxiliary_answers_learn_from_the_labels_of_their_heads(stage):
 
 def test_the_loss_is_the_weighted_sum():
     model = build("early", auxiliary=True)
-    arguments = mm.heads.compile_for(HEADS, {"size": 0.5}, auxiliary=["left"], auxiliary_weight=0.2)
+    arguments = mm.heads.compile_for(HEADS, loss_weights={"size": 0.5}, auxiliary=["left"], auxiliary_weight=0.2)
     assert arguments["loss_weights"] == {"kind": 1.0, "size": 0.5, "kind.left": 0.2, "size.left": 0.1}
     with pytest.raises(ValueError, match=r"loss_weights must name heads. Received: \['sise'\]"):
-        mm.heads.compile_for(HEADS, {"sise": 0.5})
+        mm.heads.compile_for(HEADS, loss_weights={"sise": 0.5})
     model.compile("adam", **mm.heads.compile_for(HEADS, auxiliary=["left", "right"], auxiliary_weight=0.2))
     logs = model.evaluate(*examples(), verbose=0, return_dict=True)
     total = logs["kind_loss"] + logs["size_loss"] + 0.2 * sum(logs[f"{name}_loss"] for name in BY)

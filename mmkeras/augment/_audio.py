@@ -2,10 +2,13 @@
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec, seeds
+from mmkeras.augment.steps import Augmentation, check_range, check_spec, seeds
+from mmkeras.specs import Audio
 
 
-def audio(spec, gain_db=0.0, shift_seconds=0.0, noise=None):
+def audio(
+    spec: Audio, *, gain_db: float = 0.0, shift_seconds: float = 0.0, noise: float | tuple[float, float] | None = None
+) -> Augmentation:
     """A clip becomes louder or softer, earlier or later, and noisier. In this order: shift, gain, noise.
 
     Masking: the mask moves with the sound. What is under False stays zero, and so does silence; absent clips stay
@@ -23,14 +26,16 @@ def audio(spec, gain_db=0.0, shift_seconds=0.0, noise=None):
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
-    Source: Ko et al., Audio Augmentation for Speech Recognition, Interspeech 2015 (gain); Salamon and Bello, arXiv
-    1608.04363 (shift, noise).
+    Example:
 
     >>> import mmkeras as mm
     >>> ready = {"voice": np.full((1, 800), 0.1, "float32"), "voice_mask": np.ones((1, 800), bool)}
     >>> louder, _ = audio(mm.Audio("voice", seconds=0.1, sample_rate=8000), gain_db=6.0)(ready, {}, (0, 1))
     >>> bool(0.05 < louder["voice"][0, 0] < 0.2)
     True
+
+    Source: Ko et al., Audio Augmentation for Speech Recognition, Interspeech 2015 (gain); Salamon and Bello, arXiv
+    1608.04363 (shift, noise).
     """
     check_spec(spec, "Audio")
     check_range("audio", 0, float("inf"), gain_db=gain_db)

@@ -13,6 +13,8 @@ class Draws:
     keras-cv 0.9 draws in two ways, both with a state: from the generator that each layer holds, and from factor
     samplers, which call `tf.random`. `drive` puts this object into the place of both.
 
+    Example:
+
     >>> draws = Draws()
     >>> with draws.seeded((1, 2)):
     ...     a = draws.uniform([3])

@@ -4,13 +4,27 @@ import importlib
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec
+from mmkeras.augment.steps import Augmentation, check_range, check_spec
+from mmkeras.specs import Image
 
 _FLIPS = {True: "horizontal", "horizontal": "horizontal", "vertical": "vertical", "both": "horizontal_and_vertical"}
 
 
-def image(spec, flip=False, crop=1.0, zoom=0.0, shift=0.0, rotate=0.0, brightness=0.0, contrast=0.0, rand_augment=0,
-          magnitude=0.5, cutout=0.0, fill="reflect"):  # fmt: skip
+def image(
+    spec: Image,
+    *,
+    flip: bool | str = False,
+    crop: float = 1.0,
+    zoom: float = 0.0,
+    shift: float = 0.0,
+    rotate: float = 0.0,
+    brightness: float = 0.0,
+    contrast: float = 0.0,
+    rand_augment: int = 0,
+    magnitude: float = 0.5,
+    cutout: float = 0.0,
+    fill: str = "reflect",
+) -> Augmentation:
     """Pictures are changed in ways that keep what they show; each by itself, in the order of the arguments.
 
     Which of them do keep it depends on the pictures: a 6 must not be turned upside down, nor text be mirrored.
@@ -35,14 +49,16 @@ def image(spec, flip=False, crop=1.0, zoom=0.0, shift=0.0, rotate=0.0, brightnes
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
-    Source: crop: Szegedy et al., arXiv 1409.4842, section 6; RandAugment: Cubuk et al., arXiv 1909.13719, with
-    keras-cv's policy, which has no rotation, posterisation and sharpness; cutout: DeVries and Taylor, arXiv 1708.04552.
+    Example:
 
     >>> import mmkeras as mm
     >>> pixels = np.arange(2 * 8 * 8 * 3, dtype="uint8").reshape(2, 8, 8, 3)
     >>> augmented, _ = image(mm.Image("photo", size=8), flip=True, shift=0.1)({"photo": pixels}, {}, (0, 1))
     >>> augmented["photo"].dtype.name, augmented["photo"].shape
     ('uint8', TensorShape([2, 8, 8, 3]))
+
+    Source: crop: Szegedy et al., arXiv 1409.4842, section 6; RandAugment: Cubuk et al., arXiv 1909.13719, with
+    keras-cv's policy, which has no rotation, posterisation and sharpness; cutout: DeVries and Taylor, arXiv 1708.04552.
     """
     check_spec(spec, "Image")
     check_range("image", 0, 1, zoom=zoom, shift=shift, brightness=brightness, contrast=contrast, magnitude=magnitude,

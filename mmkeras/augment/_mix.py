@@ -1,12 +1,27 @@
 """MixUp and CutMix: two examples become one, and the labels of every head follow."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, seeds
+from mmkeras.augment.steps import Augmentation, check_range, seeds
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.specs import Spec
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 
-def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
+def mix(
+    specs: Spec | Sequence[Spec],
+    heads: Sequence["Head"],
+    *,
+    mixup: float = 0.2,
+    cutmix: float = 0.0,
+    share: float = 1.0,
+    unmixed: Sequence[str] = (),
+) -> Augmentation:
     """Each example is mixed with another one of its batch: a share of it stays, the rest comes from its partner.
 
     MixUp blends pixels and samples. CutMix puts a rectangle of the partner's picture into the picture; a sound has no
@@ -40,9 +55,7 @@ def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
         TypeError: a spec that cannot be mixed.
         ValueError: no picture for CutMix, or several; and, when called, a modality or a label that would stay behind.
 
-    Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
-    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
-    1711.10282.
+    Example:
 
     >>> import mmkeras as mm
     >>> photo, kind = mm.Image("photo", size=4), mm.heads.classification("kind", ["a", "b"])
@@ -50,6 +63,10 @@ def mix(specs, heads, mixup=0.2, cutmix=0.0, share=1.0, unmixed=()):
     >>> mixed, labels = mix([photo], [kind], mixup=1.0)(ready, {"kind": np.array([0, 1])}, (0, 1))
     >>> bool(np.abs(mixed["photo"].numpy()[:, 0, 0, 0] - 100 * labels["kind"].numpy()[:, 1]).max() <= 0.5)
     True
+
+    Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
+    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
+    1711.10282.
     """
     # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)

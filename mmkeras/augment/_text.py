@@ -2,12 +2,13 @@
 
 import tensorflow as tf
 
-from mmkeras.augment.steps import check_range, check_spec
+from mmkeras.augment.steps import Augmentation, check_range, check_spec
+from mmkeras.specs import Text
 
 _UNKNOWN = 1
 
 
-def text(spec, drop=0.1, remove=False):
+def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation:
     """Each token is dropped with a probability, so that no answer hangs on one word.
 
     By default a dropped token becomes the unknown token, which the model meets in serving as well: places stay, and the
@@ -24,14 +25,16 @@ def text(spec, drop=0.1, remove=False):
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
-    Source: replacing: Bowman et al., Generating Sentences from a Continuous Space, arXiv 1511.06349, section 3;
-    removing: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods, ACL 2015, section 3.1.
+    Example:
 
     >>> import mmkeras as mm
     >>> ready = {"title": np.array([[5, 6, 7, 0]], "int32"), "title_mask": np.array([[True, True, True, False]])}
     >>> dropped, _ = text(mm.Text("title"), drop=1.0)(ready, {}, (0, 1))
     >>> sorted(dropped["title"].numpy()[0].tolist())[:3]
     [0, 1, 1]
+
+    Source: replacing: Bowman et al., Generating Sentences from a Continuous Space, arXiv 1511.06349, section 3;
+    removing: Iyyer et al., Deep Unordered Composition Rivals Syntactic Methods, ACL 2015, section 3.1.
     """
     check_spec(spec, "Text")
     check_range("text", 0, 1, drop=drop)

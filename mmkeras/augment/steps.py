@@ -1,9 +1,15 @@
 """What the augmentations share: one after another, each with a seed of its own."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import tensorflow as tf
 
+# (ready, labels, seed) -> (ready, labels)
+Augmentation = Callable[[dict[str, Any], dict[str, Any], Any], tuple[dict[str, Any], dict[str, Any]]]
 
-def in_turn(augment):
+
+def in_turn(augment: Augmentation | Sequence[Augmentation]) -> Augmentation:
     """One or several augmentations -> one that applies them in their order; each gets a seed folded from the batch's.
 
     Args:

@@ -7,6 +7,8 @@ Categories have embeddings of `spec.ids` rows: build branches from `preprocess.s
 [(None, 1, 32), (None, 1)]
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -14,10 +16,22 @@ from mmkeras.branches._model import branch, check_pool, inputs, one_token
 from mmkeras.checks import check_whole
 from mmkeras.layers import LearnedTokens, TableFeatures, TableTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.specs import Table
+
+__all__ = ["mlp", "transformer"]
 
 
-def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0, unknown_rate=0.02):
+def mlp(
+    spec: Table,
+    *,
+    units: Sequence[int] = (64, 64),
+    embed_dim: int = 8,
+    dropout: float = 0.0,
+    unknown_rate: float = 0.02,
+) -> keras.Model:
     """Numbers and category embeddings through dense layers.
+
+    Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
 
     Args:
         spec: `mm.Table`.
@@ -27,14 +41,14 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0, unknown_rate=0.02):
         unknown_rate: share of the categories that is replaced by the unknown one while training, so that the model
             learns what to make of a category that it never saw.
 
-    Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
-
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
     """
     ready = inputs(spec, "table")
     check_whole(spec.name, embed_dim=embed_dim, **{f"units[{i}]": width for i, width in enumerate(units)})
-    features = TableFeatures(len(spec.numeric), spec.ids, embed_dim, unknown_rate, name="features")
+    features = TableFeatures(
+        len(spec.numeric), spec.ids, embed_dim=embed_dim, unknown_rate=unknown_rate, name="features"
+    )
     row, mask = ready.values()
     x = features(row, mask)
     for i, width in enumerate(units):
@@ -43,12 +57,23 @@ def mlp(spec, *, units=(64, 64), embed_dim=8, dropout=0.0, unknown_rate=0.02):
     return branch(spec, ready, *one_token(x, mask))
 
 
-def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool="cls",
-                unknown_rate=0.02):  # fmt: skip
+def transformer(
+    spec: Table,
+    *,
+    dim: int = 64,
+    num_heads: int = 4,
+    feedforward_dim: int | None = None,
+    num_layers: int = 2,
+    dropout: float = 0.1,
+    pool: str | None = "cls",
+    unknown_rate: float = 0.02,
+) -> keras.Model:
     """A token per column and a learned [CLS] token + Transformer encoder blocks: every column sees every other.
 
     Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
     (`pool=None`); on few rows `mlp` is as good, and it is quicker always.
+
+    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
 
     Args:
         spec: `mm.Table`.
@@ -59,8 +84,6 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
         dropout: in each block, while training.
         pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
         unknown_rate: as in `mlp`.
-
-    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
 
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, T, D) and mask (B, T).
@@ -78,8 +101,8 @@ def transformer(spec, *, dim=64, num_heads=4, feedforward_dim=None, num_layers=2
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "table")
     row, mask = ready.values()
-    columns = TableTokens(len(spec.numeric), spec.ids, dim, unknown_rate, name="columns")(row, mask)
-    x = ops.concatenate([LearnedTokens(1, dim, name="cls")(row), columns], axis=1)
+    columns = TableTokens(len(spec.numeric), spec.ids, dim=dim, unknown_rate=unknown_rate, name="columns")(row, mask)
+    x = ops.concatenate([LearnedTokens(1, dim=dim, name="cls")(row), columns], axis=1)
     seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
     for i in range(num_layers):
         block = keras_nlp.layers.TransformerEncoder(

@@ -16,11 +16,25 @@ from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_
 from mmkeras.checks import check_whole
 from mmkeras.layers import GuardEmpty, UnknownDropout
 from mmkeras.presets import load_preset
+from mmkeras.specs import Text
+
+__all__ = ["gru", "lstm", "pretrained", "transformer"]
 
 
-def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last",
-         unknown_rate=0.02):  # fmt: skip
+def lstm(
+    spec: Text,
+    *,
+    units: int = 128,
+    embed_dim: int = 128,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    pool: str | None = "last",
+    unknown_rate: float = 0.02,
+) -> keras.Model:
     """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
+
+    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
 
     Args:
         spec: `mm.Text`.
@@ -33,8 +47,6 @@ def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, d
         unknown_rate: share of the words that is replaced by the unknown one while training, so that the model learns
             what to make of a word that it never saw; `augment.text` does more of it. See `layers.UnknownDropout`.
 
-    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
-
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
 
@@ -44,8 +56,17 @@ def lstm(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, d
     return _recurrent(keras.layers.LSTM, spec, *options)
 
 
-def gru(spec, *, units=128, embed_dim=128, num_layers=1, bidirectional=False, dropout=0.0, pool="last",
-        unknown_rate=0.02):  # fmt: skip
+def gru(
+    spec: Text,
+    *,
+    units: int = 128,
+    embed_dim: int = 128,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+    pool: str | None = "last",
+    unknown_rate: float = 0.02,
+) -> keras.Model:
     """Embedding + GRU: a quarter fewer weights than `lstm`, often as accurate.
 
     Args, masking and result: as `lstm`.
@@ -90,11 +111,22 @@ def _embedding(spec, embed_dim, dropout):
     return lambda ids: keras.layers.Dropout(dropout)(embedding(ids))
 
 
-def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, dropout=0.1, pool=None,
-                unknown_rate=0.02):  # fmt: skip
+def transformer(
+    spec: Text,
+    *,
+    dim: int = 128,
+    num_heads: int = 4,
+    feedforward_dim: int | None = None,
+    num_layers: int = 2,
+    dropout: float = 0.1,
+    pool: str | None = None,
+    unknown_rate: float = 0.02,
+) -> keras.Model:
     """Word and position embeddings + Transformer encoder blocks: every word sees every other.
 
     Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
+
+    Masking: padding is attended by no token.
 
     Args:
         spec: `mm.Text`; positions are learned up to its `max_tokens`.
@@ -105,8 +137,6 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
         dropout: in each block, while training.
         pool: None every token, "mean" one token.
         unknown_rate: as in `lstm`.
-
-    Masking: padding is attended by no token.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -127,19 +157,21 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def pretrained(spec, *, train="all", dropout=None, pool="first"):
+def pretrained(
+    spec: Text, *, train: str | int = "all", dropout: float | None = None, pool: str | None = "cls"
+) -> keras.Model:
     """A pretrained encoder of the BERT family: BERT, DistilBERT, ELECTRA, ALBERT, DeBERTa-v3, XLM-RoBERTa.
 
     Prefer it where texts are rich and labelled ones few. With `train="all"` a small learning rate is needed (2e-5 to
     5e-5), or `train.discriminative` to give one to this branch alone.
 
+    Masking: padding is attended by no token; a text without tokens comes out masked.
+
     Args:
         spec: `mm.Text` with a `preset`, whose weights are loaded here; the model's file holds them from then on.
         train: "all", "none", or how many of the last blocks are trained. What is frozen drops nothing while training.
         dropout: in the encoder, while training; None as the preset has it.
-        pool: "first" what the model makes of its first token ([CLS]), "mean" of the tokens, None every token.
-
-    Masking: padding is attended by no token; a text without tokens comes out masked.
+        pool: "cls" what the model makes of its [CLS] token (T = 1), "mean" of the tokens, None every token.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -150,13 +182,13 @@ def pretrained(spec, *, train="all", dropout=None, pool="first"):
 
     Source: Devlin et al., arXiv 1810.04805; models and weights are keras-hub's.
     """
-    check_pool(spec, pool, ("first", "mean", None))
+    check_pool(spec, pool, ("cls", "mean", None))
     ready = inputs(spec, "text")
     ids, mask = ready.values()
     encoder = _encoder(spec, dropout, pool)
     feed = {"token_ids": ids, "padding_mask": ops.cast(mask, "int32"), "segment_ids": ops.zeros_like(ids)}
     x = Backbone(encoder, train, name="backbone")({name: feed[name] for name in encoder.input})
-    if pool == "first":
+    if pool == "cls":
         return branch(spec, ready, *one_token(x if len(x.shape) == 2 else x[:, 0], mask))
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
@@ -185,5 +217,5 @@ def _encoder(spec, dropout, pool):
         )
     output = encoder.output
     if isinstance(output, dict):
-        output = output["pooled_output" if pool == "first" else "sequence_output"]
+        output = output["pooled_output" if pool == "cls" else "sequence_output"]
     return keras.Model(encoder.input, output, name=encoder.name)

@@ -9,12 +9,17 @@ import keras
 
 from mmkeras.branches._model import branch, inputs, one_token
 from mmkeras.checks import check_whole
+from mmkeras.specs import Vector
+
+__all__ = ["linear"]
 
 
-def linear(spec, *, dim=128, normalise=True, dropout=0.0):
+def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: float = 0.0) -> keras.Model:
     """Layer normalisation and one dense layer, without an activation.
 
     The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.
+
+    Masking: an absent vector gives a masked token.
 
     Args:
         spec: `mm.Vector`.
@@ -25,8 +30,6 @@ def linear(spec, *, dim=128, normalise=True, dropout=0.0):
             are made for, whatever the size. False where the length of a vector means something; the dense layer is then
             float32 under mixed precision as well, but what follows is not, and float16 ends at 65,504.
         dropout: share of the normalised numbers dropped while training.
-
-    Masking: an absent vector gives a masked token.
 
     Returns:
         keras.Model, `{name: (B, size) float32, name_mask: (B, 1) bool}` -> tokens (B, 1, D) and mask (B, 1).

@@ -5,18 +5,33 @@
 [(None, 4, 8), (None, 4)]
 """
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.image import conv_blocks
 from mmkeras.layers import BatchNorm, GuardEmpty, PositionEmbedding
+from mmkeras.specs import Video
+
+__all__ = ["conv2plus1d", "frames"]
 
 _LOOKS = 8  # weightings of the places of a frame
 
 
-def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units=128, num_layers=1, num_heads=4,
-           dropout=0.0, pool=None):  # fmt: skip
+def frames(
+    spec: Video,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    over_time: str = "gru",
+    units: int = 128,
+    num_layers: int = 1,
+    num_heads: int = 4,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """The Conv2D blocks of `image.conv2d` on each frame, then a GRU or attention over the frames.
 
     Prefer it where single frames say much, and before `fusion.Attention`; `conv2plus1d` sees motion from its first
@@ -24,6 +39,9 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
 
     A frame's vector is relu(W vec(L f)), where f (H' W', C) is its feature map and L (8, H' W') are learned weightings
     of the places, which all channels share: so it tells not only what is in the frame, as a mean would, but where.
+
+    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
+    masked.
 
     Args:
         spec: `mm.Video`.
@@ -36,9 +54,6 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
         num_heads: attention heads; they divide `units`.
         dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
         pool: None one token per frame; "mean" over the real frames.
-
-    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
-    masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
@@ -55,18 +70,29 @@ def frames(spec, *, filters=(32, 64, 128), kernel_size=3, over_time="gru", units
             f"over_time of the branch of '{spec.name}' must be one of {list(_OVER_TIME)}. Received: {over_time!r}."
         )
     ready, x, mask = _start(spec, filters)
-    x = conv_blocks(_each(x), filters, kernel_size, dropout, mask=ops.reshape(mask, (-1, 1)))
+    x = conv_blocks(_each(x), filters, kernel_size=kernel_size, dropout=dropout, mask=ops.reshape(mask, (-1, 1)))
     x = _frame_vectors(x, units, spec.frames)
     x = _OVER_TIME[over_time](x, mask, units, num_layers, num_heads, dropout)
     return branch(spec, ready, *(mean_token(x, mask) if pool else (x, mask)))
 
 
-def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, dropout=0.0, pool=None):
+def conv2plus1d(
+    spec: Video,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    time_size: int = 3,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """Blocks of a convolution in space, one in time, and max pooling in space: motion is seen from the first layer on.
 
     Prefer it where short motions matter more than what single frames show. Of a Conv3D of t x d x d it has the weights,
     at the cost of smaller parts: M = floor(t d^2 N' N / (d^2 N' + t N)) channels lie between N' -> M in space (1 x d x
     d) and M -> N in time (t x 1 x 1), each with batch norm and ReLU.
+
+    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
+    no part in the statistics of batch norm, and their tokens are masked.
 
     Args:
         spec: `mm.Video`.
@@ -75,9 +101,6 @@ def conv2plus1d(spec, *, filters=(32, 64, 128), kernel_size=3, time_size=3, drop
         time_size: t, of the convolutions in time, in frames.
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per frame, the mean over its places, with a learned position; "mean" over the real frames.
-
-    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
-    no part in the statistics of batch norm, and their tokens are masked.
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.

@@ -1,8 +1,10 @@
 """The names of auxiliary outputs, by which one modality answers to a head on its own: HEAD.SPEC."""
 
 
-def auxiliary_name(head, spec):
+def auxiliary_name(head: str, spec: str) -> str:
     """Name of the output by which one modality answers to a head on its own; no head can be called so.
+
+    Example:
 
     >>> auxiliary_name("kind", "photo")
     'kind.photo'
@@ -12,6 +14,8 @@ def auxiliary_name(head, spec):
 
 def for_auxiliary(by_head, outputs):
     """Dict by head name (labels, weights) with the entries of the auxiliary outputs as well; anything else as it is.
+
+    Example:
 
     >>> for_auxiliary({"kind": 1}, ["kind", "kind.photo"])
     {'kind': 1, 'kind.photo': 1}

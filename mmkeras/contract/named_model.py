@@ -1,5 +1,8 @@
 """A functional model that checks what it is fed, key by key."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import keras
 import numpy as np
 
@@ -30,18 +33,20 @@ class NamedModel(Fitting, keras.Model):
     _specs = _heads = ()
 
     @classmethod
-    def of(cls, inputs, outputs, specs=(), heads=(), name=None):
+    def of(
+        cls, inputs: Any, outputs: Any, specs: Sequence[Any] = (), heads: Sequence[Any] = (), *, name: str | None = None
+    ) -> Self:
         """A model that knows its specs and heads."""
         model = cls(inputs, outputs, name=name)
         model._specs, model._heads = tuple(specs), tuple(heads)
         return model
 
     @property
-    def specs(self):
+    def specs(self) -> list[Any]:
         return list(self._specs)
 
     @property
-    def heads(self):
+    def heads(self) -> list[Any]:
         return list(self._heads)
 
     def get_config(self):
@@ -118,14 +123,16 @@ def _check_losses(model, loss, outputs):
         )
 
 
-def without_auxiliary(model, heads):
+def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
     """The model with the outputs of its heads alone, for an export; others as they are."""
     names = [head.name for head in heads]
     extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
     if not extra or not all(head_of(name) in names for name in extra):
         return model  # what does not fit is told by `export.fit`
     outputs = {name: model.output[name] for name in names}
-    return NamedModel.of(model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), model.name)
+    return NamedModel.of(
+        model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), name=model.name
+    )
 
 
 def _as_array(value):

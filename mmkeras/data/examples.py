@@ -1,11 +1,20 @@
 """A table of examples as a `tf.data.Dataset`."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 
 from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data.files.archives import as_given
 from mmkeras.data.modalities import kind_of
+from mmkeras.specs import Spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmkeras.heads import Head
 
 
 class Examples(RawExamples, tf.data.Dataset):
@@ -26,7 +35,17 @@ class Examples(RawExamples, tf.data.Dataset):
         skipped: faults of rows that were left out already.
     """
 
-    def __init__(self, frame, columns, specs, heads=(), on_error="raise", skipped=(), _shared=None):
+    def __init__(
+        self,
+        frame: "pd.DataFrame",
+        columns: Mapping[str, np.ndarray],
+        specs: Sequence[Spec],
+        heads: Sequence["Head"] = (),
+        *,
+        on_error: str = "raise",
+        skipped: Sequence[Any] = (),
+        _shared: Any = None,
+    ) -> None:
         self.frame = frame
         self.table = columns
         self.specs = list(specs)
@@ -40,7 +59,7 @@ class Examples(RawExamples, tf.data.Dataset):
         super().__init__(self._examples._variant_tensor)
 
     @property
-    def missing_labels(self):
+    def missing_labels(self) -> dict[str, int]:
         """Dict, head name -> how many rows have no label for it."""
         counts = {head.name: np.count_nonzero(~np.asarray(head.labelled(self.table[head.name])))
                   for head in self.heads if head.name in self.table}  # fmt: skip
@@ -60,34 +79,36 @@ class Examples(RawExamples, tf.data.Dataset):
             if reader is not None:
                 yield spec.name, reader
 
-    def read(self, rows, name=None):
+    def read(self, rows: Any, name: str | None = None) -> dict[str, Any]:
         """Positions (B,) int64 -> raw tensors and labels (B, ...) by name, or one of them; in graphs and eagerly."""
         rows = rows if self._positions is None else tf.gather(self._positions, rows)
         batch = {name: tf.gather(self._tensors[name], rows) for name in ([name] if name else self.table)}
         return batch | {name: reader(batch[name]) for name, reader in self._readers.items() if name in batch}
 
-    def batches(self, batch_size):
+    def batches(self, batch_size: int) -> tf.data.Dataset:
         """As `batch`, but files are read by the batch, not one by one."""
         return tf.data.Dataset.range(len(self.frame)).batch(batch_size).map(self.read, tf.data.AUTOTUNE).prefetch(1)
 
-    def columns(self, names):
+    def columns(self, names: Sequence[str]) -> dict[str, Any]:
         """Dict, name -> array (n, ...) as it stands in the table."""
         return {name: self.table[name] for name in names}
 
-    def origin(self, position, name):
+    def origin(self, position: int, name: str) -> str:
         """The path of a file as it was given, or how many bytes it was given as; nothing of a vector."""
         value = self.table[name][position]
         if isinstance(value, np.ndarray):
             return ""
         return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else as_given(str(value))
 
-    def select(self, names):
+    def select(self, names: Sequence[str]) -> "Examples":
         """The same rows with some of the columns only; the files of the others are not read."""
         columns = {name: self.table[name] for name in names}
         shared = self._tensors, self._readers, self._positions
-        return Examples(self.frame, columns, self.specs, self.heads, self.on_error, self.skipped, shared)
+        return Examples(
+            self.frame, columns, self.specs, self.heads, on_error=self.on_error, skipped=self.skipped, _shared=shared
+        )
 
-    def subset(self, positions):
+    def subset(self, positions: Any) -> "Examples":
         """The rows at these positions, in this order; without `skipped`, which tells of rows that are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
@@ -95,7 +116,15 @@ class Examples(RawExamples, tf.data.Dataset):
             chosen = tf.constant(np.arange(len(self.frame))[positions] if self._positions is None
                                  else self._positions.numpy()[positions])  # fmt: skip
         shared = self._tensors, self._readers, chosen
-        return Examples(self.frame.iloc[positions], columns, self.specs, self.heads, self.on_error, (), shared)
+        return Examples(
+            self.frame.iloc[positions],
+            columns,
+            self.specs,
+            self.heads,
+            on_error=self.on_error,
+            skipped=(),
+            _shared=shared,
+        )
 
 
 def _marked(values):

@@ -17,6 +17,8 @@ def shown_if_slow(items, description, total=None, verbose=True):
         total: how many items there are, where that is known.
         verbose: False never shows one.
 
+    Example:
+
     >>> list(shown_if_slow("ab", "Reading letters", total=2))
     ['a', 'b']
     """

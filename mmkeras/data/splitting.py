@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -9,7 +10,14 @@ from sklearn.model_selection import train_test_split
 from mmkeras.data.examples import Examples
 
 
-def split(raw, fractions=(0.8, 0.2), seed=0, stratify="auto", group=None):
+def split(
+    raw: Examples,
+    fractions: Sequence[float] = (0.8, 0.2),
+    *,
+    seed: int = 0,
+    stratify: str | None = "auto",
+    group: str | None = None,
+) -> tuple[Examples, ...]:
     """Divides `Examples` into parts, the same ones for the same seed.
 
     Args:

@@ -1,6 +1,7 @@
 """Which strategy fits the devices."""
 
 import functools
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -14,7 +15,12 @@ from mmkeras.distribute._precision import policy_of
 STRATEGIES = ("auto", "none", "one_device", "mirrored", "multi_worker")
 
 
-def strategy(name=None, devices=None, mixed_precision=None):
+def strategy(
+    name: str | tf.distribute.Strategy | None = None,
+    *,
+    devices: Sequence[str] | None = None,
+    mixed_precision: str | bool | None = None,
+) -> tf.distribute.Strategy:
     """The `tf.distribute.Strategy` in whose `scope()` a model is built and compiled.
 
     Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things

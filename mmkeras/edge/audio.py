@@ -33,6 +33,8 @@ class Audio(Modality):
     Raises:
         ValueError: a required sound is absent; or the file is of another kind, damaged, or without samples.
 
+    Example:
+
     >>> data = struct.pack("<3h", 0, 16384, -32768)
     >>> form = struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
     >>> file = b"RIFF" + struct.pack("<I", 42) + b"WAVEfmt " + form + b"data" + struct.pack("<I", 6) + data
@@ -43,11 +45,11 @@ class Audio(Modality):
     meaning = "waveform, {samples} samples at {sample_rate} Hz"
     allowed = 1e-4  # of a filter
 
-    def __init__(self, name, samples, sample_rate, optional=False):
+    def __init__(self, name: str, *, samples: int, sample_rate: int, optional: bool = False) -> None:
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.samples,), (self.samples,))
 
     def __call__(self, value):
@@ -139,6 +141,8 @@ def resample(wave, rate, target, samples):
 
     With up / down = target / rate in lowest terms and R = max(up, down): y[m] = sum over k of x[k] g(m down - k up),
     g(j) = up h(j) / sum of h, h(j) = sinc(j / R) I0(5 sqrt(1 - (j / 10R)^2)) for |j| <= 10 R.
+
+    Example:
 
     >>> resample(np.ones(400, "float32"), 8000, 16000, samples=600)[200:203].round(2).tolist()
     [1.0, 1.0, 1.0]

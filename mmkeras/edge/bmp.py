@@ -13,6 +13,8 @@ def size(value):
     Raises:
         ValueError: it is cut off.
 
+    Example:
+
     >>> size(b"BM" + bytes(16) + struct.pack("<ii", 4, -3) + bytes(28))
     (3, 4)
     """

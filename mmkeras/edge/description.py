@@ -5,7 +5,9 @@ import json
 import math
 import zipfile
 import zlib
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from mmkeras.edge import classification, regression
 from mmkeras.edge.audio import Audio
@@ -25,7 +27,7 @@ _LARGEST = 2**28  # bytes; a vocabulary of 250,000 tokens takes about 4 MB
 _MOST = 2**31 - 1
 
 
-def describe(path):
+def describe(path: str | PathLike[str]) -> dict[str, Any]:
     """What stands in the file about its preprocessing and answers: the `preprocess.json` in it, a dict.
 
     Raises:

@@ -40,6 +40,8 @@ def pictures(value):
     Raises:
         ValueError: its blocks do not lead to the mark of its end: it is cut off or damaged.
 
+    Example:
+
     >>> file = io.BytesIO()
     >>> Pillow.new("L", (3, 2)).save(file, "GIF")
     >>> canvas, found = pictures(file.getvalue() + b"behind")

@@ -3,6 +3,8 @@
 import io
 import struct
 import zlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
@@ -29,6 +31,8 @@ class Image(Modality):
     Raises:
         ValueError: a required picture is absent; or the file is of another kind, damaged, or has too many pixels.
 
+    Example:
+
     >>> file = io.BytesIO()
     >>> Pillow.new("RGB", (3, 3), "red").save(file, "PNG")
     >>> Image("photo", size=(1, 2))(file.getvalue())["photo"].tolist()
@@ -38,12 +42,21 @@ class Image(Modality):
     meaning = "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'"
     allowed = 1.0  # a JPEG decoder may round a pixel in another way
 
-    def __init__(self, name, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
+    def __init__(
+        self,
+        name: str,
+        *,
+        size: Sequence[int],
+        channels: int = 3,
+        resize: str = "stretch",
+        optional: bool = False,
+        max_pixels: int = 48_000_000,
+    ) -> None:
         self.name, self.size, self.channels, self.resize, self.optional = name, tuple(size), channels, resize, optional
         self.max_pixels = max_pixels
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((*self.size, self.channels), (1,))
 
     def __call__(self, value):
@@ -53,7 +66,7 @@ class Image(Modality):
         ready = {self.name: self.fit(np.zeros((*self.size, 3), "uint8") if absent else self._decoded(value))[None]}
         return ready | ({f"{self.name}_mask": np.array([[not absent]])} if self.optional else {})
 
-    def fit(self, pixels):
+    def fit(self, pixels: Any) -> Any:
         """Decoded RGB pixels (h, w, 3) uint8 -> (H, W, C) uint8."""
         pixels = self._scaled(pixels)
         return _grey(pixels) if self.channels == 1 else pixels
@@ -72,7 +85,7 @@ class Image(Modality):
         except DAMAGED as error:
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
 
-    def check_size(self, height, width):
+    def check_size(self, height: int, width: int) -> None:
         """Before anything is decoded."""
         if height * width == 0:
             raise ValueError("the file is damaged: its header leads to no picture")

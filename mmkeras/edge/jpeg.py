@@ -99,6 +99,8 @@ def _check_scan(header, data, first, progressive):
 def orientation(value, tiff):
     """What tag 0x0112 in the first directory of the TIFF structure there says, 1 ... 8; 1 (upright) without it.
 
+    Example:
+
     >>> orientation(b"MM\\0*" + struct.pack(">IHHHIHH", 8, 1, 0x0112, 3, 1, 6, 0), 0)
     6
     """

@@ -21,12 +21,12 @@ class Modality:
     relative = False
 
     @property
-    def raw_names(self):
+    def raw_names(self) -> list[str]:
         """Names of the raw values that it reads."""
         return [self.name]
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Dict, ready name -> shape without the batch."""
         raise NotImplementedError
 

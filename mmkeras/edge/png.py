@@ -22,6 +22,8 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def size(value):
     """Height and width by the header.
 
+    Example:
+
     >>> size(_SIGNATURE + b"\\0\\0\\0\\rIHDR" + struct.pack(">II", 3, 4))
     (4, 3)
     """

@@ -1,6 +1,9 @@
 """One LiteRT file, asked with raw values."""
 
 import threading
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +31,16 @@ class Preprocess:
             value is refused, and the message begins with the modality.
     """
 
-    def __init__(self, inputs):
+    def __init__(self, inputs: Sequence[Mapping[str, Any]]) -> None:
         check_inputs(inputs)
         self.modalities = [KINDS[entry["kind"]](**{k: v for k, v in entry.items() if k != "kind"}) for entry in inputs]
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """Raw names, in order."""
         return [name for modality in self.modalities for name in modality.raw_names]
 
-    def __call__(self, raw):
+    def __call__(self, raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
         unknown = sorted(set(raw) - set(self.names))
         if unknown:
             raise ValueError(f"Raw values are given by name. Expected: {self.names}. Received: {unknown}.")
@@ -71,7 +74,7 @@ class Model:
             larger batches, and inputs of layers that are not in mmkeras, there is `predict`); or a value is refused.
     """
 
-    def __init__(self, path, threads=1):
+    def __init__(self, path: str | PathLike[str], *, threads: int = 1) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self.description = describe(path)
@@ -83,7 +86,7 @@ class Model:
         )
         self._alone = threading.Lock()
 
-    def __call__(self, raw):
+    def __call__(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         self._check_one_raw_example()
         return self.decode(self.predict(self.preprocess(raw)))
 
@@ -100,7 +103,7 @@ class Model:
                 "batch_size=1, or stack ready tensors and call `predict`."
             )
 
-    def predict(self, ready):
+    def predict(self, ready: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Ready tensors (B, ...) -> what the heads give, arrays (B, ...) float32, both by name; B is that of the file.
 
         Where the file takes texts of any length, the padding behind them is cut off, which saves its time, in steps of
@@ -125,7 +128,7 @@ class Model:
                 length = int(real[-1]) // _STEP * _STEP + _STEP if real.size else _STEP
                 yield from ((key, ready[key][:, :length]) for key in (name, mask))
 
-    def decode(self, outputs):
+    def decode(self, outputs: Any) -> dict[str, Any]:
         """What the heads give for the first example -> answers."""
         answers = {}
         for head in self.description["outputs"]:

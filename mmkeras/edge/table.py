@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Table(Modality):
         ValueError: a number is none or not finite in float32, a category is no text, or every column of a required row
             is missing.
 
+    Example:
+
     >>> read = Table("meta", numeric=["age"], mean=[30.0], std=[10.0], categories={"room": ["attic"]})
     >>> read({"age": 40, "room": "attic"})["meta"].tolist(), read({"age": None, "room": "yard"})["meta"].tolist()
     ([[1.0, 2.0]], [[0.0, 1.0]])
@@ -39,18 +42,27 @@ class Table(Modality):
     allowed, relative = 1e-5, True  # of numbers of any size
     takes_columns = True
 
-    def __init__(self, name, numeric=(), mean=(), std=(), categories=None, optional=False):
+    def __init__(
+        self,
+        name: str,
+        *,
+        numeric: Sequence[str] = (),
+        mean: Sequence[float] = (),
+        std: Sequence[float] = (),
+        categories: Mapping[str, Sequence[str]] | None = None,
+        optional: bool = False,
+    ) -> None:
         self.name, self.numeric, self.optional = name, tuple(numeric), optional
         self.mean, self.std = np.array(mean, "float32"), np.array(std, "float32")
         categories = categories or {}
         self.ids = {column: {value: i for i, value in enumerate(values, 2)} for column, values in categories.items()}
 
     @property
-    def raw_names(self):
+    def raw_names(self) -> list[str]:
         return [*self.numeric, *self.ids]
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((len(self.raw_names),), (len(self.raw_names),))
 
     def __call__(self, values):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,7 +39,9 @@ class Text(Modality):
     Raises:
         ValueError: not UTF-8, or a required text is empty or has no tokens.
 
-    >>> read = Text("question", ["[PAD]", "[UNK]", "what", "?"], max_tokens=4)
+    Example:
+
+    >>> read = Text("question", vocabulary=["[PAD]", "[UNK]", "what", "?"], max_tokens=4)
     >>> read("What now?")["question"].tolist()
     [[2, 1, 3, 0]]
     """
@@ -47,15 +50,24 @@ class Text(Modality):
 
     unknown, suffix = 1, "##"
 
-    def __init__(self, name, vocabulary, max_tokens=64, tokenizer="words", lowercase=True, strip_markup=True,
-                 optional=False):  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        *,
+        vocabulary: Sequence[str],
+        max_tokens: int = 64,
+        tokenizer: str = "words",
+        lowercase: bool = True,
+        strip_markup: bool = True,
+        optional: bool = False,
+    ) -> None:
         self.name, self.max_tokens, self.tokenizer = name, max_tokens, tokenizer
         self.lowercase, self.strip_markup, self.optional = lowercase, strip_markup, optional
         self.ids = {token: i for i, token in enumerate(vocabulary)}
         self.longest = max(map(len, vocabulary))
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.max_tokens,), (self.max_tokens,))
 
     def __call__(self, value):
@@ -68,7 +80,7 @@ class Text(Modality):
         padded[0, : len(ids)] = ids
         return {self.name: padded, f"{self.name}_mask": np.arange(self.max_tokens)[None] < len(ids)}
 
-    def tokens(self, text):
+    def tokens(self, text: str) -> list[int]:
         """At most `max_tokens` ids."""
         return [i for word in self.words(text) for i in self._lookup(word)][: self.max_tokens]
 
@@ -88,7 +100,7 @@ class Text(Modality):
         most = _BYTES_PER_TOKEN * max(self.max_tokens, _LEAST_TOKENS)
         return text[:most].encode()[:most].decode(errors="ignore")
 
-    def words(self, text):
+    def words(self, text: str) -> list[str]:
         """The normalised text, split into words or characters."""
         text = _MARKUP.sub(" ", text) if self.strip_markup else text
         text = unicodedata.normalize("NFKC", text)

@@ -20,6 +20,8 @@ class Vector(Modality):
     Raises:
         ValueError: it has another size, is not finite, or is absent though required.
 
+    Example:
+
     >>> read = Vector("face", size=2, optional=True)
     >>> read([0.5, 2])["face"].tolist(), read(None)["face_mask"].tolist()
     ([[0.5, 2.0]], [[False]])
@@ -27,11 +29,11 @@ class Vector(Modality):
 
     meaning = "{size} numbers, as they come"
 
-    def __init__(self, name, size, optional=False):
+    def __init__(self, name: str, *, size: int, optional: bool = False) -> None:
         self.name, self.size, self.optional = name, size, optional
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.size,), (1,))
 
     def __call__(self, value):

@@ -1,6 +1,7 @@
 """GIFs and ZIP files of frames -> pixels without TensorFlow, as `mmkeras.preprocess` makes them."""
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Video(Modality):
     Raises:
         ValueError: a required video is absent; or the file is of another kind, or damaged, or a frame of it is.
 
+    Example:
+
     >>> import io
     >>> from PIL import Image as Pillow
     >>> file = io.BytesIO()
@@ -42,12 +45,22 @@ class Video(Modality):
     meaning = "pixels 0..255 of {frames} frames, height, width and channels: {size}, {channels}; scaled by '{resize}'"
     allowed = 1.0  # as of a picture
 
-    def __init__(self, name, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000):
+    def __init__(
+        self,
+        name: str,
+        *,
+        frames: int,
+        size: Sequence[int],
+        channels: int = 3,
+        resize: str = "stretch",
+        optional: bool = False,
+        max_pixels: int = 48_000_000,
+    ) -> None:
         self.name, self.frames, self.optional = name, frames, optional
-        self.picture = Image(name, size, channels, resize, max_pixels=max_pixels)
+        self.picture = Image(name, size=size, channels=channels, resize=resize, max_pixels=max_pixels)
 
     @property
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         return self._masked((self.frames, *self.picture.size, self.picture.channels), (self.frames,))
 
     def __call__(self, value):

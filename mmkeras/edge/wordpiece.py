@@ -3,6 +3,7 @@
 import functools
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from mmkeras.edge.text import _IGNORABLE, _MARKUP, Text
 
@@ -30,24 +31,48 @@ class WordPiece(Text):
         split_on_cjk: CJK characters are words of their own.
         max_tokens, lowercase, strip_accents, strip_markup, optional: as the preset has them.
 
-    >>> read = WordPiece("q", ["[UNK]", "[CLS]", "[SEP]", "go", "##es", "!"], ends=[1, 2], max_tokens=6, lowercase=True)
+    Example:
+
+    >>> tokens = ["[UNK]", "[CLS]", "[SEP]", "go", "##es", "!"]
+    >>> read = WordPiece("q", vocabulary=tokens, ends=[1, 2], max_tokens=6, lowercase=True)
     >>> read("Goes!")["q"].tolist()
     [[1, 3, 4, 5, 2, 0]]
     """
 
     meaning = "token ids, int32; {name}.vocabulary.txt between ids {ends}, at most {max_tokens}"
 
-    def __init__(self, name, vocabulary, ends, max_tokens=64, unknown="[UNK]", suffix="##", lowercase=False,
-                 strip_accents=False, split_on_cjk=True, strip_markup=True, optional=False):  # fmt: skip
-        super().__init__(name, vocabulary, max_tokens, "wordpiece", lowercase, strip_markup, optional)
+    def __init__(
+        self,
+        name: str,
+        *,
+        vocabulary: Sequence[str],
+        ends: Sequence[int],
+        max_tokens: int = 64,
+        unknown: str = "[UNK]",
+        suffix: str = "##",
+        lowercase: bool = False,
+        strip_accents: bool = False,
+        split_on_cjk: bool = True,
+        strip_markup: bool = True,
+        optional: bool = False,
+    ) -> None:
+        super().__init__(
+            name,
+            vocabulary=vocabulary,
+            max_tokens=max_tokens,
+            tokenizer="wordpiece",
+            lowercase=lowercase,
+            strip_markup=strip_markup,
+            optional=optional,
+        )
         self.unknown, self.suffix, self.ends = self.ids[unknown], suffix, ends
         self.strip_accents, self.split_on_cjk = strip_accents, split_on_cjk
 
-    def tokens(self, text):
+    def tokens(self, text: str) -> list[int]:
         ids = super().tokens(text)[: self.max_tokens - 2]
         return [self.ends[0], *ids, self.ends[1]] if ids else []
 
-    def words(self, text):
+    def words(self, text: str) -> list[str]:
         text = _MARKUP.sub(" ", text) if self.strip_markup else text
         if self.split_on_cjk:
             text = "".join(f" {c} " if _is_cjk(c) else c for c in text)

@@ -1,5 +1,8 @@
 """Labels and answers of a whole data set, as arrays."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,10 +11,12 @@ from mmkeras.causes import readable_errors
 from mmkeras.checks import did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.contract.raw_examples import RawExamples
-from mmkeras.heads import check_heads
+from mmkeras.heads import Head, check_heads
 
 
-def predict(model, batches, heads=None, with_weights=False):
+def predict(
+    model: keras.Model, batches: Iterable[Any], heads: Sequence[Head] | None = None, *, with_weights: bool = False
+) -> tuple[Any, ...]:
     """Labels and outputs in one pass over the batches, so that they belong together also where the order is random.
 
     Args:
@@ -76,7 +81,7 @@ def _told(batches):
         yield from batches
 
 
-def majority_baseline(heads, train):
+def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray]:
     """What one would answer without looking at the inputs: class frequencies, or means, of the training labels.
 
     The weights of raw examples count; those of batches do not, for class weights are among them.
@@ -88,6 +93,8 @@ def majority_baseline(heads, train):
 
     Returns:
         Dict, head name -> float64 (N,) or (K,); the largest frequency is the majority class.
+
+    Example:
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])

@@ -1,19 +1,35 @@
 """One model and those it must beat, on the same examples."""
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
+from rich.table import Table
 
 from mmkeras.distribute import cluster
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._scores import scores
 from mmkeras.evaluate._subsets import mask_modalities, subsets
 from mmkeras.evaluate.kinds import kind_of
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
+from mmkeras.specs import Spec
 
 
-def report(model, batches, heads=None, *, out_dir=None, train=None, baselines=None, name="model", specs=None):
+def report(
+    model: keras.Model,
+    batches: Iterable[Any],
+    heads: Sequence[Head] | None = None,
+    *,
+    out_dir: str | PathLike[str] | None = None,
+    train: Any = None,
+    baselines: Mapping[str, keras.Model] | None = None,
+    name: str = "model",
+    specs: Sequence[Spec] | None = None,
+) -> dict[str, Any]:
     """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
 
     Args:
@@ -71,7 +87,7 @@ def report(model, batches, heads=None, *, out_dir=None, train=None, baselines=No
     return found
 
 
-def table(report, published=None):
+def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = None) -> Table:
     """A `rich.table.Table` of a report: a row for each model, the best number of each column in bold.
 
     Args:
@@ -79,13 +95,13 @@ def table(report, published=None):
         published: figures of others to show below: dict, row -> {head: {score: number}}, of as many scores as are
             known. They are not compared with ours.
 
+    Example:
+
     >>> score = {"kind": "regression", "mae": 0.5, "rmse": 0.75, "r2": None}
-    >>> shown = table({"models": {"model": {"price": score}}}, {"Smith 2020": {"price": {"mae": 0.6}}})
+    >>> shown = table({"models": {"model": {"price": score}}}, published={"Smith 2020": {"price": {"mae": 0.6}}})
     >>> [column.header for column in shown.columns]
     ['', 'price\\nMAE', 'price\\nRMSE', 'price\\nR²']
     """
-    from rich.table import Table
-
     rows = report["models"]
     first = next(iter(rows.values()))
     headings = {head: kind_of(found["kind"]).columns(found) for head, found in first.items()}
@@ -117,7 +133,7 @@ def _subset_rows(name, model, batches, specs):
 
 
 def _scores(heads, labels, outputs, weights):
-    return {h.name: scores(h, labels[h.name], outputs[h.name], weights and weights[h.name]) for h in heads}
+    return {h.name: scores(h, labels[h.name], outputs[h.name], weights=weights and weights[h.name]) for h in heads}
 
 
 def _majority_row(heads, train, labels, outputs, weights):

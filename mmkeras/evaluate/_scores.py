@@ -1,12 +1,15 @@
 """Scores of one head, by scikit-learn."""
 
+from typing import Any
+
 import numpy as np
 
 from mmkeras.evaluate.intervals import effective
 from mmkeras.evaluate.kinds import kind_of
+from mmkeras.heads import Head
 
 
-def scores(head, labels, outputs, weights=None):
+def scores(head: Head, labels: Any, outputs: Any, *, weights: Any = None) -> dict[str, Any]:
     """Scores of one head; what is undefined is NaN.
 
     Classification: `accuracy` (multi-label: of whole label sets) and `accuracy_interval` (95 %, Wilson), `precision`,
@@ -38,14 +41,16 @@ def scores(head, labels, outputs, weights=None):
         ValueError: outputs that are not finite, or weights that are not, or are negative, or all 0; or a kind of head
             that is not in `KINDS`.
 
-    Source: Wilson, Probable Inference, JASA 22 (1927), for the interval; Kish, Survey Sampling (1965), section 11.7,
-    for the effective number.
+    Example:
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> found = scores(mood, [0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
     >>> round(found["accuracy"], 3), found["confusion"]
     (0.667, [[1, 0], [1, 1]])
+
+    Source: Wilson, Probable Inference, JASA 22 (1927), for the interval; Kish, Survey Sampling (1965), section 11.7,
+    for the effective number.
     """
     outputs = np.asarray(outputs, "float64")
     if not np.isfinite(outputs).all():

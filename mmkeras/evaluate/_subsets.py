@@ -1,11 +1,15 @@
 """The same model where modalities are absent: a row of the report for every subset of them."""
 
 import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
+from mmkeras.specs import Spec
 
-def mask_modalities(batches, specs, absent):
+
+def mask_modalities(batches: Iterable[Any], specs: Sequence[Spec], absent: Sequence[str]) -> Iterable[Any]:
     """Labelled batches in which some modalities are absent, as masks say it; batches and files stay as they are.
 
     Args:
@@ -18,6 +22,8 @@ def mask_modalities(batches, specs, absent):
 
     Raises:
         ValueError: a name is not that of a spec, or of one that may not be absent: it has no mask to say it with.
+
+    Example:
 
     >>> import mmkeras as mm
     >>> batch = {"note": np.ones((1, 2), "int32"), "note_mask": np.ones((1, 2), bool)}, {"kind": np.zeros(1)}
@@ -36,10 +42,12 @@ class _Hidden:
             yield x | {mask: np.zeros(x[mask].shape, bool) for mask in self.masks}, *rest
 
 
-def subsets(specs):
+def subsets(specs: Sequence[Spec]) -> list[list[str]]:
     """What may be absent: lists of names, fewer ones first; never all modalities, and no image that is required.
 
     Of up to four modalities every such list; of more, those of one name, and the longest.
+
+    Example:
 
     >>> import mmkeras as mm
     >>> subsets([mm.Text("a"), mm.Text("b"), mm.Image("c")])

@@ -1,11 +1,14 @@
 """The few numbers of a report that are written down and compared."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmkeras.evaluate.kinds import kind_of
 
 _NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae"}
 
 
-def summary(report):
+def summary(report: Mapping[str, Any]) -> dict[str, Any]:
     """The main score of a model, and that of the rows beside it; `table` shows more of them.
 
     Args:
@@ -16,6 +19,8 @@ def summary(report):
         examples, "subsets", accuracy or mae of the same model by the inputs that are present, and "baselines", that of
         the other rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
         {"baselines": {row: {head: number}}}.
+
+    Example:
 
     >>> kind = {"kind": "classification", "examples": 50, "accuracy": 0.9, "accuracy_interval": [0.79, 0.96]}
     >>> summary({"models": {"all": {"kind": kind}, "majority": {"kind": kind | {"accuracy": 0.5}}}})

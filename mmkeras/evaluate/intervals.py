@@ -12,6 +12,8 @@ def effective(weights):
 def wilson(right, n):
     """95 % interval of a share: stays within [0, 1] and serves small samples; of weighted ones, both are real numbers.
 
+    Example:
+
     >>> [round(end, 3) for end in wilson(8, 10)]
     [0.49, 0.943]
     """

@@ -31,6 +31,8 @@ def limits(tolerance):
         Dict: "mean", the largest mean distance; "negligible", a mean distance that needs no comparison with the
         variation of the answers; "margin", which makes another class more than a near tie.
 
+    Example:
+
     >>> limits(0.1)
     {'mean': 0.025, 'negligible': 0.005, 'margin': 0.05}
     """
@@ -47,6 +49,8 @@ def distances(unit, received, expected, half=False):
         received, expected: arrays (n, N) or (n, K).
         half: constants of the file have 11 bits. A value is not further off than its own rounding makes it: two units
             in the last place of float32, or half a unit of float16, are taken off.
+
+    Example:
 
     >>> distances({"kind": "values", "std": [5.0]}, np.array([[2010.0]]), np.array([[2000.0]])).round(3).tolist()
     [2.0]
@@ -88,6 +92,8 @@ def compare(unit, received, expected, half=False):
         Dict: "largest" and "mean" distance; "relative", the mean over that of a model which answers the mean of the
         expected answers to everything, None where the expected answers are all equal.
 
+    Example:
+
     >>> rows = np.eye(4)
     >>> compare({"kind": "classes"}, rows[[1, 2, 3, 0]], rows)["relative"] > 1
     True
@@ -110,6 +116,8 @@ def flips(unit, received, expected, margin):
         margin: by how much Python must hold its own class for more probable than the received one; of several classes,
             by how much a probability must be above or below 1/2, twice.
 
+    Example:
+
     >>> expected = np.array([[0.51, 0.49], [0.9, 0.1]])
     >>> flips({"kind": "classes"}, np.array([[0.49, 0.51], [0.1, 0.9]]), expected, margin=0.04)
     1
@@ -126,6 +134,8 @@ def flips(unit, received, expected, margin):
 def agreement(unit, received, expected):
     """Share of the examples of the same class, or set of classes.
 
+    Example:
+
     >>> agreement({"kind": "classes"}, np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
     0.5
     """
@@ -135,6 +145,8 @@ def agreement(unit, received, expected):
 
 def allowed_flips(n):
     """How many of n examples may change class: more of them have a chance below `RISK` at the rate `FLIPS`.
+
+    Example:
 
     >>> [allowed_flips(n) for n in (1, 8, 64, 1000)]
     [1, 2, 6, 35]

@@ -12,6 +12,8 @@ _PREFIX = ".unfinished-"
 def next_version(path):
     """`saved_models/NAME` -> `saved_models/NAME/N`, N one above the highest version there is.
 
+    Example:
+
     >>> next_version("nowhere/sentiment").as_posix()
     'nowhere/sentiment/1'
     """

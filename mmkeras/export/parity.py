@@ -8,6 +8,8 @@ from mmkeras.export.distance import distances, faults
 def units(heads):
     """Head name -> the unit in which its answers are compared.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> units([heads.regression("year", mean=2000.0, std=5.0), heads.classification("kind", ["a", "b"])])
     {'year': {'kind': 'values', 'std': (5.0,)}, 'kind': {'kind': 'classes'}}

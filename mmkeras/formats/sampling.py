@@ -4,6 +4,8 @@
 def chosen(count, frames):
     """Which frames are taken of a clip of so many.
 
+    Example:
+
     >>> chosen(5, 3), chosen(2, 3)
     ([0, 2, 4], [0, 1])
     """

@@ -15,6 +15,8 @@ def members(value):
     Raises:
         ZipFault: `mmkeras.preprocess` would refuse the file.
 
+    Example:
+
     >>> import io, zipfile
     >>> with zipfile.ZipFile(file := io.BytesIO(), "w") as archive:
     ...     archive.writestr("2.png", "b")

@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -38,7 +41,16 @@ class Attention(keras.layers.Layer):
     of Perceiver, arXiv 2103.03206, without its self-attention among the queries.
     """
 
-    def __init__(self, dim=128, *, num_heads=4, num_queries=2, num_layers=2, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_queries: int = 2,
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.Attention", dim, num_heads, num_queries=num_queries, num_layers=num_layers)
         self.dim = dim
@@ -48,9 +60,10 @@ class Attention(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.query = LearnedTokens(num_queries, dim, dtype=policy, name="query")
+        self.query = LearnedTokens(num_queries, dim=dim, dtype=policy, name="query")
         self.steps = [
-            AttentionBlock(dim, num_heads, dropout, dtype=policy, name=f"step_{i}") for i in range(num_layers)
+            AttentionBlock(dim, num_heads=num_heads, dropout=dropout, dtype=policy, name=f"step_{i}")
+            for i in range(num_layers)
         ]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 

@@ -1,10 +1,12 @@
 import math
+from typing import Unpack
 
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, present, project, vectors
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -39,6 +41,8 @@ class Bilinear(keras.layers.Layer):
     Raises:
         ValueError: `dim` or `factors` is not a whole number above 0.
 
+    Example:
+
     >>> h = Bilinear(dim=9)([np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.ones((1, 3), bool), np.ones((1, 1), bool)])
     >>> round(float(np.linalg.norm(h)), 2)
     3.0
@@ -48,7 +52,9 @@ class Bilinear(keras.layers.Layer):
     has no bound at 0; and the factor sqrt(D), with which features are about 1 for every D, as heads expect them.
     """
 
-    def __init__(self, dim=128, *, factors=5, dropout=0.0, **kwargs):
+    def __init__(
+        self, dim: int = 128, *, factors: int = 5, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(self, dim=dim, factors=factors)
         self.dim = dim

@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -41,7 +44,16 @@ class Bottleneck(keras.layers.Layer):
     not exchange. It averages the logits of the modalities' [CLS]: for a linear head, those of their mean.
     """
 
-    def __init__(self, dim=128, *, num_heads=4, num_bottlenecks=4, num_layers=3, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_bottlenecks: int = 4,
+        num_layers: int = 3,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.Bottleneck", dim, num_heads, num_bottlenecks=num_bottlenecks, num_layers=num_layers)
         self.dim = dim
@@ -51,7 +63,7 @@ class Bottleneck(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.shared = LearnedTokens(num_bottlenecks, dim, dtype=policy, name="shared")
+        self.shared = LearnedTokens(num_bottlenecks, dim=dim, dtype=policy, name="shared")
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
         self.mean = MaskedMean(dtype=policy)
 
@@ -59,12 +71,14 @@ class Bottleneck(keras.layers.Layer):
         n = len(tokens_shape)
         self.embed.build(tokens_shape, masks_shape)
         self.shared.build(None)
-        self.cls = LearnedTokens(n, self.dim, dtype=self.dtype_policy, name="cls")
+        self.cls = LearnedTokens(n, dim=self.dim, dtype=self.dtype_policy, name="cls")
         self.cls.build(None)
         self.blocks = []
         for name in (f"block_{layer}_{i}" for layer in range(self.num_layers) for i in range(n)):
             self.blocks.append(
-                AttentionBlock(self.dim, self.num_heads, self.dropout, dtype=self.dtype_policy, name=name)
+                AttentionBlock(
+                    self.dim, num_heads=self.num_heads, dropout=self.dropout, dtype=self.dtype_policy, name=name
+                )
             )
             self.blocks[-1].build((None, None, self.dim))
         self.norm.build((None, n, self.dim))

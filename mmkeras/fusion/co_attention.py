@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -38,7 +41,15 @@ class CoAttention(keras.layers.Layer):
     after each part and joins the [CLS] of both by their product, which an absent modality would make nothing of.
     """
 
-    def __init__(self, dim=128, *, num_heads=4, num_layers=2, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.CoAttention", dim, num_heads, num_layers=num_layers)
         self.dim = dim
@@ -64,7 +75,9 @@ class CoAttention(keras.layers.Layer):
             norm.build((None, None, self.dim))
 
     def _block(self, name, norm_x):
-        block = AttentionBlock(self.dim, self.num_heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
+        block = AttentionBlock(
+            self.dim, num_heads=self.num_heads, dropout=self.dropout, norm_x=norm_x, dtype=self.dtype_policy, name=name
+        )
         block.build((None, None, self.dim), (None, None, self.dim) if norm_x else None)
         return block
 

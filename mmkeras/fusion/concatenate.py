@@ -1,7 +1,10 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -24,12 +27,14 @@ class Concatenate(keras.layers.Layer):
     Returns:
         (B, D) float.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> Concatenate(dim=None)(tokens, masks).numpy()[0].tolist()
     [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
-    def __init__(self, dim=128, *, dropout=0.0, **kwargs):
+    def __init__(self, dim: int = 128, *, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.dropout = dropout

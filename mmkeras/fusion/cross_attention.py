@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -40,7 +43,15 @@ class CrossAttention(keras.layers.Layer):
     alone asks, and what it learned from one modality goes into what it asks the next.
     """
 
-    def __init__(self, dim=128, *, num_heads=4, num_layers=1, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.CrossAttention", dim, num_heads, num_layers=num_layers)
         self.dim = dim
@@ -49,7 +60,7 @@ class CrossAttention(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.stand_in = LearnedTokens(1, dim, dtype=policy, name="stand_in")
+        self.stand_in = LearnedTokens(1, dim=dim, dtype=policy, name="stand_in")
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
         self.mean = MaskedMean(dtype=policy)
 
@@ -67,7 +78,9 @@ class CrossAttention(keras.layers.Layer):
         for i in range(self.num_layers * others):
             name = f"step_{i // others}_{i % others + 1}"
             self.steps.append(
-                AttentionBlock(self.dim, self.num_heads, self.dropout, dtype=self.dtype_policy, name=name)
+                AttentionBlock(
+                    self.dim, num_heads=self.num_heads, dropout=self.dropout, dtype=self.dtype_policy, name=name
+                )
             )
             self.steps[-1].build(width, width)
         self.norm.build(width)

@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, project
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -37,6 +40,8 @@ class FiLM(keras.layers.Layer):
     Raises:
         ValueError: `pool` is unknown, or `dim` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, nothing = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], np.zeros((1, 3), bool)
     >>> layer = FiLM(dim=2)
     >>> alone = layer(tokens, [nothing, np.ones((1, 1), bool)])
@@ -47,7 +52,9 @@ class FiLM(keras.layers.Layer):
     residual blocks of a picture; here it is the one linear layer on each token, and a chain through all modalities.
     """
 
-    def __init__(self, dim=128, *, pool="max", dropout=0.0, **kwargs):
+    def __init__(
+        self, dim: int = 128, *, pool: str = "max", dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(self, dim=dim)
         if pool not in ("max", "mean"):

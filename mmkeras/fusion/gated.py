@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, present, project, vectors
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -33,6 +36,8 @@ class Gated(keras.layers.Layer):
     Raises:
         ValueError: `dim` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.zeros((1, 3), bool), np.zeros((1, 1), bool)]
     >>> Gated(dim=2)(tokens, masks).numpy().tolist()
     [[0.0, 0.0]]
@@ -42,7 +47,7 @@ class Gated(keras.layers.Layer):
     own; the softmax here keeps the sum of gates at 1, whoever is absent. Biases and presence bits are ours.
     """
 
-    def __init__(self, dim=128, *, dropout=0.0, **kwargs):
+    def __init__(self, dim: int = 128, *, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         check_positive(self, dim=dim)
         self.dim = dim

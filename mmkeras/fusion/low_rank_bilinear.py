@@ -1,10 +1,12 @@
 import math
+from typing import Unpack
 
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, project, vectors
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -40,6 +42,8 @@ class LowRankBilinear(keras.layers.Layer):
     Raises:
         ValueError: `dim` or `rank` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((1, 3, 4)), np.ones((1, 1, 5))], [np.zeros((1, 3), bool), np.zeros((1, 1), bool)]
     >>> LowRankBilinear(dim=2)(tokens, masks).numpy().tolist()
     [[0.0, 0.0]]
@@ -48,7 +52,7 @@ class LowRankBilinear(keras.layers.Layer):
     modalities. The initial values are ours. The authors' code also weighs the products, which W_i^(r) can do as well.
     """
 
-    def __init__(self, dim=128, *, rank=4, dropout=0.0, **kwargs):
+    def __init__(self, dim: int = 128, *, rank: int = 4, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         check_positive(self, dim=dim, rank=rank)
         self.dim = dim

@@ -1,8 +1,12 @@
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, present, vectors
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -33,6 +37,8 @@ class MLP(keras.layers.Layer):
     Raises:
         ValueError: a width is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> MLP(dim=8, hidden=(16, 16))(tokens, masks).shape
     TensorShape([2, 8])
@@ -40,7 +46,9 @@ class MLP(keras.layers.Layer):
     Source: a plain multilayer perceptron; the bits are the missing-value indicators of statistics.
     """
 
-    def __init__(self, dim=128, *, hidden=(128,), dropout=0.0, **kwargs):
+    def __init__(
+        self, dim: int = 128, *, hidden: Sequence[int] = (128,), dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.hidden = tuple(hidden)

@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -43,8 +46,17 @@ class Perceiver(keras.layers.Layer):
     """
 
     def __init__(
-        self, dim=128, *, num_heads=4, num_latents=16, num_readings=2, num_layers=1, share=True, dropout=0.0, **kwargs
-    ):
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_latents: int = 16,
+        num_readings: int = 2,
+        num_layers: int = 1,
+        share: bool = True,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.Perceiver", dim, num_heads, num_latents=num_latents, num_readings=num_readings)
         self.dim = dim
@@ -56,14 +68,16 @@ class Perceiver(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.latent = LearnedTokens(num_latents, dim, dtype=policy, name="latent")
+        self.latent = LearnedTokens(num_latents, dim=dim, dtype=policy, name="latent")
         readings, towers = (min(num_readings, 2), 1) if share else (num_readings, num_readings)
         self.reads = [self._block(f"read_{i}", norm_x=True) for i in range(readings)]
         self.thinks = [self._block(f"think_{i}_{k}", norm_x=False) for i in range(towers) for k in range(num_layers)]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 
     def _block(self, name, norm_x):
-        return AttentionBlock(self.dim, self.num_heads, self.dropout, norm_x, dtype=self.dtype_policy, name=name)
+        return AttentionBlock(
+            self.dim, num_heads=self.num_heads, dropout=self.dropout, norm_x=norm_x, dtype=self.dtype_policy, name=name
+        )
 
     def build(self, tokens_shape, masks_shape):
         self.embed.build(tokens_shape, masks_shape)

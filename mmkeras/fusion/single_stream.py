@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -37,7 +40,15 @@ class SingleStream(keras.layers.Layer):
     BERT's weights; here the normalisation comes first, which trains from scratch.
     """
 
-    def __init__(self, dim=128, *, num_heads=4, num_layers=2, dropout=0.0, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        num_layers: int = 2,
+        dropout: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads("fusion.SingleStream", dim, num_heads, num_layers=num_layers)
         self.dim = dim
@@ -46,9 +57,10 @@ class SingleStream(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.embed = ModalityTokens(dim, dtype=policy, name="embed")
-        self.cls = LearnedTokens(1, dim, dtype=policy, name="cls")
+        self.cls = LearnedTokens(1, dim=dim, dtype=policy, name="cls")
         self.blocks = [
-            AttentionBlock(dim, num_heads, dropout, dtype=policy, name=f"block_{i}") for i in range(num_layers)
+            AttentionBlock(dim, num_heads=num_heads, dropout=dropout, dtype=policy, name=f"block_{i}")
+            for i in range(num_layers)
         ]
         self.norm = keras.layers.LayerNormalization(dtype=policy, name="norm")
 

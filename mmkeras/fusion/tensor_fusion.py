@@ -1,8 +1,11 @@
+from typing import Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.fusion._vectors import check_positive, project, vectors
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 LARGEST = 2**15  # elements of the tensor; with dim=128, that many make 16 MiB of weights
 
@@ -37,6 +40,8 @@ class TensorFusion(keras.layers.Layer):
     Raises:
         ValueError: the tensor would have more than 32,768 elements, or `dim` or `width` is not a whole number above 0.
 
+    Example:
+
     >>> tokens, masks = [np.ones((2, 3, 4)), np.ones((2, 1, 5))], [np.ones((2, 3), bool), np.zeros((2, 1), bool)]
     >>> layer = TensorFusion(dim=8, width=3)
     >>> layer(tokens, masks).shape
@@ -48,7 +53,9 @@ class TensorFusion(keras.layers.Layer):
     128 by ReLU), which bound the tensor in size and its products in value.
     """
 
-    def __init__(self, dim=128, *, width=16, dropout=0.0, **kwargs):
+    def __init__(
+        self, dim: int = 128, *, width: int = 16, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(self, dim=dim, width=width)
         self.dim = dim

@@ -1,7 +1,10 @@
+from typing import Any, Unpack
+
 import keras
 from keras import ops
 
 from mmkeras.layers import MaskedMean
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -31,7 +34,9 @@ class WeightedSum(keras.layers.Layer):
         ValueError: the number of weights is not that of the modalities, or they do not add up to something positive.
     """
 
-    def __init__(self, dim=128, *, alpha=None, dropout=0.0, **kwargs):
+    def __init__(
+        self, dim: int = 128, *, alpha: float | None = None, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.dim = dim
         self.alpha = alpha if alpha is None or isinstance(alpha, int | float) else tuple(alpha)
@@ -58,7 +63,7 @@ class WeightedSum(keras.layers.Layer):
             )
         return [weight / sum(alpha) for weight in alpha]
 
-    def shares(self):
+    def shares(self) -> Any:
         """The n weights where every modality is present, in the order of the specs."""
         return ops.softmax(self.logits) if self.fixed is None else ops.convert_to_tensor(self.fixed, self.compute_dtype)
 

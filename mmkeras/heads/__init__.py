@@ -9,6 +9,10 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 | `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 from mmkeras.checks import check_list, did_you_mean
@@ -26,7 +30,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
+def compile_for(
+    heads: Sequence[Head],
+    *,
+    loss_weights: Mapping[str, float] | None = None,
+    auxiliary: Sequence[str] = (),
+    auxiliary_weight: float = 0.3,
+) -> dict[str, Any]:
     """Arguments of `model.compile`: the loss and the metrics of every head, by name.
 
     Metrics take sample weights, so that a missing label does not count; while training, class weights count, too.
@@ -42,6 +52,8 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
 
     Raises:
         ValueError: weights of heads that are not there.
+
+    Example:
 
     >>> from mmkeras import heads
     >>> sorted(heads.compile_for([heads.classification("mood", classes=["good", "bad"])])["loss"])
@@ -67,25 +79,46 @@ def compile_for(heads, loss_weights=None, auxiliary=(), auxiliary_weight=0.3):
     return arguments | {"loss_weights": shares}
 
 
-def adapt(heads, raw):
-    """Learns from the labels what heads leave open: class weights, mean and deviation of regression targets.
+def adapt(heads: Sequence[Head], raw: Any, *, verbose: bool = True) -> list[Any]:
+    """Learns from the labels what heads leave open: class weights, mean and standard deviation of regression targets.
+
+    `mm.adapt` does the same for a preprocess.
 
     Sample weights of the examples count: an example of weight 2 is like two examples.
 
     Args:
-        heads: list of heads.
-        raw: `tf.data.Dataset` of raw examples of the *training* part; only its labels and weights are read.
+        heads: list of heads, which are left as they are.
+        raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only. Only its labels and
+            weights are read.
+        verbose: show what was learned.
 
     Returns:
-        A new list of heads, in the same order.
+        A list of heads that have learned, in the same order; those that have nothing to learn are the same objects.
 
     Raises:
-        ValueError: `raw` holds no labels of a head that has to learn from them.
+        ValueError: the data set is empty, infinite, or has no labels of a head that has to learn from them.
+
+    Example:
+
+    >>> from mmkeras import heads
+    >>> raw = tf.data.Dataset.from_tensor_slices({"price": [[8.0], [12.0]]})
+    >>> (price,) = heads.adapt([heads.regression("price")], raw)
+      price: mean=(10.0,), std=(2.0,)
     """
     check_heads(heads)
     inputs = [name for spec in raw.specs for name in spec.raw] if isinstance(raw, RawExamples) else []
     weighted = has_weights(raw, inputs, heads)
-    return [head.adapted(*_learned_from(head, raw, weighted)) if head.needs_adapt else head for head in heads]
+    learned = [head.adapted(*_learned_from(head, raw, weighted)) if head.needs_adapt else head for head in heads]
+    for before, after in zip(heads, learned, strict=True):
+        if verbose and after is not before:
+            print(f"  {after.name}: {_changes(before, after)}")
+    return learned
+
+
+def _changes(before, after):
+    old, new = before.get_config(), after.get_config()
+    told = ", ".join(f"{name}={value!r}" for name, value in new.items() if value != old[name])
+    return told if len(told) <= 200 else f"{told[:200]}..."
 
 
 def _learned_from(head, raw, weighted):
@@ -108,7 +141,7 @@ def _learned_from(head, raw, weighted):
     return columns
 
 
-def heads_of(model, heads=None):
+def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[Any]:
     """The heads that are given, or those that the model was built with.
 
     Args:
@@ -137,7 +170,7 @@ def heads_of(model, heads=None):
     return heads
 
 
-def check_heads(heads):
+def check_heads(heads: Sequence[Head]) -> None:
     """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone."""
     check_list("heads", heads)
     names = [head.name for head in heads]

@@ -3,7 +3,8 @@
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from mmkeras.specs import as_text
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Classification(Head):
     """Names the class, or the classes, of an example.
 
@@ -38,6 +39,8 @@ class Classification(Head):
     Raises:
         ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
     [1, 0]
@@ -45,10 +48,10 @@ class Classification(Head):
 
     kind = "classification"
 
-    classes: tuple
+    classes: Sequence[Any] = dataclasses.field(default=(), kw_only=False)
     multi_label: bool = False
     label_smoothing: float = 0.0
-    class_weights: str | dict | None = None
+    class_weights: str | Mapping[Any, float] | None = None
     dropout: float = 0.0
 
     def __post_init__(self):
@@ -70,31 +73,31 @@ class Classification(Head):
             )
 
     @property
-    def label(self):
+    def label(self) -> tuple[tuple[int, ...], str]:
         """Shape and dtype of one encoded label."""
         return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
 
-    def is_missing(self, value):
+    def is_missing(self, value: Any) -> bool:
         """Of several labels, none is a label, too."""
         return not self.multi_label and super().is_missing(value)
 
     @property
-    def width(self):
+    def width(self) -> int:
         return len(self.classes)
 
     @property
-    def activation(self):
+    def activation(self) -> str:
         return "sigmoid" if self.multi_label else "softmax"
 
     @property
-    def output_key(self):
+    def output_key(self) -> str:
         return f"{self.name}_scores"
 
     @property
-    def unit(self):
+    def unit(self) -> dict[str, Any]:
         return {"kind": "labels" if self.multi_label else "classes"}
 
-    def encode(self, column, rows=None):
+    def encode(self, column: Sequence[Any], rows: Sequence[Any] | None = None) -> np.ndarray:
         """Labels as they stand in a table -> int32 (n,) class numbers, or float32 (n, N) of 0 and 1.
 
         Args:
@@ -140,14 +143,14 @@ class Classification(Head):
             f"{hint} Clean the column, or add the class."
         )
 
-    def meant(self, label):
+    def meant(self, label: Any) -> list[int]:
         """Numbers of the classes that a label may stand for: [] for none, several where its spelling is ambiguous."""
         label = _named(label)
         if label in self.classes:
             return [self.classes.index(label)]
         return [i for i, name in enumerate(self.classes) if _spelling(name) == _spelling(label)]
 
-    def output(self, features, name=None):
+    def output(self, features: Any, name: str | None = None) -> Any:
         """Features (B, D) -> probabilities (B, N) float32, called `name`, by default that of the head."""
         name = name or self.name
         if self.dropout:
@@ -156,21 +159,21 @@ class Classification(Head):
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name=f"{name}_logits")(features)
         return keras.layers.Activation(self.activation, dtype="float32", name=name)(logits)
 
-    def loss(self):
+    def loss(self) -> keras.losses.Loss:
         """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""
         if self.multi_label:
             return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
         return Crossentropy(self.label_smoothing)
 
-    def metrics(self, prefix=""):
+    def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
         return [Accuracy(self.multi_label, f"{prefix}accuracy")]
 
     @property
-    def needs_adapt(self):
+    def needs_adapt(self) -> bool:
         return self.class_weights == "balanced"
 
-    def adapted(self, labels, weights=None):
+    def adapted(self, labels: Any, weights: Any = None) -> Self:
         """This head with the class weights of encoded `labels`, with which the classes' shares of the loss are equal.
 
         Sample weights are multiplied with class weights in training, so they count here, too: the share of a class is
@@ -182,7 +185,7 @@ class Classification(Head):
         balanced = weights.sum() / (len(self.classes) * np.where(share > 0, share, 1.0))
         return dataclasses.replace(self, class_weights=dict(zip(self.classes, balanced.tolist(), strict=True)))
 
-    def sample_weights(self, labels):
+    def sample_weights(self, labels: Any) -> Any:
         """Encoded or mixed labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
         if self.class_weights is None:
             return None
@@ -198,7 +201,7 @@ class Classification(Head):
         count = ops.sum(labels, axis=-1)
         return ops.where(count > 0, ops.matmul(labels, weights) / ops.where(count > 0, count, 1.0), 1.0)
 
-    def decode(self, scores):
+    def decode(self, scores: Any) -> dict[str, Any]:
         """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N)."""
         names = ops.convert_to_tensor(np.array(self.classes, object), dtype="string")
         every = ops.broadcast_to(names, ops.shape(scores))
@@ -207,7 +210,7 @@ class Classification(Head):
             return answers
         return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
 
-    def averageable(self, labels):
+    def averageable(self, labels: Any) -> Any:
         """Class numbers (B,) as distributions (B, N); distributions, and several labels, as they are."""
         if len(labels.shape) > 1:
             return ops.cast(labels, "float32")
@@ -215,11 +218,11 @@ class Classification(Head):
         return ops.where(ops.expand_dims(self.labelled(labels), -1), shares, np.nan)
 
     @property
-    def named_by_numbers(self):
+    def named_by_numbers(self) -> bool:
         """Whether integer labels are the classes' names ("3", "7.0"), and not their numbers in the list (0, 1)."""
         return all(re.fullmatch(r"[+-]?\d+(\.0+)?", name) for name in self.classes)
 
-    def named(self, value, row=0):
+    def named(self, value: Any, row: Any = 0) -> Any:
         """The number of a class as its name; lists of them likewise."""
         if isinstance(value, list):
             return [self.named(each, row) for each in value]
@@ -232,7 +235,7 @@ class Classification(Head):
             )
         return self.classes[value]
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         classes = {"classes": list(self.classes), "multi_label": self.multi_label}
         return {"name": self.name, "kind": self.kind, **classes}
 

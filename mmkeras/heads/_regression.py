@@ -1,6 +1,8 @@
 """One number, or several."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -11,7 +13,7 @@ from mmkeras.heads.base import Head
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Regression(Head):
     """Predicts K numbers in their own unit, trained on the standardised ones.
 
@@ -26,6 +28,8 @@ class Regression(Head):
         loss_function: "mse" or "huber", both on standardised values.
         dropout: share of the fused vector that is dropped before the output layer while training.
 
+    Example:
+
     >>> from mmkeras import heads
     >>> heads.regression("price", mean=10.0, std=2.0).encode([8, 12]).tolist()
     [[8.0], [12.0]]
@@ -34,8 +38,8 @@ class Regression(Head):
     kind = "regression"
 
     size: int = 1
-    mean: tuple | float | None = None
-    std: tuple | float | None = None
+    mean: float | Sequence[float] | None = None
+    std: float | Sequence[float] | None = None
     loss_function: str = "mse"
     dropout: float = 0.0
 
@@ -56,19 +60,19 @@ class Regression(Head):
             raise ValueError(f"mean of head '{self.name}' must be finite. Received: {self.mean}.")
 
     @property
-    def label(self):
+    def label(self) -> tuple[tuple[int, ...], str]:
         """Shape and dtype of one encoded label."""
         return (self.size,), "float32"
 
     @property
-    def width(self):
+    def width(self) -> int:
         return self.size
 
     @property
-    def unit(self):
+    def unit(self) -> dict[str, Any]:
         return {"kind": "values", "std": self.std}
 
-    def encode(self, column, rows=None):
+    def encode(self, column: Sequence[Any], rows: Sequence[Any] | None = None) -> np.ndarray:
         """Labels as they stand in a table -> float32 (n, K).
 
         Args:
@@ -105,7 +109,7 @@ class Regression(Head):
             )
         return numbers
 
-    def output(self, features, name=None):
+    def output(self, features: Any, name: str | None = None) -> Any:
         """Features (B, D) -> values (B, K) float32 in the labels' unit, called `name`, by default that of the head."""
         name = name or self.name
         self._check_adapted()
@@ -116,20 +120,20 @@ class Regression(Head):
         scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=name)
         return scale(standardised)
 
-    def loss(self):
+    def loss(self) -> keras.losses.Loss:
         """The Keras loss of this head's labels and values."""
         self._check_adapted()
         return StandardisedLoss(self.std, self.loss_function)
 
-    def metrics(self, prefix=""):
+    def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training, in the labels' unit."""
         return [keras.metrics.MeanAbsoluteError(f"{prefix}mae")]
 
     @property
-    def needs_adapt(self):
+    def needs_adapt(self) -> bool:
         return self.mean is None or self.std is None
 
-    def adapted(self, labels, weights=None):
+    def adapted(self, labels: Any, weights: Any = None) -> Self:
         """This head with the mean and deviation of `labels` (n, K), weighted where examples have weights.
 
         A constant column keeps deviation 1.
@@ -151,11 +155,11 @@ class Regression(Head):
                 "Call heads = mm.heads.adapt(heads, raw) first, or give mean= and std=."
             )
 
-    def decode(self, values):
+    def decode(self, values: Any) -> dict[str, Any]:
         """Values (B, K) -> the named answer."""
         return {self.name: values}
 
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         return {"name": self.name, "kind": self.kind, "size": self.size}
 
 

@@ -2,6 +2,8 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -23,18 +25,18 @@ class Head(Config, abc.ABC):
     this one, and give `mmkeras.evaluate.KINDS` and `mmkeras.edge.ANSWERS` the modules that score it and answer for it
     on a device, under its `kind`. `tests/test_new_kinds.py` adds one from outside the package.
 
-    Attributes of the class:
-        kind: name of the kind; the files that score it and that answer on a device are called so.
-        reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
-        activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
-        classes: names of the classes it tells apart; () where it has none.
-
     A label may be missing where a table has several heads: its weight is 0 in the loss, the metrics and the report. An
     encoded label that is missing holds -1 (whole numbers) or NaN.
 
     Args:
         name: key of the label, the output, the metrics and the answer.
         required: refuse rows that lack this label, although other heads have one.
+
+    Attributes of the class:
+        kind: name of the kind; the files that score it and that answer on a device are called so.
+        reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
+        activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
+        classes: names of the classes it tells apart; () where it has none.
     """
 
     kind = ""
@@ -48,16 +50,16 @@ class Head(Config, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def label(self):
+    def label(self) -> tuple[tuple[int, ...], str]:
         """Shape and dtype of one encoded label, such as `((), "int32")`."""
 
     @property
     @abc.abstractmethod
-    def width(self):
+    def width(self) -> int:
         """Size of the last axis of the output."""
 
     @abc.abstractmethod
-    def encode(self, column, rows=None):
+    def encode(self, column: Sequence[Any], rows: Sequence[Any] | None = None) -> np.ndarray:
         """Labels as they stand in a table -> array (n, *shape) of `label`.
 
         Args:
@@ -68,42 +70,42 @@ class Head(Config, abc.ABC):
             ValueError: a label is missing or not understood; the message names the head and the row.
         """
 
-    def is_missing(self, value):
+    def is_missing(self, value: Any) -> bool:
         """Whether a value of a table is no label: an empty text, None, NaN or pandas' NA."""
         return is_absent(value)
 
     @property
-    def blank(self):
+    def blank(self) -> np.ndarray:
         """An encoded label that is missing: an array of the shape and dtype of `label`."""
         shape, dtype = self.label
         return np.full(shape, -1 if "int" in dtype else np.nan, dtype)
 
-    def labelled(self, labels):
+    def labelled(self, labels: Any) -> Any:
         """Encoded or mixed labels (B, ...) -> (B,) bool, False where they are missing."""
         labels = ops.convert_to_tensor(labels)
         if "int" in keras.backend.standardize_dtype(labels.dtype):
             return ops.all(ops.reshape(labels, (ops.shape(labels)[0], -1)) >= 0, axis=1)
         return ops.logical_not(ops.any(ops.isnan(ops.reshape(labels, (ops.shape(labels)[0], -1))), axis=1))
 
-    def filled(self, labels):
+    def filled(self, labels: Any) -> Any:
         """The same labels with 0 in place of what is missing, so that a loss of weight 0 is a number."""
         labels = ops.convert_to_tensor(labels)
         whole = "int" in keras.backend.standardize_dtype(labels.dtype)
         return ops.maximum(labels, 0) if whole else ops.where(ops.isnan(labels), 0.0, labels)
 
     @abc.abstractmethod
-    def output(self, features, name=None):
+    def output(self, features: Any, name: str | None = None) -> Any:
         """What the head `reads` -> its outputs (B, ...) float32, by a layer called `name`, by default its own name."""
 
     @abc.abstractmethod
-    def loss(self):
+    def loss(self) -> keras.losses.Loss:
         """A `keras.losses.Loss` of encoded labels and outputs."""
 
-    def metrics(self, prefix=""):
+    def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """List of the Keras metrics shown while training, their names begin with `prefix`."""
         return []
 
-    def adapted(self, labels, weights=None):
+    def adapted(self, labels: Any, weights: Any = None) -> Self:
         """This head with what it learns from encoded training labels, where it `needs_adapt`.
 
         Args:
@@ -112,11 +114,11 @@ class Head(Config, abc.ABC):
         """
         return self
 
-    def sample_weights(self, labels):
+    def sample_weights(self, labels: Any) -> Any:
         """Encoded labels (B, ...) -> float32 weights (B,), or None where all weigh the same."""
         return None
 
-    def named(self, value, row=0):
+    def named(self, value: Any, row: Any = 0) -> Any:
         """A label as a data set of another library stores it, such as the number of a class, as it stands in a table.
 
         Raises:
@@ -124,24 +126,24 @@ class Head(Config, abc.ABC):
         """
         return value
 
-    def averageable(self, labels):
+    def averageable(self, labels: Any) -> Any:
         """Encoded labels (B, ...) as float32 of which weighted means may be taken (MixUp); NaN where missing."""
         return ops.cast(labels, "float32")
 
     @abc.abstractmethod
-    def decode(self, outputs):
+    def decode(self, outputs: Any) -> dict[str, Any]:
         """Outputs (B, ...) -> dict of named answers (B, ...), as a served model gives them."""
 
     @property
-    def output_key(self):
+    def output_key(self) -> str:
         """Which of the answers of `decode` are the outputs themselves."""
         return self.name
 
     @property
-    def unit(self):
+    def unit(self) -> dict[str, Any]:
         """In what its outputs are compared, see `mmkeras.export.distance`."""
         return {"kind": "values", "std": None}
 
     @abc.abstractmethod
-    def describe(self):
+    def describe(self) -> dict[str, Any]:
         """Dict of plain values: `name`, `kind`, and what a device needs to turn outputs into answers."""

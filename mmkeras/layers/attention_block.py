@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 def check_heads(owner, dim, num_heads, **sizes):
@@ -43,7 +47,15 @@ class AttentionBlock(keras.layers.Layer):
 
     supports_masking = True  # the explicit mask is the one that counts
 
-    def __init__(self, dim=128, num_heads=4, dropout=0.0, norm_x=False, **kwargs):
+    def __init__(
+        self,
+        dim: int = 128,
+        *,
+        num_heads: int = 4,
+        dropout: float = 0.0,
+        norm_x: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         check_heads(f"AttentionBlock '{self.name}'", dim, num_heads)
         self.dim = dim

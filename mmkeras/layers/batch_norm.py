@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,14 +37,16 @@ class BatchNorm(keras.layers.BatchNormalization):
     Raises:
         ValueError: `renorm` or `synchronized` is True.
 
-    Source: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1, with a mask.
+    Example:
 
     >>> x = np.array([[1.0], [3.0], [99.0]], "float32")
     >>> BatchNorm()(x, mask=np.array([[True], [True], [False]]), training=True).numpy()[:2].round(2).tolist()
     [[-1.0], [1.0]]
+
+    Source: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1, with a mask.
     """
 
-    def __init__(self, momentum=0.9, **kwargs):
+    def __init__(self, *, momentum: float = 0.9, **kwargs: Any) -> None:
         super().__init__(momentum=momentum, **kwargs)
         if self.renorm or self.synchronized:
             raise ValueError(

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 _HOW = ("mean", "learned", "product")
 _KINDS = ("softmax", "sigmoid", "linear")
@@ -34,14 +38,16 @@ class CombineAnswers(keras.layers.Layer):
     Raises:
         ValueError: another word, or a product of values.
 
-    Source: Hinton, Training Products of Experts by Minimizing Contrastive Divergence, 2002, eq. 1, for "product".
+    Example:
 
     >>> answers, masks = [np.array([[0.75, 0.25]]), np.array([[0.25, 0.75]])], [np.ones((1, 1), bool)] * 2
     >>> CombineAnswers("mean")(answers, masks).numpy().tolist()
     [[0.5, 0.5]]
+
+    Source: Hinton, Training Products of Experts by Minimizing Contrastive Divergence, 2002, eq. 1, for "product".
     """
 
-    def __init__(self, how="mean", kind="softmax", **kwargs):
+    def __init__(self, how: str = "mean", *, kind: str = "softmax", **kwargs: Unpack[LayerOptions]) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if how not in _HOW or kind not in _KINDS:

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -24,16 +28,18 @@ class GlobalLayerNorm(keras.layers.Layer):
     Returns:
         (B, T, D) float.
 
-    Source: Luo and Mesgarani, Conv-TasNet, arXiv 1809.07454, eq. 7 to 9 (gLN), with a mask.
+    Example:
 
     >>> tokens = np.array([[[1.0], [3.0], [99.0]]])
     >>> GlobalLayerNorm()(tokens, np.array([[True, True, False]])).numpy().round(3).tolist()
     [[[-1.0], [1.0], [0.0]]]
+
+    Source: Luo and Mesgarani, Conv-TasNet, arXiv 1809.07454, eq. 7 to 9 (gLN), with a mask.
     """
 
     supports_masking = True  # the explicit mask is the one that counts
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    def __init__(self, *, epsilon: float = 1e-5, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 

@@ -14,6 +14,8 @@ class GuardEmpty(keras.layers.Layer):
     Returns:
         (B, T) bool with at least one True in each row.
 
+    Example:
+
     >>> GuardEmpty()(np.array([[False, False], [False, True]])).numpy().tolist()
     [[True, False], [False, True]]
     """

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -16,13 +20,15 @@ class LearnedTokens(keras.layers.Layer):
     Returns:
         (B, N, D) float.
 
+    Example:
+
     >>> LearnedTokens(2, dim=4)(np.zeros((3, 1))).shape
     TensorShape([3, 2, 4])
     """
 
     supports_masking = True  # they are never masked
 
-    def __init__(self, count=1, dim=128, **kwargs):
+    def __init__(self, count: int = 1, *, dim: int = 128, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.count = count
         self.dim = dim

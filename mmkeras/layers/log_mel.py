@@ -1,6 +1,10 @@
+from typing import Unpack
+
 import keras
 import numpy as np
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -28,14 +32,24 @@ class LogMel(keras.layers.Layer):
     Raises:
         ValueError: the clip is shorter than one frame.
 
-    Source: HTK's mel scale, mel = 2595 log10(1 + f / 700), as in Keras' `MelSpectrogram.linear_to_mel_weight_matrix`.
+    Example:
 
     >>> spectrum, mask = LogMel(8000, mel_bands=32)(np.zeros((2, 4000), "float32"), np.ones((2, 4000), bool))
     >>> spectrum.shape, mask.shape
     (TensorShape([2, 48, 32]), TensorShape([2, 48]))
+
+    Source: HTK's mel scale, mel = 2595 log10(1 + f / 700), as in Keras' `MelSpectrogram.linear_to_mel_weight_matrix`.
     """
 
-    def __init__(self, sample_rate, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, **kwargs):
+    def __init__(
+        self,
+        sample_rate: int,
+        *,
+        mel_bands: int = 64,
+        frame_seconds: float = 0.025,
+        hop_seconds: float = 0.01,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.sample_rate = sample_rate
@@ -46,7 +60,7 @@ class LogMel(keras.layers.Layer):
         self.hop = round(hop_seconds * sample_rate)
         self.fft_length = 1 << (self.frame - 1).bit_length()
 
-    def frames(self, samples):
+    def frames(self, samples: int) -> int:
         """F, the number of frames of a clip of `samples` samples."""
         if samples < self.frame:
             raise ValueError(

@@ -17,6 +17,8 @@ class MaskedMean(keras.layers.Layer):
     Returns:
         (B, D) float.
 
+    Example:
+
     >>> tokens = np.array([[[1.0], [3.0], [99.0]]])
     >>> MaskedMean()(tokens, np.array([[True, True, False]])).numpy().tolist()
     [[2.0]]

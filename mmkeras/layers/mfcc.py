@@ -1,6 +1,10 @@
+from typing import Unpack
+
 import keras
 import numpy as np
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -25,16 +29,18 @@ class MFCC(keras.layers.Layer):
     Raises:
         ValueError: there are more coefficients than bands.
 
-    Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word recognition, 1980;
-    the scale is that of `scipy.fft.dct(x, norm="ortho")`.
+    Example:
 
     >>> MFCC(2)(np.ones((1, 1, 4), "float32")).numpy().round(4).tolist()
     [[[2.0, 0.0]]]
+
+    Source: Davis and Mermelstein, Comparison of parametric representations for monosyllabic word recognition, 1980;
+    the scale is that of `scipy.fft.dct(x, norm="ortho")`.
     """
 
     supports_masking = True  # each frame stands for itself
 
-    def __init__(self, coefficients=13, **kwargs):
+    def __init__(self, coefficients: int = 13, **kwargs: Unpack[LayerOptions]) -> None:
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.coefficients = coefficients

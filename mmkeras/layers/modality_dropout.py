@@ -1,5 +1,10 @@
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -25,14 +30,18 @@ class ModalityDropout(keras.layers.Layer):
     Raises:
         ValueError: a rate outside [0, 1), or not as many rates as modalities.
 
-    Source: Neverova et al., ModDrop, arXiv 1501.00102, section 4.2; there all of them may be dropped.
+    Example:
 
     >>> masks = [np.ones((1, 3), bool), np.ones((1, 1), bool)]
     >>> [mask.numpy().all() for mask in ModalityDropout(0.5)(masks, training=False)]
     [True, True]
+
+    Source: Neverova et al., ModDrop, arXiv 1501.00102, section 4.2; there all of them may be dropped.
     """
 
-    def __init__(self, rate=0.3, seed=None, **kwargs):
+    def __init__(
+        self, rate: float | Sequence[float] = 0.3, *, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.rate = tuple(rate) if isinstance(rate, list | tuple) else rate
         self.seed = seed

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -25,7 +29,7 @@ class ModalityTokens(keras.layers.Layer):
 
     supports_masking = True  # the explicit masks are the ones that count
 
-    def __init__(self, dim=128, **kwargs):
+    def __init__(self, dim: int = 128, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dim = dim
 

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -15,11 +19,13 @@ class PoolMask(keras.layers.Layer):
     Returns:
         (B, T // size) bool.
 
+    Example:
+
     >>> PoolMask(2)(np.array([[True, True, True, False, False]])).numpy().tolist()
     [[True, True]]
     """
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size: int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = size
 

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -28,17 +32,29 @@ class SpecAugment(keras.layers.Layer):
     Returns:
         Spectrum and mask, as they came in; what is hidden has the mean value of the clip's real frames.
 
-    Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
-    F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
-    spectrograms have mean zero and are masked with zero; these need not have it.
+    Example:
 
     >>> spectrum, mask = np.ones((1, 50, 16), "float32"), np.ones((1, 50), bool)
     >>> same, _ = SpecAugment()(spectrum, mask)
     >>> np.array_equal(same, spectrum)
     True
+
+    Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
+    F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
+    spectrograms have mean zero and are masked with zero; these need not have it.
     """
 
-    def __init__(self, bands=2, band_width=8, moments=2, moment_width=20, most=0.2, seed=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        bands: int = 2,
+        band_width: int = 8,
+        moments: int = 2,
+        moment_width: int = 20,
+        most: float = 0.2,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.bands = bands
         self.band_width = band_width

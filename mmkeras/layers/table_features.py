@@ -1,13 +1,18 @@
 import itertools
+from collections.abc import Sequence
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.layers.unknown_dropout import UnknownDropout
 
 
 def first_rows(max_categories, columns):
     """Where the rows of each column begin in the one embedding of all, and how many rows that has.
+
+    Example:
 
     >>> first_rows(5, 2), first_rows((3, 4), 2)
     ([0, 5, 10], [0, 3, 7])
@@ -38,13 +43,22 @@ class TableFeatures(keras.layers.Layer):
         (B, 2 * numeric + (N - numeric) * embed_dim) float.
     """
 
-    def __init__(self, numeric, max_categories, embed_dim=8, unknown_rate=0.02, seed=None, **kwargs):
+    def __init__(
+        self,
+        numeric: int,
+        max_categories: int | Sequence[int],
+        *,
+        embed_dim: int = 8,
+        unknown_rate: float = 0.02,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.embed_dim = embed_dim
         self.seed = seed
-        self.unknown = UnknownDropout(unknown_rate, seed, name="unknown")
+        self.unknown = UnknownDropout(unknown_rate, seed=seed, name="unknown")
         self.embedding = None
 
     def build(self, row_shape, mask_shape=None):

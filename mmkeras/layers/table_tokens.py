@@ -1,6 +1,10 @@
+from collections.abc import Sequence
+from typing import Unpack
+
 import keras
 from keras import ops
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.layers.table_features import first_rows
 from mmkeras.layers.unknown_dropout import UnknownDropout
 
@@ -31,13 +35,22 @@ class TableTokens(keras.layers.Layer):
     Source: Gorishniy et al., arXiv 2106.11959, section 3.3, the feature tokenizer, weights drawn as theirs.
     """
 
-    def __init__(self, numeric, max_categories, dim=64, unknown_rate=0.02, seed=None, **kwargs):
+    def __init__(
+        self,
+        numeric: int,
+        max_categories: int | Sequence[int],
+        *,
+        dim: int = 64,
+        unknown_rate: float = 0.02,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
         self.numeric = numeric
         self.max_categories = max_categories
         self.dim = dim
         self.seed = seed
-        self.unknown = UnknownDropout(unknown_rate, seed, name="unknown")
+        self.unknown = UnknownDropout(unknown_rate, seed=seed, name="unknown")
 
     def build(self, row_shape, mask_shape=None):
         columns, self.categorical = row_shape[-1], row_shape[-1] - self.numeric

@@ -1,5 +1,9 @@
+from typing import Unpack
+
 import keras
 from keras import ops
+
+from mmkeras.layers.options import LayerOptions
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -24,13 +28,15 @@ class UnknownDropout(keras.layers.Layer):
     Raises:
         ValueError: a rate outside [0, 1).
 
-    Source: Kiperwasser and Goldberg, arXiv 1603.04351, "word dropout"; there, rare words are replaced more often.
+    Example:
 
     >>> UnknownDropout(0.5)(np.array([[2, 3, 0]]), training=False).numpy().tolist()
     [[2, 3, 0]]
+
+    Source: Kiperwasser and Goldberg, arXiv 1603.04351, "word dropout"; there, rare words are replaced more often.
     """
 
-    def __init__(self, rate=0.02, seed=None, **kwargs):
+    def __init__(self, rate: float = 0.02, *, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(rate, int | float) or not 0 <= rate < 1:
             raise ValueError(f"The rate of UnknownDropout must be at least 0 and below 1. Received: {rate!r}.")

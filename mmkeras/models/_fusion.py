@@ -1,10 +1,25 @@
 """Branches, fusion and heads as one `keras.Model`."""
 
+from collections.abc import Mapping, Sequence
+
+import keras
+
 from mmkeras.contract import NamedModel
+from mmkeras.heads import Head
 from mmkeras.models._parts import by_name, dropped, modalities, own_answers
+from mmkeras.specs import Spec
 
 
-def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary=False, name="fusion_model"):
+def fusion_model(
+    specs: Sequence[Spec],
+    branches: Mapping[str, keras.Model],
+    fusion: keras.layers.Layer,
+    heads: Sequence[Head],
+    *,
+    modality_dropout: float | Mapping[str, float] = 0.0,
+    auxiliary: bool = False,
+    name: str = "fusion_model",
+) -> NamedModel:
     """Ready tensors by name -> each branch -> fusion -> each head: answers by name.
 
     Args:
@@ -28,8 +43,7 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
     Raises:
         ValueError: a spec has no branch, a branch no spec, a branch was built for another spec, or two names meet.
 
-    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
-    for a loss per modality beside that of the fusion; here with fixed weights.
+    Example:
 
     >>> import mmkeras as mm
     >>> spec = mm.Image("photo", size=(8, 8))
@@ -38,9 +52,12 @@ def fusion_model(specs, branches, fusion, heads, modality_dropout=0.0, auxiliary
     >>> model = mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(16), [head])
     >>> list(model.input), list(model.output)
     (['photo'], ['kind'])
+
+    Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
+    for a loss per modality beside that of the fusion; here with fixed weights.
     """
     inputs, tokens, masks = modalities(specs, branches, heads)
     fused = fusion(tokens, dropped(specs, masks, modality_dropout))
     own = own_answers(specs, tokens, masks, heads) if auxiliary else {}
     outputs = {head.name: head.output(fused) for head in heads} | by_name(own)
-    return NamedModel.of(inputs, outputs, specs, heads, name)
+    return NamedModel.of(inputs, outputs, specs, heads, name=name)

@@ -1,13 +1,26 @@
 """Hybrid fusion: a fused vector and each modality answer, and the answers are combined."""
 
+from collections.abc import Mapping, Sequence
+
 import keras
 
 from mmkeras.contract import NamedModel
+from mmkeras.heads import Head
 from mmkeras.models._parts import by_name, combined, dropped, modalities, own_answers
+from mmkeras.specs import Spec
 
 
-def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modality_dropout=0.0, auxiliary=True,
-                        name="hybrid_fusion_model"):  # fmt: skip
+def hybrid_fusion_model(
+    specs: Sequence[Spec],
+    branches: Mapping[str, keras.Model],
+    fusion: keras.layers.Layer,
+    heads: Sequence[Head],
+    *,
+    combine: str = "learned",
+    modality_dropout: float | Mapping[str, float] = 0.0,
+    auxiliary: bool = True,
+    name: str = "hybrid_fusion_model",
+) -> NamedModel:
     """Hybrid fusion: the fused vector answers, every modality answers on its own, and all these answers are combined.
 
     Prefer it to `fusion_model` where single modalities often suffice, and to `late_fusion_model` where they don't
@@ -33,4 +46,4 @@ def hybrid_fusion_model(specs, branches, fusion, heads, combine="learned", modal
     for head in heads:
         answer = head.output(fused, f"{head.name}-of-all")
         outputs[head.name] = combined(head, combine, [answer, *own[head.name].values()], [anything, *seen])
-    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name)
+    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name=name)

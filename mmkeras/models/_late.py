@@ -1,11 +1,25 @@
 """Late fusion: each modality answers, and the answers are combined."""
 
+from collections.abc import Mapping, Sequence
+
+import keras
+
 from mmkeras.contract import NamedModel
+from mmkeras.heads import Head
 from mmkeras.models._parts import by_name, combined, dropped, modalities, own_answers
+from mmkeras.specs import Spec
 
 
-def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0.0, auxiliary=False,
-                      name="late_fusion_model"):  # fmt: skip
+def late_fusion_model(
+    specs: Sequence[Spec],
+    branches: Mapping[str, keras.Model],
+    heads: Sequence[Head],
+    *,
+    combine: str = "mean",
+    modality_dropout: float | Mapping[str, float] = 0.0,
+    auxiliary: bool = False,
+    name: str = "late_fusion_model",
+) -> NamedModel:
     """Late fusion, at the level of decisions: each modality answers on its own, then the answers are combined.
 
     Prefer it where modalities are often missing or never seen together, and where it must be seen which one said
@@ -26,4 +40,4 @@ def late_fusion_model(specs, branches, heads, combine="mean", modality_dropout=0
     own = own_answers(specs, tokens, masks, heads)
     seen = dropped(specs, masks, modality_dropout)
     outputs = {head.name: combined(head, combine, own[head.name].values(), seen) for head in heads}
-    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name)
+    return NamedModel.of(inputs, outputs | (by_name(own) if auxiliary else {}), specs, heads, name=name)

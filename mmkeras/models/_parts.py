@@ -71,7 +71,7 @@ def by_name(answers):
 
 
 def combined(head, how, answers, masks):
-    return CombineAnswers(how, head.activation, name=head.name)(list(answers), masks)
+    return CombineAnswers(how, kind=head.activation, name=head.name)(list(answers), masks)
 
 
 def _check_branches(specs, branches):

@@ -5,6 +5,7 @@ Everything in its graph is TensorFlow's own or tensorflow-text's, which is what 
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -20,7 +21,7 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
 
 __all__ = [
     "KINDS", "DecodeAudio", "DecodeImage", "DecodeVideo", "Preprocess", "PresetIds", "RawLayer", "TableRow", "TokenIds",
@@ -28,29 +29,37 @@ __all__ = [
 ]  # fmt: skip
 
 
+_PICTURE = ("channels", "resize", "optional", "max_pixels")
+
+
+def _fields(spec, *names):
+    return {name: getattr(spec, name) for name in names}
+
+
 def _tokens(spec, name):
     if spec.preset is not None:
         return PresetIds.of(spec, name=name)
-    return TokenIds(spec.max_tokens, spec.tokenizer, spec.vocabulary_size, spec.vocabulary, spec.lowercase,
-                    spec.strip_markup, spec.optional, name=name)  # fmt: skip
+    return TokenIds(
+        spec.max_tokens,
+        **_fields(spec, "tokenizer", "vocabulary_size", "vocabulary", "lowercase", "strip_markup", "optional"),
+        name=name,
+    )
 
 
 # Kind of a spec -> function of the spec and a name that makes its layer; further kinds may be added.
 KINDS = {
     "text": _tokens,
-    "image": lambda spec, name: DecodeImage(
-        spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
+    "image": lambda spec, name: DecodeImage(spec.size, **_fields(spec, *_PICTURE), name=name),
+    "audio": lambda spec, name: DecodeAudio(spec.samples, **_fields(spec, "sample_rate", "optional"), name=name),
+    "video": lambda spec, name: DecodeVideo(spec.frames, **_fields(spec, "size", *_PICTURE), name=name),
+    "table": lambda spec, name: TableRow(
+        **_fields(spec, "numeric", "categorical", "max_categories", "optional"), name=name
     ),
-    "audio": lambda spec, name: DecodeAudio(spec.samples, spec.sample_rate, spec.optional, name=name),
-    "video": lambda spec, name: DecodeVideo(
-        spec.frames, spec.size, spec.channels, spec.resize, spec.optional, spec.max_pixels, name=name
-    ),
-    "table": lambda spec, name: TableRow(spec.numeric, spec.categorical, spec.max_categories, spec.optional, name=name),
-    "vector": lambda spec, name: VectorRow(spec.size, spec.optional, name=name),
+    "vector": lambda spec, name: VectorRow(spec.size, optional=spec.optional, name=name),
 }
 
 
-def preprocessor(specs, name="preprocess"):
+def preprocessor(specs: Sequence[Spec], *, name: str = "preprocess") -> Preprocess:
     """A model, dict of raw (B,) strings and numbers, or vectors (B, D) -> dict of ready tensors, for all specs.
 
     Text vocabularies, category vocabularies and the statistics of numeric columns are learned by `adapt`.
@@ -65,6 +74,8 @@ def preprocessor(specs, name="preprocess"):
 
     Raises:
         ValueError: two specs share a raw or ready name.
+
+    Example:
 
     >>> import mmkeras as mm
     >>> ready = mm.preprocessor([mm.Text("review", vocabulary=("good", "bad"), max_tokens=3)])
@@ -91,27 +102,28 @@ def _layer(spec):
     return KINDS[spec.kind](spec, f"{spec.name}_preprocess")
 
 
-def adapt(preprocess, raw, batch_size=1024, verbose=True):
-    """Learns vocabularies and statistics from the raw examples, in one pass, and returns the same model.
+def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 1024, verbose: bool = True) -> Preprocess:
+    """Learns vocabularies and statistics from the raw examples, in one pass.
 
     Only the columns that something is learned from are read; no image or sound file is opened. Build branches from
-    `preprocess.specs`: they know how many words and categories there are.
+    `preprocess.specs`: they know how many words and categories there are. `heads.adapt` does the same for heads.
 
     Args:
-        preprocess: model from `preprocessor`.
+        preprocess: model from `preprocessor`, which is left as it is.
         raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only.
         batch_size: examples per step.
         verbose: show a progress bar and what was learned.
 
     Returns:
-        `preprocess`, which is changed in place.
+        A copy of `preprocess` that has learned; `preprocess` itself where there is nothing to learn.
 
     Raises:
         ValueError: the data set is empty, infinite, or lacks a column.
     """
-    layers = [layer for layer in preprocess.layers if getattr(layer, "adapts", False)]
-    if not layers:
+    if not _adapting(preprocess):
         return preprocess
+    preprocess = _copied(preprocess)
+    layers = _adapting(preprocess)
     columns = [column for layer in layers for column in layer.raw_names]
     for layer in layers:
         layer.reset_state()
@@ -133,6 +145,17 @@ def adapt(preprocess, raw, batch_size=1024, verbose=True):
     if verbose:
         _tell_sizes(preprocess)
     return preprocess
+
+
+def _adapting(preprocess):
+    return [layer for layer in preprocess.layers if getattr(layer, "adapts", False)]
+
+
+def _copied(preprocess):
+    copied = keras.models.clone_model(preprocess)
+    copied = Preprocess.of(copied.input, copied.output, preprocess.given, name=preprocess.name)
+    copied.set_weights(preprocess.get_weights())
+    return copied
 
 
 def _tell_sizes(preprocess):

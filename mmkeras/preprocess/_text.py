@@ -1,6 +1,9 @@
+from typing import Unpack
+
 import keras
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import first_true, length, peek, refuse
 
@@ -22,7 +25,9 @@ class TextLayer(RawLayer):
     gives = "tokens"
     pads_behind = True
 
-    def __init__(self, max_tokens, strip_markup=True, optional=False, **kwargs):
+    def __init__(
+        self, max_tokens: int, *, strip_markup: bool = True, optional: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.max_tokens = max_tokens
         self.strip_markup = strip_markup

@@ -1,8 +1,12 @@
 """Sounds: the bytes of WAV files in, mono waveforms of one length and rate out."""
 
+from typing import Any, Unpack
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess import wav
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
@@ -50,7 +54,9 @@ class DecodeAudio(RawLayer):
     gives = "waveform"
     pads_behind = True
 
-    def __init__(self, samples, sample_rate, optional=False, **kwargs):
+    def __init__(
+        self, samples: int, *, sample_rate: int, optional: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.samples, self.sample_rate, self.optional = samples, sample_rate, optional
         self.supports_jit = False
@@ -128,11 +134,11 @@ class DecodeAudio(RawLayer):
         shape = (x.shape[0], self.samples)
         return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         clip = rng.uniform(-0.5, 0.5, (self.sample_rate, 1)).astype("float32")
         return {self.modality: [tf.audio.encode_wav(clip, self.sample_rate).numpy()] * 2}
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         return {"kind": "audio", "samples": self.samples, "sample_rate": self.sample_rate}
 
     def get_config(self):

@@ -24,12 +24,12 @@ def crc32(file):
     Returns:
         () int64.
 
-    Source: PKWARE's APPNOTE 6.3.10, 4.4.7, for the polynomial; zlib's crc32_combine, for joining.
-
     Example:
 
     >>> int(crc32(tf.constant(b"123456789"))) == 0xCBF43926
     True
+
+    Source: PKWARE's APPNOTE 6.3.10, 4.4.7, for the polynomial; zlib's crc32_combine, for joining.
     """
     of_rows, shifts = _tables()
     data = tf.cast(tf.io.decode_raw(tf.strings.join([_ONES, file]), tf.uint8), tf.int32)

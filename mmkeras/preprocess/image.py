@@ -1,8 +1,13 @@
 """Pictures: the bytes of JPEG, PNG, GIF and BMP files in, uint8 pixels of one size out."""
 
+from collections.abc import Sequence
+from typing import Any, Unpack
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess import bmp, exif, gif, picture
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
@@ -61,7 +66,16 @@ class DecodeImage(RawLayer):
     ([[[[255, 0, 0], [0, 0, 255]]], [[[0, 0, 0], [0, 0, 0]]]], [[True], [False]])
     """
 
-    def __init__(self, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000, **kwargs):
+    def __init__(
+        self,
+        size: Sequence[int],
+        *,
+        channels: int = 3,
+        resize: str = "stretch",
+        optional: bool = False,
+        max_pixels: int = 48_000_000,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         if resize not in _PLACES:
             raise ValueError(
@@ -79,7 +93,7 @@ class DecodeImage(RawLayer):
         pixels, present = self.decode(x)
         return (pixels, present[:, None]) if self.optional else pixels
 
-    def decode(self, x, place=None):
+    def decode(self, x: Any, place: Any = None) -> Any:
         """Pixels (B, H, W, C) uint8, and whether each is there, (B,) bool; `place` is that of `headers.refuse`."""
         looks = picture.look(x, self.optional, self.max_pixels)
         details, kind = (lambda: picture.told_size(looks)), looks.kind
@@ -136,7 +150,7 @@ class DecodeImage(RawLayer):
     def _fitted(self, pixels):
         return self.fit(pixels[None])[0]
 
-    def fit(self, pixels):
+    def fit(self, pixels: Any) -> Any:
         """Decoded RGB pixels (N, h, w, 3) uint8 -> (N, H, W, C) uint8."""
         fits = tf.reduce_all(tf.equal(tf.shape(pixels)[1:3], self.size))
         pixels = tf.cond(fits, lambda: pixels, lambda: self._scaled(pixels))
@@ -160,11 +174,11 @@ class DecodeImage(RawLayer):
         pixels = keras.KerasTensor((x.shape[0], *self.size, self.channels), "uint8")
         return (pixels, keras.KerasTensor((x.shape[0], 1), "bool")) if self.optional else pixels
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         pixels = rng.integers(0, 256, (*self.size, 3), "uint8")
         return {self.modality: [tf.io.encode_png(pixels).numpy(), tf.io.encode_jpeg(pixels).numpy()]}
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         names = ("channels", "resize", "max_pixels")
         return {"kind": "image", "size": list(self.size)} | {name: getattr(self, name) for name in names}
 

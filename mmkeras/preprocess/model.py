@@ -1,6 +1,7 @@
 """What `preprocessor` returns."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -14,6 +15,8 @@ class Preprocess(NamedModel):
     Attributes:
         given: the specs as `preprocessor` got them.
 
+    Example:
+
     >>> import mmkeras as mm, tensorflow as tf
     >>> raw = tf.data.Dataset.from_tensor_slices({"review": ["good", "very good", ""]})
     >>> preprocess = mm.adapt(mm.preprocessor([mm.Text("review", optional=True)]), raw, verbose=False)
@@ -22,11 +25,11 @@ class Preprocess(NamedModel):
     """
 
     @property
-    def given(self):
+    def given(self) -> list[Any]:
         return list(self._specs)
 
     @property
-    def specs(self):
+    def specs(self) -> list[Any]:
         """List of the specs with what `adapt` learned of them: how many ids a text or a category has.
 
         Branches built from these have embeddings of so many rows; built from the specs as they were given, they have

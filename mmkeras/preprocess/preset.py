@@ -2,10 +2,12 @@
 
 import base64
 import types
+from typing import Any, Self, Unpack
 
 import keras
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._text import TextLayer
 from mmkeras.presets import load_preset
 
@@ -34,8 +36,16 @@ class PresetIds(TextLayer):
     Source: Devlin et al., arXiv 1810.04805, section 3.
     """
 
-    def __init__(self, max_tokens, tokenizer, strip_markup=True, optional=False, **kwargs):
-        super().__init__(max_tokens, strip_markup, optional, **kwargs)
+    def __init__(
+        self,
+        max_tokens: int,
+        *,
+        tokenizer: Any,
+        strip_markup: bool = True,
+        optional: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(max_tokens, strip_markup=strip_markup, optional=optional, **kwargs)
         # Keras would save the tokenizer's files beside the config, which holds them already.
         self.held = types.SimpleNamespace(tokenizer=tokenizer)
         _check_tokenizer(self.modality, tokenizer, max_tokens)
@@ -44,20 +54,21 @@ class PresetIds(TextLayer):
         """The tokenizer is built already."""
 
     @classmethod
-    def of(cls, spec, **kwargs):
+    def of(cls, spec: Any, **kwargs: Any) -> Self:
         """The layer of an `mm.Text` with a preset."""
         import keras_nlp  # takes seconds
 
         tokenizer = load_preset(keras_nlp.models.Tokenizer, spec.preset)
-        return cls(spec.max_tokens, tokenizer, spec.strip_markup, spec.optional, **kwargs)
+        arguments = {"tokenizer": tokenizer, "strip_markup": spec.strip_markup, "optional": spec.optional}
+        return cls(spec.max_tokens, **arguments, **kwargs)
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> list[str]:
         """All tokens in the order of their ids."""
         return self.held.tokenizer.get_vocabulary()
 
     @property
-    def ends(self):
+    def ends(self) -> list[int]:
         """Ids of the first and the last token, [CLS] and [SEP] of BERT."""
         return [getattr(self.held.tokenizer, f"{name}_token_id") for name in ("start", "end")]
 
@@ -80,7 +91,7 @@ class PresetIds(TextLayer):
         first, last = (_repeated(end, real) for end in self.ends)
         return self._padded(tf.concat([first, ids, last], axis=1), strings)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         """Of the tokenizers of presets, `mmkeras.edge` knows BERT's."""
         own = self.held.tokenizer
         if not getattr(own, "split", False) or own.special_tokens_in_strings:

@@ -29,12 +29,12 @@ def resample(wave, rate, target, samples):
     Returns:
         (M,) float32, M = min(samples, ceil(N up / down)).
 
-    Source: Crochiere and Rabiner, Multirate Digital Signal Processing (1983), 3.3; SciPy for the filter's design.
-
     Example:
 
     >>> resample(tf.ones(400), tf.constant(8000, "int64"), 16000, samples=600).numpy()[200:203].round(2).tolist()
     [1.0, 1.0, 1.0]
+
+    Source: Crochiere and Rabiner, Multirate Digital Signal Processing (1983), 3.3; SciPy for the filter's design.
     """
     common = _greatest_common_divisor(rate, tf.constant(target, tf.int64))
     up, down = target // common, rate // common

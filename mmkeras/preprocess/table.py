@@ -3,7 +3,9 @@
 import collections
 import json
 import types
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ import tensorflow as tf
 
 from mmkeras.checks import check_resolution
 from mmkeras.edge.table import LIMIT
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import first_true, refuse
 
@@ -50,7 +53,15 @@ class TableRow(RawLayer):
     adapts = True
     takes_columns = True
 
-    def __init__(self, numeric=(), categorical=(), max_categories=100, optional=False, **kwargs):
+    def __init__(
+        self,
+        *,
+        numeric: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        max_categories: int = 100,
+        optional: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.numeric = tuple(numeric)
         self.categorical = tuple(categorical)
@@ -62,7 +73,7 @@ class TableRow(RawLayer):
         ]
 
     @property
-    def raw_names(self):
+    def raw_names(self) -> list[str]:
         return [*self.numeric, *self.categorical]
 
     def build(self, columns_shape):
@@ -72,12 +83,12 @@ class TableRow(RawLayer):
             lookup.build((None,))
 
     @property
-    def learned(self):
+    def learned(self) -> Any:
         """How many ids each categorical column has, as `mm.Table(learned=)`; None before `adapt`."""
         sizes = tuple(int(lookup.vocabulary_size()) for lookup in self.lookups)
         return sizes if any(size > 2 for size in sizes) else None  # the two special ones are always there
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         count, mean, squares = np.zeros((3, len(self.numeric)))
         values = [collections.Counter() for _ in self.categorical]
         # Keras would wrap bare lists and dicts to track them.
@@ -85,7 +96,7 @@ class TableRow(RawLayer):
         self._seen.low, self._seen.high = np.full((2, len(self.numeric)), [[np.inf], [-np.inf]])
         self._seen.first = [np.zeros(0) for _ in self.numeric]
 
-    def update_state(self, batch):
+    def update_state(self, batch: Mapping[str, Any]) -> None:
         """Adds a batch to the means, the squared deviations, the extremes and the counts of categories."""
         for i, column in enumerate(self.numeric):
             numbers = batch[column].astype("float64")
@@ -106,7 +117,7 @@ class TableRow(RawLayer):
         seen.squares[i] += squares + delta**2 * seen.count[i] * count / total
         seen.count[i] = total
 
-    def finalize_state(self):
+    def finalize_state(self) -> str:
         """Sets means, deviations (1 for a constant column) and vocabularies; says what it learned."""
         seen = self._seen
         std = np.sqrt(seen.squares / np.maximum(seen.count, 1))
@@ -190,10 +201,10 @@ class TableRow(RawLayer):
         shape = (first.shape[0], len(self.raw_names))
         return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         return dict.fromkeys(self.numeric, [0.0] * 2) | dict.fromkeys(self.categorical, [b"a"] * 2)
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         special = 2  # missing and unknown have ids of their own
         values = (lookup.get_vocabulary()[special:] for lookup in self.lookups)
         pairs = zip(self.categorical, values, strict=True)

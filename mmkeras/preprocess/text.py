@@ -16,11 +16,14 @@
 
 import collections
 import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._text import TextLayer
 
 UNKNOWN = "[UNK]"
@@ -56,9 +59,19 @@ class TokenIds(TextLayer):
     are found by LinMaxMatch (arXiv 2012.15524) and learned by tensorflow-text's WordPiece learner.
     """
 
-    def __init__(self, max_tokens=64, tokenizer="words", vocabulary_size=20_000, vocabulary=None, lowercase=True,
-                 strip_markup=True, optional=False, **kwargs):  # fmt: skip
-        super().__init__(max_tokens, strip_markup, optional, **kwargs)
+    def __init__(
+        self,
+        max_tokens: int = 64,
+        *,
+        tokenizer: str = "words",
+        vocabulary_size: int = 20_000,
+        vocabulary: Sequence[str] | None = None,
+        lowercase: bool = True,
+        strip_markup: bool = True,
+        optional: bool = False,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
+        super().__init__(max_tokens, strip_markup=strip_markup, optional=optional, **kwargs)
         self.tokenizer = tokenizer
         self.vocabulary_size = vocabulary_size
         self.lowercase = lowercase
@@ -73,31 +86,31 @@ class TokenIds(TextLayer):
         self.lookup.build(strings_shape)
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> list[str]:
         """All tokens in the order of their ids, the two special ones first."""
         return self.lookup.get_vocabulary()
 
-    def set_vocabulary(self, tokens):
+    def set_vocabulary(self, tokens: Any) -> None:
         """Takes tokens (without the special ones) as ids 2, 3, ..."""
         self.lookup.set_vocabulary([*SPECIAL, *tokens])
         self._pieces = None
 
     @property
-    def learned(self):
+    def learned(self) -> Any:
         """How many ids there are, as `mm.Text(learned=)`; None before `adapt`."""
         size = int(self.lookup.vocabulary_size())
         return size if size > len(SPECIAL) else None
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         # Keras would wrap a bare dict to track it.
         self._seen = types.SimpleNamespace(words=collections.Counter())
 
-    def update_state(self, batch):
+    def update_state(self, batch: Mapping[str, Any]) -> None:
         """Counts the words of a batch of raw strings."""
         words = self._words(tf.constant(batch[self.modality])).flat_values.numpy()
         self._seen.words.update(words.tolist())
 
-    def finalize_state(self):
+    def finalize_state(self) -> str:
         """Learns the vocabulary of the words counted, most frequent first; says what it learned."""
         counts = sorted(self._seen.words.items(), key=lambda item: (-item[1], item[0]))
         room = self.vocabulary_size - len(SPECIAL)
@@ -155,7 +168,7 @@ class TokenIds(TextLayer):
                 "Call preprocess = mm.adapt(preprocess, raw) before using it, or give the spec a vocabulary."
             )
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         names = ("max_tokens", "tokenizer", "lowercase", "strip_markup")
         return {"kind": "text", "vocabulary": self.vocabulary} | {name: getattr(self, name) for name in names}
 

@@ -1,8 +1,12 @@
 """Vectors computed elsewhere -> the same numbers, and whether they are there."""
 
+from typing import Any, Unpack
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
 
 BROKEN = "a vector must be finite (a missing one is NaN as a whole)."
@@ -26,12 +30,14 @@ class VectorRow(RawLayer):
     Raises:
         InvalidArgumentError: a vector is infinite, NaN among other numbers, or absent though required.
 
+    Example:
+
     >>> nan = float("nan")
     >>> [tensor.numpy().tolist() for tensor in VectorRow(2, optional=True)(tf.constant([[0.5, 2.0], [nan, nan]]))]
     [[[0.5, 2.0], [0.0, 0.0]], [[True], [False]]]
     """
 
-    def __init__(self, size, optional=False, **kwargs):
+    def __init__(self, size: int, *, optional: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = size
         self.optional = optional
@@ -54,10 +60,10 @@ class VectorRow(RawLayer):
         batch = vectors.shape[0]
         return keras.KerasTensor((batch, self.size), "float32"), keras.KerasTensor((batch, 1), "bool")
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         return {self.modality: list(rng.normal(size=(2, self.size)).astype("float32"))}
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         return {"kind": "vector", "size": self.size}
 
     def get_config(self):

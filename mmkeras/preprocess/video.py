@@ -2,10 +2,14 @@
 
 import io
 import zipfile
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess import gif, zipped
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.checksum import crc32
@@ -86,13 +90,25 @@ class DecodeVideo(RawLayer):
 
     pads_behind = True
 
-    def __init__(self, frames, size, channels=3, resize="stretch", optional=False, max_pixels=48_000_000, **kwargs):
+    def __init__(
+        self,
+        frames: int,
+        *,
+        size: Sequence[int],
+        channels: int = 3,
+        resize: str = "stretch",
+        optional: bool = False,
+        max_pixels: int = 48_000_000,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         if frames < 1:
             raise ValueError(f"frames must be at least 1. Received: frames={frames!r} in '{self.modality}'.")
         self.frames, self.size, self.channels, self.resize = frames, tuple(size), channels, resize
         self.optional, self.max_pixels = optional, max_pixels
-        self.picture = DecodeImage(size, channels, resize, optional=True, max_pixels=max_pixels, name=self.name)
+        self.picture = DecodeImage(
+            size, channels=channels, resize=resize, optional=True, max_pixels=max_pixels, name=self.name
+        )
         self.picture.built = True  # neither has weights
         self.supports_jit = False
 
@@ -165,11 +181,11 @@ class DecodeVideo(RawLayer):
         pixels = keras.KerasTensor((*shape, *self.size, self.channels), "uint8")
         return pixels, keras.KerasTensor(shape, "bool")
 
-    def example(self, rng):
+    def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         pixels = rng.integers(0, 256, (self.frames, *self.size, 3), "uint8")
         return {self.modality: [_clip(pixels), _clip(pixels[: (self.frames + 1) // 2])]}  # whole, and padded
 
-    def describe(self):
+    def describe(self) -> dict[str, Any] | None:
         return self.picture.describe() | {"kind": "video", "frames": self.frames}
 
     def get_config(self):
@@ -186,6 +202,8 @@ def chosen(counts, frames):
 
     Returns:
         (B, F) int64, positions, 0 where the mask (B, F) bool is False.
+
+    Example:
 
     >>> chosen(tf.constant([5, 2], "int64"), 3)[0].numpy().tolist()
     [[0, 2, 4], [0, 1, 0]]

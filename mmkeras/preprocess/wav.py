@@ -54,17 +54,17 @@ class Wav(NamedTuple):
 def read(x):
     """Headers of the files `x` (B,) string.
 
-    Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM, Microsoft 1991), and mmreg.h for
-    WAVE_FORMAT_EXTENSIBLE. Chunks are followed, padded to even sizes, until "data" comes, 256 at most; others are
-    skipped. A program that streams doesn't know the size: it writes 0xFFFFFFFF for that of the data; or 0, and a size
-    of the whole that is unknown, too, or ends with the header.
-
     Example:
 
     >>> file = tf.audio.encode_wav([[0.0], [0.5]], 16000)
     >>> wav = read(file[None])
     >>> wav.rate.numpy().tolist(), wav.start.numpy().tolist(), wav.frames.numpy().tolist()
     ([16000], [44], [2])
+
+    Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM, Microsoft 1991), and mmreg.h for
+    WAVE_FORMAT_EXTENSIBLE. Chunks are followed, padded to even sizes, until "data" comes, 256 at most; others are
+    skipped. A program that streams doesn't know the size: it writes 0xFFFFFFFF for that of the data; or 0, and a size
+    of the whole that is unknown, too, or ends with the header.
     """
     tag, channels, rate, bits, start, promised = _chunks(x)
     whole = little(peek(x, tf.fill(tf.shape(start), tf.constant(4, tf.int64)), 4)) + 8

@@ -13,21 +13,23 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 {'photo': Tensor(shape=(96, 96, 3), dtype='uint8'), 'photo_mask': Tensor(shape=(1,), dtype='bool')}
 """
 
+from collections.abc import Sequence
+
 from mmkeras.checks import check, check_list
 from mmkeras.specs.audio import Audio
-from mmkeras.specs.base import Tensor, as_text
+from mmkeras.specs.base import Spec, Tensor, as_text
 from mmkeras.specs.image import Image
 from mmkeras.specs.table import Table
 from mmkeras.specs.text import Text
 from mmkeras.specs.vector import Vector
 from mmkeras.specs.video import Video
 
-__all__ = ["KINDS", "Audio", "Image", "Table", "Tensor", "Text", "Vector", "Video", "as_text", "check_specs"]
+__all__ = ["KINDS", "Audio", "Image", "Spec", "Table", "Tensor", "Text", "Vector", "Video", "as_text", "check_specs"]
 
 KINDS = {each.kind: each for each in (Text, Image, Audio, Video, Table, Vector)}
 
 
-def check_specs(specs):
+def check_specs(specs: Sequence[Spec]) -> None:
     """Raises where two specs would meet under one raw or ready name.
 
     Raises:

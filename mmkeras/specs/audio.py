@@ -4,7 +4,7 @@ from mmkeras.checks import check_name, check_positive, check_whole
 from mmkeras.specs.base import OneString, Tensor
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Audio(OneString):
     """A sound clip: raw the bytes of a WAV file, ready a mono waveform (S,) float32 in [-1, 1] and its mask.
 
@@ -17,7 +17,6 @@ class Audio(OneString):
 
     kind = "audio"
 
-    name: str
     seconds: float = 1.0
     sample_rate: int = 16_000
     optional: bool = False
@@ -28,10 +27,10 @@ class Audio(OneString):
         check_positive(self.name, seconds=self.seconds)
 
     @property
-    def samples(self):
+    def samples(self) -> int:
         """S, the length of the ready waveform."""
         return round(self.seconds * self.sample_rate)
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         return {self.name: Tensor((self.samples,), "float32"), f"{self.name}_mask": Tensor((self.samples,), "bool")}

@@ -1,7 +1,9 @@
 """What all specs share."""
 
+import abc
+import dataclasses
 import numbers
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from mmkeras.config import Config
 
@@ -9,12 +11,14 @@ from mmkeras.config import Config
 class Tensor(NamedTuple):
     """Shape (without the batch axis; None where it varies) and dtype of one named tensor."""
 
-    shape: tuple
+    shape: tuple[int | None, ...]
     dtype: str
 
 
-def as_text(value):
+def as_text(value: Any) -> str:
     """How a value of a column is written: 3, not 3.0, for the float that a gap in its column has made of an integer.
+
+    Example:
 
     >>> as_text(3.0), as_text(0.5), as_text(True), as_text("3.0"), as_text(b"x")
     ('3', '0.5', 'True', '3.0', 'x')
@@ -25,9 +29,35 @@ def as_text(value):
     return str(int(value)) if is_float and float(value).is_integer() else str(value)
 
 
-class OneString(Config):
+@dataclasses.dataclass(frozen=True)
+class Spec(Config, abc.ABC):
+    """What one modality looks like raw and ready: the base class of all specs.
+
+    To add a modality, write a frozen dataclass that derives from this one; see `mmkeras.preprocess.RawLayer` for the
+    rest.
+
+    Args:
+        name: key of this modality everywhere.
+    """
+
+    kind: ClassVar[str] = ""
+
+    name: str
+
+    @property
+    @abc.abstractmethod
+    def raw(self) -> dict[str, Tensor]:
+        """Raw name -> shape and dtype of one example, without the batch axis."""
+
+    @property
+    @abc.abstractmethod
+    def ready(self) -> dict[str, Tensor]:
+        """Ready name -> shape and dtype of one example: the modality, then its mask where it has one."""
+
+
+class OneString(Spec):
     """A modality whose raw value is one string: a text, or the bytes of a file."""
 
     @property
-    def raw(self):
+    def raw(self) -> dict[str, Tensor]:
         return {self.name: Tensor((), "string")}

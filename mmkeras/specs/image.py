@@ -1,10 +1,11 @@
 import dataclasses
+from collections.abc import Sequence
 
 from mmkeras.checks import check_name, check_pixels
 from mmkeras.specs.base import OneString, Tensor
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Image(OneString):
     """A still image: raw the bytes of a JPEG, PNG, GIF (first frame) or BMP file, ready uint8 pixels (H, W, C).
 
@@ -19,8 +20,7 @@ class Image(OneString):
 
     kind = "image"
 
-    name: str
-    size: tuple = (224, 224)
+    size: int | Sequence[int] = (224, 224)
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
@@ -31,6 +31,6 @@ class Image(OneString):
         object.__setattr__(self, "size", check_pixels(self))
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         pixels = {self.name: Tensor((*self.size, self.channels), "uint8")}
         return pixels | ({f"{self.name}_mask": Tensor((1,), "bool")} if self.optional else {})

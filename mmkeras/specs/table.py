@@ -1,13 +1,13 @@
 import dataclasses
+from collections.abc import Sequence
 
 from mmkeras.checks import check, check_name, check_whole
-from mmkeras.config import Config
-from mmkeras.specs.base import Tensor
+from mmkeras.specs.base import Spec, Tensor
 from mmkeras.specs.learned import check_learned
 
 
-@dataclasses.dataclass(frozen=True)
-class Table(Config):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table(Spec):
     """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
 
     The ready row holds the numeric columns, standardised as `adapt` learned and clipped to 10 deviations, then the ids
@@ -25,12 +25,11 @@ class Table(Config):
 
     kind = "table"
 
-    name: str
-    numeric: tuple = ()
-    categorical: tuple = ()
+    numeric: str | Sequence[str] = ()
+    categorical: str | Sequence[str] = ()
     max_categories: int = 100
     optional: bool = False
-    learned: tuple | None = None
+    learned: Sequence[int] | None = None
 
     def __post_init__(self):
         for kind in ("numeric", "categorical"):
@@ -48,21 +47,21 @@ class Table(Config):
         object.__setattr__(self, "learned", learned)
 
     @property
-    def ids(self):
+    def ids(self) -> tuple[int, ...]:
         """How many ids each categorical column has: as many as were learned, and `max_categories` before."""
         return self.learned or (self.max_categories,) * len(self.categorical)
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """Names of the N columns in the order of the ready row."""
         return (*self.numeric, *self.categorical)
 
     @property
-    def raw(self):
+    def raw(self) -> dict[str, Tensor]:
         numbers = {column: Tensor((), "float32") for column in self.numeric}
         return numbers | {column: Tensor((), "string") for column in self.categorical}
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         n = len(self.columns)
         return {self.name: Tensor((n,), "float32"), f"{self.name}_mask": Tensor((n,), "bool")}

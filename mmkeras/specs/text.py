@@ -1,5 +1,7 @@
 import collections
 import dataclasses
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from mmkeras.checks import check, check_choice, check_name, check_whole
@@ -7,7 +9,7 @@ from mmkeras.specs.base import OneString, Tensor
 from mmkeras.specs.learned import check_learned
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Text(OneString):
     """Text: raw a UTF-8 string, ready token ids (T,) int32 and their mask; id 0 pads, id 1 is the unknown token.
 
@@ -31,11 +33,10 @@ class Text(OneString):
 
     kind = "text"
 
-    name: str
     max_tokens: int = 64
     tokenizer: str = "words"
     vocabulary_size: int = 20_000
-    vocabulary: str | tuple | None = None
+    vocabulary: str | PathLike[str] | Sequence[str] | None = None
     lowercase: bool = True
     strip_markup: bool = True
     optional: bool = False
@@ -57,12 +58,12 @@ class Text(OneString):
         check_learned(self.name, learned, self.vocabulary_size, columns=1)
 
     @property
-    def ids(self):
+    def ids(self) -> int:
         """Rows of the branch's embedding: as many as ids were learned, and `vocabulary_size` before."""
         return self.learned or self.vocabulary_size
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         return {self.name: Tensor((None,), "int32"), f"{self.name}_mask": Tensor((None,), "bool")}
 
 

@@ -1,12 +1,11 @@
 import dataclasses
 
 from mmkeras.checks import check_name, check_whole
-from mmkeras.config import Config
-from mmkeras.specs.base import Tensor
+from mmkeras.specs.base import Spec, Tensor
 
 
-@dataclasses.dataclass(frozen=True)
-class Vector(Config):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Vector(Spec):
     """Features computed elsewhere, such as an embedding: raw and ready (D,) float32, whose mask says if it is there.
 
     Branches bring it to unit scale. Numbers of different units, each to be standardised, belong in a `Table`.
@@ -19,7 +18,6 @@ class Vector(Config):
 
     kind = "vector"
 
-    name: str
     size: int
     optional: bool = False
 
@@ -28,9 +26,9 @@ class Vector(Config):
         check_whole(self.name, size=self.size)
 
     @property
-    def raw(self):
+    def raw(self) -> dict[str, Tensor]:
         return {self.name: Tensor((self.size,), "float32")}
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         return self.raw | {f"{self.name}_mask": Tensor((1,), "bool")}

@@ -1,10 +1,11 @@
 import dataclasses
+from collections.abc import Sequence
 
 from mmkeras.checks import check_name, check_pixels, check_whole
 from mmkeras.specs.base import OneString, Tensor
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Video(OneString):
     """A clip: raw the bytes of a GIF, or of a ZIP of its frames as stored JPEG or PNG; ready pixels (F, H, W, C) uint8.
 
@@ -19,9 +20,8 @@ class Video(OneString):
 
     kind = "video"
 
-    name: str
     frames: int = 16
-    size: tuple = (112, 112)
+    size: int | Sequence[int] = (112, 112)
     channels: int = 3
     resize: str = "stretch"
     optional: bool = False
@@ -33,6 +33,6 @@ class Video(OneString):
         object.__setattr__(self, "size", check_pixels(self))
 
     @property
-    def ready(self):
+    def ready(self) -> dict[str, Tensor]:
         frames = Tensor((self.frames, *self.size, self.channels), "uint8")
         return {self.name: frames, f"{self.name}_mask": Tensor((self.frames,), "bool")}

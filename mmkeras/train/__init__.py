@@ -16,7 +16,10 @@ never interrupted:
     model.fit(batches, validation_data=..., epochs=20, callbacks=mm.train.callbacks("runs/1", batches))
 """
 
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -34,7 +37,15 @@ __all__ = [
 ]  # fmt: skip
 
 
-def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=10, others=()):
+def callbacks(
+    run_dir: str | PathLike[str],
+    batches: Any = None,
+    *,
+    monitor: str = "val_loss",
+    mode: str = "auto",
+    patience: int | None = 10,
+    others: Sequence[keras.callbacks.Callback] = (),
+) -> list[keras.callbacks.Callback]:
     """The callbacks of one training run, for `model.fit(..., callbacks=...)`.
 
     After `fit` the model has the weights of the best epoch. Calling `fit` again with the same folder goes on behind
@@ -77,13 +88,13 @@ def callbacks(run_dir, batches=None, monitor="val_loss", mode="auto", patience=1
         raise ValueError(f'mode is "min", "max" or "auto". Received: mode={mode!r}.')
     run_dir = Path(run_dir).expanduser()
     run_dir.mkdir(parents=True, exist_ok=True)
-    best, stopping = BestCheckpoint(run_dir / "best.keras", monitor, mode), []
+    best, stopping = BestCheckpoint(run_dir / "best.keras", monitor=monitor, mode=mode), []
     if patience is not None:
         stopping = [keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)]
-    curves = Curves(run_dir, monitor, mode)
+    curves = Curves(run_dir, monitor=monitor, mode=mode)
     # Only what was made here: others have monitors of their own. On all workers alike, since they meet to read metrics.
     directed = Direction(monitor, [best, *stopping, curves])
     if not cluster().is_chief:
-        return [*stopping, *others, directed, Resume(run_dir, batches, [*stopping, *others])]
+        return [*stopping, *others, directed, Resume(run_dir, batches, callbacks=[*stopping, *others])]
     chosen = [best, *stopping, *others, Log(run_dir), curves]
-    return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, chosen)]
+    return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, callbacks=chosen)]

@@ -1,5 +1,7 @@
 """Whether a monitored value gets better by falling or by rising."""
 
+from collections.abc import Sequence
+
 import keras
 
 from mmkeras.checks import did_you_mean
@@ -16,7 +18,7 @@ class Direction(keras.callbacks.Callback):
         ValueError: as `direction`.
     """
 
-    def __init__(self, monitor, callbacks):
+    def __init__(self, monitor: str, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         super().__init__()
         self.monitor = monitor
         self._waiting = [callback for callback in callbacks if getattr(callback, "mode", None) == "auto"]
@@ -27,7 +29,7 @@ class Direction(keras.callbacks.Callback):
         self._waiting = []
 
 
-def direction(model, monitor):
+def direction(model: keras.Model, monitor: str) -> str:
     """Takes the direction of a monitored value from its metric: metrics of Keras know whether they are to rise.
 
     Args:

@@ -1,13 +1,16 @@
 import math
 import numbers
 import types
+from collections.abc import Mapping, Sequence
 
 import keras
 
 from mmkeras.checks import did_you_mean
 
 
-def discriminative(optimizer, model, factors):
+def discriminative(
+    optimizer: str | keras.optimizers.Optimizer, model: keras.Model, factors: Mapping[str, float]
+) -> keras.optimizers.Optimizer:
     """An optimizer with learning rates of their own for some branches: a small one for what is pretrained.
 
         optimizer = mm.train.discriminative("adam", model, {"review": 0.05, "photo": 0.1})
@@ -105,7 +108,9 @@ class Discriminative(keras.optimizers.Optimizer):
         ValueError: it is to train a variable that it was not made for, such as one thawed since.
     """
 
-    def __init__(self, optimizer, factors, name="discriminative"):
+    def __init__(
+        self, optimizer: keras.optimizers.Optimizer, factors: Sequence[float], *, name: str = "discriminative"
+    ) -> None:
         super().__init__(learning_rate=0.0, name=name)
         self.optimizer = _copied(optimizer)
         self.factors = list(factors)
@@ -114,7 +119,7 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.update_step = self._update
         self.optimizer._apply_weight_decay = self._decay
 
-    def take(self, variables):
+    def take(self, variables: Sequence[keras.Variable]) -> None:
         """Holds from now on which variable each factor is for.
 
         By the variables themselves: their paths are those of their branch, where another has the same, and some are

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import warnings
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -30,7 +31,7 @@ class Lock(keras.callbacks.Callback):
         RunInUseError: another process, or another thread of this one, trains there.
     """
 
-    def __init__(self, run_dir):
+    def __init__(self, run_dir: str | PathLike[str]) -> None:
         super().__init__()
         self.path = (Path(run_dir).expanduser() / "lock").resolve()
 

@@ -1,6 +1,7 @@
 """The log of a run, as a table and as curves."""
 
 import csv
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from mmkeras.train.saving import whole, whole_epochs
 class Log(keras.callbacks.CSVLogger):
     """`CSVLogger` that goes on behind the last whole epoch: rows of epochs that will be repeated are dropped."""
 
-    def __init__(self, run_dir):
+    def __init__(self, run_dir: str | PathLike[str]) -> None:
         self.run_dir = Path(run_dir).expanduser()
         super().__init__(str(self.run_dir / "log.csv"), append=True)
 
@@ -31,15 +32,17 @@ class Log(keras.callbacks.CSVLogger):
 class Curves(keras.callbacks.Callback):
     """Draws `log.csv` as `curves.png` at the end of each epoch."""
 
-    def __init__(self, run_dir, monitor="val_loss", mode="min"):
+    def __init__(self, run_dir: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min") -> None:
         super().__init__()
         self.run_dir, self.monitor, self.mode = Path(run_dir).expanduser(), monitor, mode
 
     def on_epoch_end(self, epoch, logs=None):
-        draw_log(self.run_dir / "log.csv", self.run_dir / "curves.png", self.monitor, self.mode)
+        draw_log(self.run_dir / "log.csv", self.run_dir / "curves.png", monitor=self.monitor, mode=self.mode)
 
 
-def draw_log(log, png, monitor="val_loss", mode="min"):
+def draw_log(
+    log: str | PathLike[str], png: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min"
+) -> None:
     """Draws a `log.csv` of `Log`: one panel for each metric, training and validation; a ring marks the best epoch.
 
     Args:

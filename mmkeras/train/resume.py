@@ -1,7 +1,10 @@
 """Going on where a run was interrupted, to the same end."""
 
 import json
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,7 +34,9 @@ class Resume(keras.callbacks.Callback):
         ValueError: the folder holds the run of another model, or of other examples than `batches`.
     """
 
-    def __init__(self, run_dir, batches=None, callbacks=()):
+    def __init__(
+        self, run_dir: str | PathLike[str], batches: Any = None, *, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> None:
         super().__init__()
         self.path = Path(run_dir).expanduser() / "resume.npz"
         self.order = getattr(batches, "epoch", None)

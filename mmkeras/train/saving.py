@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import zipfile
+from os import PathLike
 from pathlib import Path
 
 import keras
@@ -30,8 +31,10 @@ def load(path):
         raise ValueError(f"{path} is no file of mmkeras.train. Received: {error}. Delete it to begin anew.") from error
 
 
-def whole_epochs(run_dir):
+def whole_epochs(run_dir: str | PathLike[str]) -> int:
     """How many epochs of the run in `run_dir` are saved whole; 0 where there is none.
+
+    Example:
 
     >>> whole_epochs("no/such/run")
     0
@@ -46,7 +49,7 @@ def whole_epochs(run_dir):
 class BestCheckpoint(keras.callbacks.ModelCheckpoint):
     """`ModelCheckpoint(save_best_only=True)` whose file is whole at every moment, also during its writing."""
 
-    def __init__(self, path, monitor="val_loss", mode="min"):
+    def __init__(self, path: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min") -> None:
         self.path = Path(path).expanduser()
         self.partial = self.path.with_suffix(".writing.keras")
         template = str(self.partial).replace("{", "{{").replace("}", "}}")  # Keras formats the path

@@ -10,7 +10,7 @@ READY = {"title": np.where(MASK, np.random.default_rng(0).integers(2, 99, MASK.s
 
 
 def dropped(drop, remove=False, seed=(0, 1)):
-    ready, _ = mm.augment.text(SPEC, drop, remove)(READY, {}, seed)
+    ready, _ = mm.augment.text(SPEC, drop=drop, remove=remove)(READY, {}, seed)
     assert ready["title"].dtype == "int32"
     assert ready["title_mask"].dtype == "bool"
     return ready["title"].numpy(), ready["title_mask"].numpy()

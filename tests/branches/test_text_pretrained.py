@@ -26,14 +26,14 @@ def encoder(preset):
     return keras_nlp.models.Backbone.from_preset(str(preset))
 
 
-@pytest.mark.parametrize("pool", ["first", "mean", None])
+@pytest.mark.parametrize("pool", ["cls", "mean", None])
 def test_it_is_the_encoder_of_the_preset(spec, ready, encoder, pool):
     tokens, mask = text.pretrained(spec, pool=pool)(ready)
     ids, real = ready.values()
     wanted = encoder({"token_ids": ids, "padding_mask": tf.cast(real, tf.int32), "segment_ids": tf.zeros_like(ids)})
     sequence, real = np.array(wanted["sequence_output"]), real.numpy()
     share = real[:, :, None] / np.maximum(real.sum(axis=1), 1)[:, None, None]
-    by_pool = {"first": wanted["pooled_output"][:, None], "mean": (sequence * share).sum(axis=1, keepdims=True)}
+    by_pool = {"cls": wanted["pooled_output"][:, None], "mean": (sequence * share).sum(axis=1, keepdims=True)}
     there = [0, 2]
     for row in there:
         kept = real[row] if pool is None else slice(None)

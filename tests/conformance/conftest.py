@@ -139,7 +139,7 @@ CASES = {
     "CombineAnswers product": combining_case("product"),
     "AttentionBlock": case(
         L.AttentionBlock,
-        lambda: L.AttentionBlock(4, 2, norm_x=True),
+        lambda: L.AttentionBlock(4, num_heads=2, norm_x=True),
         q=((3, 4), "float32"),
         x=((6, 4), "float32"),
         x_mask=MASK,
@@ -149,7 +149,7 @@ CASES = {
     ),
     "GlobalLayerNorm": case(L.GlobalLayerNorm, L.GlobalLayerNorm, x=((6, 4), "float32"), x_mask=MASK),
     "GuardEmpty": case(L.GuardEmpty, L.GuardEmpty, x_mask=MASK),
-    "LearnedTokens": case(L.LearnedTokens, lambda: L.LearnedTokens(2, 4), x=((6, 4), "float32")),
+    "LearnedTokens": case(L.LearnedTokens, lambda: L.LearnedTokens(2, dim=4), x=((6, 4), "float32")),
     "LogMel": case(L.LogMel, lambda: L.LogMel(8000, mel_bands=8), x=((800,), "float32"), x_mask=((800,), "bool")),
     "MFCC": case(L.MFCC, lambda: L.MFCC(3), x=((6, 8), "float32")),
     "MaskedMean": case(L.MaskedMean, L.MaskedMean, x=((6, 4), "float32"), x_mask=MASK),
@@ -159,7 +159,7 @@ CASES = {
     "PositionEmbedding": case(L.PositionEmbedding, L.PositionEmbedding, x=((6, 4), "float32")),
     "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
-    "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, 4), x=((4,), "float32"), x_mask=((4,), "bool")),
+    "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, dim=4), x=((4,), "float32"), x_mask=((4,), "bool")),
     "UnknownDropout": case(L.UnknownDropout, L.UnknownDropout, x=((6,), "int32")),
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, num_layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
@@ -184,7 +184,9 @@ CASES = {
         B.audio.conv_tasnet,
         lambda: B.audio.conv_tasnet(AUDIO, dim=4, filters=6, hidden_dim=4, num_layers=2, frames_per_token=4),
     ),
-    "audio.crnn": Case(B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pools=((2, 4),), units=4, mel_bands=8)),
+    "audio.crnn": Case(
+        B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pool_sizes=((2, 4),), units=4, mel_bands=8)
+    ),
     "audio.transformer": Case(
         B.audio.transformer,
         lambda: B.audio.transformer(AUDIO, dim=8, num_heads=2, num_layers=1, patch=(4, 4), stride=(2, 3), mel_bands=8),

@@ -48,7 +48,7 @@ def test_large_vectors(name, cases, run, set_policy):
 
 def test_preprocessing_is_float32(set_policy):
     """The years 2001 to 2004 are one number in bfloat16; float16 has none for 120,000."""
-    specs = [mm.Table("row", numeric=["year", "price"], categorical=["city"]), mm.Vector("face", 2)]
+    specs = [mm.Table("row", numeric=["year", "price"], categorical=["city"]), mm.Vector("face", size=2)]
     raw = {"year": np.arange(2001, 2005, dtype="float32"), "price": np.array([110e3, 120e3, 115e3, np.nan], "float32"),
            "city": np.array(["a", "b", "b", ""]), "face": np.array([[70_000, 70_001]] * 4, "float32")}  # fmt: skip
     rows, ready = tf.data.Dataset.from_tensor_slices(raw), []

@@ -56,7 +56,7 @@ def tarred(mode):
 
 
 def frames_of(clip):
-    pixels, mask = mm.preprocess.DecodeVideo(SPEC.frames, SPEC.size, name="clip_preprocess")(tf.constant([clip]))
+    pixels, mask = mm.preprocess.DecodeVideo(SPEC.frames, size=SPEC.size, name="clip_preprocess")(tf.constant([clip]))
     return pixels.numpy()[mask.numpy()]
 
 

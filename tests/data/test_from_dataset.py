@@ -91,21 +91,21 @@ def test_hugging_face_files_within_and_beside_the_data_set(tmp_path, cache, caps
     (tmp_path / "1.png").write_bytes(PNG[1])
     cells = [{"bytes": PNG[0], "path": "0.png"}, {"bytes": None, "path": str(tmp_path / "1.png")}, None]
     optional = mm.Image("photo", size=(6, 5), optional=True)
-    raw = mm.data.from_dataset(table(cells), [optional], [KIND], COLUMNS)
+    raw = mm.data.from_dataset(table(cells), [optional], [KIND], columns=COLUMNS)
     assert [(row["photo"], KINDS[row["kind"]]) for row in rows(raw)] == [(PNG[0], "cat"), (PNG[1], "bee"), (b"", "ant")]
     assert "Extracted image" in capsys.readouterr().out
     assert raw.table["photo"][1] == str(tmp_path / "1.png")
     first, second = mm.data.split(raw, (0.6, 0.4), group="speaker", stratify=None)
     assert not set(first.frame.speaker) & set(second.frame.speaker)
-    mm.data.from_dataset(table(cells), [optional], [KIND], COLUMNS)
+    mm.data.from_dataset(table(cells), [optional], [KIND], columns=COLUMNS)
     assert capsys.readouterr().out == "" and len(list(cache.iterdir())) == 1
-    mm.data.from_dataset(table(cells, fingerprint="f1"), [optional], [KIND], COLUMNS)
+    mm.data.from_dataset(table(cells, fingerprint="f1"), [optional], [KIND], columns=COLUMNS)
     assert len(list(cache.iterdir())) == 2
 
 
 def test_hugging_face_stored_pixels_samples_and_nested_columns():
     raw = mm.data.from_dataset(table([pixels.tolist() for pixels in PIXELS], Sequence(Value("uint8"))), [PHOTO],
-                               [KIND], COLUMNS)  # fmt: skip
+                               [KIND], columns=COLUMNS)  # fmt: skip
     np.testing.assert_array_equal([tf.io.decode_png(row["photo"]) for row in rows(raw)], PIXELS)
     sounds = [{"array": np.array([0.5, -0.25]), "sampling_rate": 8000}, [16384, -8192]]
     features = {
@@ -116,7 +116,7 @@ def test_hugging_face_stored_pixels_samples_and_nested_columns():
                               "tags": [[0, 2], []]})  # fmt: skip
     raw = mm.data.from_dataset(nested, [mm.Text("title"), mm.Audio("voice")],
                                [mm.heads.classification("tags", KINDS, multi_label=True)],
-                               {"title": "q.text", "voice": "q.sound"}, sample_rate=8000)  # fmt: skip
+                               columns={"title": "q.text", "voice": "q.sound"}, sample_rate=8000)  # fmt: skip
     assert [row["title"] for row in rows(raw)] == [b"a", b"b"]
     assert [row["tags"].tolist() for row in rows(raw)] == [[1, 0, 1], [0, 0, 0]]
     ready = mm.preprocessor([mm.Audio("voice", seconds=2 / 8000, sample_rate=8000)])
@@ -164,7 +164,7 @@ def test_hugging_face_errors(tmp_path):
     with pytest.raises(ValueError, match="on this machine. Received: 'hf://x' as 'photo' in row 0"):
         read(table([{"bytes": None, "path": "hf://x"}] * 3, fingerprint="far"))
     with pytest.raises(ValueError, match="Head 'kind': a label must be one of .*'bee' in row 1"):
-        mm.data.from_dataset(table(cells), [PHOTO], [mm.heads.classification("kind", ["ant", "cat"])], COLUMNS)
+        mm.data.from_dataset(table(cells), [PHOTO], [mm.heads.classification("kind", ["ant", "cat"])], columns=COLUMNS)
     numbers = Table({"title": Value("string"), "kind": Value("int64")}, {"title": ["a"], "kind": [3]})
     with pytest.raises(ValueError, match="one of 0 to 2, .* Received: 3 in row 0"):
         mm.data.from_dataset(numbers, [mm.Text("title")], [KIND])
@@ -184,7 +184,7 @@ def test_tensorflow_data_sets_are_encoded_without_loss():
     heads = [KIND, mm.heads.regression("price", size=2, mean=0.0, std=1.0)]
     columns = {"photo": "image", "voice": "audio", "title": "meta.title", "age": "meta.age", "kind": "label",
                "price": "meta.price"}  # fmt: skip
-    raw = mm.data.from_dataset(elements(), specs, heads, columns, sample_rate=8000)
+    raw = mm.data.from_dataset(elements(), specs, heads, columns=columns, sample_rate=8000)
     assert len(raw) == 3 and isinstance(raw, tf.data.Dataset)
     preprocess = mm.adapt(mm.preprocessor(specs), raw, verbose=False)
     ((ready, labels),) = mm.data.eval_batches(raw, preprocess, heads, batch_size=3)
@@ -200,13 +200,15 @@ def test_tensorflow_data_sets_are_encoded_without_loss():
 
 
 def test_adapting_to_texts_does_not_encode_pictures():
-    raw = mm.data.from_dataset(elements(), [PHOTO, mm.Text("title")], (), {"photo": "image", "title": "meta.title"})
+    raw = mm.data.from_dataset(
+        elements(), [PHOTO, mm.Text("title")], (), columns={"photo": "image", "title": "meta.title"}
+    )
     assert rows(raw.select(["title"])) == [{"title": b"a"}, {"title": b"b"}, {"title": b""}]
 
 
 def test_as_supervised_files_and_floats():
     pairs = tf.data.Dataset.from_tensor_slices((PNG, ["cat", "ant ", "bee"]))
-    raw = mm.data.from_dataset(pairs, [PHOTO], [KIND], {"photo": 0, "kind": 1})
+    raw = mm.data.from_dataset(pairs, [PHOTO], [KIND], columns={"photo": 0, "kind": 1})
     assert [(row["photo"], row["kind"]) for row in rows(raw)] == list(zip(PNG, [2, 0, 1], strict=True))
     samples = np.random.default_rng(0).uniform(-1, 1, (1, 400)).astype("float32")
     voice = mm.Audio("voice", seconds=0.025)

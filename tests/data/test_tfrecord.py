@@ -19,7 +19,7 @@ SHARDS = 4
 def written(raw, specs, heads, tmp_path_factory):
     """The pattern of 4 shards of the 120 scenes."""
     pattern = tmp_path_factory.mktemp("shards") / "train-*.tfrecord"
-    assert mm.data.write_tfrecord(raw, specs, heads, pattern, SHARDS, verbose=False) == []
+    assert mm.data.write_tfrecord(raw, specs, heads, pattern, shards=SHARDS, verbose=False) == []
     return pattern
 
 
@@ -44,7 +44,7 @@ def to_row(table, light):
 def texts(table, light, heads, tmp_path_factory):
     """The pattern of 4 shards of texts and numbers."""
     pattern = tmp_path_factory.mktemp("texts") / "train-*.tfrecord"
-    mm.data.write_tfrecord(table, light, heads, pattern, SHARDS, verbose=False)
+    mm.data.write_tfrecord(table, light, heads, pattern, shards=SHARDS, verbose=False)
     return pattern
 
 
@@ -90,8 +90,12 @@ def test_the_round_trip_is_exact(raw, written, specs, heads):
 
 
 def test_nan_unicode_absent_and_extreme_numbers_come_back(tmp_path):
-    specs = [mm.Text("q", optional=True), mm.Image("photo", optional=True), mm.Table("t", "size", "kind")]
-    heads = [mm.heads.regression("y", 2), mm.heads.classification("many", ["ä", "b"], multi_label=True)]
+    specs = [
+        mm.Text("q", optional=True),
+        mm.Image("photo", optional=True),
+        mm.Table("t", numeric="size", categorical="kind"),
+    ]
+    heads = [mm.heads.regression("y", size=2), mm.heads.classification("many", ["ä", "b"], multi_label=True)]
     frame = pd.DataFrame(
         {
             "q": ["日本語 👩\u200d👧", b"\xff\x00\n", ""],
@@ -103,13 +107,13 @@ def test_nan_unicode_absent_and_extreme_numbers_come_back(tmp_path):
         }
     )
     raw = mm.data.from_dataframe(frame, specs, heads)
-    mm.data.write_tfrecord(raw, specs, heads, tmp_path / "x-*.tfrecord", 2, "GZIP", verbose=False)
+    mm.data.write_tfrecord(raw, specs, heads, tmp_path / "x-*.tfrecord", shards=2, compression="GZIP", verbose=False)
     assert same(raw, mm.data.from_tfrecord(tmp_path / "x-*.tfrecord", specs, heads)) == 3
 
 
 def test_gzip_is_smaller_and_holds_the_same(table, light, heads, texts, tmp_path):
     pattern = str(tmp_path / "new" / "train-*.tfrecord")
-    mm.data.write_tfrecord(table, light, heads, pattern, 3, "GZIP", verbose=False)
+    mm.data.write_tfrecord(table, light, heads, pattern, shards=3, compression="GZIP", verbose=False)
     assert same(table, mm.data.from_tfrecord(pattern, light, heads)) == 120
     size = lambda folder: sum(path.stat().st_size for path in folder.glob("*.tfrecord"))  # noqa: E731
     assert size(tmp_path / "new") < 0.5 * size(texts.parent)
@@ -266,7 +270,7 @@ def long(request, specs, heads, tmp_path_factory):
     frame = pd.DataFrame({"photo": [photo] * 12, "loudness": np.arange(12.0)})
     raw = mm.data.from_dataframe(frame, specs[1:2], heads[2:])
     pattern = tmp_path_factory.mktemp("long") / "train-*.tfrecord"
-    mm.data.write_tfrecord(raw, specs[1:2], heads[2:], pattern, 2, request.param, verbose=False)
+    mm.data.write_tfrecord(raw, specs[1:2], heads[2:], pattern, shards=2, compression=request.param, verbose=False)
     _flip(shard(pattern, 1, 2))
     return pattern
 
@@ -319,9 +323,9 @@ def test_other_specs_and_heads_are_refused(written, specs, heads):
 def test_a_set_that_is_there_is_not_overwritten(copied, table, light, heads):
     before = shard(copied, 0).read_bytes()
     with pytest.raises(ValueError, match="not overwritten. Received: .*where 5 file.*overwrite=True"):
-        mm.data.write_tfrecord(table, light, heads, copied, 2, verbose=False)
+        mm.data.write_tfrecord(table, light, heads, copied, shards=2, verbose=False)
     assert shard(copied, 0).read_bytes() == before
-    mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
+    mm.data.write_tfrecord(table, light, heads, copied, shards=2, overwrite=True, verbose=False)
     assert len(list(copied.parent.iterdir())) == 3
     assert same(table, mm.data.from_tfrecord(copied, light, heads)) == 120
 
@@ -330,7 +334,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
     before = sorted(path.name for path in copied.parent.iterdir())
     monkeypatch.setattr("mmkeras.data.tfrecord.records.json.dumps", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
+        mm.data.write_tfrecord(table, light, heads, copied, shards=2, overwrite=True, verbose=False)
     monkeypatch.undo()  # reading needs it, too
     assert sorted(path.name for path in copied.parent.iterdir()) == before
     assert same(table, mm.data.from_tfrecord(copied, light, heads)) == 120
@@ -339,7 +343,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
 def test_a_set_that_lost_its_place_half_way_is_not_read(table, light, heads, copied, monkeypatch):
     monkeypatch.setattr("mmkeras.data.tfrecord.records.os.replace", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        mm.data.write_tfrecord(table, light, heads, copied, 2, overwrite=True, verbose=False)
+        mm.data.write_tfrecord(table, light, heads, copied, shards=2, overwrite=True, verbose=False)
     with pytest.raises(ValueError, match="manifest"):
         mm.data.from_tfrecord(copied, light, heads)
 
@@ -362,9 +366,9 @@ def broken(scenes, tmp_path, photo, heads):
 def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads, tmp_path, capsys):
     pattern = tmp_path / "new" / "a-*.tfrecord"
     with pytest.raises(ValueError, match=r"row 7, 'photo', .*broken.jpg: .*hello"):
-        mm.data.write_tfrecord(broken, photo, heads[2:], pattern, 3, verbose=False)
+        mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=3, verbose=False)
     assert list(pattern.parent.iterdir()) == []
-    skipped = mm.data.write_tfrecord(broken, photo, heads[2:], pattern, 3, on_error="skip")
+    skipped = mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=3, on_error="skip")
     assert [fault.row for fault in skipped] == [7]
     assert "39 examples in 3 shard(s), 1 example(s) cannot be used" in capsys.readouterr().out
     read = mm.data.from_tfrecord(pattern, photo, heads[2:])
@@ -375,7 +379,7 @@ def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads,
 def test_a_broken_file_within_a_shard_is_named_by_record(broken, photo, heads, tmp_path, monkeypatch):
     pattern = tmp_path / "a-*.tfrecord"
     monkeypatch.setattr("mmkeras.data.tfrecord.records._Decodable.__call__", lambda self, raw: raw)
-    mm.data.write_tfrecord(broken, photo, heads[2:], pattern, 4, verbose=False)
+    mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=4, verbose=False)
 
     def make(on_error):
         read = mm.data.from_tfrecord(pattern, photo, heads[2:], on_error=on_error)

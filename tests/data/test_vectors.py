@@ -87,7 +87,10 @@ def test_tfrecord_gives_the_same_bits(tmp_path, worker):
         again = mm.data.from_tfrecord(pattern, [SPEC], HEADS)
         assert rows(again)[:3].tobytes() == ROWS.tobytes() and np.isnan(rows(again)[3]).all()
     else:
-        assert rows(mm.data.from_tfrecord(pattern, [SPEC], HEADS, worker, 2))[0].tobytes() == ROWS[1].tobytes()
+        assert (
+            rows(mm.data.from_tfrecord(pattern, [SPEC], HEADS, worker=worker, workers=2))[0].tobytes()
+            == ROWS[1].tobytes()
+        )
     with pytest.raises(ValueError, match=r"'face', shape: written \[3\], received \[4\]"):
         mm.data.from_tfrecord(pattern, [mm.Vector("face", size=4)], HEADS)
 

@@ -172,29 +172,33 @@ def test_rows_are_the_same():
         assert np.allclose(own, theirs, rtol=1e-6), name
 
 
+VOICE = edge.Audio("voice", samples=9, sample_rate=8000)
+META = edge.Table("meta", numeric=["age"], mean=[0], std=[1])
+
+
 @pytest.mark.parametrize(
     ("reader", "value", "message"),
     [
-        (edge.Text("q", ["[PAD]", "[UNK]"]), b"\xff", "q: text must be UTF-8. Received: bytes"),
-        (edge.Text("q", ["[PAD]", "[UNK]"]), "", "q: a required text must not be empty"),
-        (edge.Image("photo", (4, 4)), None, "photo: a picture is needed"),
-        (edge.Image("photo", (4, 4)), b"RIFFxxxxWAVE", "photo: a whole JPEG.* Received: 12 bytes"),
-        (edge.Image("photo", (4, 4)), pictures()[0][:60], "photo: a whole JPEG.* cut off or damaged"),
-        (edge.Audio("voice", 9, 8000), b"", "voice: a sound is needed"),
-        (edge.Audio("voice", 9, 8000), "a.wav", "voice: a WAV file is needed. Received: str"),
-        (edge.Audio("voice", 9, 8000), sounds()[0][:90], "voice: the WAV file is cut off"),
-        (edge.Audio("voice", 9, 8000), wav(b"", 1, 16), "voice: the WAV file holds no samples"),
-        (edge.Audio("voice", 9, 8000), wav(b"12", 7, 8), "voice: only PCM .* Received: format tag 7"),
-        (edge.Audio("voice", 9, 8000), wav(b"12", 1, 16, rate=0), "voice: a WAV file must have 1 or more channels"),
-        (edge.Table("meta", ["age"], [0], [1]), {"age": "old"}, "column 'age' holds finite numbers. Received: 'old'"),
-        (edge.Table("meta", ["age"], [0], [1]), {"age": 1e39}, "meta: column 'age' holds finite.* Received: 1e.39"),
-        (edge.Table("meta", ["age"], [0], [1]), {"age": 10**5000}, "column 'age' .* Received: an integer of 16,610"),
-        (edge.Table("meta", ["age"], [0], [1]), {"age": np.ones(2)}, "column 'age' .* Received: array"),
+        (edge.Text("q", vocabulary=["[PAD]", "[UNK]"]), b"\xff", "q: text must be UTF-8. Received: bytes"),
+        (edge.Text("q", vocabulary=["[PAD]", "[UNK]"]), "", "q: a required text must not be empty"),
+        (edge.Image("photo", size=(4, 4)), None, "photo: a picture is needed"),
+        (edge.Image("photo", size=(4, 4)), b"RIFFxxxxWAVE", "photo: a whole JPEG.* Received: 12 bytes"),
+        (edge.Image("photo", size=(4, 4)), pictures()[0][:60], "photo: a whole JPEG.* cut off or damaged"),
+        (VOICE, b"", "voice: a sound is needed"),
+        (VOICE, "a.wav", "voice: a WAV file is needed. Received: str"),
+        (VOICE, sounds()[0][:90], "voice: the WAV file is cut off"),
+        (VOICE, wav(b"", 1, 16), "voice: the WAV file holds no samples"),
+        (VOICE, wav(b"12", 7, 8), "voice: only PCM .* Received: format tag 7"),
+        (VOICE, wav(b"12", 1, 16, rate=0), "voice: a WAV file must have 1 or more channels"),
+        (META, {"age": "old"}, "column 'age' holds finite numbers. Received: 'old'"),
+        (META, {"age": 1e39}, "meta: column 'age' holds finite.* Received: 1e.39"),
+        (META, {"age": 10**5000}, "column 'age' .* Received: an integer of 16,610"),
+        (META, {"age": np.ones(2)}, "column 'age' .* Received: array"),
         (edge.Table("meta", categories={"c": ["a"]}), {"c": b"\xff"}, "meta: column 'c' holds categories: UTF-8 text"),
         (edge.Table("meta", categories={"c": ["a"]}), {"c": "\ud800"}, "column 'c' holds categories: UTF-8 text"),
         (edge.Table("meta", categories={"c": ["a"]}), {"c": np.array([1, 2])}, "column 'c' .* Received: array"),
         (edge.Table("meta", categories={"c": ["a"]}), {"c": 10**5000}, "column 'c' .* Received: an integer of 16,610"),
-        (edge.Table("meta", ["age"], [0], [1]), {}, "meta: a required row needs at least one value"),
+        (META, {}, "meta: a required row needs at least one value"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_by_name(reader, value, message):
@@ -233,7 +237,7 @@ def with_height(png, height):
 
 
 def test_the_limit_of_a_spec_is_that_of_the_device():
-    spec = mm.Image("photo", (12, 16), max_pixels=37 * 53 - 1)
+    spec = mm.Image("photo", size=(12, 16), max_pixels=37 * 53 - 1)
     (entry,) = describe(mm.preprocessor([spec]), [])["inputs"]
     with pytest.raises(ValueError, match="photo: a picture may have max_pixels=1960 .*Received: 37 x 53 pixels"):
         edge.Preprocess([entry])({"photo": pictures()[0]})
@@ -246,7 +250,7 @@ def test_damaged_pictures_are_refused_on_both_sides(name):
     options = {"transparency": (1, 2, 3)} if kind == "tRNS" else {}
     file = damage(encoded(noise, "PNG" if options else kind, **options))
     with pytest.raises(ValueError, match=f"photo: .*{message}"):
-        edge.Image("photo", (4, 4))(file)
+        edge.Image("photo", size=(4, 4))(file)
     with pytest.raises(tf.errors.InvalidArgumentError, match="photo"):
         mm.preprocess.DecodeImage((4, 4), name="photo_preprocess")(tf.constant([file]))
 

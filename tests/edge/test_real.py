@@ -50,7 +50,10 @@ def coco(folder):
 
 
 def vqa_rad(folder):
-    specs = [mm.Text("question", tokenizer="wordpiece", vocabulary_size=300), mm.Image("scan", (64, 64), channels=1)]
+    specs = [
+        mm.Text("question", tokenizer="wordpiece", vocabulary_size=300),
+        mm.Image("scan", size=(64, 64), channels=1),
+    ]
     frame = pd.read_json(folder / "questions.jsonl", lines=True).rename(columns={"image_name": "scan"}).head(N)
     return specs, mm.data.from_dataframe(frame[["question", "scan"]], specs, root=folder / "images.zip")
 

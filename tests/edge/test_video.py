@@ -60,7 +60,7 @@ def clips():
 
 @pytest.mark.parametrize(("resize", "channels"), [("stretch", 3), ("pad", 3), ("crop", 1)])
 def test_frames_are_the_same_within_one_level(resize, channels):
-    model = mm.preprocessor([mm.Video("clip", 4, size=(6, 9), channels=channels, resize=resize, optional=True)])
+    model = mm.preprocessor([mm.Video("clip", frames=4, size=(6, 9), channels=channels, resize=resize, optional=True)])
     prepare = edge.Preprocess(json.loads(json.dumps(describe(model, [])))["inputs"])
     files = clips()
     theirs = model({"clip": tf.constant(files)})
@@ -99,20 +99,23 @@ def test_what_cannot_be_read_is_refused_by_name(value, message):
 def test_clips_of_too_many_pixels_are_refused():
     rgb = [frame.convert("RGB") for frame in SMOOTH]  # 31 x 43 pixels
     clip = zipped([encoded(frame, "PNG") for frame in rgb])
-    prepare = edge.Video("clip", 2, (4, 4), max_pixels=31 * 43)
+    prepare = edge.Video("clip", frames=2, size=(4, 4), max_pixels=31 * 43)
     for file in (clip, gif(rgb[:4])):
         prepare(file)
     with pytest.raises(ValueError, match="clip: the frames of a GIF may have 4 .* Received: 7 frames of 31 x 43"):
         prepare(gif(rgb))
     for file in (clip, gif(rgb[:2])):
         with pytest.raises(ValueError, match="clip: a picture may have max_pixels=1332 .*Received: 31 x 43 pixels"):
-            edge.Video("clip", 2, (4, 4), max_pixels=1332)(file)
+            edge.Video("clip", frames=2, size=(4, 4), max_pixels=1332)(file)
 
 
 def test_of_damaged_gifs_a_device_takes_none_that_the_graph_refuses():
     """Pillow refuses some spoiled pixels that the graph's decoder takes; of all others they say the same."""
     whole, random = gif(SMOOTH[:3]), np.random.default_rng(2)
-    decode, prepare = mm.preprocess.DecodeVideo(3, (4, 4), name="clip_preprocess"), edge.Video("clip", 3, (4, 4))
+    decode, prepare = (
+        mm.preprocess.DecodeVideo(3, size=(4, 4), name="clip_preprocess"),
+        edge.Video("clip", frames=3, size=(4, 4)),
+    )
     for number in range(24):
         at = int(random.integers(6, len(whole)))
         file = whole[:at] + (b";" if number % 2 else bytes([whole[at] ^ 255]) + whole[at + 1 :])
@@ -129,6 +132,6 @@ def test_whatever_pillow_raises_of_a_gif_becomes_a_value_error(monkeypatch, erro
         raise error
 
     monkeypatch.setattr(Pillow, "open", fail)
-    for prepare in (edge.Video("clip", 2, (4, 4)), edge.Image("clip", (4, 4))):
+    for prepare in (edge.Video("clip", frames=2, size=(4, 4)), edge.Image("clip", size=(4, 4))):
         with pytest.raises(ValueError, match=f"clip: a whole .*{error}"):
             prepare(file)

@@ -47,7 +47,7 @@ def test_ids_are_the_same(options):
     texts = TEXTS + odd_texts(300)
     strings = keras.Input((), dtype="string", name="text")
     tokenizer = keras_nlp.models.BertTokenizer(vocabulary(texts), **options)
-    outputs = PresetIds(30, tokenizer, optional=True, name="text_preprocess")(strings)
+    outputs = PresetIds(30, tokenizer=tokenizer, optional=True, name="text_preprocess")(strings)
     model = NamedModel({"text": strings}, dict(zip(("text", "text_mask"), outputs, strict=True)))
     prepare = edge.Preprocess(json.loads(json.dumps(describe(model, [])))["inputs"])
     own = [prepare({"text": text}) for text in texts]
@@ -63,6 +63,6 @@ def test_special_tokens_in_strings_are_left_to_others():
         ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"], special_tokens_in_strings=True
     )
     strings = keras.Input((), dtype="string", name="text")
-    ids, mask = PresetIds(8, tokenizer, name="text_preprocess")(strings)
+    ids, mask = PresetIds(8, tokenizer=tokenizer, name="text_preprocess")(strings)
     described = describe(NamedModel({"text": strings}, {"text": ids, "text_mask": mask}), [])
     assert described["unprepared"] == ["text", "text_mask"]

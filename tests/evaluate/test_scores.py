@@ -123,7 +123,7 @@ def test_outputs_that_are_not_finite_are_refused():
 def test_weights_are_those_of_scikit_learn(data):
     labels, p = data
     w = np.random.default_rng(3).integers(0, 4, len(labels)).astype("float32")
-    found, answers = scores(MOOD, labels, p, w), p.argmax(1)
+    found, answers = scores(MOOD, labels, p, weights=w), p.argmax(1)
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, answers, sample_weight=w))
     expected = metrics.precision_recall_fscore_support(labels, answers, average="macro", sample_weight=w)[:3]
     assert [found[f"{key}_macro"] for key in ("precision", "recall", "f1")] == pytest.approx(expected)
@@ -138,7 +138,7 @@ def test_weights_are_those_of_scikit_learn(data):
     assert found["weighted"] and found["examples"] == np.count_nonzero(w)
     assert found["effective_examples"] == pytest.approx(w.sum() ** 2 / (w**2).sum())
     assert np.diff(found["accuracy_interval"]) > np.diff(twice["accuracy_interval"])
-    alike = scores(MOOD, labels, p, np.full(len(labels), 0.1))
+    alike = scores(MOOD, labels, p, weights=np.full(len(labels), 0.1))
     assert alike["accuracy_interval"] == pytest.approx(scores(MOOD, labels, p)["accuracy_interval"])
 
 
@@ -147,11 +147,11 @@ def test_weights_of_several_labels_and_of_numbers():
     head = heads.classification("tags", classes=["a", "b"], multi_label=True)
     y, p = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), np.array([[0.9, 0.6], [0.2, 0.7], [0.3, 0.1]])
     rows = [0, 0, 1]
-    one, two = scores(head, y, p, w), scores(head, y[rows], p[rows])
+    one, two = scores(head, y, p, weights=w), scores(head, y[rows], p[rows])
     for key in ("accuracy", "f1_macro", "log_loss", "confusion"):
         np.testing.assert_allclose(one[key], two[key])
     price, v = heads.regression("price"), np.array([[1.0], [4.0], [9.0]])
-    one, two = scores(price, v, v * [[1.5], [1], [3]], w), scores(price, v[rows], v[rows] * [[1.5], [1.5], [1]])
+    one, two = scores(price, v, v * [[1.5], [1], [3]], weights=w), scores(price, v[rows], v[rows] * [[1.5], [1.5], [1]])
     for key in ("mae", "rmse", "r2"):
         assert one[key] == pytest.approx(two[key])
 
@@ -161,7 +161,7 @@ def test_wrong_weights(w):
     with pytest.raises(
         ValueError, match="Weights of head 'mood' must be 2 finite numbers of 0 or more, .*Received: shape"
     ):
-        scores(MOOD, [0, 1], np.eye(3)[:2], w)
+        scores(MOOD, [0, 1], np.eye(3)[:2], weights=w)
 
 
 def test_wilson_is_that_of_scipy():

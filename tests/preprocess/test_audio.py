@@ -27,7 +27,7 @@ def notes_behind(data):
 
 
 def layer(samples=200, sample_rate=16_000, **options):
-    return DecodeAudio(samples, sample_rate, name="voice_preprocess", **options)
+    return DecodeAudio(samples, sample_rate=sample_rate, name="voice_preprocess", **options)
 
 
 def decode(*files, **options):
@@ -103,7 +103,7 @@ def test_streamed_files_go_on_to_their_end(whole, size):
     file = wav(WAVE)
     streamed = file[:4] + struct.pack("<I", whole) + file[8:40] + struct.pack("<I", size) + file[44:]
     wave, mask = decode(streamed, wav(WAVE[:20]))
-    np.testing.assert_array_equal(edge.Audio("voice", 200, 16_000)(streamed)["voice"], wave[:1])
+    np.testing.assert_array_equal(edge.Audio("voice", samples=200, sample_rate=16_000)(streamed)["voice"], wave[:1])
     np.testing.assert_array_equal(wave, decode(file, wav(WAVE[:20]))[0])
     assert mask.sum(1).tolist() == [200, 20]
 
@@ -163,7 +163,7 @@ def test_wrong_files_are_refused_by_name(name):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         REQUIRED_GRAPH(tf.constant([wav(WAVE), file]))
     with pytest.raises(ValueError, match="voice: "):
-        edge.Audio("voice", 200, 16_000)(file)
+        edge.Audio("voice", samples=200, sample_rate=16_000)(file)
 
 
 @pytest.mark.parametrize(("values", "bits", "shown"), [([0, np.nan], 32, "nan"), ([1e39, 0], 64, "inf"),
@@ -175,12 +175,12 @@ def test_floats_that_are_no_numbers_or_become_none_are_refused(values, bits, sho
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
         REQUIRED_GRAPH(tf.constant([file]))  # which TensorFlow rewrites
     with pytest.raises(ValueError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
-        edge.Audio("voice", 200, 16_000)(file)
+        edge.Audio("voice", samples=200, sample_rate=16_000)(file)
 
 
 def test_the_loudest_floats_are_clipped_and_leave_no_nan():
     file = wav(np.array([1e30, -1e30] * 50, "<f8").tobytes(), 3, 64, channels=2, rate=44_100)
-    for wave in (decode(file)[0], edge.Audio("voice", 200, 16_000)(file)["voice"]):
+    for wave in (decode(file)[0], edge.Audio("voice", samples=200, sample_rate=16_000)(file)["voice"]):
         assert np.isfinite(wave).all()
 
 

@@ -66,10 +66,10 @@ def test_large_files_are_refused_by_their_header(kind):
 
 
 def test_the_limit_is_that_of_the_spec():
-    preprocess = mm.preprocessor([mm.Image("photo", (4, 4), max_pixels=2400)])
+    preprocess = mm.preprocessor([mm.Image("photo", size=(4, 4), max_pixels=2400)])
     assert preprocess.get_layer("photo_preprocess").get_config()["max_pixels"] == 2400
     preprocess({"photo": tf.constant([PNG, JPEG, GIF, BMP])})
-    small = mm.preprocessor([mm.Image("photo", (4, 4), max_pixels=2399)])
+    small = mm.preprocessor([mm.Image("photo", size=(4, 4), max_pixels=2399)])
     for file in (PNG, JPEG, GIF, BMP):
         with pytest.raises(Exception, match="max_pixels=2399 .*40 x 60 pixels"):
             small({"photo": tf.constant([file])})

@@ -57,7 +57,7 @@ def raw_of(texts):
 
 def model_of(tokenizer):
     strings = keras.Input((), dtype="string", name="review")
-    ids, mask = PresetIds(8, tokenizer, optional=True, name="review_preprocess")(strings)
+    ids, mask = PresetIds(8, tokenizer=tokenizer, optional=True, name="review_preprocess")(strings)
     return NamedModel({"review": strings}, {"review": ids, "review_mask": mask})
 
 
@@ -104,7 +104,7 @@ def test_errors(preset):
     vocabulary = {"<s>": 0, "<pad>": 1, "</s>": 2, "<mask>": 3, "a": 4, "b": 5, "ab": 6}
     byte_pairs = keras_nlp.models.RobertaTokenizer(vocabulary, merges=["a b"])
     with pytest.raises(ValueError, match="review: the tokenizer of a preset must be BERT's.*RobertaTokenizer"):
-        PresetIds(8, byte_pairs, name="review_preprocess")
+        PresetIds(8, tokenizer=byte_pairs, name="review_preprocess")
     with pytest.raises(ValueError, match="review: the first and the last.*Received: max_tokens=2"):
         mm.preprocessor([mm.Text("review", max_tokens=2, preset=preset)])
     with pytest.raises(ValueError, match="(?s)Received: 'no_such_bert', ValueError.*Without a network"):

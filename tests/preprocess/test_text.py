@@ -95,7 +95,9 @@ def test_wordpiece_knows_every_frequent_character():
 
 
 def test_given_pieces_are_used_as_they_are():
-    layer = mm.preprocess.TokenIds(6, "wordpiece", vocabulary=("un", "##aff", "##able", "a"), name="text_preprocess")
+    layer = mm.preprocess.TokenIds(
+        6, tokenizer="wordpiece", vocabulary=("un", "##aff", "##able", "a"), name="text_preprocess"
+    )
     ids, mask = layer(tf.constant(["Unaffable A zebra"]))
     assert ids.numpy().tolist() == [[2, 3, 4, 5, 1, 0]]
     assert mask.numpy().tolist() == [[True] * 5 + [False]]

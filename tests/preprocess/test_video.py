@@ -59,7 +59,9 @@ def spoiled(file):
 
 
 def decode(*files, frames=4, size=(6, 9), optional=True, **options):
-    pixels, mask = DecodeVideo(frames, size, optional=optional, name="clip_preprocess", **options)(tf.constant(files))
+    pixels, mask = DecodeVideo(frames, size=size, optional=optional, name="clip_preprocess", **options)(
+        tf.constant(files)
+    )
     return pixels.numpy(), mask.numpy()
 
 
@@ -168,7 +170,7 @@ def test_checksums_of_the_frames_that_are_taken_are_checked():
     frames = [picture(frame, "BMP") for frame in FRAMES]
     file = zipped(frames)
     rule = "clip: a frame in the ZIP file is damaged: its checksum is wrong"
-    device = edge.Video("clip", 4, (6, 9))
+    device = edge.Video("clip", frames=4, size=(6, 9))
     for i in (0, 2, 4, 6):
         with pytest.raises(tf.errors.InvalidArgumentError, match=rf"{rule}.*\(example 1 of the batch\)"):
             decode(b"", altered(file, frames[i]))
@@ -184,7 +186,7 @@ def test_checksums_of_the_frames_that_are_taken_are_checked():
 def test_a_damaged_directory_at_the_end_of_a_zip_file_does_not_count():
     for file in (CLIP[:-9], CLIP[:-22] + bytes(22), CLIP.replace(b"PK\1\2", b"PK\5\6")):
         assert as_clip("clip", file, 4) == file
-        for pixels in (decode(file)[0], edge.Video("clip", 4, (6, 9))(file)["clip"]):
+        for pixels in (decode(file)[0], edge.Video("clip", frames=4, size=(6, 9))(file)["clip"]):
             np.testing.assert_array_equal(pixels[0], FRAMES[[0, 2, 4, 6]])
 
 
@@ -210,7 +212,7 @@ def test_what_a_gif_leaves_open_is_white():
 
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="frames must be at least 1. Received: frames=0 in 'clip'"):
-        DecodeVideo(0, (4, 4), name="clip_preprocess")
+        DecodeVideo(0, size=(4, 4), name="clip_preprocess")
     with pytest.raises(ValueError, match="frames of 'clip' must be positive"):
         mm.Video("clip", frames=0)
     for frames in (2.5, "4", True):

@@ -20,7 +20,7 @@ OWN = {"image + audio", "image + text", "audio + text", "image", "audio", "text"
 def run(start, tmp_path_factory):
     """The recipe on tiny data, and on the same once more as another folder, whose table has another name."""
     folder = tmp_path_factory.mktemp("digits")
-    other = mm.data.generate.lookalikes.digits(folder / "other", 3)
+    other = mm.data.generate.lookalikes.digits(folder / "other", seed=3)
     (other / "test.csv").rename(other / "heldout.csv")
     return start("digits", folder, "--smoke", "--seed", 3, "--test", other)
 

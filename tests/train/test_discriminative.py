@@ -93,7 +93,7 @@ def test_loss_scaling_keeps_the_factors():
 
 def test_two_replicas_take_the_step_of_one():
     one = trained(lambda model: mm.train.discriminative("adam", model, {"a": 0.1}), 2)
-    with mm.distribute.strategy("mirrored", ["CPU:0", "CPU:1"]).scope():
+    with mm.distribute.strategy("mirrored", devices=["CPU:0", "CPU:1"]).scope():
         two = trained(lambda model: mm.train.discriminative("adam", model, {"a": 0.1}), 2, eager=False)
     for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

@@ -1,14 +1,31 @@
+from collections.abc import Sequence
+
 import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.audio._front import spectrogram
 from mmkeras.branches.image import conv_blocks
-from mmkeras.layers import PoolMask, PositionEmbedding
+from mmkeras.layers import PoolMask, PositionEmbedding, SpecAugment
+from mmkeras.specs import Audio
 
 
-def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01,
-           dropout=0.0, pool=None, spec_augment=None, mfcc=None):  # fmt: skip
+def conv2d(
+    spec: Audio,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    mel_bands: int = 64,
+    frame_seconds: float = 0.025,
+    hop_seconds: float = 0.01,
+    dropout: float = 0.0,
+    pool: str | None = None,
+    spec_augment: SpecAugment | None = None,
+    mfcc: int | None = None,
+) -> keras.Model:
     """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
+
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions, and make no token.
 
     Args:
         spec: `mm.Audio`.
@@ -19,9 +36,6 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_se
         pool: None one token per moment, with a learned position; "mean" over the real moments.
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become.
-
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions, and make no token.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).
@@ -37,7 +51,7 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, mel_bands=64, frame_se
             f"Each of the {len(filters)} blocks halves the frames and bands of '{spec.name}'. Received: "
             f"{x.shape[1]} frames of {x.shape[2]} bands. Give fewer filters, more seconds or more bands."
         )
-    x = conv_blocks(x, filters, kernel_size, dropout, mask=mask)
+    x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, mask=mask)
     mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)

@@ -4,10 +4,23 @@ from keras import ops
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.audio._front import first_of_each
 from mmkeras.layers import GlobalLayerNorm, MaskedMean, PoolMask, PositionEmbedding
+from mmkeras.specs import Audio
 
 
-def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, num_layers=6, num_repeats=1,
-                frame_seconds=0.01, frames_per_token=8, dropout=0.0, pool=None):  # fmt: skip
+def conv_tasnet(
+    spec: Audio,
+    *,
+    dim: int = 128,
+    filters: int = 128,
+    hidden_dim: int = 128,
+    kernel_size: int = 3,
+    num_layers: int = 6,
+    num_repeats: int = 1,
+    frame_seconds: float = 0.01,
+    frames_per_token: int = 8,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """A learned filter bank on the waveform, then a temporal convolutional network, of Conv-TasNet: no spectrogram.
 
     Prefer it where phase, or detail finer than mel bands, tells: machines, transients, several sources at once. It has
@@ -18,6 +31,10 @@ def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, nu
     x = W norm(w), and for each block, dilation d = 1, 2, 4, ... 2**(num_layers - 1), `num_repeats` times over:
     h = norm(PReLU(depthwise_d(norm(PReLU(W1 x))))), x <- x + W2 h, s <- s + W3 h. The frames are W PReLU(s). Each sees
     1 + num_repeats * (kernel_size - 1) * (2**num_layers - 1) frames, by default 127 of 5 ms: 0.6 seconds.
+
+    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
+    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
+    hears half a frame more of a clip that fills the shorter one.
 
     Args:
         spec: `mm.Audio`.
@@ -31,10 +48,6 @@ def conv_tasnet(spec, *, dim=128, filters=128, hidden_dim=128, kernel_size=3, nu
         frames_per_token: frames that become one token; a remainder is dropped.
         dropout: share of each block's channels dropped while training.
         pool: None tokens with a learned position; "mean" over the real frames.
-
-    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
-    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
-    hears half a frame more of a clip that fills the shorter one.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

@@ -1,25 +1,44 @@
 import math
+from collections.abc import Sequence
 
 import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
 from mmkeras.branches.audio._front import spectrogram
 from mmkeras.branches.image import conv_blocks
-from mmkeras.layers import GuardEmpty, PoolMask
+from mmkeras.layers import GuardEmpty, PoolMask, SpecAugment
+from mmkeras.specs import Audio
 
 
-def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=128, num_layers=1, bidirectional=True,
-         kernel_size=3, mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, dropout=0.0, pool=None,
-         spec_augment=None, mfcc=None):  # fmt: skip
+def crnn(
+    spec: Audio,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    pool_sizes: Sequence[tuple[int, int]] = ((2, 4), (2, 4), (1, 2)),
+    units: int = 128,
+    num_layers: int = 1,
+    bidirectional: bool = True,
+    kernel_size: int = 3,
+    mel_bands: int = 64,
+    frame_seconds: float = 0.025,
+    hop_seconds: float = 0.01,
+    dropout: float = 0.0,
+    pool: str | None = None,
+    spec_augment: SpecAugment | None = None,
+    mfcc: int | None = None,
+) -> keras.Model:
     """Log-mel spectrogram, Conv2D blocks that pool pitch more than time, then a GRU over time.
 
     Prefer it to `conv2d` where what counts is spread over the clip, and its order matters; on a CPU, its loop over
     the moments takes longer to train.
 
+    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
+    silence in the convolutions; the GRU skips them.
+
     Args:
         spec: `mm.Audio`.
         filters: width of each Conv2D block.
-        pools: (time, pitch) that each block's max pooling takes together, one pair per block.
+        pool_sizes: (time, pitch) that each block's max pooling takes together, one pair per block.
         units: width of the GRU; D = units, or 2 * units where bidirectional.
         num_layers: how many GRUs are stacked.
         bidirectional: hear from both ends.
@@ -31,14 +50,11 @@ def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=1
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; pool them less.
 
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions; the GRU skips them.
-
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
 
     Raises:
-        ValueError: `pools` are not one pair per filter, or take together more frames or bands than there are.
+        ValueError: `pool_sizes` are not one pair per filter, or take together more frames or bands than there are.
 
     Source: Çakır et al., arXiv 1702.06286, whose convolutions pool pitch only; pooling time as well, as Choi et al.,
     arXiv 1609.04243, makes the GRU's loop shorter.
@@ -46,26 +62,26 @@ def crnn(spec, *, filters=(32, 64, 128), pools=((2, 4), (2, 4), (1, 2)), units=1
     check_pool(spec, pool, (None, "mean", "last"))
     ready = inputs(spec, "audio")
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
-    _check_pools(spec, filters, pools, x.shape)
-    x = conv_blocks(x, filters, kernel_size, dropout, pools, mask)
-    mask = PoolMask(math.prod(time for time, _ in pools), name="moments")(mask)
+    _check_pool_sizes(spec, filters, pool_sizes, x.shape)
+    x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, pool_sizes=pool_sizes, mask=mask)
+    mask = PoolMask(math.prod(time for time, _ in pool_sizes), name="moments")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
     x = _grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")
     pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
     return branch(spec, ready, *pooled(x, mask))
 
 
-def _check_pools(spec, filters, pools, shape):
-    if len(pools) != len(filters):
+def _check_pool_sizes(spec, filters, pool_sizes, shape):
+    if len(pool_sizes) != len(filters):
         raise ValueError(
-            f"pools of the branch of '{spec.name}' must hold one (time, pitch) per filter. Received: {len(pools)} "
-            f"pools, {len(filters)} filters. Give as many of one as of the other."
+            f"pool_sizes of the branch of '{spec.name}' must hold one (time, pitch) per filter. Received: "
+            f"{len(pool_sizes)} of them, {len(filters)} filters. Give as many of one as of the other."
         )
-    time, pitch = (math.prod(pair[axis] for pair in pools) for axis in (0, 1))
+    time, pitch = (math.prod(pair[axis] for pair in pool_sizes) for axis in (0, 1))
     if time > shape[1] or pitch > shape[2]:
         raise ValueError(
-            f"pools of the branch of '{spec.name}' take {time} frames and {pitch} bands together. Received: "
-            f"{shape[1]} frames of {shape[2]} bands. Give smaller pools, more seconds or more bands."
+            f"pool_sizes of the branch of '{spec.name}' take {time} frames and {pitch} bands together. Received: "
+            f"{shape[1]} frames of {shape[2]} bands. Give smaller ones, more seconds or more bands."
         )
 
 

@@ -7,7 +7,9 @@ from mmkeras.layers import MFCC, BatchNorm, LogMel
 
 def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment):
     """Ready tensors -> normalised log-mel spectrogram or MFCC as an image (B, F, M, 1), and its frames' mask (B, F)."""
-    spectrum, mask = LogMel(spec.sample_rate, mel_bands, frame_seconds, hop_seconds, name="log_mel")(*ready.values())
+    spectrum, mask = LogMel(
+        spec.sample_rate, mel_bands=mel_bands, frame_seconds=frame_seconds, hop_seconds=hop_seconds, name="log_mel"
+    )(*ready.values())
     norm = BatchNorm(name="norm")
     if mfcc is None:  # before anything is hidden: the statistics are of what is heard in inference
         spectrum = ops.squeeze(norm(ops.expand_dims(spectrum, -1), mask=mask), -1)

@@ -3,17 +3,35 @@ from keras import ops
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.audio._front import first_of_each, spectrogram
-from mmkeras.layers import PositionEmbedding
+from mmkeras.layers import PositionEmbedding, SpecAugment
 from mmkeras.layers.attention_block import check_heads
+from mmkeras.specs import Audio
 
 
-def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=2, patch=(16, 16), stride=(10, 10),
-                mel_bands=64, frame_seconds=0.025, hop_seconds=0.01, dropout=0.1, pool=None, spec_augment=None,
-                mfcc=None):  # fmt: skip
+def transformer(
+    spec: Audio,
+    *,
+    dim: int = 128,
+    num_heads: int = 4,
+    feedforward_dim: int | None = None,
+    num_layers: int = 2,
+    patch: tuple[int, int] = (16, 16),
+    stride: tuple[int, int] = (10, 10),
+    mel_bands: int = 64,
+    frame_seconds: float = 0.025,
+    hop_seconds: float = 0.01,
+    dropout: float = 0.1,
+    pool: str | None = None,
+    spec_augment: SpecAugment | None = None,
+    mfcc: int | None = None,
+) -> keras.Model:
     """Overlapping patches of the log-mel spectrogram + learned positions + Transformer encoder blocks.
 
     Prefer it to `conv2d` and `crnn` with tens of thousands of clips; with few it learns more slowly, as nothing tells
     it beforehand that neighbouring patches belong together. Its cost grows with the square of the number of patches.
+
+    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
+    have no part in the statistics of batch norm.
 
     Args:
         spec: `mm.Audio`.
@@ -28,9 +46,6 @@ def transformer(spec, *, dim=128, num_heads=4, feedforward_dim=None, num_layers=
         pool: None every patch, moment by moment, low pitch first; "mean" over the real ones (T = 1).
         spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
         mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; patches must fit into them.
-
-    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
-    have no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.

@@ -5,15 +5,28 @@
 [(None, 64, 16), (None, 64)]
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._tokens import tokens
 from mmkeras.layers import BatchNorm, PoolMask
+from mmkeras.specs import Image
 
 
-def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None):
+def conv2d(
+    spec: Image,
+    *,
+    filters: Sequence[int] = (32, 64, 128),
+    kernel_size: int = 3,
+    dropout: float = 0.0,
+    pool: str | None = None,
+) -> keras.Model:
     """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network to train from scratch.
+
+    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
 
     Args:
         spec: `mm.Image`.
@@ -22,8 +35,6 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None
         dropout: share of the feature map's channels dropped after each block while training.
         pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
             "flatten" keeps the layout in one wide token, D = places * filters[-1].
-
-    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
@@ -40,16 +51,24 @@ def conv2d(spec, *, filters=(32, 64, 128), kernel_size=3, dropout=0.0, pool=None
     ready = inputs(spec, "image")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescaling")(ready[spec.name])
     present = ready.get(f"{spec.name}_mask")
-    x = conv_blocks(x, filters, kernel_size, dropout, mask=present)
+    x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, mask=present)
     return branch(spec, ready, *tokens(x, present, pool))
 
 
-def conv_blocks(x, filters, kernel_size, dropout, pools=None, mask=None):
+def conv_blocks(
+    x: Any,
+    filters: Sequence[int],
+    *,
+    kernel_size: int = 3,
+    dropout: float = 0.0,
+    pool_sizes: Sequence[int | tuple[int, int]] | None = None,
+    mask: Any = None,
+) -> Any:
     """[Conv2D, batch norm, ReLU, max pooling] per filter: (B, H, W, C) -> (B, H', W', D), halved n times by default.
 
     Where `mask`, (B, 1) or (B, H) bool, is False, batch norm takes nothing into its statistics.
     """
-    for i, (width, pool) in enumerate(zip(filters, pools or [2] * len(filters), strict=True)):
+    for i, (width, pool) in enumerate(zip(filters, pool_sizes or [2] * len(filters), strict=True)):
         x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)
         x = BatchNorm(name=f"norm_{i}")(x, mask=mask)
         x = keras.layers.ReLU(name=f"relu_{i}")(x)

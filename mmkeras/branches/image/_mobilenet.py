@@ -5,18 +5,31 @@
 [(None, 1, 576), (None, 1)]
 """
 
+from os import PathLike
+
 import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._norms import through_backbone, with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
+from mmkeras.specs import Image
 
 
-def mobilenet(spec, *, weights=None, train="all", alpha=1.0, minimalistic=False, pool=None):
+def mobilenet(
+    spec: Image,
+    *,
+    weights: str | PathLike[str] | None = None,
+    train: str | int = "all",
+    alpha: float = 1.0,
+    minimalistic: bool = False,
+    pool: str | None = None,
+) -> keras.Model:
     """MobileNetV3-Small: a network for phones, with weights of ImageNet.
 
     Prefer it to `resnet` where the file and the time of the device count; it has a twenty-fifth of its weights.
+
+    Masking: as in `conv2d`.
 
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
@@ -27,8 +40,6 @@ def mobilenet(spec, *, weights=None, train="all", alpha=1.0, minimalistic=False,
         alpha: share of the width of every layer; D = 576 * alpha.
         minimalistic: 3 x 3 convolutions, ReLU and no squeeze-and-excitation: faster on DSPs, less accurate.
         pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
-
-    Masking: as in `conv2d`.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

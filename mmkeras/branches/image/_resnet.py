@@ -5,6 +5,8 @@
 [(None, 4, 64), (None, 4)]
 """
 
+from os import PathLike
+
 import keras
 from keras import ops
 
@@ -12,16 +14,27 @@ from mmkeras.branches._model import branch, check_pool, inputs
 from mmkeras.branches.image._norms import through_backbone, with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, check_size, coloured, tokens
 from mmkeras.presets import check_weights, load_weights
+from mmkeras.specs import Image
 
 _STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 _MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, as the published weights had it
 
 
-def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
+def resnet(
+    spec: Image,
+    *,
+    depth: int = 50,
+    weights: str | PathLike[str] | None = None,
+    train: str | int = "all",
+    filters: int = 64,
+    pool: str | None = None,
+) -> keras.Model:
     """A residual network: 50 layers with weights of ImageNet, or a smaller one of 18 or 34 layers.
 
     Prefer it to `conv2d` for photographs: with `weights="imagenet"` and `train="none"` or a few blocks where there are
     hundreds of examples, `train="all"` where there are many thousands.
+
+    Masking: as in `conv2d`.
 
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
@@ -32,8 +45,6 @@ def resnet(spec, *, depth=50, weights=None, train="all", filters=64, pool=None):
             frozen keep their statistics.
         filters: of 18 and 34 layers, width of the first stage; each further one doubles it, D = 8 * filters.
         pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
-
-    Masking: as in `conv2d`.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

@@ -10,13 +10,26 @@ import keras
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token
 from mmkeras.branches.image._tokens import present_tokens
 from mmkeras.layers import PositionEmbedding
+from mmkeras.specs import Image
 
 
-def vit(spec, *, patch=16, dim=128, num_heads=4, feedforward_dim=None, num_layers=4, dropout=0.1, pool=None):
+def vit(
+    spec: Image,
+    *,
+    patch: int = 16,
+    dim: int = 128,
+    num_heads: int = 4,
+    feedforward_dim: int | None = None,
+    num_layers: int = 4,
+    dropout: float = 0.1,
+    pool: str | None = None,
+) -> keras.Model:
     """A transformer that sees a picture as a sequence of square patches (ViT).
 
     Prefer it to `conv2d` for very many pictures, and before fusions of tokens, where text and picture are then built
     alike. From few pictures convolutions learn more.
+
+    Masking: an absent image has all its tokens masked.
 
     Args:
         spec: `mm.Image`, height and width multiples of `patch`.
@@ -27,8 +40,6 @@ def vit(spec, *, patch=16, dim=128, num_heads=4, feedforward_dim=None, num_layer
         num_layers: number of blocks.
         dropout: of the patches' vectors and in each block, while training.
         pool: None one token per patch, "mean" one token.
-
-    Masking: an absent image has all its tokens masked.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).

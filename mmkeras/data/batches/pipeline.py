@@ -1,8 +1,14 @@
 """Raw examples -> batches for `model.fit`, `evaluate` and `predict`."""
 
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import keras
 import tensorflow as tf
 
 from mmkeras.augment import in_turn
+from mmkeras.augment.steps import Augmentation
 from mmkeras.checks import did_you_mean
 from mmkeras.contract.raw_examples import heads_known_to
 from mmkeras.data import order
@@ -13,9 +19,25 @@ from mmkeras.data.batches.full import check_size, never_none, of_size, shared_ou
 from mmkeras.data.labels import heads_of
 from mmkeras.data.weights import check_unbalanced, with_weights
 
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
-def train_batches(raw, preprocess, heads=None, *, batch_size=32, seed=0, cache=None, bucket_by=None, augment=None,
-                  balance=None, shuffle_buffer=10_000, on_error=None, verbose=True):  # fmt: skip
+
+def train_batches(
+    raw: tf.data.Dataset,
+    preprocess: keras.Model,
+    heads: Sequence["Head"] | None = None,
+    *,
+    batch_size: int = 32,
+    seed: int = 0,
+    cache: str | PathLike[str] | None = None,
+    bucket_by: str | None = None,
+    augment: Augmentation | Sequence[Augmentation] | None = None,
+    balance: str | Sequence[str] | None = None,
+    shuffle_buffer: int = 10_000,
+    on_error: str | None = None,
+    verbose: bool = True,
+) -> tf.data.Dataset:
     """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
 
     The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
@@ -96,7 +118,16 @@ def train_batches(raw, preprocess, heads=None, *, batch_size=32, seed=0, cache=N
     return made
 
 
-def eval_batches(raw, preprocess, heads=None, *, batch_size=64, cache=None, on_error=None, verbose=True):
+def eval_batches(
+    raw: tf.data.Dataset,
+    preprocess: keras.Model,
+    heads: Sequence["Head"] | None = None,
+    *,
+    batch_size: int = 64,
+    cache: str | PathLike[str] | None = None,
+    on_error: str | None = None,
+    verbose: bool = True,
+) -> tf.data.Dataset:
     """Batches (inputs, labels) in the order of the examples, the last one smaller; none is lost, none augmented.
 
     With `heads=()`, and of examples that were read without heads, batches of inputs alone, for `model.predict`.
@@ -175,7 +206,7 @@ def _finished(batches, steps, epoch, skipped):
     return batches
 
 
-def select_inputs(batches, model):
+def select_inputs(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Dataset:
     """The same batches with only those inputs that the model takes, as for a baseline of one modality.
 
     Args:

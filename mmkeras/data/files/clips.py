@@ -42,6 +42,8 @@ _JPEG = {"quality": 95, "subsampling": 0}  # of frames that were compressed befo
 def needs_frames(value):
     """Whether a clip (`str`, its path; `bytes`, its content) is to go through `as_clip`. Plain Python.
 
+    Example:
+
     >>> needs_frames("a.GIF"), needs_frames("a.mp4"), needs_frames(b"GIF89a"), needs_frames(b"....ftypisom")
     (False, True, False, True)
     """

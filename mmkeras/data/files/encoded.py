@@ -8,6 +8,8 @@ _LOUDEST = 4.0  # of a float sound, whose full scale is 1: a decoder overshoots 
 def png_file(pixels):
     """Pixels (H, W) or (H, W, C) uint8 -> () string, a PNG file; b"" (absent) where there are none.
 
+    Example:
+
     >>> tf.io.decode_png(png_file(tf.constant([[7, 8]], tf.uint8))).numpy().tolist()
     [[[7], [8]]]
     """
@@ -26,6 +28,8 @@ def wav_file(name, samples, rate):
 
     Raises:
         tf.errors.InvalidArgumentError: integers are beyond 16 bits, or floats so loud that they have another scale.
+
+    Example:
 
     >>> [part.numpy().tolist() for part in tf.audio.decode_wav(wav_file("voice", tf.constant([16384, 0]), 8000))]
     [[[0.5], [0.0]], 8000]

@@ -20,6 +20,8 @@ _FLAC_END = bytes.fromhex("fff91008febfbfbfbfbfbf680000004cce")
 def needs_transcoding(name_or_bytes):
     """Whether a file (its name, `str`, or its content, `bytes`) is to go through `to_wav` or `to_png`. Plain Python.
 
+    Example:
+
     >>> needs_transcoding("a/b.FLAC"), needs_transcoding("a.wav"), needs_transcoding(b"RIFF....WEBPVP8 ")
     (True, False, True)
     """

@@ -8,6 +8,7 @@
 
 import csv
 import io
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ COLUMNS = ("note", "clip", "direction")
 NOTES = ("a square moves", "something goes by", "one square, one way", "watch it move")
 
 
-def motions(folder, n=200, seed=0, size=32, frames=8, missing=0.0):
+def motions(
+    folder: str | PathLike[str], *, n: int = 200, seed: int = 0, size: int = 32, frames: int = 8, missing: float = 0.0
+) -> Path:
     """Writes `clips/` (animated GIFs) and `examples.csv` into `folder`; the same arguments write the same bytes.
 
     Columns: `note` (a text that says nothing about the answer), `clip` (path relative to `folder`), `direction` (one of

@@ -24,6 +24,7 @@ product onto itself, and so does exchanging the sides together with the tones. S
 import csv
 import itertools
 from collections import Counter, defaultdict
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,17 @@ TEMPLATES = (
 )
 
 
-def scenes(folder, n=3000, seed=0, size=64, sample_rate=8000, seconds=0.5, questions_per_scene=2, missing=0.0):
+def scenes(
+    folder: str | PathLike[str],
+    *,
+    n: int = 3000,
+    seed: int = 0,
+    size: int = 64,
+    sample_rate: int = 8000,
+    seconds: float = 0.5,
+    questions_per_scene: int = 2,
+    missing: float = 0.0,
+) -> Path:
     """Writes `images/`, `sounds/` and `examples.csv` into `folder`; the same arguments write the same bytes.
 
     Columns: `question`, `photo` and `voice` (paths relative to `folder`), `answer` (one of `ANSWERS`), `scene`
@@ -103,7 +114,7 @@ def scenes(folder, n=3000, seed=0, size=64, sample_rate=8000, seconds=0.5, quest
     return _write_csv(folder / "examples.csv", _leave_out(rows[:n], missing, seed))
 
 
-def ceilings():
+def ceilings() -> dict[str, float]:
     """The best accuracy any model can reach from each set of modalities, counted over all 576 cases.
 
     Returns:

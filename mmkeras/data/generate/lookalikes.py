@@ -9,6 +9,8 @@ Each function writes into a folder that it makes, and returns it; the same seed 
 
 import json
 import zipfile
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from mmkeras.data.generate._scenes import ANSWERS, scenes
 from mmkeras.data.generate.files import image, wav
 
 
-def easy_vqa(folder, seed=0):
+def easy_vqa(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """answers.txt, and PART_questions.json and PART_images.zip of train and test: `scenes` without their sounds.
 
     Without a sound its answers are half a guess.
@@ -35,7 +37,7 @@ def easy_vqa(folder, seed=0):
     return folder
 
 
-def digits(folder, seed=0):
+def digits(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """train.csv, valid.csv and test.csv of image, audio, text and digit: a digit is the number of one of `ANSWERS`."""
     folder = _made(folder)
     table = pd.read_csv(scenes(folder, n=160, seed=seed, size=28))
@@ -46,8 +48,29 @@ def digits(folder, seed=0):
     return folder
 
 
-def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "cs", "ru",
-                                     "ja", "zh", "hi")):  # fmt: skip
+def emoji(
+    folder: str | PathLike[str],
+    *,
+    seed: int = 0,
+    languages: Sequence[str] = (
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "nl",
+        "sv",
+        "pl",
+        "tr",
+        "fi",
+        "cs",
+        "ru",
+        "ja",
+        "zh",
+        "hi",
+    ),
+) -> Path:
     """emoji.tsv, noto72.zip and blob128.zip: a group is a colour, a subgroup its shade."""
     folder, lines = _made(folder), []
     words = {"ja": "赤青緑", "zh": "红蓝绿", "hi": ["लाल", "नीला", "हरा"]}
@@ -71,7 +94,7 @@ def emoji(folder, seed=0, languages=("en", "de", "fr", "es", "it", "pt", "nl", "
     return folder
 
 
-def clothing_reviews(folder, seed=0):
+def clothing_reviews(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """reviews.csv.gz: a word tells the stars, which tell the recommendation; titles, texts and facts may be missing."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     words = np.array(["awful", "poor", "fair", "nice", "lovely"])
@@ -88,7 +111,7 @@ def clothing_reviews(folder, seed=0):
     return folder
 
 
-def spoken_digits(folder, seed=0):
+def spoken_digits(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """PART.tsv and PART.zip of train and test: a digit is a pitch, a speaker a timbre."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     for part, takes in {"test": range(2), "train": range(34, 40)}.items():
@@ -103,7 +126,7 @@ def spoken_digits(folder, seed=0):
     return folder
 
 
-def sound_events(folder, seed=0):
+def sound_events(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """clips.tsv and audio.zip, folds 3 and 4: a low tone, a high one, and noise."""
     folder, rng = _made(folder), np.random.default_rng(seed)
     rows = [(f"{fold}-{kind}-{i}.wav", kind, fold) for fold in (3, 4) for kind in "abc" for i in range(8)]

@@ -4,20 +4,36 @@ Neither library is imported; what is used of them are `Dataset.features`, `cast_
 the fingerprint of the one, and `element_spec` of the other.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import tensorflow as tf
 
 from mmkeras.checks import check_list
 from mmkeras.contract import SAMPLE_WEIGHT
+from mmkeras.data.examples import Examples
 from mmkeras.data.faults import check_on_error
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import hugging_face
 from mmkeras.data.sources.stream import Stream, leaves, picker
 from mmkeras.data.sources.tables import check_columns, from_dataframe
 from mmkeras.data.weights import check_weights
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 
-def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sample_rate=None, weights=None):
+def from_dataset(
+    dataset: Any,
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    columns: Mapping[str, str | int] | None = None,
+    on_error: str = "raise",
+    sample_rate: int | None = None,
+    weights: str | int | None = None,
+) -> Examples | Stream:
     """Takes a data set of Hugging Face `datasets` or of TensorFlow Datasets as it is.
 
     A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (those that
@@ -66,7 +82,14 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     wanted |= {} if weights is None else {SAMPLE_WEIGHT: str(weights)}
     if isinstance(dataset, tf.data.Dataset):
         check_columns(leaves(dataset.element_spec), wanted)
-        return Stream(dataset, {name: picker(key) for name, key in wanted.items()}, specs, heads, on_error, sample_rate)
+        return Stream(
+            dataset,
+            {name: picker(key) for name, key in wanted.items()},
+            specs,
+            heads,
+            on_error=on_error,
+            sample_rate=sample_rate,
+        )
     _check_kind(dataset)
     check_columns(leaves(dict(dataset.features)), wanted)
     files = {wanted[spec.name]: spec for spec in specs if kind_of(spec).media}
@@ -74,7 +97,9 @@ def from_dataset(dataset, specs, heads=(), columns=None, on_error="raise", sampl
     frame = hugging_face.table(dataset, files, vectors, wanted.values(), sample_rate)
     for head in heads:
         frame[wanted[head.name]] = hugging_face.labels(head, frame[wanted[head.name]])
-    return from_dataframe(frame, specs, heads, ".", wanted, on_error, wanted.get(SAMPLE_WEIGHT))
+    return from_dataframe(
+        frame, specs, heads, root=".", columns=wanted, on_error=on_error, weights=wanted.get(SAMPLE_WEIGHT)
+    )
 
 
 def _check_kind(dataset):

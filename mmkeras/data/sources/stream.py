@@ -1,5 +1,8 @@
 """A `tf.data.Dataset` of decoded examples -> raw examples, in the graph."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +12,10 @@ from mmkeras.data import faults
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.modalities.base import as_string, refusal
 from mmkeras.data.sources.attempts import attempted
+from mmkeras.specs import Spec
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 
 class Stream(RawExamples, tf.data.Dataset):
@@ -28,7 +35,17 @@ class Stream(RawExamples, tf.data.Dataset):
         names: raw and head names that the examples have; None: all of them.
     """
 
-    def __init__(self, dataset, leaves, specs, heads=(), on_error="raise", sample_rate=None, names=None):
+    def __init__(
+        self,
+        dataset: tf.data.Dataset,
+        leaves: Mapping[str, Callable[[Any], Any]],
+        specs: Sequence[Spec],
+        heads: Sequence["Head"] = (),
+        *,
+        on_error: str = "raise",
+        sample_rate: int | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
         self.dataset, self.leaves, self.sample_rate = dataset, leaves, sample_rate
         self.specs, self.heads, self.on_error = list(specs), list(heads), on_error
         makers = dict(self._makers(names or list(leaves)))
@@ -44,9 +61,17 @@ class Stream(RawExamples, tf.data.Dataset):
         self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)
         super().__init__(self._examples._variant_tensor)
 
-    def select(self, names):
+    def select(self, names: Sequence[str]) -> "Stream":
         """The same examples with some of the names only; the others' files are not encoded."""
-        return Stream(self.dataset, self.leaves, self.specs, self.heads, self.on_error, self.sample_rate, list(names))
+        return Stream(
+            self.dataset,
+            self.leaves,
+            self.specs,
+            self.heads,
+            on_error=self.on_error,
+            sample_rate=self.sample_rate,
+            names=list(names),
+        )
 
     def _makers(self, names):
         """(name, function of a tensor and its position -> the raw tensor or the label)."""
@@ -63,11 +88,11 @@ class Stream(RawExamples, tf.data.Dataset):
             raise refusal(name, "one dense tensor", leaf, "Turn it into one, e.g. ragged.to_tensor().")
         return leaf
 
-    def locate(self, error, batch, preprocess, row, origin):
+    def locate(self, error: Any, batch: Any, preprocess: Any, row: int, origin: Any) -> Any:
         """As `faults.locate`; knows what could not be converted."""
         return self._faults.get(row) or faults.locate(error, batch, preprocess, row, origin)
 
-    def first(self, name, count):
+    def first(self, name: str, count: int) -> list[Any]:
         """The values of the first examples."""
         return [self.leaves[name](element) for element in self.dataset.take(count).as_numpy_iterator()]
 

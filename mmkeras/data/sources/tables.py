@@ -9,7 +9,10 @@ A number in a column of texts, categories or classes counts as its text, 3.0 as 
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,10 +25,25 @@ from mmkeras.data.labels import encode_labels
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import delimited, json_lines
 from mmkeras.data.weights import check_weights, weights_of
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmkeras.heads import Head
 
 
-def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None, **read_csv):
+def from_csv(
+    path: str | PathLike[str] | IO[Any],
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    root: str | PathLike[str] | Mapping[str, str | PathLike[str]] | None = None,
+    columns: Mapping[str, Any] | None = None,
+    on_error: str = "raise",
+    weights: str | None = None,
+    **read_csv: Any,
+) -> Examples:
     """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
 
     Args:
@@ -47,7 +65,16 @@ def from_csv(path, specs, heads=(), root=None, columns=None, on_error="raise", w
     return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
-def from_jsonl(path, specs, heads=(), root=None, columns=None, on_error="raise", weights=None):
+def from_jsonl(
+    path: str | PathLike[str] | IO[Any],
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    root: str | PathLike[str] | Mapping[str, str | PathLike[str]] | None = None,
+    columns: Mapping[str, Any] | None = None,
+    on_error: str = "raise",
+    weights: str | None = None,
+) -> Examples:
     """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
 
     A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
@@ -88,7 +115,16 @@ def _files(specs):
     return [spec.name for spec in specs if kind_of(spec).paths]
 
 
-def from_dataframe(frame, specs, heads=(), root=".", columns=None, on_error="raise", weights=None):
+def from_dataframe(
+    frame: "pd.DataFrame",
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    root: str | PathLike[str] | Mapping[str, str | PathLike[str]] = ".",
+    columns: Mapping[str, Any] | None = None,
+    on_error: str = "raise",
+    weights: str | None = None,
+) -> Examples:
     """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
 
     Args:
@@ -135,7 +171,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
     arrays |= encode_labels(heads, {head.name: frame[wanted[head.name]].tolist() for head in heads}, frame.index)
     if weights is not None:
         arrays[SAMPLE_WEIGHT] = weights_of(frame[weights])
-    return Examples(frame, arrays, specs, heads, on_error, [*left_out, *faults])
+    return Examples(frame, arrays, specs, heads, on_error=on_error, skipped=[*left_out, *faults])
 
 
 def _roots(specs, root):

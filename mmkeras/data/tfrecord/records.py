@@ -6,7 +6,10 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -21,14 +24,27 @@ from mmkeras.data.modalities import kind_of
 from mmkeras.data.tfrecord import manifest
 from mmkeras.data.tfrecord.shards import Shards
 from mmkeras.preprocess import preprocessor
-from mmkeras.specs import check_specs
+from mmkeras.specs import Spec, check_specs
+
+if TYPE_CHECKING:
+    from mmkeras.heads import Head
 
 _AT_ONCE = 64
 _MOST_SHARDS = 512
 
 
-def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_error=None, overwrite=False,
-                   verbose=True):  # fmt: skip
+def write_tfrecord(
+    raw: tf.data.Dataset,
+    specs: Sequence[Spec],
+    heads: Sequence["Head"],
+    pattern: str | PathLike[str],
+    *,
+    shards: int = 1,
+    compression: str | None = None,
+    on_error: str | None = None,
+    overwrite: bool = False,
+    verbose: bool = True,
+) -> list[Any]:
     """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
 
     Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
@@ -84,7 +100,15 @@ def write_tfrecord(raw, specs, heads, pattern, shards=1, compression=None, on_er
     return batches.skipped
 
 
-def from_tfrecord(pattern, specs, heads=(), worker=0, workers=1, on_error="raise"):
+def from_tfrecord(
+    pattern: str | PathLike[str],
+    specs: Sequence[Spec],
+    heads: Sequence["Head"] = (),
+    *,
+    worker: int = 0,
+    workers: int = 1,
+    on_error: str = "raise",
+) -> Shards:
     """Reads what `write_tfrecord` wrote.
 
     Args:

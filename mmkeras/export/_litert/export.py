@@ -2,8 +2,12 @@
 
 import json
 import time
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+import keras
 import tensorflow as tf
 from rich.console import Console
 
@@ -26,16 +30,35 @@ from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
 from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 # Largest difference of one example that rounding explains, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
 BESIDE = (".preprocess.json", ".parity.json")
 
 
-def litert(preprocess, model, path, *, heads=None, quantize=None, representative=None, batch_size=1, samples=None,
-           tolerance=None, recurrent="while", fixed_length=False, waveform="float32", overwrite=False,
-           timeout=TIMEOUT, n_samples=64, saved_model=None, name=None, version=__version__, verbose=True):  # fmt: skip
+def litert(
+    preprocess: keras.Model,
+    model: keras.Model,
+    path: str | PathLike[str],
+    *,
+    heads: Sequence[Head] | None = None,
+    quantize: str | None = None,
+    representative: Any = None,
+    batch_size: int = 1,
+    samples: Any = None,
+    tolerance: float | None = None,
+    recurrent: str = "while",
+    fixed_length: bool = False,
+    waveform: str = "float32",
+    overwrite: bool = False,
+    timeout: float = TIMEOUT,
+    n_samples: int = 64,
+    saved_model: str | PathLike[str] | None = None,
+    name: str | None = None,
+    version: str = __version__,
+    verbose: bool = True,
+) -> dict[str, Any]:
     """Writes the model as a .tflite file, after it has proved to run without TensorFlow and to answer as Python does.
 
     Its only signature takes the ready tensors by name, as `preprocess` gives them: token ids int32, pixels uint8,

@@ -1,7 +1,10 @@
 """Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
 
 import time
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,10 +22,19 @@ from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.parity import answer_problems, refuse
 from mmkeras.export.process.saved_model import run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 
-def saved_model(preprocess, model, path, *, heads=None, samples=None, tolerance=1e-5, version=None):
+def saved_model(
+    preprocess: keras.Model,
+    model: keras.Model,
+    path: str | PathLike[str],
+    *,
+    heads: Sequence[Head] | None = None,
+    samples: Any = None,
+    tolerance: float = 1e-5,
+    version: str | None = None,
+) -> dict[str, Any]:
     """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
 
     Three signatures, each with the heads' decoded answers by name, and a free batch dimension:

@@ -17,10 +17,12 @@ def rest_request(raw):
     both into the same kind of tensor. A vector is a list. A missing number is the token NaN, which the server takes
     though JSON does not.
 
-    Source: TensorFlow Serving, RESTful API, "Encoding binary values" and "JSON conformance".
+    Example:
 
     >>> rest_request({"review": np.array([b"good"], object)})
     {'signature_name': 'serving_default', 'instances': [{'review': 'good'}]}
+
+    Source: TensorFlow Serving, RESTful API, "Encoding binary values" and "JSON conformance".
     """
     rows = zip(*raw.values(), strict=True)
     instances = [{key: _json_value(value) for key, value in zip(raw, row, strict=True)} for row in rows]

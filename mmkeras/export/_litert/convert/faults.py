@@ -41,6 +41,8 @@ def layer_of(place, names):
         place: "model_1/layer_1/Svd"; Keras counts a scope that it enters again.
         names: of the model's layers.
 
+    Example:
+
     >>> layer_of("model_1/inner_1/Svd", {"model", "inner", "other"})
     "layer 'inner' (model_1/inner_1/Svd)"
     """

@@ -66,6 +66,8 @@ def cut(ready, inputs):
         ready: dict of arrays.
         inputs: of `flatbuffer.signature`.
 
+    Example:
+
     >>> ready = {"a": np.array([[7, 0, 0]]), "a_mask": np.array([[True, False, False]])}
     >>> free = {"shape": [1, None], "dtype": ""}
     >>> cut(ready, {"a": free, "a_mask": free})["a"].tolist()

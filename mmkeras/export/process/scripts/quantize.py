@@ -102,6 +102,8 @@ def change(heads, received, expected, distances):
         distances: `distance.distances`. On average over the examples, values count in their own deviation instead,
             which is below that of the labels where a model has not learned much.
 
+    Example:
+
     >>> from mmkeras.export.distance import distances
     >>> both = [[{"a": np.array([[0.5, 0.5]])}], [{"a": np.array([[0.25, 0.75]])}]]
     >>> change({"a": {"kind": "classes"}}, *both, distances)
