@@ -13,8 +13,8 @@ LISTS = {"__init__.py", "specs/__init__.py", "preprocess/__init__.py", "data/mod
          "heads/__init__.py", "edge/__init__.py", "edge/description.py", "evaluate/kinds.py"}  # fmt: skip
 # Kinds of heads have their own files in heads/; modalities have files of their names, and texts these besides.
 OWN = {"text": ["text", "wordpiece", "preset"]}
-# MixUp is of pictures and sounds by definition, and CutMix of pictures.
-EXCEPT = {"augment/_mix.py"}
+# MixUp is of pictures and sounds by definition, and CutMix of pictures; the frames of a video are pictures.
+EXCEPT = {"augment/_mix.py", "edge/video.py", "preprocess/video.py"}
 
 
 def _kind(cls):
