@@ -3,7 +3,7 @@
     python recipes/edge_deploy.py --data easy-vqa
 
 All four files gave Keras' answer to each of 4,868 test questions, 0.9996 of them right (0.9985 to 0.9999; seed 0). In
-float32, float16, dynamic and int8 they have 780, 411, 239 and 241 KiB, and a call takes 0.03 to 0.05 of the time of
+float32, float16, dynamic and int8 they have 762, 402, 235 and 236 KiB, and a call takes 0.04 to 0.06 of the time of
 Keras' predict_on_batch; two shared cores.
 
 The set is that of github.com/vzhou842/easy-VQA; recipes/easy_vqa.py says how it is laid out, and has the same model.
