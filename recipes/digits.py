@@ -7,7 +7,7 @@ hidden now and then (modality dropout), so that it does without any of them abou
 
                       all three   pic + sound   pic + word   sound + word   picture   sound   word
     the one model         0.982         0.931        0.884          0.958     0.534   0.847  0.732
-    one for each              -         0.904        0.880          0.943     0.536   0.853  0.736
+    one for each              -         0.902        0.880          0.943     0.536   0.853  0.736
     linear                 0.95          0.83            -              -      0.49    0.69   0.71
 
 The set joins MNIST pictures of which three principal components are left, FSDD recordings under ESC-10 noise, and
