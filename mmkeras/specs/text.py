@@ -11,24 +11,24 @@ from mmkeras.specs.learned import check_learned
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Text(OneString):
-    """Text: raw a UTF-8 string, ready token ids (T,) int32 and their mask; id 0 pads, id 1 is the unknown token.
+    """Text: raw, a UTF-8 string; ready, token ids (T,) int32 and their mask. Id 0 is padding, id 1 the unknown token.
 
     Args:
         name: key of this modality everywhere.
-        max_tokens: longer texts are cut to this many tokens, of which those in the first 1024 bytes for each (in the
-            first 65,536 at least) count. Ready text has a free length T <= max_tokens.
+        max_tokens: longer texts are truncated to this number of tokens. Only the first 1024 * max_tokens bytes (at
+            least 65,536) are read. Ready texts have a variable length T <= max_tokens.
         tokenizer: "words" (words, numbers, single punctuation marks; each character of scripts written without
-            spaces); "wordpiece" (the same, then split into learned pieces: smaller vocabulary, nothing unknown); or
-            "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
-        vocabulary_size: most ids, the two special ones included.
+            spaces); "wordpiece" (the same, then split into learned pieces: a smaller vocabulary without unknown words);
+            or "characters" (each character, spaces too: for short, misspelt or damaged texts in any script).
+        vocabulary_size: largest number of ids, including the two special ones.
         vocabulary: None to learn it with `adapt`, or a UTF-8 file with one token per line, or the tokens themselves
             (without the two special ones; wordpiece continuations begin with "##").
-        lowercase: fold case (Unicode, not only ASCII).
-        strip_markup: drop tags such as `<br />` and entities such as `&nbsp;`.
-        optional: the empty string means absent, and so does a text without any token (blanks, control characters, tags
-            alone). A required text must have one.
-        preset: keras-hub name or folder of a BERT-like model for `text.pretrained`; its tokenizer replaces ours.
-        learned: how many ids `adapt` has found, set in `preprocess.specs`; None where that is not known.
+        lowercase: whether to fold case (Unicode case folding).
+        strip_markup: whether to remove tags such as `<br />` and entities such as `&nbsp;`.
+        optional: whether the text may be absent, which the empty string stands for, or a text without tokens (blanks,
+            control characters or tags only). A required text must have a token.
+        preset: keras-hub name or folder of a BERT-like model for `branches.text.pretrained`; its tokenizer is used.
+        learned: number of ids that `adapt` learned, set in `preprocess.specs`; None if it is not known.
     """
 
     kind = "text"
@@ -59,7 +59,7 @@ class Text(OneString):
 
     @property
     def ids(self) -> int:
-        """Rows of the branch's embedding: as many as ids were learned, and `vocabulary_size` before."""
+        """Rows of the branch's embedding: the number of ids learned, or `vocabulary_size` before `adapt`."""
         return self.learned or self.vocabulary_size
 
     @property
@@ -68,7 +68,7 @@ class Text(OneString):
 
 
 def _check_vocabulary(name, vocabulary):
-    """The tokens of a vocabulary, or of its file, without the special ones; ValueError unless each is there once."""
+    """The tokens of a vocabulary, or of its file, without the special ones; ValueError if one is repeated."""
     if isinstance(vocabulary, str | Path):
         vocabulary = Path(vocabulary).read_text(encoding="utf-8-sig").split("\n")
     tokens = tuple(token for token in vocabulary if token not in ("", "[PAD]", "[UNK]"))
