@@ -69,7 +69,7 @@ def check_resolution(what, mean, std):
     """
     step = math.ldexp(1.0, math.frexp(mean)[1] - 24) if mean else 0.0
     check(100 * step <= std or (std == 0 and step < 2), f"{what} must differ by more than float32 can resolve.",
-           f"mean {mean:.10g} and deviation {std:.3g}, where float32 goes in steps of {step:g}",
+           f"mean {mean:.10g} and deviation {std:.3g}, where the spacing of float32 is {step:g}",
            "Subtract an offset first, such as the smallest value, in training and in serving.")  # fmt: skip
 
 

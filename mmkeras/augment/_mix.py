@@ -156,7 +156,7 @@ def _check(specs, mixup, cutmix, share):
     if not specs or set(kinds) - {"image", "audio"}:
         raise TypeError(
             f"mm.augment.mix mixes pictures and sounds: mm.Image and mm.Audio specs. Received: {specs}. Texts and "
-            "tables cannot be mixed; name those that say nothing about the labels in unmixed=."
+            "tables cannot be mixed; name those that are not informative about the labels in unmixed=."
         )
     check_range("mix", 0, float("inf"), mixup=mixup, cutmix=cutmix)
     check_range("mix", 0, 1, share=share)
@@ -173,8 +173,9 @@ def _check_followers(ready, labels, known, heads):
     missing = sorted((set(labels) - {SAMPLE_WEIGHT}) ^ {head.name for head in heads})
     if behind or missing:
         raise ValueError(
-            "mm.augment.mix must mix whatever carries the labels, and the labels of all heads. "
+            "mm.augment.mix must mix all modalities that are informative about the labels, and the labels of all "
+            "heads. "
             f"Received: specs and unmixed {sorted(known)} without {behind}; labels without a head, or heads without "
-            f"labels: {missing}. Give the specs; texts and tables cannot be mixed: name them in unmixed= where they "
-            "say nothing about the labels, else leave MixUp out."
+            f"labels: {missing}. Give the specs; texts and tables cannot be mixed: name them in unmixed= if they are "
+            "not informative about the labels, or leave MixUp out."
         )

@@ -91,7 +91,9 @@ def _one_device(devices):
 
 def _passed_through(given, devices):
     if devices is not None:
-        raise ValueError(f"A ready strategy has its devices. Received: {given} and devices={devices}. Drop devices=.")
+        raise ValueError(
+            f"A tf.distribute.Strategy already has its devices. Received: {given} and devices={devices}. Drop devices=."
+        )
     return given
 
 

@@ -94,8 +94,8 @@ class Model:
         batch, unprepared = max(int(d["shape"][0]) for d in self._inputs.values()), self.description["unprepared"]
         if unprepared:
             raise ValueError(
-                f"Raw values are prepared by layers of mmkeras. Received: {unprepared}, which another layer makes. "
-                "Make these tensors yourself, the others with `preprocess`, and call `predict`."
+                f"Raw values are prepared by layers of mmkeras. Received: {unprepared}, which another layer "
+                "computes. Compute these tensors yourself, the others with `preprocess`, and call `predict`."
             )
         if batch > 1:
             raise ValueError(

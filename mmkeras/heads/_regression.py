@@ -152,7 +152,7 @@ class Regression(Head):
     def _check_adapted(self):
         if self.needs_adapt:
             raise ValueError(
-                f"Head '{self.name}' does not know mean and deviation of its target yet. "
+                f"Head '{self.name}' has not learned the mean and standard deviation of its labels yet. "
                 "Call heads = mm.heads.adapt(heads, raw) first, or give mean= and std=."
             )
 

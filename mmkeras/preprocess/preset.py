@@ -141,6 +141,7 @@ def _check_tokenizer(modality, tokenizer, max_tokens):
         )
     if max_tokens < 3:
         raise ValueError(
-            f"{modality}: the first and the last token of a preset count, too. Received: max_tokens={max_tokens}. "
+            f"{modality}: max_tokens includes the first and the last token of the preset. Received: "
+            f"max_tokens={max_tokens}. "
             "Give 3 or more."
         )

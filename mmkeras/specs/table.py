@@ -43,7 +43,7 @@ class Table(Spec):
         check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
         check_whole(self.name, max_categories=self.max_categories)
         check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
-               "Two ids are taken by missing and unknown.")  # fmt: skip
+               "Two ids are reserved for missing and unknown values.")  # fmt: skip
         learned = check_learned(self.name, self.learned, self.max_categories, len(self.categorical))
         object.__setattr__(self, "learned", learned)
 

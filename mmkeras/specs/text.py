@@ -47,13 +47,18 @@ class Text(OneString):
         check_name(self.name)
         check_whole(self.name, max_tokens=self.max_tokens, vocabulary_size=self.vocabulary_size)
         own = self.preset is None or (self.tokenizer == "words" and self.vocabulary is None and self.lowercase)
-        check(own, f"'{self.name}' has the tokens of its preset.", self, "Leave tokenizer, vocabulary, case out.")
+        check(
+            own,
+            f"'{self.name}' uses the tokenizer of its preset.",
+            self,
+            "Leave out tokenizer, vocabulary and lowercase.",
+        )
         check_choice(self.name, "tokenizer", self.tokenizer, ("words", "wordpiece", "characters"))
         if self.vocabulary is not None:
             object.__setattr__(self, "vocabulary", _check_vocabulary(self.name, self.vocabulary))
             object.__setattr__(self, "vocabulary_size", len(self.vocabulary) + 2)
         check(self.vocabulary_size > 2, f"vocabulary_size of '{self.name}' must exceed 2.", self.vocabulary_size,
-               "Two ids are taken by padding and the unknown token.")  # fmt: skip
+               "Two ids are reserved for padding and the unknown token.")  # fmt: skip
         learned = None if self.learned is None else [self.learned]
         check_learned(self.name, learned, self.vocabulary_size, columns=1)
 

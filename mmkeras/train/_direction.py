@@ -50,9 +50,13 @@ def direction(model: keras.Model, monitor: str) -> str:
     mode = "min" if _is_loss(name, metric) else _MODES.get(getattr(metric, "_direction", None))
     if mode is None:
         known = [*metrics, *(f"val_{each}" for each in metrics)]
-        what = "is no metric of the model" if metric is None else f"is a {type(metric).__name__}, which does not tell"
+        what = (
+            "is no metric of the model"
+            if metric is None
+            else f"is a {type(metric).__name__}, which does not define one"
+        )
         raise ValueError(
-            f'mode="auto" needs a metric that tells whether it is to fall or to rise. Received: monitor={monitor!r}, '
+            f'mode="auto" needs a metric whose direction is known. Received: monitor={monitor!r}, '
             f'which {what}. Give mode="min" or mode="max". {did_you_mean(monitor, known) if metric is None else ""}'
         )
     return mode

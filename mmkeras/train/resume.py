@@ -61,7 +61,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs.get("loss", 0.0)):
-            print(f"Epoch {epoch + 1}: the loss is not finite, {self.path} stays at the last epoch where it was.")
+            print(f"Epoch {epoch + 1}: the loss is not finite; {self.path} keeps the last epoch with a finite loss.")
             return
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         remembered = {name: _state(callback) for name, callback in self._named()}
@@ -129,14 +129,14 @@ class Resume(keras.callbacks.Callback):
         pairs = [*zip(saved, here, strict=False), (f"{len(saved)} entries", f"{len(here)} entries")]
         there, now = next(pair for pair in pairs if pair[0] != pair[1])
         raise ValueError(
-            f"A run goes on with the model it began with. {self.path} was written by another one: it has '{there}', "
+            f"A run can only be resumed with the same model. {self.path} was written by another one: it has '{there}', "
             f"this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
         )
 
     def _check_batches(self, saved):
         if None not in (saved, self.fingerprint) and saved != self.fingerprint:
             raise ValueError(
-                f"A run goes on with the examples, seed and batch size it began with. {self.path} was written with "
+                f"A run can only be resumed with the same examples, seed and batch size. {self.path} was written with "
                 f"others. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
             )
 

@@ -28,7 +28,9 @@ def load(path):
     try:
         return np.load(path, allow_pickle=False)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no file of mmkeras.train. Received: {error}. Delete it to begin anew.") from error
+        raise ValueError(
+            f"{path} is not a file of mmkeras.train. Received: {error}. Delete it to start again."
+        ) from error
 
 
 def whole_epochs(run_dir: str | PathLike[str]) -> int:

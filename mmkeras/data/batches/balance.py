@@ -36,7 +36,7 @@ def check_balance(balance, heads):
             )
         if known[name].class_weights is not None:
             raise ValueError(
-                f"balance and class_weights would both make up for the imbalance of head '{name}'. "
+                f"balance and class_weights would both correct the imbalance of head '{name}'. "
                 f"Received: balance={balance!r} and class_weights={known[name].class_weights}. Leave one of them out."
             )
     return [known[name] for name in names]

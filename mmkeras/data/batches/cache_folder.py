@@ -58,7 +58,7 @@ def opened(folder, fingerprint):
         arrays = {name: _opened(folder, told["rows"], told["files"][name]) for name in told["files"]}
         return arrays, [Fault(*fault) for fault in told["skipped"]]
     except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
-        print(f"The cache in '{folder}' is damaged, and is made anew: {type(error).__name__}: {error}")
+        print(f"The cache in '{folder}' is damaged and will be rebuilt: {type(error).__name__}: {error}")
         return None
 
 

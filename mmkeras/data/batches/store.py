@@ -102,7 +102,7 @@ def _in_memory(wanted):
         return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
     except MemoryError as error:
         raise MemoryError(
-            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which cannot be had. "
+            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which is not available. "
             "Give cache= a folder instead."
         ) from error
 

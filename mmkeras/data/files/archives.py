@@ -161,7 +161,7 @@ def check_count(opened):
     end, count = opened.fp.read().rpartition(b"PK\5\6")[2], len(opened.infolist())
     promised = int.from_bytes(end[6:8], "little")
     if promised not in (count % 2**16, 2**16 - 1):  # the largest: it stands elsewhere
-        raise zipfile.BadZipFile(f"its directory lists {count} members, its end promises {promised}")
+        raise zipfile.BadZipFile(f"its directory lists {count} members instead of {promised}")
 
 
 def check_end(opened):
@@ -171,7 +171,7 @@ def check_end(opened):
     """
     opened.fileobj.seek(opened.offset)
     if opened.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError(f"its members end at byte {opened.offset:,}, where it has no mark of its end")
+        raise tarfile.ReadError(f"its members end at byte {opened.offset:,}, without an end-of-archive marker")
 
 
 def _extract_tar(archive, folder):

@@ -235,7 +235,7 @@ def _check_settings(pattern, shards, compression, overwrite):
     if there and not overwrite:
         names = ", ".join(f"'{path.name}'" for path in there[:3])
         raise ValueError(
-            f"Shards that are there are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
+            f"Existing shards are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
             f"{names}{', ...' if len(there) > 3 else ''}. Choose another pattern, or say overwrite=True."
         )
     return pattern
