@@ -41,6 +41,9 @@ def from_model(
     needed as it is. For `.keras` files a subclassed one must be registered (`keras.saving.register_keras_serializable`)
     and have `get_config`.
 
+    Masking: what is absent gives masked tokens, and has no part in the statistics of the batch norms of a functional
+    model of one input (they become `layers.BatchNorm`); models within the model, and subclassed ones, keep theirs.
+
     Args:
         spec: any spec.
         model: `keras.Model` whose output is a vector (B, D), tokens (B, T, D) or a feature map (B, H, W, D).
@@ -56,9 +59,6 @@ def from_model(
         train: "all", "none", or how many of the last blocks are trained (layers with weights, in models whose blocks we
             do not know by name). What is frozen computes as in inference: batch norm keeps its statistics, and dropout
             drops nothing.
-
-    Masking: what is absent gives masked tokens, and has no part in the statistics of the batch norms of a functional
-    model of one input (they become `layers.BatchNorm`); models within the model, and subclassed ones, keep theirs.
 
     Returns:
         keras.Model, ready tensors of the spec -> tokens (B, T, D) and mask (B, T).
