@@ -34,13 +34,13 @@ def cause_of(error):
 
 
 def _unescaped(text):
-    """Text as it was before TensorFlow or `repr` put backslashes before quotes and wrote bytes as numbers."""
+    """Reverses the escapes of quotes and bytes that TensorFlow or `repr` added to a text."""
     return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
 def readable_errors():
-    """Within this context, a `ValueError` or a failed assertion of a data set's graph is raised as a `ValueError`.
+    """Context in which a `ValueError` or failed assertion in a data set's graph is raised as a `ValueError`.
 
     `tf.data` wraps them in an `InvalidArgumentError` or `UnknownError`, whose text begins with TensorFlow's own frames.
     That error stays the cause. Other errors pass unchanged.

@@ -1,4 +1,4 @@
-"""The checks of arguments that specs and heads share; each says the rule, what was received, and what to do."""
+"""Checks of arguments; each error states the rule, what was received, and what to do."""
 
 import difflib
 import math
@@ -12,14 +12,14 @@ def check(ok, rule, received, remedy):
 
 
 def check_name(name):
-    """Raises ValueError where a spec, a column or a head cannot be called so."""
+    """Raises ValueError unless it is a valid name of a spec, a column or a head."""
     ok = isinstance(name, str) and name.isidentifier() and not name.endswith("_mask")
     remedy = "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _."
     check(ok, "A name must be a Python identifier that does not end in '_mask'.", f"{name!r}", remedy)
 
 
 def check_list(argument, values):
-    """Raises TypeError where one thing is given alone instead of a list of them."""
+    """Raises TypeError if a single value is given instead of a list."""
     if not isinstance(values, list | tuple):
         raise TypeError(f"{argument} must be a list. Received: {values!r}. For a single one write [it].")
 
@@ -42,7 +42,7 @@ def check_whole(name, **values):
 
 
 def check_pixels(spec):
-    """The (height, width) of a spec of pictures; ValueError unless all that it says of them is possible."""
+    """The (height, width) of a spec of pictures; ValueError unless its arguments are valid."""
     size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
     check_whole(spec.name, height=size[0], width=size[1], channels=spec.channels)
@@ -61,15 +61,15 @@ def check_share(name, **values):
 
 
 def check_resolution(what, mean, std):
-    """Raises ValueError where float32, of which all numbers are made, is too coarse for a column of numbers.
+    """Raises ValueError if float32 is too coarse for a column of numbers.
 
-    Near the mean, its neighbouring numbers may lie a hundredth of the deviation apart, so that rounding is small beside
-    what the numbers tell. Of a column without deviation it is not known whether it had one before it was rounded: that
-    is refused where whole numbers are no longer told apart.
+    The spacing of float32 near the mean must be at most a hundredth of the standard deviation, so that rounding is
+    negligible. A column without deviation may have lost it by rounding: it is refused if float32 does not distinguish
+    whole numbers there.
     """
     step = math.ldexp(1.0, math.frexp(mean)[1] - 24) if mean else 0.0
     check(100 * step <= std or (std == 0 and step < 2), f"{what} must differ by more than float32 can resolve.",
-           f"mean {mean:.10g} and deviation {std:.3g}, where float32 goes in steps of {step:g}",
+           f"mean {mean:.10g} and deviation {std:.3g}, where the spacing of float32 is {step:g}",
            "Subtract an offset first, such as the smallest value, in training and in serving.")  # fmt: skip
 
 

@@ -1,13 +1,13 @@
-"""Frozen dataclasses that travel in the config of a Keras model: specs and heads."""
+"""Frozen dataclasses that are part of the config of a Keras model: specs and heads."""
 
 import dataclasses
 from pathlib import Path
 
 
 class Config:
-    """Gives a frozen dataclass of plain values the two methods by which Keras saves and loads an object.
+    """Adds `get_config` and `from_config` to a frozen dataclass of plain values.
 
-    A class of your own is registered as Keras' objects are, with `@keras.saving.register_keras_serializable()`.
+    Register subclasses like other Keras objects, with `@keras.saving.register_keras_serializable()`.
 
     Example:
 
@@ -23,5 +23,5 @@ class Config:
 
     @classmethod
     def from_config(cls, config):
-        # JSON knows no tuples.
+        # JSON has no tuples.
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})

@@ -34,11 +34,11 @@ def check_weights(where, weights, published):
     """
     if weights == "imagenet" and not published:
         raise ValueError(
-            f"No weights of ImageNet are published for {where}. Received: weights='imagenet'. Give a file of "
+            f"No ImageNet weights are published for {where}. Received: weights='imagenet'. Give a file of "
             "your own, or None."
         )
     if weights not in (None, "imagenet") and not Path(weights).is_file():
-        raise FileNotFoundError(f"weights of {where} must be a file. Received: '{weights}', which is not there.")
+        raise FileNotFoundError(f"weights of {where} must be a file. Received: '{weights}', which does not exist.")
 
 
 def load_weights(where, build, weights):

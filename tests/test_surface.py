@@ -6,7 +6,7 @@ import inspect
 import pytest
 
 ROOMS = [
-    "augment", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
+    "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
     "heads", "layers", "models", "preprocess", "specs", "train",
 ]  # fmt: skip

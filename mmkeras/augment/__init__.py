@@ -1,17 +1,17 @@
-"""Ready batches -> ready batches with more variety, while training only.
+"""Augmentation of ready batches, in training only.
 
 image   flips, crops, zoom, shifts, rotation, brightness, contrast, RandAugment, cutout, by keras-cv
 audio   gain, shift, noise, on the waveform (`layers.SpecAugment` masks the spectrogram, within the model)
 text    token dropout
-mix     MixUp and CutMix: pairs of examples become one, and the labels of every head follow
+mix     MixUp and CutMix of pairs of examples and the labels of all heads
 
-Each makes a function `(ready, labels, seed) -> (ready, labels)`: dicts of tensors of one batch, and the batch's seed
-(2,) int64. Nothing is drawn but from that seed: an epoch is repeatable, and the next one is different. Any function of
-this kind will do:
+Each returns a function `(ready, labels, seed) -> (ready, labels)` of the tensors of one batch, by name, and its seed
+(2,) int64. All random numbers are derived from the seed, so an epoch is reproducible and differs from the next one.
+Functions of your own may be used as well:
 
     batches = mm.data.train_batches(train, preprocess, heads, augment=[mm.augment.image(photo, flip=True), my_own])
 
-`eval_batches` has no such argument and the export holds `preprocess` and the model alone: neither ever augments.
+`eval_batches` has no such argument, and exports hold only `preprocess` and the model: neither ever augments.
 
 >>> import mmkeras as mm
 >>> voice = mm.Audio("voice", seconds=0.5, sample_rate=8000)

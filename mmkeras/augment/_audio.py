@@ -9,19 +9,19 @@ from mmkeras.specs import Audio
 def audio(
     spec: Audio, *, gain_db: float = 0.0, shift_seconds: float = 0.0, noise: float | tuple[float, float] | None = None
 ) -> Augmentation:
-    """A clip becomes louder or softer, earlier or later, and noisier. In this order: shift, gain, noise.
+    """Random shift, gain and noise of a waveform, applied in this order.
 
-    Masking: the mask moves with the sound. What is under False stays zero, and so does silence; absent clips stay
-    absent.
+    Masking: the mask is shifted with the samples. Samples under False stay zero, and silence stays silent; absent clips
+    stay absent.
 
     Args:
         spec: `mm.Audio`.
-        gain_db: most decibels up or down, drawn evenly from [-gain_db, gain_db]. A gain never clips: a clip is not made
-            louder than its peak allows.
-        shift_seconds: most seconds earlier or later, drawn evenly. What leaves the clip is lost, but never more than
-            half of what is real in it.
-        noise: None; or the signal-to-noise ratio in dB, drawn evenly from (low, high), of white Gaussian noise against
-            the clip's own power: (10, 40) is from clearly audible to hardly so. One number is that ratio always.
+        gain_db: largest gain in dB, drawn uniformly from [-gain_db, gain_db]. The gain is limited so that the clip's
+            peak stays within [-1, 1].
+        shift_seconds: largest shift in seconds, earlier or later, drawn uniformly. Samples shifted out of the clip are
+            lost, at most half of the real ones.
+        noise: None; or (low, high), from which the signal-to-noise ratio in dB of white Gaussian noise is drawn
+            uniformly: (10, 40) is from clearly to hardly audible; or one number, a fixed ratio.
 
     Returns:
         Function (ready, labels, seed) -> (ready, labels).

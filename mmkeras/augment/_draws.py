@@ -1,4 +1,4 @@
-"""keras-cv layers that draw from a seed that is handed in."""
+"""keras-cv layers whose random numbers are derived from a given seed."""
 
 import contextlib
 import functools
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 
 class Draws:
-    """Random numbers that are a function of the seed that is set; stands in for a layer's `tf.random.Generator`.
+    """Random numbers derived from a given seed; replaces a layer's `tf.random.Generator`.
 
-    keras-cv 0.9 draws in two ways, both with a state: from the generator that each layer holds, and from factor
-    samplers, which call `tf.random`. `drive` puts this object into the place of both.
+    keras-cv 0.9 draws in two stateful ways: from the generator of each layer, and from factor samplers, which call
+    `tf.random`. `drive` replaces both by this object.
 
     Example:
 
@@ -29,7 +29,7 @@ class Draws:
 
     @contextlib.contextmanager
     def seeded(self, seed):
-        """Within it, the n-th draw is a function of `seed` and n."""
+        """Within this context, the n-th draw is a function of `seed` and n."""
         self._seed, self._count = tf.cast(seed, tf.int64), 0
         try:
             yield
@@ -53,7 +53,7 @@ class Draws:
         return self.uniform(shape, sampler.lower, sampler.upper, dtype)
 
     def drive(self, layer):
-        """The same layer, which draws from here, and computes in float32 whatever Keras' policy is for models."""
+        """Makes a layer draw from this object, and compute in float32 whatever Keras' dtype policy is."""
         random = keras_cv.core.NormalFactorSampler, keras_cv.core.UniformFactorSampler
         for name, value in list(vars(layer).items()):
             if isinstance(value, random):

@@ -1,4 +1,4 @@
-"""What may happen to one picture, by keras-cv."""
+"""Random changes of single pictures, by keras-cv."""
 
 import importlib
 
@@ -25,26 +25,27 @@ def image(
     cutout: float = 0.0,
     fill: str = "reflect",
 ) -> Augmentation:
-    """Pictures are changed in ways that keep what they show; each by itself, in the order of the arguments.
+    """Random transformations of pictures, each drawn separately, in the order of the arguments.
 
-    Which of them do keep it depends on the pictures: a 6 must not be turned upside down, nor text be mirrored.
+    Choose those that preserve the labels: a 6 must not be rotated upside down, nor text be mirrored.
 
-    Masking: absent pictures stay as they are.
+    Masking: absent pictures stay unchanged.
 
     Args:
         spec: `mm.Image`.
-        flip: True or "horizontal", "vertical", "both": mirrored in half of the cases.
-        crop: smallest share of the area that is kept, drawn evenly from [crop, 1], of an aspect ratio between 3/4 and
-            4/3, resized to the whole; 1 does not crop. 0.08 is usual for photographs of one thing.
-        zoom: largest share by which it becomes smaller or larger.
-        shift: largest share of height and width by which it is moved.
-        rotate: most degrees by which it is turned, to either side.
-        brightness: largest share of the whole range that is added or taken.
-        contrast: largest share by which the contrast changes.
-        rand_augment: how many operations of RandAugment are drawn for each picture, one after another: 2 is usual.
+        flip: True or "horizontal", "vertical", or "both": mirrored with probability 1/2.
+        crop: smallest share of the area to keep, drawn uniformly from [crop, 1], with an aspect ratio between 3/4 and
+            4/3, resized to the original size; 1 does not crop. 0.08 is usual for photographs of one object.
+        zoom: largest relative change of size, smaller or larger.
+        shift: largest translation, as a share of height and width.
+        rotate: largest rotation in degrees, in both directions.
+        brightness: largest change, as a share of the value range.
+        contrast: largest relative change of contrast.
+        rand_augment: number of RandAugment operations applied to each picture in sequence; 2 is usual.
         magnitude: their strength in [0, 1].
-        cutout: side of the black rectangle, as largest share of height and width.
-        fill: what comes in from outside on zoom, shift and rotate: "reflect", "nearest", "wrap" or "constant" (black).
+        cutout: largest side of the black rectangle, as a share of height and width.
+        fill: how zoom, shift and rotate fill what is outside the picture: "reflect", "nearest", "wrap" or "constant"
+            (black).
 
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
@@ -113,7 +114,7 @@ def _allow_determinism():
 
 
 def _policy(cv, spec, magnitude):
-    """keras-cv's ten operations; a grey picture has no colour to lose."""
+    """keras-cv's ten operations, without colour degeneration for greyscale pictures."""
     tf.get_logger().addFilter(_tells_of_more_than_loops)
     policy = cv.RandAugment.get_standard_policy((0, 255), magnitude, magnitude_stddev=0.15, seed=0)
     return [layer for layer in policy if spec.channels == 3 or not isinstance(layer, cv.RandomColorDegeneration)]
@@ -124,10 +125,10 @@ def _tells_of_more_than_loops(record):
 
 
 def _one_of(pixels, policy, draws):
-    """Each picture goes through one operation of the policy, or none of them.
+    """Applies to each picture one operation of the policy, or none.
 
-    `keras_cv.layers.RandAugment` itself maps its operations over the pictures in a loop, where every turn would draw
-    the same numbers from a seed; here the pictures of one operation go through it together, which is also faster.
+    `keras_cv.layers.RandAugment` maps its operations over the pictures in a loop, in which every iteration would draw
+    the same numbers from a seed; here all pictures of one operation are processed together, which is also faster.
     """
     choice = draws.uniform([tf.shape(pixels)[0]], 0, len(policy) + 1, tf.int32)
     rows = tf.dynamic_partition(tf.range(tf.shape(pixels)[0]), choice, len(policy) + 1)

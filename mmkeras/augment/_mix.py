@@ -1,4 +1,4 @@
-"""MixUp and CutMix: two examples become one, and the labels of every head follow."""
+"""MixUp and CutMix of pairs of examples and the labels of all heads."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,38 +22,39 @@ def mix(
     share: float = 1.0,
     unmixed: Sequence[str] = (),
 ) -> Augmentation:
-    """Each example is mixed with another one of its batch: a share of it stays, the rest comes from its partner.
+    """Mixes each example, and its labels, with another one of its batch.
 
-    MixUp blends pixels and samples. CutMix puts a rectangle of the partner's picture into the picture; a sound has no
-    rectangle and is blended in the same share. With both, each example is mixed in one way, either with equal chance.
+    MixUp blends pixels and samples. CutMix pastes a rectangle of the partner's picture into the picture, and blends
+    sounds in the same proportion. With both, each example is mixed in one of the two ways, with equal probability.
 
-    What a label says rests on all modalities together, so all that carry it have to be mixed, with one partner and one
-    share: name them all. Texts and tables cannot be mixed; where the batches hold some, either name them in `unmixed`
-    (right only where they say nothing about the labels, or the model does not take them), or mix in the model instead.
+    A label depends on all modalities, so every modality that is informative about it has to be mixed, with the same
+    partner and share: pass all of their specs. Texts and tables cannot be mixed; if the batches hold some, either name
+    them in `unmixed` (valid only if they are not informative about the labels, or the model does not take them), or mix
+    inside the model instead.
 
-    Labels: of a classification they become distributions, float32 (B, N); values and several labels are averaged.
-    Losses and metrics of the heads take both kinds, so evaluation data stay as they are. Averaging values is only right
-    where they grow evenly with what is seen. Class weights follow the mixed labels: the mean weight of their classes.
-    Sample weights are mixed in the same share.
+    Labels: those of a classification become distributions, float32 (B, N); regression values and multi-label targets
+    are averaged. Losses and metrics of the heads accept both forms, so evaluation data need no change. Averaging
+    regression values assumes that they depend linearly on the inputs. Class weights become the mean weight of the mixed
+    classes. Sample weights are mixed in the same proportion.
 
-    Masking: only examples of the same present modalities are mixed; others stay whole, as absent ones do. A mixed sound
-    is as long as the longer one of the two.
+    Masking: only examples with the same present modalities are mixed; others stay unchanged. A mixed sound has the
+    length of the longer one of the two.
 
     Args:
         specs: list of `mm.Image` and `mm.Audio`.
         heads: list of all heads whose labels are in the batches.
-        mixup: alpha of the Beta(alpha, alpha) that shares are drawn from, for each example; 0 for no MixUp. 0.1 to 0.4
-            is usual; 1 draws evenly.
+        mixup: alpha of the distribution Beta(alpha, alpha) of the share of each example; 0 for no MixUp. 0.1 to 0.4 is
+            usual; 1 is the uniform distribution.
         cutmix: alpha of CutMix; 0 for none, 1 is usual.
-        share: how many of the examples are mixed, in [0, 1].
-        unmixed: names of modalities that stay as they are.
+        share: share of the examples that are mixed, in [0, 1].
+        unmixed: names of modalities that are not changed.
 
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
 
     Raises:
         TypeError: a spec that cannot be mixed.
-        ValueError: no picture for CutMix, or several; and, when called, a modality or a label that would stay behind.
+        ValueError: not exactly one image for CutMix; and, when called, a modality or a label that would not be mixed.
 
     Example:
 
@@ -65,8 +66,7 @@ def mix(
     True
 
     Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
-    where the labels follow the pixels that the rectangle has within the picture; sounds: Tokozume et al., arXiv
-    1711.10282.
+    where the share is that of the rectangle's pixels within the picture; sounds: Tokozume et al., arXiv 1711.10282.
     """
     # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)
@@ -156,7 +156,7 @@ def _check(specs, mixup, cutmix, share):
     if not specs or set(kinds) - {"image", "audio"}:
         raise TypeError(
             f"mm.augment.mix mixes pictures and sounds: mm.Image and mm.Audio specs. Received: {specs}. Texts and "
-            "tables cannot be mixed; name those that say nothing about the labels in unmixed=."
+            "tables cannot be mixed; name those that are not informative about the labels in unmixed=."
         )
     check_range("mix", 0, float("inf"), mixup=mixup, cutmix=cutmix)
     check_range("mix", 0, 1, share=share)
@@ -173,8 +173,9 @@ def _check_followers(ready, labels, known, heads):
     missing = sorted((set(labels) - {SAMPLE_WEIGHT}) ^ {head.name for head in heads})
     if behind or missing:
         raise ValueError(
-            "mm.augment.mix must mix whatever carries the labels, and the labels of all heads. "
+            "mm.augment.mix must mix all modalities that are informative about the labels, and the labels of all "
+            "heads. "
             f"Received: specs and unmixed {sorted(known)} without {behind}; labels without a head, or heads without "
-            f"labels: {missing}. Give the specs; texts and tables cannot be mixed: name them in unmixed= where they "
-            "say nothing about the labels, else leave MixUp out."
+            f"labels: {missing}. Give the specs; texts and tables cannot be mixed: name them in unmixed= if they are "
+            "not informative about the labels, or leave MixUp out."
         )

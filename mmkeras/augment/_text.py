@@ -9,18 +9,18 @@ _UNKNOWN = 1
 
 
 def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation:
-    """Each token is dropped with a probability, so that no answer hangs on one word.
+    """Token dropout: drops each token with a given probability.
 
-    By default a dropped token becomes the unknown token, which the model meets in serving as well: places stay, and the
-    embedding of the unknown token is trained even where the vocabulary covers every training text. `remove=True` takes
-    the token out and closes the gap instead: prefer it for models that ignore the order.
+    By default a dropped token is replaced by the unknown token, which also occurs in production: positions do not
+    change, and the embedding of the unknown token is trained even if the vocabulary covers all training texts. With
+    `remove=True` the token is removed and the rest moves up: prefer it for models that ignore the order.
 
-    Masking: padding stays padding. A text never becomes empty: one of its tokens always stays as it is.
+    Masking: padding stays padding. At least one token of each text is kept.
 
     Args:
         spec: `mm.Text`.
         drop: probability in [0, 1].
-        remove: take the tokens out instead of replacing them.
+        remove: whether to remove the tokens instead of replacing them.
 
     Returns:
         Function (ready, labels, seed) -> (ready, labels).
@@ -54,7 +54,7 @@ def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation
 
 
 def _closed(ids, mask):
-    """Real tokens first, in their order."""
+    """Moves the real tokens to the front, in their order."""
     order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)
     mask = tf.gather(mask, order, batch_dims=1)
     return tf.where(mask, tf.gather(ids, order, batch_dims=1), 0), mask

@@ -1,4 +1,4 @@
-"""What the augmentations share: one after another, each with a seed of its own."""
+"""Several augmentations in sequence, each with its own seed."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,14 +10,14 @@ Augmentation = Callable[[dict[str, Any], dict[str, Any], Any], tuple[dict[str, A
 
 
 def in_turn(augment: Augmentation | Sequence[Augmentation]) -> Augmentation:
-    """One or several augmentations -> one that applies them in their order; each gets a seed folded from the batch's.
+    """Chains augmentations; each gets its own seed, derived from that of the batch.
 
     Args:
         augment: function (ready, labels, seed) -> (ready, labels), or a list of them.
 
     Returns:
-        Such a function. It raises ValueError where one of them does not keep names, dtypes and ranks of what is ready,
-        or the names of the labels.
+        Such a function. It raises ValueError if one of them changes names, dtypes or ranks of the ready tensors, or the
+        names of the labels.
     """
     steps = [augment] if callable(augment) else list(augment)
 
@@ -33,7 +33,7 @@ def in_turn(augment: Augmentation | Sequence[Augmentation]) -> Augmentation:
 
 
 def seeds(seed, n):
-    """n seeds (2,) int64 made from one, independent of each other."""
+    """n independent seeds (2,) int64 derived from one."""
     return [tf.random.experimental.stateless_fold_in(seed, tf.constant(i, tf.int64)) for i in range(n)]
 
 

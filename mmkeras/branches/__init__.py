@@ -1,10 +1,12 @@
 """Branches: functions that return a `keras.Model`, ready -> `tokens (B, T, D)` and `mask (B, T)`.
 
-A vector is a sequence of one token. Every branch has `pool`, which says what becomes of its tokens: None keeps them
-for a fusion that sees every token, such as `fusion.Attention`; the others give one token, for the fusions of one
-vector, such as `fusion.Concatenate`, which would take the mean of the tokens otherwise.
+A vector is a sequence of one token. A branch that computes several tokens has an argument `pool`, which means the same
+in all of them: how the tokens are reduced to one. None keeps them all, for a fusion of tokens such as
+`fusion.Attention`; the other values ("mean", "max", "last", "cls", "flatten", as far as the branch has them) give one
+token, for a fusion of one vector per modality such as `fusion.Concatenate`, which uses the mean of several tokens
+otherwise.
 
-`from_model` makes a branch of any other model of Keras, such as a pretrained one.
+`from_model` makes a branch of any other Keras model, such as a pretrained one.
 """
 
 from mmkeras.branches import audio, image, table, text, vector, video

@@ -6,6 +6,9 @@
 [(None, 64, 8), (None, 64)]
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -13,11 +16,22 @@ from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, mean_token, one_token, ready_inputs
 from mmkeras.branches.image._norms import with_batch_norm
 from mmkeras.branches.image._tokens import POOLS, present_tokens, tokens
+from mmkeras.specs import Spec
 
-_POOLS = {2: (None,), 3: (None, "first", "mean"), 4: POOLS}
+_POOLS = {2: (None,), 3: (None, "cls", "mean"), 4: POOLS}
 
 
-def from_model(spec, model, *, prepare=None, rescale=None, output=None, mask=None, pool=None, train="all"):
+def from_model(
+    spec: Spec,
+    model: keras.Model,
+    *,
+    prepare: Callable[[dict[str, Any]], Any] | None = None,
+    rescale: tuple[float, float] | None = None,
+    output: str | int | None = None,
+    mask: Callable[[dict[str, Any]], Any] | None = None,
+    pool: str | None = None,
+    train: str | int = "all",
+) -> keras.Model:
     """A model of your own, of keras.applications or of keras-hub, such as a pretrained one, as a branch.
 
         network = keras.applications.EfficientNetB0(include_top=False, input_shape=(224, 224, 3))
@@ -26,6 +40,9 @@ def from_model(spec, model, *, prepare=None, rescale=None, output=None, mask=Non
     The model becomes a part of the branch and is trained with it; give a copy (`keras.models.clone_model`) where it is
     needed as it is. For `.keras` files a subclassed one must be registered (`keras.saving.register_keras_serializable`)
     and have `get_config`.
+
+    Masking: what is absent gives masked tokens, and has no part in the statistics of the batch norms of a functional
+    model of one input (they become `layers.BatchNorm`); models within the model, and subclassed ones, keep theirs.
 
     Args:
         spec: any spec.
@@ -38,13 +55,10 @@ def from_model(spec, model, *, prepare=None, rescale=None, output=None, mask=Non
         mask: function of the ready tensors that gives the mask (B, T) bool of tokens. None takes the spec's own where
             it has as many places; a spec that is either there or absent as a whole needs none.
         pool: None keeps tokens, and makes one of each place of a feature map, with a learned position. "mean" or
-            "max" over the places, or "flatten", as in `image.conv2d`; of tokens "first" or "mean".
+            "max" over the places, or "flatten", as in `image.conv2d`; of tokens "cls", the first one, or "mean".
         train: "all", "none", or how many of the last blocks are trained (layers with weights, in models whose blocks we
             do not know by name). What is frozen computes as in inference: batch norm keeps its statistics, and dropout
             drops nothing.
-
-    Masking: what is absent gives masked tokens, and has no part in the statistics of the batch norms of a functional
-    model of one input (they become `layers.BatchNorm`); models within the model, and subclassed ones, keep theirs.
 
     Returns:
         keras.Model, ready tensors of the spec -> tokens (B, T, D) and mask (B, T).
@@ -67,7 +81,7 @@ def from_model(spec, model, *, prepare=None, rescale=None, output=None, mask=Non
         x = ops.expand_dims(x, 1)
         return branch(spec, ready, x, present_tokens(x, present))
     real = _real(where, x, mask(dict(ready)) if mask else ready.get(f"{spec.name}_mask"))
-    pooled = {None: lambda: (x, real), "mean": lambda: mean_token(x, real), "first": lambda: one_token(x[:, 0], real)}
+    pooled = {None: lambda: (x, real), "mean": lambda: mean_token(x, real), "cls": lambda: one_token(x[:, 0], real)}
     return branch(spec, ready, *pooled[pool]())
 
 

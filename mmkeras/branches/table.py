@@ -1,6 +1,6 @@
 """Table branches: one row (B, N) -> one token, or one per column.
 
-Categories have embeddings of `spec.ids` rows: build branches from `preprocess.specs`, which know what `adapt` learned.
+Category embeddings have `spec.ids` rows: build the branch from `preprocess.specs`, which know what `adapt` learned.
 
 >>> import mmkeras as mm
 >>> mlp(mm.Table("customer", numeric=["age"], categorical=["city"]), units=(32,)).output_shape
@@ -29,17 +29,17 @@ def mlp(
     dropout: float = 0.0,
     unknown_rate: float = 0.02,
 ) -> keras.Model:
-    """Numbers and category embeddings through dense layers.
+    """Dense layers on numbers and category embeddings.
 
-    Masking: a missing value counts as missing, not as zero; a row without any value comes out masked.
+    Masking: a missing value is distinguished from zero; a row without any value gives a masked token.
 
     Args:
         spec: `mm.Table`.
         units: width of each dense layer; the last one is D.
         embed_dim: width of the embedding of a category.
-        dropout: share of each layer's output dropped while training.
-        unknown_rate: share of the categories that is replaced by the unknown one while training, so that the model
-            learns what to make of a category that it never saw.
+        dropout: dropout rate of each layer's output.
+        unknown_rate: share of the categories replaced by the unknown one while training, so that its embedding is
+            trained.
 
     Returns:
         keras.Model, `{name: (B, N) float32, name_mask: (B, N) bool}` -> tokens (B, 1, D) and mask (B, 1).
@@ -68,12 +68,12 @@ def transformer(
     pool: str | None = "cls",
     unknown_rate: float = 0.02,
 ) -> keras.Model:
-    """A token per column and a learned [CLS] token + Transformer encoder blocks: every column sees every other.
+    """One token per column and a learned [CLS] token + Transformer encoder blocks.
 
-    Prefer it to `mlp` where columns mean something in combination only, and before a fusion that attends
-    (`pool=None`); on few rows `mlp` is as good, and it is quicker always.
+    Prefer it to `mlp` where interactions of columns matter, and before a fusion of tokens (`pool=None`); on few rows
+    `mlp` is as accurate, and it is always faster.
 
-    Masking: a missing value makes no token, so no other reads it; in a row without any value [CLS] is masked as well.
+    Masking: no token attends to a missing value; in a row without any value [CLS] is masked as well.
 
     Args:
         spec: `mm.Table`.
@@ -81,8 +81,8 @@ def transformer(
         num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 2 * dim by default.
         num_layers: number of blocks.
-        dropout: in each block, while training.
-        pool: "cls" the [CLS] token (T = 1), None all tokens, [CLS] before the columns in their order (T = 1 + N).
+        dropout: dropout rate in each block.
+        pool: "cls", the [CLS] token (T = 1); None, every token, [CLS] before the columns in their order (T = 1 + N).
         unknown_rate: as in `mlp`.
 
     Returns:
@@ -92,7 +92,7 @@ def transformer(
         ValueError: `num_heads` do not divide `dim`.
 
     Source: Gorishniy et al., FT-Transformer, arXiv 2106.11959, section 3.3. The blocks are keras-hub's, pre-norm with
-    ReLU: theirs have ReGLU, and no norm before the first attention. Missing values are masked, where theirs are filled.
+    ReLU: theirs have ReGLU and no norm before the first attention. Missing values are masked here and imputed there.
     """
     import keras_nlp  # takes seconds
 

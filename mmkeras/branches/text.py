@@ -1,6 +1,6 @@
 """Text branches: token ids (B, T) -> tokens.
 
-Their embedding has `spec.ids` rows: build them from `preprocess.specs`, which know how many ids `adapt` has learned.
+The embedding has `spec.ids` rows: build the branch from `preprocess.specs`, which know how many ids `adapt` learned.
 
 >>> import mmkeras as mm
 >>> branch = lstm(mm.Text("review", vocabulary_size=100), units=16)
@@ -32,20 +32,20 @@ def lstm(
     pool: str | None = "last",
     unknown_rate: float = 0.02,
 ) -> keras.Model:
-    """Embedding + LSTM. A strong default for short texts; it keeps word order and is small.
+    """Embedding + LSTM: a strong default for short texts, sensitive to word order and small.
 
-    Masking: padding is skipped, whatever its place; a text without tokens comes out masked.
+    Masking: padding is skipped, wherever it is; a text without tokens gives a masked token.
 
     Args:
         spec: `mm.Text`.
         units: width of the LSTM; D = units, or 2 * units where bidirectional.
         embed_dim: width of the word vectors.
-        num_layers: how many LSTMs are stacked.
-        bidirectional: read from both ends.
-        dropout: share of the word vectors' and of each layer's output that is dropped while training.
-        pool: "last" the state after the last real token (T = 1), "mean" of all states (T = 1), None every state.
-        unknown_rate: share of the words that is replaced by the unknown one while training, so that the model learns
-            what to make of a word that it never saw; `augment.text` does more of it. See `layers.UnknownDropout`.
+        num_layers: number of stacked LSTMs.
+        bidirectional: whether the LSTMs run in both directions.
+        dropout: dropout rate of the word vectors and of each layer's output.
+        pool: "last", the state after the last real token (T = 1); "mean" of all states (T = 1); None, every state.
+        unknown_rate: share of the words replaced by the unknown one while training, so that its embedding is trained;
+            see `layers.UnknownDropout`, and `augment.text` for more.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -122,11 +122,11 @@ def transformer(
     pool: str | None = None,
     unknown_rate: float = 0.02,
 ) -> keras.Model:
-    """Word and position embeddings + Transformer encoder blocks: every word sees every other.
+    """Word and position embeddings + Transformer encoder blocks.
 
-    Prefer it to `lstm` for longer texts, for much data, and before `fusion.Attention`.
+    Prefer it to `lstm` for longer texts, for large data sets, and before `fusion.Attention`.
 
-    Masking: padding is attended by no token.
+    Masking: no token attends to padding.
 
     Args:
         spec: `mm.Text`; positions are learned up to its `max_tokens`.
@@ -134,8 +134,8 @@ def transformer(
         num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 2 * dim by default.
         num_layers: number of blocks.
-        dropout: in each block, while training.
-        pool: None every token, "mean" one token.
+        dropout: dropout rate in each block.
+        pool: None, every token; "mean" of the tokens (T = 1).
         unknown_rate: as in `lstm`.
 
     Returns:
@@ -162,23 +162,23 @@ def pretrained(
 ) -> keras.Model:
     """A pretrained encoder of the BERT family: BERT, DistilBERT, ELECTRA, ALBERT, DeBERTa-v3, XLM-RoBERTa.
 
-    Prefer it where texts are rich and labelled ones few. With `train="all"` a small learning rate is needed (2e-5 to
-    5e-5), or `train.discriminative` to give one to this branch alone.
+    Prefer it for rich texts and few labelled examples. With `train="all"` a small learning rate is needed (2e-5 to
+    5e-5), or `train.discriminative` to set one for this branch only.
 
-    Masking: padding is attended by no token; a text without tokens comes out masked.
+    Masking: padding is attended by no token; a text without tokens gives a masked token.
 
     Args:
-        spec: `mm.Text` with a `preset`, whose weights are loaded here; the model's file holds them from then on.
-        train: "all", "none", or how many of the last blocks are trained. What is frozen drops nothing while training.
-        dropout: in the encoder, while training; None as the preset has it.
-        pool: "cls" what the model makes of its [CLS] token (T = 1), "mean" of the tokens, None every token.
+        spec: `mm.Text` with a `preset`, whose weights are loaded here and saved with the model.
+        train: "all", "none", or the number of last blocks to train. Dropout is off in frozen blocks.
+        dropout: dropout rate of the encoder; None for that of the preset.
+        pool: "cls", the pooled output of the [CLS] token (T = 1); "mean" of the tokens (T = 1); None, every token.
 
     Returns:
         keras.Model, `{name: (B, T) int32, name_mask: (B, T) bool}` -> tokens (B, T or 1, D) and their mask.
 
     Raises:
-        ValueError: the spec has no preset, it cannot be loaded, is of another kind, or too short for `max_tokens`;
-            or `train` is none of these.
+        ValueError: the spec has no preset, or it cannot be loaded, is not of the BERT family, or has fewer positions
+            than `max_tokens`; or `train` is invalid.
 
     Source: Devlin et al., arXiv 1810.04805; models and weights are keras-hub's.
     """

@@ -17,19 +17,19 @@ __all__ = ["linear"]
 def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: float = 0.0) -> keras.Model:
     """Layer normalisation and one dense layer, without an activation.
 
-    The model that the vector comes from has done the work; for hidden layers above it there is `fusion.MLP`.
+    The vector is assumed to be an embedding of a trained model; use `fusion.MLP` for hidden layers above it.
 
     Masking: an absent vector gives a masked token.
 
     Args:
         spec: `mm.Vector`.
         dim: D, width of the token.
-        normalise: bring each vector to mean 0 and deviation 1, then scale and shift its numbers by learned weights. It
-            is the L2 norm (times the root of the size) about the mean: directions stay, and nothing depends on whether
-            vectors come with length 1 or 100. Unlike with unit length, the dense layer gets what its initial weights
-            are made for, whatever the size. False where the length of a vector means something; the dense layer is then
-            float32 under mixed precision as well, but what follows is not, and float16 ends at 65,504.
-        dropout: share of the normalised numbers dropped while training.
+        normalise: standardise each vector to mean 0 and standard deviation 1, then scale and shift its numbers by
+            learned weights. The result does not depend on the length of the vector, and has the scale that the initial
+            weights of the dense layer assume, whatever the size. Set it to False if the length of a vector is
+            informative; the dense layer is then float32 under mixed precision as well, but the following layers are
+            not, and the largest float16 is 65,504.
+        dropout: dropout rate of the normalised numbers.
 
     Returns:
         keras.Model, `{name: (B, size) float32, name_mask: (B, 1) bool}` -> tokens (B, 1, D) and mask (B, 1).
@@ -43,6 +43,6 @@ def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: flo
     if normalise:
         x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)  # reads float32 under every policy
     x = keras.layers.Dropout(dropout, dtype=None if normalise else "float32")(x) if dropout else x
-    # Half precision is for what has unit scale: float16 ends at 65,504.
+    # Half precision needs values of unit scale: the largest float16 is 65,504.
     project = keras.layers.Dense(dim, dtype=None if normalise else "float32", name="project")
     return branch(spec, ready, *one_token(project(x), mask))

@@ -17,7 +17,7 @@ from mmkeras.specs import Video
 
 __all__ = ["conv2plus1d", "frames"]
 
-_LOOKS = 8  # weightings of the places of a frame
+_LOOKS = 8  # spatial weightings of a frame
 
 
 def frames(
@@ -34,32 +34,31 @@ def frames(
 ) -> keras.Model:
     """The Conv2D blocks of `image.conv2d` on each frame, then a GRU or attention over the frames.
 
-    Prefer it where single frames say much, and before `fusion.Attention`; `conv2plus1d` sees motion from its first
-    layer on.
+    Prefer it where single frames are informative, and before `fusion.Attention`; `conv2plus1d` models motion from its
+    first layer on.
 
-    A frame's vector is relu(W vec(L f)), where f (H' W', C) is its feature map and L (8, H' W') are learned weightings
-    of the places, which all channels share: so it tells not only what is in the frame, as a mean would, but where.
+    A frame's vector is relu(W vec(L f)), where f (H' W', C) is its feature map and L (8, H' W') are learned spatial
+    weights, shared by all channels: unlike a mean, it keeps information on where something is in the frame.
 
-    Masking: masked frames have no part in the statistics of batch norm, no other frame sees them, and their tokens are
-    masked.
+    Masking: masked frames are excluded from the statistics of batch norm, do not affect other frames, and have masked
+    tokens.
 
     Args:
         spec: `mm.Video`.
         filters: width of each block; each halves height and width.
         kernel_size: of every convolution.
-        over_time: "gru" reads the frames in their order; "attention" lets every frame see every other (Transformer
-            encoder blocks), each with a learned position.
-        units: D, width of the frames' vectors and of what reads them.
-        num_layers: how many GRUs, or blocks.
+        over_time: "gru", a GRU over the frames; or "attention", Transformer encoder blocks with learned positions.
+        units: D, width of the frames' vectors and of the layers over time.
+        num_layers: number of GRUs or blocks.
         num_heads: attention heads; they divide `units`.
-        dropout: share dropped while training, of the feature maps' channels and in GRU or attention.
-        pool: None one token per frame; "mean" over the real frames.
+        dropout: dropout rate of the feature maps' channels and of the layers over time.
+        pool: None, one token per frame; "mean" over the real frames (T = 1).
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
 
     Raises:
-        ValueError: the frames are too small to be halved `len(filters)` times, or an argument has no such choice.
+        ValueError: the frames are too small to be halved `len(filters)` times, or an argument is invalid.
 
     Source: the LRCN scheme, arXiv 1411.4389, with a GRU (arXiv 1406.1078) or a Transformer encoder (arXiv 1706.03762)
     for its LSTM.
@@ -85,22 +84,22 @@ def conv2plus1d(
     dropout: float = 0.0,
     pool: str | None = None,
 ) -> keras.Model:
-    """Blocks of a convolution in space, one in time, and max pooling in space: motion is seen from the first layer on.
+    """Blocks of a convolution in space, one in time, and max pooling in space: motion is modelled from the start.
 
-    Prefer it where short motions matter more than what single frames show. Of a Conv3D of t x d x d it has the weights,
-    at the cost of smaller parts: M = floor(t d^2 N' N / (d^2 N' + t N)) channels lie between N' -> M in space (1 x d x
-    d) and M -> N in time (t x 1 x 1), each with batch norm and ReLU.
+    Prefer it where short motions matter more than single frames. Each block has as many weights as a Conv3D of t x d x
+    d: M = floor(t d^2 N' N / (d^2 N' + t N)) channels lie between N' -> M in space (1 x d x d) and M -> N in time (t x
+    1 x 1), each with batch norm and ReLU.
 
-    Masking: masked frames are zeros to every convolution in time, as what lies before the first frame is; they have
-    no part in the statistics of batch norm, and their tokens are masked.
+    Masking: masked frames are zeros in every convolution in time, like padding; they are excluded from the statistics
+    of batch norm, and their tokens are masked.
 
     Args:
         spec: `mm.Video`.
         filters: N, width of each block; each halves height and width, and keeps every frame. The last one is D.
         kernel_size: d, of the convolutions in space.
         time_size: t, of the convolutions in time, in frames.
-        dropout: share of the feature map's channels dropped after each block while training.
-        pool: None one token per frame, the mean over its places, with a learned position; "mean" over the real frames.
+        dropout: dropout rate of the feature map's channels after each block.
+        pool: None, one token per frame, the spatial mean, with a learned position; "mean" over the real frames (T = 1).
 
     Returns:
         keras.Model, `{name: (B, F, H, W, C) uint8, name_mask: (B, F) bool}` -> tokens (B, F or 1, D) and their mask.
@@ -109,8 +108,8 @@ def conv2plus1d(
         ValueError: the frames are too small to be halved `len(filters)` times.
 
     Source: Tran et al., arXiv 1711.11248, section 3.5 (M: there with d = t = 3); without residuals, strides in time and
-    the wide first layer of its R(2+1)D networks. The convolution in time is a Conv2D on (F, H W), which every
-    converter knows.
+    the wide first layer of its R(2+1)D networks. The convolution in time is a Conv2D on (F, H W), which every converter
+    supports.
     """
     check_pool(spec, pool, (None, "mean"))
     ready, x, mask = _start(spec, filters)
@@ -142,7 +141,7 @@ def _start(spec, filters):
 
 
 def _each(x):
-    """(B, F, ...) -> (B F, ...): the frames of all clips in a row, as layers for pictures take them."""
+    """(B, F, ...) -> (B F, ...): the frames of all clips as one batch, as layers for images expect."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
@@ -159,7 +158,7 @@ def _gru(x, mask, units, num_layers, num_heads, dropout):
     for i in range(num_layers):
         x = keras.layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x, mask=readable)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
-    # Zeros, not the last state; and an op hands on no implicit mask, of which layers without one would warn.
+    # Zeros instead of the last state; and an op drops the implicit mask, about which layers without mask support warn.
     return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
 
 
@@ -176,7 +175,7 @@ _OVER_TIME = {"gru": _gru, "attention": _attention}
 
 
 def _middle_width(before, after, kernel_size, time_size):
-    """Channels between the two convolutions with which they have as many weights as the one that they stand for.
+    """Channels between the two convolutions, so that they have as many weights as the 3D convolution they replace.
 
     >>> _middle_width(64, 64, kernel_size=3, time_size=3)
     144

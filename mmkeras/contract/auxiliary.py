@@ -1,8 +1,8 @@
-"""The names of auxiliary outputs, by which one modality answers to a head on its own: HEAD.SPEC."""
+"""The names of auxiliary outputs, the answers of single modalities: HEAD.SPEC."""
 
 
 def auxiliary_name(head: str, spec: str) -> str:
-    """Name of the output by which one modality answers to a head on its own; no head can be called so.
+    """Name of the auxiliary output of one modality; it is not a valid name of a head.
 
     Example:
 
@@ -13,7 +13,7 @@ def auxiliary_name(head: str, spec: str) -> str:
 
 
 def for_auxiliary(by_head, outputs):
-    """Dict by head name (labels, weights) with the entries of the auxiliary outputs as well; anything else as it is.
+    """Adds the entries of the auxiliary outputs to a dict by head name (labels, weights); other values are unchanged.
 
     Example:
 
@@ -27,5 +27,5 @@ def for_auxiliary(by_head, outputs):
 
 
 def head_of(name):
-    """The head that an auxiliary output answers to; None for other outputs."""
+    """The head of an auxiliary output; None for other outputs."""
     return name.partition(".")[0] if "." in name else None

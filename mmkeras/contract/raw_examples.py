@@ -75,4 +75,8 @@ def has_weights(raw, inputs, heads):
 
 def _stacked(raw, names):
     rows = list(raw.map(lambda example: {name: example[name] for name in names}).as_numpy_iterator())
-    return {name: np.stack([row[name] for row in rows]) for name in names}
+    return {name: np.stack([row[name] for row in rows]) if rows else _empty(raw.element_spec[name]) for name in names}
+
+
+def _empty(spec):
+    return np.zeros((0, *(size or 0 for size in spec.shape)), spec.dtype.as_numpy_dtype)

@@ -1,4 +1,4 @@
-"""Which rows make up which batch of which epoch."""
+"""The order of rows: which rows form which batch of which epoch."""
 
 import tensorflow as tf
 
@@ -6,13 +6,13 @@ _GOLDEN = 0.6180339887498949
 
 
 def epochs(rows, batch_size, seed, lengths=None, line=None):
-    """A data set of row batches (batch_size,) int64 whose order is a function of (seed, epoch) alone.
+    """A data set of batches of rows (batch_size,) int64 whose order depends only on (seed, epoch).
 
-    Every row has the same chance of every place: this is a permutation, not a shuffle buffer. Each iteration is the
-    next epoch; the returned variable says which, so that a run that was killed can go on where it was.
+    The rows are shuffled as a whole, without a shuffle buffer. Each iteration is the next epoch; the returned variable
+    holds its number, so that an interrupted run can be resumed.
 
     Args:
-        rows: how many rows there are. The last rows that do not fill a batch are left out of an epoch.
+        rows: number of rows. The last rows that do not fill a batch are left out of an epoch.
         batch_size: rows of a batch.
         seed: int.
         lengths: (rows,) numbers; rows of similar length are then put into the same batch.
@@ -46,7 +46,7 @@ def part(keyed, worker, workers, replicas=1):
     Args:
         keyed: data set of batches (key, payload).
         worker: which of the workers.
-        workers: how many there are.
+        workers: number of workers.
         replicas: how many each of them has; each gets an element of its own, one after the other.
 
     Returns:

@@ -47,7 +47,7 @@ def check_unbalanced(balance):
     """Raises ValueError for `balance` of weighted examples."""
     if balance:
         raise ValueError(
-            "balance= draws rows so that classes count alike, which sample weights would undo. Received: "
+            "balance= draws all classes equally often, which sample weights would undo. Received: "
             f"balance={balance!r} and examples with weights. Give the heads class_weights instead: they are multiplied."
         )
 

@@ -5,8 +5,8 @@
         model.compile("adam", **mm.heads.compile_for(heads))
     model.fit(batches)
 
-XLA is left to Keras: `jit_compile="auto"`, its default, is off on CPUs and under `tf.distribute`, and on where it pays;
-`model.compile(jit_compile=True)` insists.
+XLA is left to Keras: its default, `jit_compile="auto"`, turns XLA off on CPUs and under `tf.distribute`;
+`model.compile(jit_compile=True)` forces it.
 """
 
 from mmkeras.distribute._cluster import Cluster, cluster

@@ -1,4 +1,4 @@
-"""The workers that TF_CONFIG names, and which of them this process is; plain Python."""
+"""The workers in TF_CONFIG, and the index of this process among them; plain Python."""
 
 import dataclasses
 import json
@@ -11,11 +11,11 @@ class Cluster:
 
     Args:
         addresses: HOST:PORT of each worker, the chief first.
-        worker: which of them this process is.
+        worker: index of this process among them.
     """
 
     addresses: tuple[str, ...] = ()
-    worker: int = 0
+    worker: int = dataclasses.field(default=0, kw_only=True)
 
     @property
     def workers(self) -> int:
@@ -55,7 +55,7 @@ def cluster() -> Cluster:
         raise _refusal(f"jobs {unknown} are unknown" if unknown else "two workers have the same address", text)
     if any(not address.rpartition(":")[0] or not address.rpartition(":")[2].isdigit() for address in addresses):
         raise _refusal("an address is HOST:PORT", text)
-    return Cluster(addresses, worker)
+    return Cluster(addresses, worker=worker)
 
 
 def _refusal(what, text):

@@ -5,6 +5,7 @@ import hashlib
 import os
 import platform
 import sys
+from typing import Any
 
 import keras
 import numpy as np
@@ -48,7 +49,7 @@ class MultiWorker(UnderFit, tf.distribute.MultiWorkerMirroredStrategy):
     """
 
     @property
-    def is_chief(self):
+    def is_chief(self) -> bool:
         """Whether this process writes files and shows progress."""
         return cluster().is_chief
 
@@ -69,7 +70,7 @@ class MultiWorker(UnderFit, tf.distribute.MultiWorkerMirroredStrategy):
             options,
         )
 
-    def check_alike(self, what, value):
+    def check_alike(self, what: str, value: Any) -> None:
         """Raises ValueError, on every worker, where a value is another one than on the first worker.
 
         Args:

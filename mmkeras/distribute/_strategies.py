@@ -1,4 +1,4 @@
-"""Which strategy fits the devices."""
+"""The choice of a strategy."""
 
 import functools
 from collections.abc import Sequence
@@ -23,19 +23,20 @@ def strategy(
 ) -> tf.distribute.Strategy:
     """The `tf.distribute.Strategy` in whose `scope()` a model is built and compiled.
 
-    Under several replicas a batch is split evenly: `batch_size` of the batches counts all replicas together. Two things
-    differ from one device. Keras averages the means of the replicas, so the steps equal those of one device only
-    where every replica has as many examples: choose a batch size that the replicas divide, and `drop_remainder=True`
-    for training (as `train_batches` does). A last evaluation batch may be of any size: a replica without examples adds
-    nothing. A training batch needs an example for each replica. And batch norm normalises by the examples of its own
-    replica only; its moving averages are the mean over the replicas.
+    A batch is split evenly between the replicas: `batch_size` is that of all replicas together. There are two
+    differences from one device. First, Keras averages the mean losses of the replicas, so a step equals that of one
+    device only if all replicas have the same number of examples: choose a batch size that is a multiple of the number
+    of replicas, and `drop_remainder=True` for training (as `train_batches` does). The last evaluation batch may have
+    any size: a replica without examples contributes nothing. A training batch needs an example for each replica.
+    Second, batch norm normalises by the examples of its own replica only; its moving averages are the mean over the
+    replicas.
 
     Several machines train together where the environment variable TF_CONFIG names their addresses, and which of them a
     process is; launchers such as Ray Train, Kubeflow and Slurm scripts set it. The script stays the same: each worker
-    runs it, reads its own part of every batch, and has the same weights after every step. The process joins the others
-    when `mmkeras` opens its first room, before any tensor is made. The run folder of `train.callbacks` must be one that
-    all workers see. Only the chief, worker 0, writes files (of
-    callbacks, reports and exports, which return None elsewhere) and shows progress.
+    runs it, reads its own part of every batch, and has the same weights after every step. A process joins the others
+    when `mmkeras` is first used (`mm.data`, `mm.adapt`, ...), before any tensor is created. The run folder of
+    `train.callbacks` must be accessible to all workers. Only the chief, worker 0, writes files (of callbacks, reports
+    and exports, which return None elsewhere) and shows progress.
 
     Args:
         name: None or "auto": several workers where TF_CONFIG names them; else mirrored where several devices of one
@@ -43,18 +44,18 @@ def strategy(
             `tf.distribute.MirroredStrategy`, one replica per device. "none" or "one_device": one device. Or a
             `tf.distribute.Strategy`, which is passed through.
         devices: names such as `["GPU:0", "GPU:1"]`; None for all GPUs, or where there is none, all logical CPUs.
-        mixed_precision: sets Keras' global dtype policy, for every layer that is built afterwards. "float16" (Keras
-            then scales the loss by itself), "bfloat16", "float32" or False; True is float16 where there is a GPU and
-            bfloat16 on CPUs. None leaves the policy as it is.
+        mixed_precision: sets Keras' global dtype policy for all layers built afterwards: "float16" (with automatic loss
+            scaling), "bfloat16", "float32" or False; True is float16 on GPUs and bfloat16 on CPUs. None does not change
+            the policy.
 
     Returns:
         A `tf.distribute.Strategy`.
 
     Raises:
         ValueError: an unknown name, device or precision, or several devices for one.
-        TimeoutError: a worker does not come.
+        TimeoutError: a worker does not connect.
         OSError: the port of this worker is taken.
-        RuntimeError: the workers have other versions, or TensorFlow has been used before the process joined them.
+        RuntimeError: the workers have different versions, or TensorFlow was used before the process joined them.
 
     Example:
 
@@ -76,7 +77,7 @@ def strategy(
 
 @functools.cache
 def _mirrored(devices):
-    """One strategy per set of devices: the reductions of two in one process would take each other's results."""
+    """One strategy per set of devices: reductions of two strategies in one process would mix up their results."""
     return Mirrored(devices)
 
 
@@ -90,7 +91,9 @@ def _one_device(devices):
 
 def _passed_through(given, devices):
     if devices is not None:
-        raise ValueError(f"A ready strategy has its devices. Received: {given} and devices={devices}. Drop devices=.")
+        raise ValueError(
+            f"A tf.distribute.Strategy already has its devices. Received: {given} and devices={devices}. Drop devices=."
+        )
     return given
 
 

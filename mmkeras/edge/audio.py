@@ -1,4 +1,4 @@
-"""WAV files -> waveforms without TensorFlow: the reading and resampling of `mmkeras.preprocess`, in numpy."""
+"""WAV files -> waveforms, in numpy: the same decoding and resampling as in `mmkeras.preprocess`."""
 
 import math
 import struct
@@ -19,19 +19,19 @@ _NUMBERS = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "u1", (1, 32): "<i4", (3, 32)
 
 
 class Audio(Modality):
-    """The bytes of one WAV file -> mono waveform (1, S) float32 in [-1, 1] and its mask (1, S) bool.
+    """A WAV file -> mono waveform (1, S) float32 in [-1, 1] and its mask (1, S) bool.
 
     Args:
-        name: of the modality.
+        name: name of the modality.
         samples: S, length of the result.
-        sample_rate: of the result, in Hz.
+        sample_rate: sample rate of the result, in Hz.
         optional: as in `mmkeras.Audio`.
 
     Call arguments:
-        value: bytes of a WAV file (PCM of 8 to 32 bits, float of 32 or 64); None or `b""` where absent.
+        value: bytes of a WAV file (PCM of 8 to 32 bits, float of 32 or 64); None or `b""` if absent.
 
     Raises:
-        ValueError: a required sound is absent; or the file is of another kind, damaged, or without samples.
+        ValueError: a required sound is absent; or the file is of another format, damaged, or without samples.
 
     Example:
 
@@ -128,9 +128,9 @@ class Audio(Modality):
 
 
 def _is_streamed(value, start, size):
-    """Whether the size of the data was not known when the header was written: they go on to the end of the file.
+    """Whether the header was written before the size of the data was known: they extend to the end of the file.
 
-    0 may also be said of a chunk that is empty: then the file goes on behind it, with notes.
+    A size of 0 may also mean an empty chunk: then other chunks, such as notes, follow it.
     """
     (rest,) = struct.unpack_from("<I", value, 4)
     return size == _UNKNOWN or (size == 0 and (rest == _UNKNOWN or rest + 8 <= start))

@@ -1,15 +1,15 @@
-"""Why an input was refused."""
+"""Error messages for invalid inputs."""
 
 import numpy as np
 
 
 def refusal(name, rule, received, remedy):
-    """A ValueError that tells the modality, the rule, what came, and what to do."""
+    """A ValueError with the modality, the rule, what was received, and what to do."""
     return ValueError(f"{name}: {rule} Received: {received}. {remedy}")
 
 
 def shown(value):
-    """What came instead of a file, in a few words."""
+    """A short description of a value that is not a file."""
     return f"{len(value)} bytes beginning with {value[:16]!r}" if isinstance(value, bytes) else type(value).__name__
 
 
@@ -19,7 +19,7 @@ LARGEST = 1e12
 
 
 def check_ready(name, values, mask=None):
-    """Raises ValueError where ready float numbers are NaN, infinite or beyond 1e12, but for those that are masked."""
+    """Raises ValueError if ready float numbers that are not masked are NaN, infinite or beyond 1e12."""
     if values.dtype.kind == "f":
         wrong = ~(np.abs(values) <= LARGEST)
         fits = mask is not None and mask.ndim == values.ndim and mask.shape[1] in (1, values.shape[1])

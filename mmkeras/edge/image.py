@@ -1,4 +1,4 @@
-"""Picture files -> pixels without TensorFlow: Pillow decodes, the resampling is that of `mmkeras.preprocess`."""
+"""Image files -> pixels: decoded by Pillow, resized as in `mmkeras.preprocess`."""
 
 import io
 import struct
@@ -19,17 +19,17 @@ DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, Ke
 
 
 class Image(Modality):
-    """The bytes of one file -> pixels (1, H, W, C) uint8, and where optional whether it is there, (1, 1) bool.
+    """An image file -> pixels (1, H, W, C) uint8 and, if optional, its mask (1, 1) bool.
 
     Args:
-        name: of the modality.
+        name: name of the modality.
         size, channels, resize, optional, max_pixels: as in `mmkeras.Image`.
 
     Call arguments:
-        value: bytes of a JPEG, PNG, GIF or BMP file; None or `b""` where absent.
+        value: bytes of a JPEG, PNG, GIF or BMP file; None or `b""` if absent.
 
     Raises:
-        ValueError: a required picture is absent; or the file is of another kind, damaged, or has too many pixels.
+        ValueError: a required picture is absent; or the file is of another format, damaged, or has too many pixels.
 
     Example:
 
@@ -86,7 +86,7 @@ class Image(Modality):
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
 
     def check_size(self, height: int, width: int) -> None:
-        """Before anything is decoded."""
+        """Checks the number of pixels before anything is decoded."""
         if height * width == 0:
             raise ValueError("the file is damaged: its header leads to no picture")
         if height * width > self.max_pixels:
@@ -118,7 +118,7 @@ def _jpeg(value, check_size):
 
 
 def _of_cmyk(pixels, adobe):
-    """RGB, as TensorFlow makes it: Adobe writes the light that is left, others the ink, which Pillow does not tell."""
+    """RGB as TensorFlow computes it: Adobe stores inverted CMYK, which Pillow does not report."""
     light = (pixels if not adobe else 255 - pixels).astype("uint16")
     return (light[..., :3] * light[..., 3:] // 255).astype("uint8")
 
@@ -129,7 +129,7 @@ def _png(value, check_size):
 
 
 def _gif(value, check_size):
-    """The first picture; of the others only that they are there."""
+    """The first picture; the others are only checked to exist."""
     canvas, found = gif.pictures(value)
     height, width = gif.canvas_of(canvas, found[:1])
     check_size(height, width)
@@ -150,7 +150,7 @@ def _grey(rgb):
 
 
 def _place(resize, shape, size):
-    """Height and width of the scaled picture, and where its corner is in the result."""
+    """Height and width of the resized picture, and the position of its corner in the result."""
     if resize == "stretch":
         return size, np.zeros(2, int)
     same_aspect = shape * size[::-1] // shape[::-1]

@@ -1,18 +1,19 @@
-"""The contract of a modality on a device."""
+"""The base class of modalities on a device."""
 
 
 class Modality:
-    """What prepares one modality: a callable from a raw value to a dict of ready arrays with a batch of 1.
+    """Prepares one modality: a callable from a raw value to a dict of ready arrays with a batch of 1.
 
-    To add a kind, derive from this class and put yours into `mmkeras.edge.KINDS` under its kind. Its arguments are what
-    `preprocess.json` says of the modality.
+    To add a kind, derive from this class and add the new class to `mmkeras.edge.KINDS` under its kind. The constructor
+    receives the entry of the modality in `preprocess.json`.
 
     Attributes:
         name: of the modality.
-        takes_columns: whether it is called with the dict of all raw values, as a table is, and not with its own.
-        meaning: what its ready values are, for viewers of the file: a format string of what `preprocess.json` says.
-        allowed: how far they may be from those of `mmkeras.preprocess`, which `export.litert` measures.
-        relative: whether that is a share of values above 1.
+        takes_columns: whether it is called with the dict of all raw values, as a table is, instead of its own value.
+        meaning: description of its ready values for viewers of the file: a format string with fields of
+            `preprocess.json`.
+        allowed: largest difference from the ready values of `mmkeras.preprocess`, which `export.litert` measures.
+        relative: whether this is relative for values above 1.
     """
 
     takes_columns = False

@@ -1,4 +1,4 @@
-"""One LiteRT file, asked with raw values."""
+"""Runs one LiteRT file on raw values."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ _STEP = 16  # tokens
 
 
 class Preprocess:
-    """Raw values of one example -> ready tensors with a batch of 1, as `mmkeras.preprocessor` makes them.
+    """Raw values of one example -> ready tensors with a batch of 1, as `mmkeras.preprocessor` computes them.
 
     Args:
         inputs: list of dicts: the `kind` of each modality and the arguments of its class here, the `inputs` of
             `describe`.
 
     Call arguments:
-        raw: dict, raw name -> value. What is not given is absent.
+        raw: dict, raw name -> value. Missing values are absent.
 
     Returns:
         dict, ready name -> array.
 
     Raises:
-        ValueError: `inputs` has unknown kinds or arguments, or values that they can't have; a name is unknown, or a
-            value is refused, and the message begins with the modality.
+        ValueError: `inputs` has unknown kinds, unknown arguments or invalid values; a name is unknown; or a value is
+            invalid, in which case the message begins with the modality.
     """
 
     def __init__(self, inputs: Sequence[Mapping[str, Any]]) -> None:
@@ -54,15 +54,15 @@ class Model:
     """A `.tflite` of `mmkeras.export.litert`: raw values in, named answers out. Needs `ai-edge-litert`.
 
     It may be called from several threads: raw values are prepared in parallel, and the interpreter, which is not
-    thread-safe, runs one call at a time. `threads` makes a single call faster; a Model for each thread, in memory of
-    its own, makes several faster.
+    thread-safe, runs one call at a time. Use `threads` for the latency of a single call, and one Model per thread, at
+    the cost of memory, for throughput.
 
     Args:
-        path: of the file; the description of its preprocessing and its answers is inside.
-        threads: of the interpreter.
+        path: path of the file, which contains the description of its preprocessing and its answers.
+        threads: number of threads of the interpreter.
 
     Call arguments:
-        raw: dict, raw name -> one value: str, bytes of a file, number, list of numbers. What is not given is absent.
+        raw: dict, raw name -> one value: str, bytes of a file, number, list of numbers. Missing values are absent.
 
     Returns:
         dict: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several classes at
@@ -70,8 +70,8 @@ class Model:
 
     Raises:
         ValueError: the file was not written by `mmkeras.export.litert`, or its `preprocess.json` does not describe its
-            inputs and outputs; or it cannot be asked with one raw example (for
-            larger batches, and inputs of layers that are not in mmkeras, there is `predict`); or a value is refused.
+            inputs and outputs; or it does not take one raw example (use `predict` for larger batches, and for inputs of
+            layers that are not in mmkeras); or a value is invalid.
     """
 
     def __init__(self, path: str | PathLike[str], *, threads: int = 1) -> None:
@@ -94,8 +94,8 @@ class Model:
         batch, unprepared = max(int(d["shape"][0]) for d in self._inputs.values()), self.description["unprepared"]
         if unprepared:
             raise ValueError(
-                f"Raw values are prepared by layers of mmkeras. Received: {unprepared}, which another layer makes. "
-                "Make these tensors yourself, the others with `preprocess`, and call `predict`."
+                f"Raw values are prepared by layers of mmkeras. Received: {unprepared}, which another layer "
+                "computes. Compute these tensors yourself, the others with `preprocess`, and call `predict`."
             )
         if batch > 1:
             raise ValueError(
@@ -104,10 +104,10 @@ class Model:
             )
 
     def predict(self, ready: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Ready tensors (B, ...) -> what the heads give, arrays (B, ...) float32, both by name; B is that of the file.
+        """Ready tensors (B, ...) -> outputs of the heads (B, ...) float32, both by name; B is that of the file.
 
-        Where the file takes texts of any length, the padding behind them is cut off, which saves its time, in steps of
-        16: at each new length the interpreter plans its memory anew, which costs as much as a short text.
+        If the file takes texts of any length, trailing padding is removed in steps of 16 tokens, which saves time; each
+        new length makes the interpreter plan its memory again, which costs as much as a short text.
 
         Raises:
             ValueError: a number is NaN, infinite or beyond 1e12, and not masked.
@@ -129,7 +129,7 @@ class Model:
                 yield from ((key, ready[key][:, :length]) for key in (name, mask))
 
     def decode(self, outputs: Any) -> dict[str, Any]:
-        """What the heads give for the first example -> answers."""
+        """Outputs of the heads for the first example -> answers."""
         answers = {}
         for head in self.description["outputs"]:
             answers |= ANSWERS[head["kind"]].answers(head, outputs[head["name"]][0])
@@ -137,7 +137,7 @@ class Model:
 
 
 def _fed(value, details):
-    """Numbers as the file wants them: a waveform may be int16; an int8 input has a scale and a zero point."""
+    """Numbers in the dtype of the file's input: a waveform may be int16; an int8 input has a scale and a zero point."""
     scale, zero = details["quantization"]
     if value.dtype == np.float32 and details["dtype"] == np.int16 and not scale:
         scale = 2.0**-15

@@ -1,4 +1,4 @@
-"""Columns -> one row without TensorFlow."""
+"""Columns -> one row, in numpy."""
 
 import math
 import numbers
@@ -13,23 +13,23 @@ LIMIT = 10.0  # deviations from the mean; why, says mmkeras.preprocess.TableRow,
 
 
 class Table(Modality):
-    """Columns of numbers and categories -> row (1, N) float32 and its mask (1, N) bool, as `preprocess` gives them.
+    """Numeric and categorical columns -> row (1, N) float32 and its mask (1, N) bool.
 
     Standardised numbers are clipped to [-10, 10].
 
     Args:
-        name: of the modality.
-        numeric: names of the columns of numbers.
-        mean, std: what was learned of each of them.
-        categories: dict, name of a column of categories -> its values in the order of their ids, from 2 on.
-        optional: every column may be missing at once.
+        name: name of the modality.
+        numeric: names of the numeric columns.
+        mean, std: mean and standard deviation of each of them.
+        categories: dict, name of a categorical column -> its values in the order of their ids, from 2 on.
+        optional: whether all columns may be missing at once.
 
     Call arguments:
-        values: dict, column -> number or string; None, NaN or "" where missing.
+        values: dict, column -> number or string; None, NaN or "" if missing.
 
     Raises:
-        ValueError: a number is none or not finite in float32, a category is no text, or every column of a required row
-            is missing.
+        ValueError: a number is invalid or not finite in float32, a category is not text, or all columns of a required
+            row are missing.
 
     Example:
 
@@ -98,14 +98,14 @@ class Table(Modality):
 
 
 def _scalar(value):
-    """One number; an array of one element is none, lest a column given as a batch goes unnoticed."""
+    """One number; an array of one element is refused, so that a column passed as a batch is noticed."""
     if np.ndim(value):
         raise TypeError("not one value")
     return float(value)
 
 
 def _as_text(value):
-    """A category as the table had it that was learned from: 3, not 3.0; "" where missing."""
+    """A category as in the training table: 3 instead of 3.0; "" if missing."""
     if value is None or isinstance(value, str | bytes):
         text = value.decode() if isinstance(value, bytes) else value or ""
         text.encode()  # lone surrogates are no text

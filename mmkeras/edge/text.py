@@ -1,4 +1,4 @@
-"""Text -> token ids without TensorFlow: what `mmkeras.preprocess.text` does in the graph, step by step."""
+"""Text -> token ids: the steps of `mmkeras.preprocess.text` in plain Python."""
 
 import re
 import unicodedata
@@ -26,15 +26,15 @@ _BYTES_PER_TOKEN, _LEAST_TOKENS = 1024, 64  # so far a text is read
 
 
 class Text(Modality):
-    """One string -> ids (1, T) int32 and mask (1, T) bool, as `preprocess` gives them.
+    """A string -> ids (1, T) int32 and mask (1, T) bool.
 
     Args:
-        name: of the modality.
-        vocabulary: every token in the order of its id, the padding (0) and the unknown token (1) first.
+        name: name of the modality.
+        vocabulary: all tokens in the order of their ids; padding is 0, the unknown token 1.
         max_tokens, tokenizer, lowercase, strip_markup, optional: as in `mmkeras.Text`.
 
     Call arguments:
-        value: str, or its UTF-8 bytes; None or empty where absent.
+        value: str, or its UTF-8 bytes; None or empty if absent.
 
     Raises:
         ValueError: not UTF-8, or a required text is empty or has no tokens.
@@ -96,7 +96,7 @@ class Text(Modality):
         return value
 
     def _beginning(self, text):
-        """At most so many bytes of the text, and whole characters only, as in `mmkeras.preprocess`."""
+        """The first bytes of the text, cut at a character, as in `mmkeras.preprocess`."""
         most = _BYTES_PER_TOKEN * max(self.max_tokens, _LEAST_TOKENS)
         return text[:most].encode()[:most].decode(errors="ignore")
 
@@ -117,7 +117,7 @@ class Text(Modality):
         return self._pieces(word) if len(word.encode()) <= _LONGEST_WORD else [self.unknown]
 
     def _pieces(self, word):
-        """The longest piece that fits, again and again; unknown as a whole where none does."""
+        """Greedy longest-match pieces; the unknown token if there is no match."""
         found, start = [], 0
         while start < len(word):
             lead = self.suffix if start else ""
@@ -131,7 +131,7 @@ class Text(Modality):
 
 
 def _blank(character):
-    """Format characters vanish; control and separator characters become a space."""
+    """Removes format characters; control and separator characters become spaces."""
     category = unicodedata.category(character)
     return "" if category == "Cf" else " " if category in ("Cc", "Co", "Zs", "Zl", "Zp") else character
 
@@ -142,7 +142,7 @@ def _stands_alone(character):
 
 
 def _split(text, alone):
-    """Splits at spaces; a character that stands alone becomes a token, with the marks that follow it."""
+    """Splits at spaces; punctuation and characters of unspaced scripts become tokens, with their combining marks."""
     tokens, open_word = [], False  # whether the next character may continue the last token
     marks_only = False  # whether it may only if it is a mark
     for character in text:

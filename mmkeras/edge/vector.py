@@ -1,4 +1,4 @@
-"""A vector without TensorFlow."""
+"""Precomputed vectors, in numpy."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from mmkeras.edge.modality import Modality
 
 
 class Vector(Modality):
-    """Numbers computed elsewhere -> vector (1, D) float32 and its mask (1, 1) bool, as `preprocess` gives them.
+    """A precomputed vector -> vector (1, D) float32 and its mask (1, 1) bool.
 
     Args:
-        name: of the modality.
-        size: D.
-        optional: the vector may be absent.
+        name: name of the modality.
+        size: D, length of the vector.
+        optional: whether the vector may be absent.
 
     Call arguments:
-        value: list or array of D numbers; None where absent, or D times NaN.
+        value: list or array of D numbers; None, or D times NaN, if absent.
 
     Raises:
-        ValueError: it has another size, is not finite, or is absent though required.
+        ValueError: the vector has another size, is not finite, or is absent though required.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""GIFs and ZIP files of frames -> pixels without TensorFlow, as `mmkeras.preprocess` makes them."""
+"""GIFs and ZIP files of frames -> pixels, as in `mmkeras.preprocess`."""
 
 import zlib
 from collections.abc import Sequence
@@ -16,20 +16,19 @@ MOST_OF_GIF = 4  # times `max_pixels`: the frames of a GIF are decoded all at on
 
 
 class Video(Modality):
-    """The bytes of one clip -> pixels (1, F, H, W, C) uint8, and which frames are real, (1, F) bool.
+    """A video file -> pixels (1, F, H, W, C) uint8 and the mask of its frames (1, F) bool.
 
-    Of N frames, where N <= F, all are taken; else frame floor((2i + 1) N / 2F) for i = 0 ... F - 1.
+    If N <= F, all N frames are used; otherwise frame floor((2i + 1) N / 2F) for i = 0 ... F - 1.
 
     Args:
-        name: of the modality.
+        name: name of the modality.
         frames, size, channels, resize, optional, max_pixels: as in `mmkeras.Video`.
 
     Call arguments:
-        value: bytes of a GIF, or of a ZIP file of stored JPEG or PNG frames, which lie in it in the order of time; None
-            or `b""` where absent.
+        value: bytes of a GIF, or of a ZIP file of stored JPEG or PNG frames in temporal order; None or `b""` if absent.
 
     Raises:
-        ValueError: a required video is absent; or the file is of another kind, or damaged, or a frame of it is.
+        ValueError: a required video is absent; or the file or a frame is of another format or damaged.
 
     Example:
 
@@ -74,7 +73,7 @@ class Video(Modality):
         return {self.name: pixels, f"{self.name}_mask": mask}
 
     def _taken(self, value):
-        """Pixels of the frames that are taken, (1 ... F, H, W, C)."""
+        """Pixels of the frames that are used, (1 ... F, H, W, C)."""
         if isinstance(value, bytes) and value[:6] in (b"GIF87a", b"GIF89a"):
             return self._of_gif(value)
         if isinstance(value, bytes) and value[:2] == b"PK":

@@ -1,4 +1,4 @@
-"""Text -> token ids of BERT's tokenizer, as `mmkeras.preprocess.preset` gives them with that of a keras-hub preset."""
+"""Text -> token ids of BERT's tokenizer, equal to those of the keras-hub preset in `mmkeras.preprocess.preset`."""
 
 import functools
 import re
@@ -16,20 +16,20 @@ _ASCII_MARK = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 class WordPiece(Text):
-    """One string -> ids (1, T) int32 and mask (1, T) bool, [CLS] and [SEP] around the pieces.
+    """A string -> ids (1, T) int32 and mask (1, T) bool, with [CLS] and [SEP] around the word pieces.
 
-    What is done, in this order: `strip_markup`; CJK characters get spaces around them; with `strip_accents`, NFD and no
-    marks (Mn) more; split at ASCII blanks, control and format characters (Cc, Cf), each punctuation mark (P*, and
-    every ASCII sign) being a word of its own; with `lowercase`, NFKC_Casefold of each word; the longest pieces.
+    The steps, in this order: `strip_markup`; spaces around CJK characters; with `strip_accents`, NFD and removal of
+    marks (Mn); splitting at ASCII blanks, control and format characters (Cc, Cf), where each punctuation mark (P*, and
+    every ASCII sign) is a word of its own; with `lowercase`, NFKC_Casefold of each word; greedy longest-match pieces.
 
     Args:
-        name: of the modality.
-        vocabulary: every token in the order of its id.
-        ends: ids of the first and the last token.
-        unknown: token of what has no pieces.
-        suffix: what stands before every piece but the first of a word.
-        split_on_cjk: CJK characters are words of their own.
-        max_tokens, lowercase, strip_accents, strip_markup, optional: as the preset has them.
+        name: name of the modality.
+        vocabulary: all tokens in the order of their ids.
+        ends: ids of the start and the end token.
+        unknown: token of words without matching pieces.
+        suffix: prefix of every piece of a word but the first.
+        split_on_cjk: whether CJK characters are words of their own.
+        max_tokens, lowercase, strip_accents, strip_markup, optional: as in the preset.
 
     Example:
 

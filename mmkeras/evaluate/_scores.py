@@ -10,36 +10,37 @@ from mmkeras.heads import Head
 
 
 def scores(head: Head, labels: Any, outputs: Any, *, weights: Any = None) -> dict[str, Any]:
-    """Scores of one head; what is undefined is NaN.
+    """Scores of one head; undefined ones are NaN.
 
     Classification: `accuracy` (multi-label: of whole label sets) and `accuracy_interval` (95 %, Wilson), `precision`,
     `recall` and `f1` each as `_macro`, `_micro` and `_weighted`, `roc_auc_macro` and `pr_auc_macro` (one class against
     the rest; PR is the average precision), `log_loss`, `per_class` with all of these and the `support`, and `confusion`
     (rows are labels, columns answers; multi-label: one matrix [[tn, fp], [fn, tp]] per class, threshold 1/2).
 
-    Precision, recall and F1 follow scikit-learn: they count the classes that occur in the labels or in the answers, and
-    0/0 is 0, so a class that is answered but never true has 0. A class that occurs in neither is left out, and NaN in
-    `per_class` (scikit-learn counts it as 0 where several classes may hold at once). The AUCs are averages over the
-    classes that are true in some examples and false in others.
+    Precision, recall and F1 follow scikit-learn: they average over the classes that occur in the labels or in the
+    predictions, and 0/0 is 0, so a class that is predicted but never true scores 0. A class that occurs in neither is
+    excluded, and NaN in `per_class` (scikit-learn counts it as 0 for multi-label targets). The AUCs are averaged over
+    the classes that have both positive and negative examples.
 
     Regression: `mae`, `rmse` and `r2`, their means over the K values, and `per_value` where K > 1.
 
-    With weights, all of them take scikit-learn's `sample_weight`. `confusion` sums weights; `examples` and `support`
-    still count, without those of weight 0. `weighted` is then True, and `effective_examples`, from which the interval
-    is, (sum of weights)**2 / sum of weights**2: so many equal weights would give a mean of the same variance.
+    With weights, all scores use scikit-learn's `sample_weight`. `confusion` sums weights; `examples` and `support` are
+    still counts, of the examples with a weight above 0. `weighted` is then True, and `effective_examples`, which the
+    interval is based on, is (sum of weights)**2 / sum of weights**2, the number of equal weights whose mean has the
+    same variance.
 
     Args:
         head: a head, of one of the kinds in `KINDS`.
         labels: encoded: (n,) class numbers, (n, N) of 0 and 1, or (n, K) numbers.
         outputs: probabilities (n, N), or values (n, K).
-        weights: how much each example counts, (n,) finite numbers of 0 or more; None: all alike.
+        weights: sample weights, (n,) finite numbers of 0 or more; None for equal weights.
 
     Returns:
         Dict of plain Python values.
 
     Raises:
-        ValueError: outputs that are not finite, or weights that are not, or are negative, or all 0; or a kind of head
-            that is not in `KINDS`.
+        ValueError: outputs are not finite; weights are not finite, are negative, or are all 0; or the kind of head is
+            not in `KINDS`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The same model where modalities are absent: a row of the report for every subset of them."""
+"""Evaluation of a model with subsets of its modalities."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -10,18 +10,18 @@ from mmkeras.specs import Spec
 
 
 def mask_modalities(batches: Iterable[Any], specs: Sequence[Spec], absent: Sequence[str]) -> Iterable[Any]:
-    """Labelled batches in which some modalities are absent, as masks say it; batches and files stay as they are.
+    """Labelled batches in which some modalities are masked; the given batches are not changed.
 
     Args:
         batches: `tf.data.Dataset`, or iterable, of (inputs dict, labels dict[, weights]).
-        specs: the specs of the modalities that are to be absent are among them.
-        absent: their names.
+        specs: list of specs, which includes those of the modalities to mask.
+        absent: names of the modalities to mask.
 
     Returns:
-        An iterable of the same batches, to be gone through once or often.
+        An iterable of the batches, which can be iterated over repeatedly.
 
     Raises:
-        ValueError: a name is not that of a spec, or of one that may not be absent: it has no mask to say it with.
+        ValueError: a name is not that of a spec, or the modality has no mask, so it cannot be absent.
 
     Example:
 
@@ -43,9 +43,9 @@ class _Hidden:
 
 
 def subsets(specs: Sequence[Spec]) -> list[list[str]]:
-    """What may be absent: lists of names, fewer ones first; never all modalities, and no image that is required.
+    """Sets of modalities that may be absent, smaller ones first: never all of them, and no required image.
 
-    Of up to four modalities every such list; of more, those of one name, and the longest.
+    All such lists for up to four modalities; for more, those of one name and the longest.
 
     Example:
 

@@ -83,7 +83,7 @@ def check_file(path, suffix, overwrite=False, beside=()):
     for each in (path, *(path.with_name(path.stem + ending) for ending in beside)):
         if each.is_dir() or (each.exists() and not overwrite):
             raise FileExistsError(
-                f"A file is not overwritten unasked. Received: '{each}', which is there. Give another name, or "
+                f"An existing file is not overwritten. Received: '{each}', which is there. Give another name, or "
                 "overwrite=True."
             )
 
@@ -108,7 +108,8 @@ def check_version(path):
     path = Path(path)
     if not path.name.isdecimal() or int(path.name) < 1:
         raise ValueError(
-            f"The last folder of the path must be the version, a positive integer, or TF Serving passes over it. "
+            "The last folder of the path must be the version, a positive integer, since TF Serving ignores other "
+            "folders. "
             f"Received: '{path}'. Give '{path / '1'}', or version='next' to count up."
         )
     if path.exists():

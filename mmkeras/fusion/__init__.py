@@ -1,29 +1,30 @@
-"""Fusion: layers that make one vector of the tokens of all modalities.
+"""Fusion: layers that combine the tokens of all modalities into one vector.
 
 Every fusion is called with two lists in the order of the specs, `tokens` [(B, T_i, D_i), ...] and `masks`
 [(B, T_i) bool, ...], and returns (B, D). T_i and D_i may differ from modality to modality. An absent modality, one
-whose mask is all False, gets no weight: what stands in for it is in the last column.
+whose mask is all False, gets no weight; the last column says how it is represented.
 
-| fusion | sees | prefer it | an absent modality |
+| fusion | input | prefer it | an absent modality |
 |---|---|---|---|
-| `Concatenate` | one vector each | as the first thing to try | is zeros |
-| `MLP` | one vector each | where the rule has several steps, or absence is common | is zeros, and the network is told |
-| `WeightedSum` | one vector each | where all say the same; its weights can be read | leaves its share to the others |
-| `Gated` | one vector each | where it depends on the example whom to trust | leaves its gates to the others |
-| `Bilinear` | one vector each | where one asks and one answers; lengths differ | is the factor 1 |
-| `LowRankBilinear` | one vector each | where products and single voices count | is a learned factor, 1 at first |
-| `TensorFusion` | one vector each | where no combination may be missed; n <= 3 | leaves the products of the others |
-| `FiLM` | every token | where one says how to read the next (serial) | passes on what conditions it |
-| `Attention` | every token | where the answer lies in single words, regions or moments | has no tokens |
-| `CrossAttention` | every token | where one asks and the others answer (serial) | is not asked; a learned token asks |
-| `CoAttention` | every token | where each asks the others, and they are unlike | is zeros, read by none |
-| `SingleStream` | every token | where any token may matter to any other, and they are few | has no tokens |
-| `Bottleneck` | every token | where tokens are many, and what they exchange is little | enters no mean |
-| `Perceiver` | every token | where tokens are thousands | has no tokens |
+| `Concatenate` | one vector each | as the baseline to try first | is zeros |
+| `MLP` | one vector each | for non-linear rules, or where absence is common | is zeros, with a presence bit of 0 |
+| `WeightedSum` | one vector each | for redundant modalities; interpretable weights | loses its weight to the others |
+| `Gated` | one vector each | where reliability varies between examples | loses its gates to the others |
+| `Bilinear` | one vector each | where one is a question about another; scales differ | is the factor 1 |
+| `LowRankBilinear` | one vector each | for interactions and main effects | is a learned factor, initially 1 |
+| `TensorFusion` | one vector each | for all interactions; n <= 3 | leaves the products of the others |
+| `FiLM` | every token | where one conditions the next (serial) | passes on its condition |
+| `Attention` | every token | where single words, regions or moments matter | has no tokens |
+| `CrossAttention` | every token | where one is a query about the others (serial) | is skipped, or a learned token |
+| `CoAttention` | every token | where each depends on the others, and they differ | is zeros, attended by none |
+| `SingleStream` | every token | where any token may interact with any other; few tokens | has no tokens |
+| `Bottleneck` | every token | for many tokens with little interaction | is excluded from the means |
+| `Perceiver` | every token | for thousands of tokens | has no tokens |
 
-"One vector" is the mean of a modality's tokens. What they cost, where every modality is as wide as the result, D; n is
-the number of modalities, T that of all their tokens; FLOPs of one example, a multiplication and addition being two;
-biases, means and norms are left out. The last column is n = 3, D = 128, T = 100 and the default arguments.
+"One vector" is the mean of a modality's tokens. The next table lists costs where every modality has the width of the
+result, D; n is the number of modalities, T the number of all their tokens. FLOPs are those of one example, counting a
+multiplication and an addition as two, without biases, means and norms. The last column is for n = 3, D = 128, T = 100
+and default arguments.
 
 | fusion | parameters | FLOPs | e.g. |
 |---|---|---|---|
@@ -42,7 +43,7 @@ biases, means and norms are left out. The last column is n = 3, D = 128, T = 100
 | `Bottleneck` (s layers, b bottlenecks) | (n + 8 n s) D^2 | 2 T D^2 + 16 s V D^2 + 4 s V^2 D / n | 1.2 M, 100.5 M |
 | `Perceiver` (l latents, r repeats) | (n + 24) D^2 | 2 T D^2 + 4 r (T + 7 l) D^2 + R | 442 K, 33.0 M |
 
-Of those that see every token, D is `dim`. T_1 is the number of the first one's tokens, U = T - T_1, V = T + n (b + 1);
+For fusions of all tokens, D is `dim`. T_1 is the number of the first modality's tokens, U = T - T_1, V = T + n (b + 1);
 S = 4 s T_1 U D and R = 4 r l (T + l) D. The example has equal T_i.
 """
 

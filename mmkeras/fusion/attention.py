@@ -12,19 +12,19 @@ from mmkeras.layers.options import LayerOptions
 class Attention(keras.layers.Layer):
     """Learned queries attend over the tokens of all modalities, `num_layers` times.
 
-    Prefer it where the answer lies in single words, regions or moments, and where one modality says what to look for
-    in another. Cost grows with queries * tokens, not tokens squared.
+    Prefer it where the answer depends on single words, regions or moments, and where one modality determines what to
+    look for in another. Cost grows with queries * tokens, not tokens squared.
 
     With X = [x_1 + e_1; ...; x_n + e_n], where x_i = W_i tokens_i + b_i and e_i is the embedding of modality i, one
-    step is Q <- Q + MultiHead(norm(Q), X), Q <- Q + MLP(norm(Q)); the result is norm(Q), its rows side by side.
+    step is Q <- Q + MultiHead(norm(Q), X), Q <- Q + MLP(norm(Q)); the result is norm(Q), its rows concatenated.
 
-    Masking: masked tokens have no weight; without any token the queries read nothing.
+    Masking: masked tokens have no weight; if all tokens are masked, the queries attend to nothing.
 
     Args:
         dim: width of one query; D = queries * dim.
         num_heads: attention heads; they divide `dim`.
         num_queries: number of learned queries.
-        num_layers: how often they attend. The steps have weights of their own.
+        num_layers: number of attention steps. Weights are not shared between them.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -37,7 +37,7 @@ class Attention(keras.layers.Layer):
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
-    Source: Set Transformer's pooling by multihead attention, arXiv 1810.00825, eq. 11; the repeated reading is that
+    Source: Set Transformer's pooling by multihead attention, arXiv 1810.00825, eq. 11; the repeated attention is that
     of Perceiver, arXiv 2103.03206, without its self-attention among the queries.
     """
 

@@ -13,22 +13,22 @@ from mmkeras.layers.options import LayerOptions
 class Bilinear(keras.layers.Layer):
     """Products of the modalities' features, summed in groups and normalised: factorised bilinear pooling.
 
-    Prefer it where one modality asks and another holds the answer (visual question answering), and where the vectors
-    are of different or large scales: what comes out always has the same length. `LowRankBilinear` also holds what each
-    modality says alone, and is the better first try where that counts.
+    Prefer it where one modality is a question about another (visual question answering), and where the vectors have
+    different or large scales: the output always has the same norm. `LowRankBilinear` also models the main effect of
+    each modality, and is the better first choice where main effects matter.
 
-    Of the family of bilinear poolings this is MFB: in its paper it was ahead of compact (MCB) and low-rank (MLB)
-    pooling on VQA, and each further modality is one more factor, while the core tensor of MUTAN grows with power n.
+    This is MFB, one of several bilinear poolings: in its paper it outperformed compact (MCB) and low-rank (MLB) pooling
+    on VQA. Each further modality adds one factor, whereas the core tensor of MUTAN grows exponentially with n.
 
     With a_i, the mean of the tokens of modality i:
 
         z = sum_(k=1..factors) prod_i (U_i^(k) a_i + u_i^(k)),  y = sign(z) sqrt|z|,  h = sqrt(D) y / ||y||.
 
-    Masking: the factor of an absent modality is 1. Without any, h is zero.
+    Masking: the factor of an absent modality is 1. If all are absent, h is zero.
 
     Args:
         dim: D.
-        factors: number of products that are summed into one feature.
+        factors: number of products summed into one feature.
         dropout: share of the products dropped while training.
 
     Call arguments:
@@ -48,8 +48,8 @@ class Bilinear(keras.layers.Layer):
     3.0
 
     Source: Multi-modal Factorized Bilinear pooling (MFB), arXiv 1708.01471, section 3: sum pooling of the product, then
-    power and l2 normalisation. Ours are: more than two modalities; y = z / sqrt(|z| + 0.001), for the slope of a root
-    has no bound at 0; and the factor sqrt(D), with which features are about 1 for every D, as heads expect them.
+    power and l2 normalisation. Differences: more than two modalities; y = z / sqrt(|z| + 0.001), because the gradient
+    of the square root is unbounded at 0; and the factor sqrt(D), which keeps features near 1 for every D.
     """
 
     def __init__(

@@ -10,24 +10,24 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class Bottleneck(keras.layers.Layer):
-    """A transformer per modality; all that passes between them are a few tokens, the mean of what each made of them.
+    """A transformer per modality; the modalities exchange information through a few shared bottleneck tokens.
 
-    Prefer it where modalities have many tokens (sound and video), or where what they tell each other is little beside
-    what each says alone. Cost grows with the sum of T_i squared. A question passes to another modality and
-    its answer comes back within three layers; with fewer, all that may be asked has to pass at once.
+    Prefer it where modalities have many tokens (audio and video), or where interactions between them are minor compared
+    with what each contributes alone. Cost grows with the sum of T_i squared. Information needs three layers to pass to
+    another modality and back.
 
     With z_i = [cls_i; W_i tokens_i + b_i + e_i] and learned bottleneck tokens f, one layer is
     [f_i; z_i] <- Block_i([f; z_i]) for each modality, then f <- mean of f_i over the modalities that are present; a
     block is z + MultiHead, then z + MLP, each of normalised tokens. The result is the mean of norm(cls_i) over them.
 
-    Masking: masked tokens have no weight; an absent modality enters neither of the two means. Without any, the result
+    Masking: masked tokens have no weight; an absent modality is excluded from both means. If all are absent, the result
     is zero.
 
     Args:
         dim: D, width of the tokens.
         num_heads: attention heads; they divide `dim`.
         num_bottlenecks: number of bottleneck tokens.
-        num_layers: number of layers. They and the modalities have weights of their own.
+        num_layers: number of layers. Weights are not shared between layers or modalities.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -40,8 +40,9 @@ class Bottleneck(keras.layers.Layer):
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
-    Source: MBT, arXiv 2107.00135, fusion via bottlenecks, with its 4 bottlenecks; the branches are its layers that do
-    not exchange. It averages the logits of the modalities' [CLS]: for a linear head, those of their mean.
+    Source: MBT, arXiv 2107.00135, fusion via bottlenecks, with its 4 bottlenecks; the branches correspond to its layers
+    before fusion. It averages the logits of the modalities' [CLS] tokens, which for a linear head equals the logits of
+    their mean.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Bottleneck(keras.layers.Layer):
         return self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
 
     def _exchange(self, views, present):
-        """Mean of the (B, bottlenecks, dim) of every present modality."""
+        """Mean over the present modalities of their bottleneck tokens (B, bottlenecks, dim)."""
         flat = ops.concatenate([ops.reshape(view, (-1, 1, self.num_bottlenecks * self.dim)) for view in views], axis=1)
         return ops.reshape(self.mean(flat, present), (-1, self.num_bottlenecks, self.dim))
 

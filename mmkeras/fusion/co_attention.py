@@ -10,21 +10,21 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class CoAttention(keras.layers.Layer):
-    """Two streams, or n, each of which reads the tokens of all the others and then its own, `num_layers` times.
+    """One stream per modality; in each layer a stream attends to the tokens of all the others, then to its own.
 
-    Prefer it where every modality says what to look for in the others, and where they are too unlike to share weights.
-    `SingleStream` does the like with 1 / 2n of the block weights.
+    Prefer it where each modality is to be interpreted in the light of the others, and where they are too different to
+    share weights. `SingleStream` is similar, with 1 / 2n of the block weights.
 
     With x_i = W_i tokens_i + b_i + e_i, one layer is, for all modalities i at once, x_i <- Block(x_i, [x_j; j != i]),
-    which reads the others, and x_i <- Block(x_i), self-attention; a block is x + MultiHead, then x + MLP, each of
-    normalised tokens. The result is the means of norm(x_i) over the real tokens, side by side.
+    cross-attention to the others, and x_i <- Block(x_i), self-attention; a block is x + MultiHead, then x + MLP, each
+    of normalised tokens. The result is the concatenation of the means of norm(x_i) over the real tokens.
 
-    Masking: masked tokens have no weight, so an absent modality is read by none; its part of the result is zeros.
+    Masking: masked tokens have no weight, so no stream attends to an absent modality; its part of the result is zeros.
 
     Args:
         dim: width of the tokens; D = n * dim.
         num_heads: attention heads; they divide `dim`.
-        num_layers: number of layers. They and the streams have weights of their own.
+        num_layers: number of layers. Weights are not shared between layers or streams.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -38,7 +38,7 @@ class CoAttention(keras.layers.Layer):
         ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: ViLBERT, arXiv 1908.02265, figure 2b: co-attention, then self-attention. It has two streams, normalises
-    after each part and joins the [CLS] of both by their product, which an absent modality would make nothing of.
+    after each sublayer, and multiplies the [CLS] tokens of both, which would be zero for an absent modality.
     """
 
     def __init__(

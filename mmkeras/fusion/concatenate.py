@@ -11,8 +11,8 @@ from mmkeras.layers.options import LayerOptions
 class Concatenate(keras.layers.Layer):
     """C = relu(W [a; b; ...] + b), or the bare [a; b; ...], of one vector per modality.
 
-    The first thing to try: cheap, and hard to beat where each modality is one vector. A branch that gives several
-    tokens enters with their mean; give it a `pool` where that loses what matters.
+    The baseline to try first: cheap, and strong where each modality is one vector. Of a branch with several tokens the
+    mean is used; choose another `pool` of the branch where the mean loses information.
 
     Masking: an absent modality enters as zeros.
 

@@ -10,22 +10,22 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class CrossAttention(keras.layers.Layer):
-    """Serial fusion: the tokens of the first modality ask the second one, then, knowing its answer, the third one, ...
+    """Serial fusion: the tokens of the first modality attend to the second one, the result to the third one, and so on.
 
-    Prefer it where one modality is the question and the others hold the answer (a question about a picture, a command
-    in a scene): put that one first in the specs. Cost grows with T_1 * T_i, not with all tokens squared; the other
-    modalities' tokens never see each other.
+    Prefer it where one modality is a query about the others (a question about a picture, a command in a scene): put it
+    first in the specs. Cost grows with T_1 * T_i, not with the square of all tokens; the tokens of the other modalities
+    do not attend to each other.
 
     With x_i = W_i tokens_i + b_i + e_i and q = x_1, for i = 2 ... n: q <- q + MultiHead(norm(q), x_i), then
-    q <- q + MLP(norm(q)). All of it happens `num_layers` times; the result is the mean of norm(q) over its real tokens.
+    q <- q + MLP(norm(q)). This is repeated `num_layers` times; the result is the mean of norm(q) over its real tokens.
 
-    Masking: masked tokens have no weight. The step of an absent modality is left out. Where the first modality is
-    absent, one learned token asks in its stead.
+    Masking: masked tokens have no weight. The step of an absent modality is skipped. If the first modality is absent, a
+    learned token replaces it.
 
     Args:
         dim: D, width of the tokens.
         num_heads: attention heads; they divide `dim`.
-        num_layers: how often the others are asked, one after another. The steps have weights of their own.
+        num_layers: number of passes over the other modalities. Weights are not shared between steps.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -39,8 +39,8 @@ class CrossAttention(keras.layers.Layer):
         ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
 
     Source: the encoder-decoder attention of Vaswani et al., arXiv 1706.03762, section 3.2.3, between modalities as in
-    MulT, arXiv 1906.00295. MulT keeps a transformer for each ordered pair of modalities; here the first one
-    alone asks, and what it learned from one modality goes into what it asks the next.
+    MulT, arXiv 1906.00295. MulT has a transformer for each ordered pair of modalities; here only the first one attends
+    to the others, and the result of each step is the query of the next.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class CrossAttention(keras.layers.Layer):
     def call(self, tokens, masks, training=None):
         q, *others = self.embed(tokens, masks)
         here = ops.any(masks[0], axis=1, keepdims=True)
-        # Every place holds the stand-in then: equal tokens read the same, and their mean is one of them.
+        # All positions hold the learned token then, so they stay equal, and their mean is any one of them.
         q = ops.where(ops.expand_dims(here, -1), q, self.stand_in(q))
         for i, step in enumerate(self.steps):
             x, mask = others[i % len(others)], masks[1 + i % len(others)]

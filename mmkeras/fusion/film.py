@@ -10,24 +10,24 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class FiLM(keras.layers.Layer):
-    """Serial fusion: the first modality sets how the tokens of the second are read, both those of the third, and so on.
+    """Serial fusion: each modality modulates the features of the next one by a learned scale and shift.
 
-    Prefer it where one modality says what to look for in the next: the question first, then the picture. The order of
-    the specs is the order of conditioning, and the others are parallel: where no modality rules, prefer them.
+    Prefer it where one modality determines what to look for in the next: the question first, then the picture. The
+    order of the specs is the order of conditioning; prefer a parallel fusion where no modality takes precedence.
 
     With c_0 = 0 and tokens x_it of modality i, one step is
 
         [d_i; e_i] = V_i c_(i-1) + v_i,  y_it = relu((1 + d_i) * (W_i x_it + b_i) + e_i),  c_i = max_t y_it,
 
-    and the result is c_n. The first modality is modulated by nothing, and in the beginning (V_i = v_i = 0) no other is.
+    and the result is c_n. The first modality is not modulated, and at initialisation (V_i = v_i = 0) none is.
 
-    Masking: masked tokens are not pooled. What is conditioned by absent modalities only is not modulated. An absent
-    modality passes on what conditions it, c_i = c_(i-1). Without any, c_n is zero.
+    Masking: masked tokens are not pooled. A modality that is preceded by absent ones only is not modulated. An absent
+    modality passes on its condition, c_i = c_(i-1). If all are absent, c_n is zero.
 
     Args:
         dim: D, width of tokens and conditions.
-        pool: how the modulated tokens become one: "max", as in the paper, asks whether there is such a token; "mean"
-            how much of it there is.
+        pool: how the modulated tokens are reduced to one: "max", as in the paper, detects whether a feature occurs;
+            "mean" measures how much of it there is.
         dropout: share of the result dropped while training.
 
     Call arguments:
@@ -48,8 +48,8 @@ class FiLM(keras.layers.Layer):
     >>> bool(np.all(alone == layer(tokens, [~nothing, np.ones((1, 1), bool)])))  # the start: nothing is modulated
     True
 
-    Source: FiLM, arXiv 1709.07871, eq. 2, with gamma = 1 + d as in its section on the model. It modulates each of four
-    residual blocks of a picture; here it is the one linear layer on each token, and a chain through all modalities.
+    Source: FiLM, arXiv 1709.07871, eq. 2, with gamma = 1 + d as in its section on the model. There, four residual
+    blocks of an image network are modulated; here it is one linear layer per token, in a chain through all modalities.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FiLM(keras.layers.Layer):
         return self.drop(condition, training=training)
 
     def _modulate(self, x, condition, known, i):
-        """Tokens (B, T, D) under a condition (B, D), where it is known (B, 1)."""
+        """Modulates tokens (B, T, D) by a condition (B, D) in the rows where there is one (B, 1)."""
         scale, shift = (
             ops.expand_dims(ops.where(known, dense(condition), 0.0), 1) for dense in (self.scale[i], self.shift[i])
         )
@@ -93,7 +93,7 @@ class FiLM(keras.layers.Layer):
     def _pool(self, x, mask):
         if self.pool == "mean":
             return self.mean(x, mask)
-        # Nothing is below zero after ReLU, so that zeros never win.
+        # ReLU outputs are not negative, so zeros in place of masked tokens never exceed the maximum.
         return ops.max(ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x)), axis=1)
 
     def compute_output_spec(self, tokens, masks, training=None):

@@ -10,17 +10,18 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class Gated(keras.layers.Layer):
-    """Each feature of the result is a mixture of the modalities, with shares that the example itself decides.
+    """Each feature is a mixture of the modalities, with gates that depend on the example.
 
-    Prefer it to `WeightedSum`, whose shares are the same for every example, where it depends on the example which
-    modality can be trusted (noise, a blurred picture), or which feature is to be read from which.
+    Prefer it to `WeightedSum`, whose weights are the same for every example, where the reliability of a modality varies
+    between examples (noise, a blurred picture), or where different features come from different modalities.
 
     With x = [a_1; ...; a_n; p_1 ... p_n], where a_i is the mean of the tokens of modality i and p_i = 1 where it is
     present, else 0: h_i = tanh(W_i a_i + b_i), s_i = V_i x + c_i (both of width D), and
 
         g_i = p_i exp(s_i) / sum_j p_j exp(s_j),  h = sum_i g_i * h_i.
 
-    Masking: the gates of each feature are shared out among the modalities that are present. Without any, h is zero.
+    Masking: the gates of each feature are normalised over the modalities that are present. If all are absent, h is
+    zero.
 
     Args:
         dim: D, the common width.
@@ -43,8 +44,9 @@ class Gated(keras.layers.Layer):
     [[0.0, 0.0]]
 
     Source: Gated Multimodal Unit, arXiv 1702.01992. For two modalities this is its bimodal unit, h = z h_1 +
-    (1 - z) h_2 with z = sigmoid(W_z x), W_z = V_1 - V_2. For more, the paper gives each modality a sigmoid of its
-    own; the softmax here keeps the sum of gates at 1, whoever is absent. Biases and presence bits are ours.
+    (1 - z) h_2 with z = sigmoid(W_z x), W_z = V_1 - V_2. For more, the paper gives each modality its own sigmoid; the
+    softmax here keeps the sum of the gates at 1 whichever modalities are absent. Biases and presence bits are
+    additions.
     """
 
     def __init__(self, dim: int = 128, *, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:

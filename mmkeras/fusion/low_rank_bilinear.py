@@ -11,21 +11,21 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class LowRankBilinear(keras.layers.Layer):
-    """Products of all modalities' features, of each pair, and each alone: `TensorFusion` without making the tensor.
+    """Main effects and interactions of all modalities' features: `TensorFusion` without computing the tensor.
 
-    Prefer it where modalities change each other's meaning (a product, not a sum, decides) and there are three or more
-    of them: its cost grows with n, that of `TensorFusion` with (width + 1)^n. Prefer `Bilinear` where values are large
-    or of very different scales: this one does not normalise.
+    Prefer it where interactions between modalities matter and there are three or more of them: its cost grows with n,
+    that of `TensorFusion` with (width + 1)^n. Prefer `Bilinear` where values are large or have very different scales:
+    this layer does not normalise.
 
     With z_i = [a_i; 1], where a_i is the mean of the tokens of modality i:
 
         h = sum_(r=1..rank) prod_i W_i^(r) z_i + b.
 
-    In the beginning the column of W_i^(r) that meets the 1 is 1 and b is -rank, so that h starts as the sum of what
-    each modality says alone, and their products.
+    At initialisation the column of W_i^(r) that is multiplied by the 1 is 1 and b is -rank, so that h starts as the sum
+    of the main effects and their products.
 
-    Masking: an absent modality enters as its [0; 1], so its factor is that column: 1, which is neutral, in the
-    beginning, and then what is learned from examples that lack it.
+    Masking: an absent modality enters as [0; 1], so its factor is that column: 1, which is neutral, at initialisation,
+    and then learned from examples in which the modality is absent.
 
     Args:
         dim: D.
@@ -49,7 +49,8 @@ class LowRankBilinear(keras.layers.Layer):
     [[0.0, 0.0]]
 
     Source: Low-rank Multimodal Fusion, arXiv 1806.00064, its efficient form: a sum over the rank of products over the
-    modalities. The initial values are ours. The authors' code also weighs the products, which W_i^(r) can do as well.
+    modalities. The initial values differ. The authors' code also weights the products, which W_i^(r) can express as
+    well.
     """
 
     def __init__(self, dim: int = 128, *, rank: int = 4, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
@@ -63,7 +64,7 @@ class LowRankBilinear(keras.layers.Layer):
 
     def build(self, tokens_shape, masks_shape):
         units = self.rank * self.dim
-        # The bias of each is the column that meets the 1 of [a; 1].
+        # The bias of each is the column that is multiplied by the 1 of [a; 1].
         self.factors = project(tokens_shape, units, "factor", bias_initializer="ones", dtype=self.dtype_policy)
         start = keras.initializers.Constant(-float(self.rank))
         self.bias = self.add_weight(name="bias", shape=(self.dim,), initializer=start)

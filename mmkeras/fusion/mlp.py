@@ -11,14 +11,14 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class MLP(keras.layers.Layer):
-    """A fusion network: several dense layers on the vectors of all modalities and on which of them are there.
+    """Several dense layers on the concatenated vectors of all modalities and their presence bits.
 
-    Prefer it to `Concatenate`, which is one layer, where the answer is a rule of several steps across modalities ("if
-    the voice says no, then the opposite of ..."), or where modalities are often absent: `Concatenate` cannot tell an
-    absent modality from one whose vector is zero, these layers can. It needs more examples, and overfits earlier.
+    Prefer it to `Concatenate`, which is a single layer, where the answer is a non-linear function across modalities, or
+    where modalities are often absent: unlike `Concatenate`, it can distinguish an absent modality from one whose vector
+    is zero. It needs more examples and overfits earlier.
 
     With x_0 = [a_1; ...; a_n; p_1 ... p_n], where a_i is the mean of the tokens of modality i and p_i = 1 where it is
-    present, else 0: x_k = relu(W_k x_(k-1) + b_k), one step for each width of `hidden` and the last one for `dim`.
+    present, else 0: x_k = relu(W_k x_(k-1) + b_k), one layer for each width in `hidden` and a last one of width `dim`.
 
     Masking: an absent modality enters as zeros with p_i = 0.
 
@@ -43,7 +43,7 @@ class MLP(keras.layers.Layer):
     >>> MLP(dim=8, hidden=(16, 16))(tokens, masks).shape
     TensorShape([2, 8])
 
-    Source: a plain multilayer perceptron; the bits are the missing-value indicators of statistics.
+    Source: a plain multilayer perceptron; the presence bits are the missing-value indicators of statistics.
     """
 
     def __init__(

@@ -10,25 +10,25 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class Perceiver(keras.layers.Layer):
-    """A few learned latents read all tokens, talk among themselves, and read again.
+    """A few learned latents attend to all tokens, then to each other, repeatedly.
 
-    Prefer it where tokens are thousands: cost grows with num_latents * tokens. It is `Attention` with latents that
-    exchange what they read; that one is smaller where each query can find its answer alone.
+    Prefer it where there are thousands of tokens: cost grows with num_latents * tokens. It is `Attention` with
+    self-attention among the queries; `Attention` is smaller and suffices where the queries need not exchange
+    information.
 
-    With X = [x_1 + e_1; ...; x_n + e_n], x_i = W_i tokens_i + b_i, and latents z, one reading is
-    z <- z + MultiHead(norm(z), norm(X)), z <- z + MLP(norm(z)), then `num_layers` times self-attention,
-    z <- z + MultiHead(norm(z), norm(z)), z <- z + MLP(norm(z)). The result is the mean of norm(z) over the latents.
+    With X = [x_1 + e_1; ...; x_n + e_n], x_i = W_i tokens_i + b_i, and latents z, one reading is z <- z +
+    MultiHead(norm(z), norm(X)), z <- z + MLP(norm(z)), then `num_layers` times self-attention, z <- z +
+    MultiHead(norm(z), norm(z)), z <- z + MLP(norm(z)). The result is the mean of norm(z) over the latents.
 
-    Masking: masked tokens have no weight; without any token the latents read nothing.
+    Masking: masked tokens have no weight; if all tokens are masked, the latents attend to nothing.
 
     Args:
         dim: D, width of a latent.
         num_heads: attention heads; they divide `dim`.
-        num_latents: how many.
-        num_readings: how often the tokens are read.
+        num_latents: number of latents.
+        num_readings: number of times that the latents attend to the tokens.
         num_layers: self-attention blocks after each reading.
-        share: the readings share their weights, but for the first one, which has its own; False for weights of their
-            own in every reading.
+        share: whether all readings but the first one share their weights; the first one always has its own.
         dropout: in attention and MLP, while training.
 
     Call arguments:
@@ -41,8 +41,9 @@ class Perceiver(keras.layers.Layer):
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
-    Source: Perceiver, arXiv 2103.03206, where the first reading keeps its own weights as well. There
-    positions enter as Fourier features and reading has one head; here positions are the branches' and heads are equal.
+    Source: Perceiver, arXiv 2103.03206, where the first reading keeps its own weights as well. There, positions are
+    Fourier features and the cross-attention has one head; here, positions come from the branches and all attention has
+    `num_heads` heads.
     """
 
     def __init__(

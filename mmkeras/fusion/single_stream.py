@@ -10,15 +10,15 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class SingleStream(keras.layers.Layer):
-    """Early fusion of tokens: all of them, and a learned [CLS] that answers, go through one transformer.
+    """Early fusion: the tokens of all modalities and a learned [CLS] token go through one transformer.
 
-    Prefer it where every token may have to do with every other one, within and across modalities, and where tokens are
-    few: its cost grows with the square of all tokens. `Perceiver` and `Bottleneck` are the cheaper ones.
+    Prefer it where any token may interact with any other, within and across modalities, and where there are few tokens:
+    its cost grows with the square of their number. `Perceiver` and `Bottleneck` are cheaper.
 
     With x_i = W_i tokens_i + b_i + e_i and z = [cls; x_1; ...; x_n], one layer is z <- z + MultiHead(norm(z), norm(z)),
-    z <- z + MLP(norm(z)); the result is norm(cls) after the last one. Positions are those that the branches gave.
+    z <- z + MLP(norm(z)); the result is norm(cls) after the last one. Positions come from the branches.
 
-    Masking: masked tokens have no weight; without any token [CLS] reads itself alone.
+    Masking: masked tokens have no weight; if all tokens are masked, [CLS] attends to itself only.
 
     Args:
         dim: D, width of the tokens.
@@ -36,8 +36,8 @@ class SingleStream(keras.layers.Layer):
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
 
-    Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each part and start from
-    BERT's weights; here the normalisation comes first, which trains from scratch.
+    Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each sublayer and start from
+    BERT's weights; here normalisation comes first, for training from scratch.
     """
 
     def __init__(

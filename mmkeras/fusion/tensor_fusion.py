@@ -12,16 +12,16 @@ LARGEST = 2**15  # elements of the tensor; with dim=128, that many make 16 MiB o
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TensorFusion(keras.layers.Layer):
-    """Every product of features across modalities as one tensor, and a dense layer on it.
+    """The outer product of the modalities' features, and a dense layer on it.
 
-    Prefer it with two or three modalities of which few features matter, where no combination may be missed; it is the
-    exact thing that `LowRankBilinear` approximates for more modalities or wider features.
+    Prefer it for two or three modalities with few relevant features, where all interactions are to be modelled;
+    `LowRankBilinear` approximates it for more modalities or wider features.
 
     With a_i, the mean of the tokens of modality i, and z_i = tanh(W_i a_i + b_i) of size `width`:
 
         h = relu(V ([1; z_1] (x) [1; z_2] (x) ... (x) [1; z_n]) + c), where (x) is the outer product.
 
-    The 1 keeps what each modality says alone, and each pair, in the tensor. It has (width + 1)^n elements.
+    The 1 keeps the main effects and the lower-order interactions in the tensor, which has (width + 1)^n elements.
 
     Masking: an absent modality enters as [1; 0], which leaves exactly the products of the others.
 
@@ -49,8 +49,8 @@ class TensorFusion(keras.layers.Layer):
     >>> int(layer.dense.kernel.shape[0])  # (3 + 1) ** 2
     16
 
-    Source: Tensor Fusion Network, arXiv 1707.07250, section 4.2. Ours are the small `width` and tanh (the paper: 32 to
-    128 by ReLU), which bound the tensor in size and its products in value.
+    Source: Tensor Fusion Network, arXiv 1707.07250, section 4.2. The small `width` and tanh (the paper: 32 to 128 and
+    ReLU) bound the size of the tensor and its values.
     """
 
     def __init__(

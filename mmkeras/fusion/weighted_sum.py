@@ -11,11 +11,11 @@ from mmkeras.layers.options import LayerOptions
 class WeightedSum(keras.layers.Layer):
     """C = alpha A + (1 - alpha) B, and for n modalities C = sum_i alpha_i A_i with sum_i alpha_i = 1.
 
-    A_i = W_i a_i + b_i is the vector of modality i, brought to the common width. Prefer it where the modalities say the
-    same thing with different reliability, or where the weights themselves are to be read (`shares()`).
+    A_i = W_i a_i + b_i is the vector of modality i, projected to the common width. Prefer it where the modalities are
+    redundant but of different reliability, or where the weights are to be interpreted (`shares()`).
 
-    Masking: the weights are shared out among the modalities that are present: alpha_i p_i / sum_j alpha_j p_j with
-    p_i = 1 for a present modality, else 0. Without any, C is zero.
+    Masking: the weights are normalised over the modalities that are present: alpha_i p_i / sum_j alpha_j p_j with p_i =
+    1 for a present modality, else 0. If all are absent, C is zero.
 
     Args:
         dim: D, the common width.

@@ -130,8 +130,18 @@ def _learned_from(head, raw, weighted):
             f"heads.adapt needs raw examples with the labels of head '{name}'. Received: {there}. "
             f"{did_you_mean(name, there)} Read them with heads=[...], or rename the head."
         )
+    if int(raw.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+        raise ValueError(
+            "heads.adapt needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n)."
+        )
     columns = columns_of(raw, [name, *([SAMPLE_WEIGHT] if weighted else [])])
-    known = np.asarray(head.labelled(columns[name]))
+    count = len(columns[name])
+    known = np.asarray(head.labelled(columns[name])) if count else np.zeros(0, bool)
+    if not known.any():
+        raise ValueError(
+            f"heads.adapt needs an example with a label of head '{name}'. Received: {count} examples, none with one. "
+            "Check the filter or the split before it, or leave the head out."
+        )
     columns = [values[known] for values in columns.values()]
     if weighted and not columns[1].any():
         raise ValueError(

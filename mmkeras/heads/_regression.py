@@ -1,4 +1,4 @@
-"""One number, or several."""
+"""Regression of one or several numbers."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,18 +15,19 @@ from mmkeras.heads.base import Head
 @keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Regression(Head):
-    """Predicts K numbers in their own unit, trained on the standardised ones.
+    """Predicts K numbers, in the unit of the labels, trained on standardised ones.
 
-    The output layer itself undoes the standardisation: `predict`, the SavedModel and the LiteRT file all answer in the
-    unit of the labels, and the loss is that of standardised values, so that heads of different units add up.
+    The output layer reverses the standardisation, so `predict`, the SavedModel and the LiteRT file all return values in
+    the unit of the labels. The loss is computed on standardised values, so that losses of heads with different units
+    are comparable.
 
     Args:
         name: key of the label, the output and the metrics.
-        size: K, how many numbers.
-        mean: None, learned by `heads.adapt`; or K numbers.
-        std: None, learned by `heads.adapt`; or K numbers.
+        size: K, number of values.
+        mean: K numbers, or one for all; None to learn it with `heads.adapt`.
+        std: K numbers, or one for all; None to learn it with `heads.adapt`.
         loss_function: "mse" or "huber", both on standardised values.
-        dropout: share of the fused vector that is dropped before the output layer while training.
+        dropout: dropout rate before the output layer.
 
     Example:
 
@@ -77,10 +78,10 @@ class Regression(Head):
 
         Args:
             column: n numbers, or lists of K numbers, or strings of K numbers joined by "|".
-            rows: what the message calls their rows; None numbers them.
+            rows: names of the rows in error messages; None for numbers.
 
         Raises:
-            ValueError: a label is not K finite numbers; the message names its row.
+            ValueError: a label is not K finite numbers; the message names the row.
         """
         rows = range(len(column)) if rows is None else rows
         numbers = self._all_at_once(column)
@@ -89,7 +90,7 @@ class Regression(Head):
         return numbers.reshape(len(column), self.size)
 
     def _all_at_once(self, column):
-        """The numbers of the whole column, or None where they need a look of their own, or are wrong."""
+        """The numbers of the whole column, or None if they have to be parsed or checked one by one."""
         try:
             numbers = np.array(list(column), object).astype("float32") if self.size == 1 else None
         except (OverflowError, TypeError, ValueError):
@@ -139,7 +140,7 @@ class Regression(Head):
         A constant column keeps deviation 1.
 
         Raises:
-            ValueError: their deviation is so small beside their values that float32 cannot tell them apart.
+            ValueError: the deviation is too small, relative to the values, for float32.
         """
         labels = np.asarray(labels, "float64").reshape(-1, self.size)
         mean = np.average(labels, axis=0, weights=weights)
@@ -151,7 +152,7 @@ class Regression(Head):
     def _check_adapted(self):
         if self.needs_adapt:
             raise ValueError(
-                f"Head '{self.name}' does not know mean and deviation of its target yet. "
+                f"Head '{self.name}' has not learned the mean and standard deviation of its labels yet. "
                 "Call heads = mm.heads.adapt(heads, raw) first, or give mean= and std=."
             )
 

@@ -17,24 +17,24 @@ def check_heads(owner, dim, num_heads, **sizes):
 
 @keras.saving.register_keras_serializable("mmkeras")
 class AttentionBlock(keras.layers.Layer):
-    """A pre-norm Transformer block: tokens read other tokens, or each other, and think about what they read.
+    """A pre-norm Transformer block with self-attention or cross-attention.
 
-    With q the readers and x what is read: q <- q + MultiHead(norm(q), x), then q <- q + MLP(norm(q)). Without x it is
+    With queries q and keys and values x: q <- q + MultiHead(norm(q), x), then q <- q + MLP(norm(q)). Without x it is
     self-attention, q <- q + MultiHead(norm(q), norm(q)).
 
-    Masking: masked tokens are not read; where a row has nothing to read, MultiHead's term is zero.
+    Masking: masked tokens have no weight; in a row whose tokens are all masked, the term of MultiHead is zero.
 
     Args:
-        dim: D, width of the readers.
+        dim: D, width of the queries.
         num_heads: attention heads; they divide `dim`.
         dropout: in attention and MLP, while training.
-        norm_x: normalise x as well, with weights of its own. Wanted where x comes from other blocks: the sum that they
-            pass on grows from block to block.
+        norm_x: normalise x as well, with separate weights. Use it where x comes from other blocks, whose residual sums
+            grow from block to block.
 
     Call arguments:
         q: (B, Q, D) float.
         x: (B, T, any width) float, or None for q itself.
-        mask: of x (B, T), or of q (B, Q) where x is None, bool; None where all of it is real.
+        mask: of x (B, T), or of q (B, Q) where x is None, bool; None if all tokens are real.
 
     Returns:
         (B, Q, D) float.
@@ -42,7 +42,7 @@ class AttentionBlock(keras.layers.Layer):
     Raises:
         ValueError: `num_heads` do not divide `dim`.
 
-    Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each part, as of arXiv 2002.04745.
+    Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each sublayer, as in arXiv 2002.04745.
     """
 
     supports_masking = True  # the explicit mask is the one that counts

@@ -6,20 +6,20 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("mmkeras")
 class BatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation whose statistics are those of the present examples only, for trainings of any length.
+    """Batch normalisation that excludes absent examples from its statistics.
 
     It differs from `keras.layers.BatchNormalization` in three ways:
 
     - A mask excludes whole examples, or tokens, from the mean and variance. A batch without any present example is
-      normalised by the moving averages, and leaves them as they are.
+      normalised by the moving averages and does not change them.
     - `momentum` is 0.9, as in PyTorch. With Keras' 0.99, the moving averages still hold a third of their initial
-      values after 100 steps, so that a short training looks bad in validation although it is not.
-    - Under `tf.distribute`, the moving averages are the mean over the replicas, however many present examples each
-      has. Each replica normalises by its own part of the batch.
+      values after 100 steps, so that validation scores of a short training are far too low.
+    - Under `tf.distribute`, the moving averages are the unweighted mean over the replicas. Each replica normalises by
+      its own part of the batch.
 
     Computed in float32.
 
-    Masking: what is under False has no part in the statistics. It is normalised like the rest.
+    Masking: values under False are excluded from the statistics; they are normalised like the others.
 
     Args:
         momentum: share of the old moving averages that each training step keeps.
@@ -50,7 +50,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         super().__init__(momentum=momentum, **kwargs)
         if self.renorm or self.synchronized:
             raise ValueError(
-                "BatchNorm has neither renorm nor synchronized, which do not know masks. Received: "
+                "BatchNorm has neither renorm nor synchronized, which do not support masks. Received: "
                 f"renorm={self.renorm}, synchronized={self.synchronized}. Use keras.layers.BatchNormalization."
             )
 

@@ -11,17 +11,17 @@ _KINDS = ("softmax", "sigmoid", "linear")
 
 @keras.saving.register_keras_serializable("mmkeras")
 class CombineAnswers(keras.layers.Layer):
-    """Late fusion: the answers of n experts to one question become one answer.
+    """Late fusion: combines the answers of n experts into one.
 
     With p_i the answer of expert i and w_i >= 0, sum_i w_i = 1 over the experts that are present:
 
     | how | answer | prefer it |
     |---|---|---|
-    | "mean" | sum_i p_i / n | as the first thing to try; one confident error does little |
+    | "mean" | sum_i p_i / n | as the baseline to try first; robust to one confident error |
     | "learned" | sum_i w_i p_i, w = softmax(logits) | where some experts are known to be better |
     | "product" | softmax(sum_i log p_i), or sigmoid(sum_i logit p_i) | where the experts see independent evidence |
 
-    Masking: an absent expert has no say, the weights of the others make up for it. Where all are absent, all answer.
+    Masking: absent experts are excluded and the weights of the others renormalised. If all are absent, all are used.
 
     Args:
         how: "mean", "learned" or "product".
@@ -36,7 +36,7 @@ class CombineAnswers(keras.layers.Layer):
         (B, N) float32.
 
     Raises:
-        ValueError: another word, or a product of values.
+        ValueError: `how` or `kind` is unknown, or a product of values is requested.
 
     Example:
 
@@ -54,8 +54,8 @@ class CombineAnswers(keras.layers.Layer):
             raise ValueError(f"how is one of {_HOW}, kind of {_KINDS}. Received: how={how!r}, kind={kind!r}.")
         if (how, kind) == ("product", "linear"):
             raise ValueError(
-                "A product of experts is one of probabilities. Received: how='product' for values. Give 'mean' or "
-                "'learned' to regression heads."
+                "A product of experts is defined for probabilities only. Received: how='product' for values. Give "
+                "'mean' or 'learned' to regression heads."
             )
         self.how = how
         self.kind = kind

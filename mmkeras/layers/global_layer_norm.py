@@ -8,15 +8,15 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class GlobalLayerNorm(keras.layers.Layer):
-    """Layer normalisation over all of a row's real tokens at once, so that a clip keeps what is loud and quiet in it.
+    """Layer normalisation over all real tokens and channels of a row together.
 
-    Prefer it to `LayerNormalization`, which levels each token by itself, between convolutions over time.
+    Prefer it to `LayerNormalization`, which normalises each token separately, between convolutions over time: loud and
+    quiet parts of a clip stay distinguishable.
 
     y = gamma (x - mean) / sqrt(var + epsilon) + beta, mean and var over the real tokens and all D channels of a row;
     gamma and beta have D values. Statistics are float32.
 
-    Masking: tokens under False do not count, and come out as zeros, as the padding of a convolution is: what follows
-    the end of a clip is the same as nothing.
+    Masking: tokens under False are excluded from the statistics and become zeros, like the padding of a convolution.
 
     Args:
         epsilon: added to the variance.

@@ -4,9 +4,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("mmkeras")
 class GuardEmpty(keras.layers.Layer):
-    """Marks the first token of rows that have none, so that a recurrent layer may run over them.
+    """Marks the first token as real in rows that have none, as recurrent layers require.
 
-    cuDNN crashes on a row that is all padding. What comes out of such a row must still be masked, by the first mask.
+    cuDNN crashes on a row that is all padding. The output of such a row must still be masked by the original mask.
 
     Call arguments:
         mask: (B, T) bool.

@@ -8,14 +8,14 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class LearnedTokens(keras.layers.Layer):
-    """The same learned tokens for every row: queries, latents, bottlenecks, BERT's [CLS].
+    """Learned tokens that are the same for every row: queries, latents, bottlenecks, BERT's [CLS].
 
     Args:
-        count: N, how many.
-        dim: D, their width.
+        count: N, number of tokens.
+        dim: D, width of a token.
 
     Call arguments:
-        like: (B, ...), a tensor of the batch; only its first axis counts.
+        like: (B, ...), any tensor of the batch; only its first axis is used.
 
     Returns:
         (B, N, D) float.

@@ -9,10 +9,11 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class LogMel(keras.layers.Layer):
-    """Waveform -> log-mel spectrogram, inside the model, so that training, serving and the edge share one front end.
+    """Waveform -> log-mel spectrogram, as part of the model.
 
-    Prefer it to `keras.layers.MelSpectrogram`, whose decibel scale takes its ceiling from the whole batch: there, what
-    comes out for one clip depends on its neighbours. Always computed in float32.
+    Training, serving and devices share this front end. Prefer it to `keras.layers.MelSpectrogram`, whose decibel scale
+    is relative to the maximum of the whole batch, so that the result for one clip depends on the others. Always
+    computed in float32.
 
     Masking: samples under False count as silence; a frame is real where its first sample is.
 

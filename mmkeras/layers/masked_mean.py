@@ -4,9 +4,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("mmkeras")
 class MaskedMean(keras.layers.Layer):
-    """Mean of the real tokens; zeros where a row has none.
+    """Mean of the real tokens; zeros in a row that has none.
 
-    Prefer it to `GlobalAveragePooling1D(mask=...)`, which divides by zero in a row without tokens.
+    Prefer it to `GlobalAveragePooling1D(mask=...)`, which divides by zero in a row without real tokens.
 
     Masking: tokens under False have no weight.
 

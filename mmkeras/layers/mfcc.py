@@ -9,16 +9,16 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class MFCC(keras.layers.Layer):
-    """Log-mel spectrogram -> mel-frequency cepstral coefficients: the spectrum's broad shape in a few numbers.
+    """Log-mel spectrogram -> mel-frequency cepstral coefficients, the broad shape of the spectrum in a few numbers.
 
-    Prefer the spectrogram itself where there are thousands of clips: convolutions find more in it. The first
-    coefficients are smaller, and tell less of the pitch of a voice. Always computed in float32.
+    Prefer the spectrogram itself where there are thousands of clips: it holds more information for convolutions. The
+    first coefficients are more compact and depend less on the pitch of a voice. Always computed in float32.
 
     y_k = s_k sum_m x_m cos(pi k (2m + 1) / (2M)) with s_0 = sqrt(1 / M), otherwise s_k = sqrt(2 / M): the orthonormal
     DCT-II over the bands. y_0 is the level. They are neither liftered nor normalised.
 
     Args:
-        coefficients: K, how many are kept, at most M.
+        coefficients: K, number of coefficients, at most M.
 
     Call arguments:
         spectrum: (B, F, M) float, as from `layers.LogMel`.
@@ -38,7 +38,7 @@ class MFCC(keras.layers.Layer):
     the scale is that of `scipy.fft.dct(x, norm="ortho")`.
     """
 
-    supports_masking = True  # each frame stands for itself
+    supports_masking = True  # each frame is transformed separately
 
     def __init__(self, coefficients: int = 13, **kwargs: Unpack[LayerOptions]) -> None:
         kwargs["dtype"] = "float32"

@@ -9,20 +9,20 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class ModalityDropout(keras.layers.Layer):
-    """Hides whole modalities of single examples while training, so that the model learns to do without them.
+    """Masks whole modalities of single examples while training, so that the model learns to work without them.
 
-    Prefer it wherever a modality may be missing later, and where one that is easy to learn keeps the others from being
-    learned. It works on masks, so that it is, for every fusion, the same as a modality that is really absent.
+    Use it wherever a modality may be missing in production, and where one that is easy to learn dominates the others.
+    It changes the masks only, so for every fusion a dropped modality is the same as an absent one.
 
-    Masking: what is absent stays absent. Of the modalities of an example that are there, one always stays.
+    Masking: absent modalities stay absent. At least one of the present modalities of an example is always kept.
 
     Args:
-        rate: chance of each modality of each example to be hidden: one number, or one per modality.
-        seed: int, for a repeatable layer; None draws one.
+        rate: probability of dropping each modality of each example: one number, or one per modality.
+        seed: int, for reproducible results; None draws one.
 
     Call arguments:
         masks: list of (B, T_i) bool.
-        training: whether anything is hidden.
+        training: whether modalities are dropped.
 
     Returns:
         The list of masks, with some rows all False.

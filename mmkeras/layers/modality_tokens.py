@@ -8,11 +8,11 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class ModalityTokens(keras.layers.Layer):
-    """x_i = W_i tokens_i + b_i + e_i: brings the tokens of every modality to one width and says whose they are.
+    """x_i = W_i tokens_i + b_i + e_i: projects all tokens to one width and adds a modality embedding.
 
-    W_i, b_i and the embedding e_i of modality i are learned. What reads tokens of several modalities starts with it.
+    W_i, b_i and the embedding e_i of modality i are learned. Fusions of tokens start with this layer.
 
-    Masking: masked tokens enter as zeros, so that nothing under a mask (not even NaN) is passed on.
+    Masking: masked tokens enter as zeros, so that no value under a mask (not even NaN) is passed on.
 
     Args:
         dim: D, the common width.

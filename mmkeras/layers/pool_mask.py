@@ -8,10 +8,10 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class PoolMask(keras.layers.Layer):
-    """The mask of tokens that each cover `size` tokens of the layer before: real where any of them is.
+    """The mask after pooling `size` tokens into one: True where any of them is.
 
     Args:
-        size: how many tokens become one, as in `MaxPooling1D(size, padding="valid")`: a remainder is dropped.
+        size: number of tokens pooled into one, as in `MaxPooling1D(size, padding="valid")`: a remainder is dropped.
 
     Call arguments:
         mask: (B, T) bool.

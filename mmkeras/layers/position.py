@@ -3,9 +3,9 @@ import keras
 
 @keras.saving.register_keras_serializable("mmkeras")
 class PositionEmbedding(keras.layers.Layer):
-    """Adds a learned vector per position, so that attention knows where in the picture or the clip a token is.
+    """Adds a learned vector per position, which encodes where in a picture or a clip a token is.
 
-    keras-hub has a layer of this name for text; importing keras-hub takes seconds, which these branches spare.
+    keras-hub has a layer of this name for text, but importing keras-hub takes seconds.
 
     Call arguments:
         tokens: (B, T, D) float, T fixed.

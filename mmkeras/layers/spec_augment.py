@@ -8,29 +8,29 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class SpecAugment(keras.layers.Layer):
-    """Hides bands and moments of a spectrogram while training, so that no answer hangs on one of them.
+    """Masks bands and stretches of frames of a spectrogram while training.
 
-    Active with `training=True` only: in `evaluate`, `predict` and the export it passes everything on. Prefer it to
-    `augment.audio` where the task is to tell what a sound is, and use both where recordings differ in level and noise.
+    Active with `training=True` only: in `evaluate`, `predict` and exports it is the identity. Prefer it to
+    `augment.audio` for classifying sounds, and use both where recordings differ in level and noise.
 
-    Masking: moments are hidden among the real frames, no stretch longer than `most` of them; frames under False stay as
-    they are, and the mask itself does not change.
+    Masking: only real frames are masked, in stretches of at most `most` of them; frames under False and the mask itself
+    do not change.
 
     Args:
-        bands: number of stripes of neighbouring bands that are hidden in each clip.
-        band_width: F, most bands of one stripe; the width is drawn evenly from 0 to F.
-        moments: number of stretches of neighbouring frames that are hidden in each clip.
-        moment_width: T, most frames of one stretch; the length is drawn evenly from 0 to T.
-        most: p, largest share of a clip's real frames that one stretch may hide.
-        seed: int, for a repeatable layer; None draws one.
+        bands: number of groups of neighbouring bands that are masked in each clip.
+        band_width: F, largest number of bands in a group, which is drawn uniformly from 0 to F.
+        moments: number of stretches of neighbouring frames that are masked in each clip.
+        moment_width: T, largest number of frames in a stretch, which is drawn uniformly from 0 to T.
+        most: p, largest share of a clip's real frames that one stretch may mask.
+        seed: int, for reproducible results; None draws one.
 
     Call arguments:
         spectrum: (B, F, M) float, as from `layers.LogMel`.
         mask: (B, F) bool.
-        training: whether anything is hidden.
+        training: whether anything is masked.
 
     Returns:
-        Spectrum and mask, as they came in; what is hidden has the mean value of the clip's real frames.
+        Spectrum and mask of the same shapes; masked values are the mean of the clip's real frames.
 
     Example:
 
@@ -41,7 +41,7 @@ class SpecAugment(keras.layers.Layer):
 
     Source: Park et al., SpecAugment, arXiv 1904.08779, section 2: frequency and time masking (their policy LD has
     F = 27, T = 100, p = 1 for 80 bands). Time warping, which they found to matter least, is left out. Their
-    spectrograms have mean zero and are masked with zero; these need not have it.
+    spectrograms have mean zero and are masked with zero.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from mmkeras.layers.unknown_dropout import UnknownDropout
 
 
 def first_rows(max_categories, columns):
-    """Where the rows of each column begin in the one embedding of all, and how many rows that has.
+    """First row of each column in the shared embedding, and the number of its rows.
 
     Example:
 
@@ -23,16 +23,16 @@ def first_rows(max_categories, columns):
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TableFeatures(keras.layers.Layer):
-    """One row of a table -> one vector: numbers, which of them are there, and an embedding per category.
+    """One row of a table -> one vector of numbers, their presence bits, and an embedding per category.
 
-    Masking: a missing number is 0 with its presence bit 0; a missing category has an embedding of its own (id 0).
+    Masking: a missing number is 0 with presence bit 0; a missing category has its own embedding (id 0).
 
     Args:
-        numeric: how many of the N columns are numbers; they come first.
-        max_categories: ids of each categorical column; one number where all have as many.
+        numeric: number of numeric columns, which are the first of the N columns.
+        max_categories: number of ids of each categorical column, or one number for all of them.
         embed_dim: width of the embedding of one category.
-        unknown_rate: share of the categories that is replaced by the unknown one while training: `UnknownDropout`.
-        seed: int, for repeatable replacing; None draws one.
+        unknown_rate: share of the categories replaced by the unknown one while training, see `UnknownDropout`.
+        seed: int, for reproducible results; None draws one.
 
     Call arguments:
         row: (B, N) float32, numbers and category ids.

@@ -13,16 +13,16 @@ from mmkeras.layers.unknown_dropout import UnknownDropout
 class TableTokens(keras.layers.Layer):
     """One row of a table -> one token per column, so that columns can attend to each other.
 
-    Token j is x_j w_j + b_j of a number, and e_j[x_j] + b_j of a category.
+    Token j is x_j w_j + b_j for a number, and e_j[x_j] + b_j for a category.
 
-    Masking: a missing value's token is zero; attention has to leave it out by the same mask.
+    Masking: the token of a missing value is zero; attention has to exclude it by the same mask.
 
     Args:
-        numeric: how many of the N columns are numbers; they come first.
-        max_categories: ids of each categorical column; one number where all have as many.
+        numeric: number of numeric columns, which are the first of the N columns.
+        max_categories: number of ids of each categorical column, or one number for all of them.
         dim: D, width of a token.
-        unknown_rate: share of the categories that is replaced by the unknown one while training: `UnknownDropout`.
-        seed: int, for repeatable replacing; None draws one.
+        unknown_rate: share of the categories replaced by the unknown one while training, see `UnknownDropout`.
+        seed: int, for reproducible results; None draws one.
 
     Call arguments:
         row: (B, N) float32, numbers and category ids.
@@ -32,7 +32,7 @@ class TableTokens(keras.layers.Layer):
     Returns:
         (B, N, D) float.
 
-    Source: Gorishniy et al., arXiv 2106.11959, section 3.3, the feature tokenizer, weights drawn as theirs.
+    Source: Gorishniy et al., arXiv 2106.11959, section 3.3, the feature tokenizer, with the same initialisation.
     """
 
     def __init__(

@@ -10,20 +10,19 @@ from mmkeras.layers.options import LayerOptions
 class UnknownDropout(keras.layers.Layer):
     """Replaces ids by the unknown id while training, so that its embedding is trained.
 
-    Where training holds no unknown word or category, the embedding of the unknown id would stay as it was drawn, and
-    what a model answers to the first unknown one would depend on the seed. Hidden now and then, each id teaches it what
-    can be said without knowing it.
+    If the training data have no unknown words or categories, the embedding of the unknown id keeps its random initial
+    value, and the answer to the first unknown one in production depends on the seed.
 
     Args:
-        rate: chance of each id to be replaced.
-        seed: int, for a repeatable layer; None draws one.
+        rate: probability of replacing each id.
+        seed: int, for reproducible results; None draws one.
 
     Call arguments:
         ids: (B, T) int: 0 padding or missing, 1 unknown, from 2 on words or categories.
-        training: whether anything is replaced.
+        training: whether ids are replaced.
 
     Returns:
-        (B, T) int, some of what was 2 or more replaced by 1.
+        (B, T) int, some of the ids from 2 on replaced by 1.
 
     Raises:
         ValueError: a rate outside [0, 1).

@@ -20,28 +20,28 @@ def fusion_model(
     auxiliary: bool = False,
     name: str = "fusion_model",
 ) -> NamedModel:
-    """Ready tensors by name -> each branch -> fusion -> each head: answers by name.
+    """Connects branches, a fusion and heads: ready tensors by name -> answers by name.
 
     Args:
-        specs: list of specs; its order is that of the lists the fusion gets.
+        specs: list of specs, in the order in which the fusion receives the modalities.
         branches: dict, spec name -> branch, a `keras.Model` from ready tensors to tokens (B, T, D) and mask (B, T).
-            Specs of one kind and size may share a branch, and so its weights: it is built for one of them and given
+            Specs of the same kind and size may share a branch and its weights: build it for one of them and pass it
             under each of their names.
         fusion: layer called as `fusion(tokens, masks)`, lists in the order of the specs, -> (B, D).
         heads: list of heads.
-        modality_dropout: chance of each modality of each example to be hidden while training: one number, or a dict by
-            spec name, where those that are not named always stay. See `layers.ModalityDropout`.
-        auxiliary: each modality also answers on its own, as output HEAD.SPEC. With
-            `heads.compile_for(heads, auxiliary=[names of specs])` each has a loss, so that one modality that learns
-            fast does not keep the others from learning. The labels are those of the heads; exports leave these out.
-        name: of the model.
+        modality_dropout: probability of dropping each modality of each example while training: one number, or a dict by
+            spec name (modalities that are not named are never dropped). See `layers.ModalityDropout`.
+        auxiliary: whether each modality also answers on its own, as output HEAD.SPEC. With `heads.compile_for(heads,
+            auxiliary=[names of specs])` each has a loss, so that one modality that is easy to learn does not dominate
+            the others. The labels are those of the heads; exports omit these outputs.
+        name: name of the model.
 
     Returns:
         A functional `keras.Model`, dict of ready tensors -> dict of outputs by head name. Feed it exactly its inputs:
         a missing, extra, unknown or swapped key is an error that names it.
 
     Raises:
-        ValueError: a spec has no branch, a branch no spec, a branch was built for another spec, or two names meet.
+        ValueError: a spec has no branch, a branch has no spec or was built for another one, or two names are equal.
 
     Example:
 

@@ -21,15 +21,15 @@ def hybrid_fusion_model(
     auxiliary: bool = True,
     name: str = "hybrid_fusion_model",
 ) -> NamedModel:
-    """Hybrid fusion: the fused vector answers, every modality answers on its own, and all these answers are combined.
+    """Hybrid fusion: combines the answer of the fused vector with those of the single modalities.
 
-    Prefer it to `fusion_model` where single modalities often suffice, and to `late_fusion_model` where they don't
-    always.
+    Prefer it to `fusion_model` where a single modality often suffices, and to `late_fusion_model` where interactions
+    matter as well.
 
     Args:
         specs, branches, fusion, heads, modality_dropout, name: as in `fusion_model`.
-        combine: as in `late_fusion_model`; the fused answer is one more expert, the first one.
-        auxiliary: the modalities' own answers are outputs, too, for losses of their own: compile with
+        combine: as in `late_fusion_model`; the fused answer is an additional expert, the first one.
+        auxiliary: whether the modalities' own answers are outputs as well, with their own losses: compile with
             `heads.compile_for(heads, auxiliary=[names of specs])`.
 
     Returns:

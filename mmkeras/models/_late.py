@@ -20,14 +20,14 @@ def late_fusion_model(
     auxiliary: bool = False,
     name: str = "late_fusion_model",
 ) -> NamedModel:
-    """Late fusion, at the level of decisions: each modality answers on its own, then the answers are combined.
+    """Late fusion: each modality answers on its own, and the answers are combined.
 
-    Prefer it where modalities are often missing or never seen together, and where it must be seen which one said
-    what. It can't learn what lies in no single modality (a question about a picture): that needs `fusion_model`.
+    Prefer it where modalities are often missing or never occur together, and where each modality's answer must be
+    visible. It can't learn interactions between modalities (a question about a picture): these need `fusion_model`.
 
     Args:
         specs, branches, heads, modality_dropout, auxiliary, name: as in `fusion_model`; the auxiliary outputs are the
-            very answers that are combined.
+            answers that are combined.
         combine: "mean", "learned" weights or "product" of experts: `layers.CombineAnswers`.
 
     Returns:

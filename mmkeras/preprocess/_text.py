@@ -20,7 +20,7 @@ _MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9
 
 
 class TextLayer(RawLayer):
-    """What every layer from strings (B,) to ids (B, max_tokens) int32 and their mask does."""
+    """Base class of layers from strings (B,) to ids (B, max_tokens) int32 and their mask."""
 
     gives = "tokens"
     pads_behind = True
@@ -34,7 +34,7 @@ class TextLayer(RawLayer):
         self.optional = optional
 
     def _checked(self, strings):
-        """Fails, with the modality's name, on what is no text."""
+        """Fails, with the modality's name, on invalid text."""
         recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
         empty = tf.equal(strings, "") & (not self.optional)
         return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)

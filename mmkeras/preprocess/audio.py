@@ -1,4 +1,4 @@
-"""Sounds: the bytes of WAV files in, mono waveforms of one length and rate out."""
+"""WAV files -> mono waveforms of one length and sample rate."""
 
 from typing import Any, Unpack
 
@@ -17,20 +17,20 @@ LOUDEST = 1e30  # of float samples, whose full scale is 1
 
 @keras.saving.register_keras_serializable("mmkeras")
 class DecodeAudio(RawLayer):
-    """Turns the bytes of WAV files into mono waveforms of one length and sample rate, inside the graph.
+    """Decodes WAV files to mono waveforms of one length and sample rate, in the graph.
 
-    It reads PCM of 8, 16, 24 and 32 bits and float of 32 and 64 bits, of any number of channels and any rate. Only
-    TensorFlow's own ops are used, so that it may be exported and served. In this order: integers are divided by
-    2^(bits - 1) (8-bit ones less 128 before), the channels averaged, the rate changed (see `resample`), values clipped
-    to [-1, 1], and the clip cut or filled with zeros at its end. Of a long file only the beginning is decoded: what the
-    result depends on.
+    Supported are PCM of 8, 16, 24 and 32 bits and float of 32 and 64 bits, with any number of channels and any sample
+    rate. Only TensorFlow's own ops are used, so that the layer can be exported and served. In this order: integers are
+    divided by 2^(bits - 1) (after subtracting 128 from 8-bit ones), the channels averaged, the clip resampled (see
+    `resample`), values clipped to [-1, 1], and the clip cut, or padded with zeros at its end. Only the part of a long
+    file that the result depends on is decoded.
 
     Masking: True marks the samples that came from the file.
 
     Args:
         samples: length of the result.
-        sample_rate: of the result, in Hz.
-        optional: `b""` means absent; it is refused otherwise.
+        sample_rate: sample rate of the result, in Hz.
+        optional: whether `b""` means absent; otherwise it is an error.
         name: MODALITY_preprocess; errors begin with the modality.
 
     Call arguments:
@@ -40,8 +40,8 @@ class DecodeAudio(RawLayer):
         (B, samples) float32 in [-1, 1], and its mask (B, samples) bool. An absent sound is 0 and all False.
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, damaged, cut off or without samples; or a
-            float sample is NaN, infinite or beyond 1e30.
+        tf.errors.InvalidArgumentError: a file is missing, of another format, damaged, truncated or without samples; or
+            a float sample is NaN, infinite or beyond 1e30.
 
     Example:
 
@@ -71,7 +71,7 @@ class DecodeAudio(RawLayer):
         return waves, tf.sequence_mask(counts, self.samples)
 
     def _all_simple(self, x, head):
-        """The whole batch in one op: every file is 16-bit mono of the right rate, or absent."""
+        """Decodes the whole batch in one op: every file is 16-bit mono of the right sample rate, or absent."""
         counts = tf.minimum(head.frames, self.samples)
         data = tf.io.decode_raw(tf.strings.substr(x, head.start, 2 * counts), tf.int16, fixed_length=2 * self.samples)
         return tf.cast(data, tf.float32) / 2.0**15, counts

@@ -1,4 +1,4 @@
-"""Pictures: the bytes of JPEG, PNG, GIF and BMP files in, uint8 pixels of one size out."""
+"""JPEG, PNG, GIF and BMP files -> uint8 pixels of one size."""
 
 from collections.abc import Sequence
 from typing import Any, Unpack
@@ -21,42 +21,41 @@ _BLANK = bytes.fromhex(
 
 @keras.saving.register_keras_serializable("mmkeras")
 class DecodeImage(RawLayer):
-    """Turns the bytes of picture files into uint8 pixels of one size, inside the graph.
+    """Decodes image files to uint8 pixels of one size, in the graph.
 
-    It reads JPEG (turned upright by its EXIF orientation; equal to Pillow to the bit), PNG (grey, palette, RGB, with
-    or without transparency, 1 to 16 bits), the first picture of GIF, and uncompressed BMP of 8, 24 or 32 bits, whose
-    alpha does not count. What is transparent in PNG and GIF becomes white, and so does what a GIF's first picture
-    leaves of its canvas, which is as large as the larger of the two. Only TensorFlow's own ops are used, so that it may
-    be exported and served.
+    Supported are JPEG (rotated according to its EXIF orientation; bit for bit equal to Pillow), PNG (greyscale,
+    palette, RGB, with or without transparency, 1 to 16 bits), the first picture of a GIF, and uncompressed BMP of 8, 24
+    or 32 bits, whose alpha is ignored. Transparent pixels of PNG and GIF become white, as does the part of a GIF's
+    canvas that its first picture does not cover; the canvas is as large as the larger of the two. Only TensorFlow's own
+    ops are used, so that the layer can be exported and served.
 
-    **What is checked.** The size by the header, before anything is decoded. Of a PNG the checksums, of a JPEG its
-    segments and that no part of its pixels was overwritten with zeros, of a GIF that its blocks lead to its trailer and
-    that its first picture can be decoded. JPEG, GIF and BMP hold no checksum: other pixels than were meant, which can
-    be decoded, go unnoticed. `mmkeras.edge` refuses the same files, and some damaged GIFs more.
+    **Checks.** The size in the header, before anything is decoded; for PNG, the checksums; for JPEG, the segments, and
+    that no part of the pixel data was overwritten with zeros; for GIF, that the blocks lead to the trailer and that the
+    first picture can be decoded. JPEG, GIF and BMP have no checksums, so wrong pixels that can be decoded are not
+    detected. `mmkeras.edge` refuses the same files, and some more damaged GIFs.
 
-    A picture that has the size already keeps its exact pixels. Others are scaled bilinearly with antialiasing, then
-    rounded: to h x w = `size` ("stretch"), to the largest h x w inside it, the rest black ("pad"), or to the smallest
-    around it, the rest cut off on both sides ("crop"). The longer side is rounded down, h = floor(W height / W'), and
-    the picture sits at floor of half the difference.
+    A picture that already has the size keeps its exact pixels. Others are resized bilinearly with antialiasing, then
+    rounded: to h x w = `size` ("stretch"); to the largest h x w inside it, padded with black ("pad"); or to the
+    smallest around it, cropped on both sides ("crop"). The longer side is rounded down, h = floor(W height / W'), and
+    the offset of the picture is half the difference, rounded down.
 
     Args:
         size: (height, width) in pixels.
-        channels: 1 grey (ITU-R 601-2 luma, as Pillow rounds it), 3 RGB.
+        channels: 1 for greyscale (ITU-R 601-2 luma, rounded as by Pillow), 3 for RGB.
         resize: "stretch", "pad" or "crop".
         optional: `b""` means absent; it is refused otherwise.
-        max_pixels: of the file, height times width; a larger one is refused.
+        max_pixels: largest height times width of a file; larger ones are refused.
         name: MODALITY_preprocess; errors begin with the modality.
 
     Call arguments:
         x: (B,) string, the bytes of one file each.
 
     Returns:
-        (B, H, W, C) uint8 pixels; where `optional`, also (B, 1) bool, False where the picture is absent (its pixels
-        are 0 then).
+        (B, H, W, C) uint8 pixels; if `optional`, also (B, 1) bool, False if the picture is absent (its pixels are 0).
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, too large, or damaged. Damage that only the
-            decoder sees is told in TensorFlow's words, with the layer's name in the name of the node.
+        tf.errors.InvalidArgumentError: a file is missing, of another format, too large, or damaged. For damage that
+            only the decoder detects, the message is TensorFlow's, with the layer's name in the name of the node.
 
     Example:
 
@@ -192,13 +191,13 @@ def _stretch(shape, size):
 
 
 def _pad(shape, size):
-    """Size of the largest picture of the same aspect inside `size`, and where its corner is."""
+    """Size of the largest picture of the same aspect ratio inside `size`, and its corner."""
     inside = tf.minimum(size, tf.maximum(1, shape * size[::-1] // shape[::-1]))
     return inside, (size - inside) // 2
 
 
 def _crop(shape, size):
-    """Size of the smallest picture of the same aspect around `size`, and where its corner is (0 or less)."""
+    """Size of the smallest picture of the same aspect ratio around `size`, and its corner (0 or less)."""
     around = tf.maximum(size, shape * size[::-1] // shape[::-1])
     return around, -((around - size) // 2)
 
@@ -207,7 +206,7 @@ _PLACES = {"stretch": _stretch, "pad": _pad, "crop": _crop}
 
 
 def _decode_jpeg_or_png(file):
-    """RGB pixels; in spite of its name the op reads PNG too, and needs no branch for it."""
+    """RGB pixels; in spite of its name, the op decodes PNG as well."""
     return tf.io.decode_jpeg(file, 3, dct_method="INTEGER_ACCURATE", fancy_upscaling=True)
 
 

@@ -1,4 +1,4 @@
-"""Text -> token ids of a pretrained model: markup is dropped, its own tokenizer does the rest, [CLS] ids [SEP]."""
+"""Text -> token ids of a pretrained model, by its own tokenizer: [CLS] ids [SEP]."""
 
 import base64
 import types
@@ -14,23 +14,23 @@ from mmkeras.presets import load_preset
 
 @keras.saving.register_keras_serializable("mmkeras")
 class PresetIds(TextLayer):
-    """Strings -> ids of a pretrained model's tokenizer, between its first and its last token.
+    """Strings -> ids of a pretrained model's tokenizer, between its start and end tokens.
 
     Args:
-        max_tokens: longer texts are cut so that all fits.
-        tokenizer: tokenizer of keras-hub, of the WordPiece or SentencePiece kind; its vocabulary is part of
-            this layer's config, and so of its file.
+        max_tokens: longer texts are truncated so that start and end tokens fit.
+        tokenizer: WordPiece or SentencePiece tokenizer of keras-hub; its vocabulary is part of this layer's config and
+            saved with it.
         strip_markup, optional: as in `mm.Text`.
 
     Call arguments:
         strings: (B,) UTF-8.
 
     Returns:
-        ids (B, max_tokens) int32, 0 where padded, and mask (B, max_tokens) bool. A text without any token, not even
-        an unknown one, is all False where the text is optional.
+        ids (B, max_tokens) int32, 0 where padded, and mask (B, max_tokens) bool. An optional text without any token,
+        not even an unknown one, is all False.
 
     Raises:
-        ValueError: the tokenizer is of another kind.
+        ValueError: the tokenizer is of another type.
         InvalidArgumentError: a string is not UTF-8, or a required one is empty or has no tokens.
 
     Source: Devlin et al., arXiv 1810.04805, section 3.
@@ -92,7 +92,7 @@ class PresetIds(TextLayer):
         return self._padded(tf.concat([first, ids, last], axis=1), strings)
 
     def describe(self) -> dict[str, Any] | None:
-        """Of the tokenizers of presets, `mmkeras.edge` knows BERT's."""
+        """`mmkeras.edge` supports only BERT's tokenizer."""
         own = self.held.tokenizer
         if not getattr(own, "split", False) or own.special_tokens_in_strings:
             return None
@@ -141,6 +141,7 @@ def _check_tokenizer(modality, tokenizer, max_tokens):
         )
     if max_tokens < 3:
         raise ValueError(
-            f"{modality}: the first and the last token of a preset count, too. Received: max_tokens={max_tokens}. "
+            f"{modality}: max_tokens includes the first and the last token of the preset. Received: "
+            f"max_tokens={max_tokens}. "
             "Give 3 or more."
         )

@@ -1,4 +1,4 @@
-"""Vectors computed elsewhere -> the same numbers, and whether they are there."""
+"""Precomputed vectors -> the same numbers and their mask."""
 
 from typing import Any, Unpack
 
@@ -15,10 +15,10 @@ REQUIRED = "a required vector is missing."
 
 @keras.saving.register_keras_serializable("mmkeras")
 class VectorRow(RawLayer):
-    """Vectors stay as they are, bit for bit; one of NaN alone is absent and becomes zeros.
+    """Passes vectors on unchanged; a vector of NaN only is absent and becomes zeros.
 
     Args:
-        size: D, how many numbers each has.
+        size: D, length of a vector.
         optional: as in `mm.Vector`.
 
     Call arguments:

@@ -1,4 +1,4 @@
-"""Videos: the bytes of GIFs and of ZIP files of frames in, uint8 pixels of one size and number of frames out."""
+"""GIF files and ZIP files of frames -> uint8 pixels of a fixed size and number of frames."""
 
 import io
 import zipfile
@@ -39,32 +39,31 @@ _MOST_OF_GIF = 4  # times `max_pixels`, of all frames together
 
 @keras.saving.register_keras_serializable("mmkeras")
 class DecodeVideo(RawLayer):
-    """Turns the bytes of clips into uint8 pixels of so many frames of one size, inside the graph.
+    """Decodes videos to uint8 pixels of a fixed size and number of frames, in the graph.
 
-    **What a clip is.** Either a GIF (each frame is laid over those before it, the first over white; what a GIF says of
-    clearing the canvas in between, and of timing, is not heeded); or a ZIP file whose members are the frames, JPEG or
-    PNG, and nothing else but folders, *stored*, not compressed. The frames are taken in the order in which they lie in
-    the ZIP file, whatever their names: who sends one writes them in the order of time, with
-    `ls -v frames/*.jpg | zip -0 -j clip.zip -@` (without `ls -v` the shell puts 10 before 2), Python's `zipfile` or
-    JSZip. `mmkeras.data` brings those that it reads into the order of their names, 2 before 10. A GIF has 256 colours
-    and all of it is decoded; of a ZIP only the frames that are taken are. Only TensorFlow's own ops are used, so that
-    it may be exported and served.
+    **Formats.** Either a GIF (each frame is drawn over the previous ones, the first one over white; disposal methods
+    and timing are ignored); or a ZIP file whose members are the frames, JPEG or PNG, and nothing else but folders,
+    *stored*, not compressed. The frames are used in the order in which they are stored in the ZIP file, whatever their
+    names; write them in temporal order, for example with `ls -v frames/*.jpg | zip -0 -j clip.zip -@` (without `ls -v`
+    the shell puts 10 before 2), Python's `zipfile` or JSZip. `mmkeras.data` sorts the frames that it reads by name, 2
+    before 10. A GIF has 256 colours and is decoded as a whole; of a ZIP file, only the frames that are used are
+    decoded. Only TensorFlow's own ops are used, so that the layer can be exported and served.
 
-    **What is checked.** Of a GIF, that its blocks lead to its trailer, and that all its frames can be decoded (spoiled
-    colours in a frame may go unnoticed; `mmkeras.edge` notices more); what lies behind the trailer does not count. Of a
-    ZIP file, the headers of all members, and the frames that are taken, with their checksums.
+    **Checks.** For a GIF, that its blocks lead to its trailer and that all its frames can be decoded (wrong colours in
+    a frame may not be detected; `mmkeras.edge` detects more); data after the trailer are ignored. For a ZIP file, the
+    headers of all members, and the checksums of the frames that are used.
 
-    **Which frames are taken.** Of N frames, where N <= F, all; else those in the middle of F parts of equal length,
-    frame floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and scaled as `DecodeImage` does.
+    **Sampling.** If N <= F, all N frames are used; otherwise the middle ones of F parts of equal length, frame
+    floor((2i + 1) N / 2F) for i = 0 ... F - 1. Each is decoded and resized as by `DecodeImage`.
 
-    Masking: True marks real frames; they come first. The others are 0.
+    Masking: True marks real frames, which come first. The others are 0.
 
     Args:
-        frames: F, how many frames come out.
+        frames: F, number of frames of the result.
         size, channels, resize: of each frame, as in `DecodeImage`.
         optional: `b""` means absent; it is refused otherwise.
-        max_pixels: of a frame, height times width; of all frames of a GIF together, four times as many: they are
-            decoded at once. A larger one is refused.
+        max_pixels: largest height times width of a frame; all frames of a GIF together, which are decoded at once, may
+            have four times as many pixels. Larger ones are refused.
         name: MODALITY_preprocess; errors begin with the modality.
 
     Call arguments:
@@ -74,7 +73,7 @@ class DecodeVideo(RawLayer):
         (B, F, H, W, C) uint8 pixels, and the mask (B, F) bool.
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is missing, of another kind, too large, or damaged; or a frame is.
+        tf.errors.InvalidArgumentError: a file or a frame is missing, of another format, too large, or damaged.
 
     Example:
 
@@ -194,14 +193,14 @@ class DecodeVideo(RawLayer):
 
 
 def chosen(counts, frames):
-    """Which frames are taken of clips of so many.
+    """Indices of the frames that are used.
 
     Args:
         counts: N, (B,) int64.
         frames: F.
 
     Returns:
-        (B, F) int64, positions, 0 where the mask (B, F) bool is False.
+        (B, F) int64, indices, 0 where the mask (B, F) bool is False.
 
     Example:
 

@@ -6,13 +6,13 @@ from mmkeras.specs.base import OneString, Tensor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Audio(OneString):
-    """A sound clip: raw the bytes of a WAV file, ready a mono waveform (S,) float32 in [-1, 1] and its mask.
+    """An audio clip: raw, the bytes of a WAV file; ready, a mono waveform (S,) float32 in [-1, 1] and its mask.
 
     Args:
         name: key of this modality everywhere.
-        seconds: length of the ready clip: longer ones are cut, shorter ones padded with masked zeros.
-        sample_rate: of the ready clip, in Hz; files of other rates are resampled.
-        optional: `b""` means absent.
+        seconds: length of the ready clip. Longer clips are cut, shorter ones padded with masked zeros.
+        sample_rate: sample rate of the ready clip, in Hz; files of other rates are resampled.
+        optional: whether the clip may be absent, which `b""` stands for.
     """
 
     kind = "audio"

@@ -1,4 +1,4 @@
-"""What all specs share."""
+"""The base class of all specs."""
 
 import abc
 import dataclasses
@@ -16,7 +16,9 @@ class Tensor(NamedTuple):
 
 
 def as_text(value: Any) -> str:
-    """How a value of a column is written: 3, not 3.0, for the float that a gap in its column has made of an integer.
+    """A value of a column as text; a whole float as an integer.
+
+    pandas turns integers into floats where a column has gaps.
 
     Example:
 

@@ -7,15 +7,16 @@ from mmkeras.specs.base import OneString, Tensor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Image(OneString):
-    """A still image: raw the bytes of a JPEG, PNG, GIF (first frame) or BMP file, ready uint8 pixels (H, W, C).
+    """An image: raw, the bytes of a JPEG, PNG, GIF (first frame) or BMP file; ready, uint8 pixels (H, W, C).
 
     Args:
         name: key of this modality everywhere.
         size: (height, width) in pixels.
-        channels: 1 grey, 3 RGB.
-        resize: "stretch" to the size, "pad" to keep the whole picture, "crop" to fill the size from the centre.
-        optional: `b""` means absent.
-        max_pixels: most pixels of the file, by its header; a larger one is refused before it is decoded.
+        channels: 1 for greyscale, 3 for RGB.
+        resize: "stretch" ignores the aspect ratio, "pad" keeps the whole picture, "crop" fills the size from the
+            centre.
+        optional: whether the image may be absent, which `b""` stands for.
+        max_pixels: largest number of pixels according to the header; larger files are refused before they are decoded.
     """
 
     kind = "image"

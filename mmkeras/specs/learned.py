@@ -1,4 +1,4 @@
-"""How many ids `adapt` has found."""
+"""The number of ids that `adapt` learned."""
 
 import numbers
 
@@ -6,7 +6,7 @@ from mmkeras.checks import check
 
 
 def check_learned(name, learned, most, columns):
-    """How many ids `adapt` has found in each column, as a tuple, or None; ValueError where that cannot be."""
+    """The number of ids that `adapt` learned for each column, as a tuple, or None; ValueError if it is impossible."""
     if learned is None:
         return None
     sizes = tuple(learned)

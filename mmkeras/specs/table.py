@@ -8,19 +8,20 @@ from mmkeras.specs.learned import check_learned
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table(Spec):
-    """Columns of numbers and categories: raw one value per column, ready one row (N,) float32 and its mask.
+    """Numeric and categorical columns: raw, one value per column; ready, one row (N,) float32 and its mask.
 
-    The ready row holds the numeric columns, standardised as `adapt` learned and clipped to 10 deviations, then the ids
-    of the categorical ones (1 is an unknown category). A missing value (NaN, "") is False in the mask. Raw numbers are
-    float32: where 7 digits are too coarse (seconds since 1970, within an hour), `adapt` refuses the column.
+    The ready row holds the numeric columns, standardised with the statistics that `adapt` learned and clipped to 10
+    standard deviations, then the ids of the categorical ones (1 is an unknown category). A missing value (NaN, "") is
+    False in the mask. Raw numbers are float32; `adapt` refuses a column for which 7 digits are too coarse (such as
+    seconds since 1970 within one hour).
 
     Args:
         name: key of the ready row; the raw keys are the columns' own names.
-        numeric: names of the columns that hold numbers, or the name of the only one.
-        categorical: names of the columns that hold categories (strings), or the name of the only one.
-        max_categories: most ids of one categorical column, the two special ones included.
-        optional: every column may be missing at once.
-        learned: how many ids `adapt` has found in each categorical column, set in `preprocess.specs`; None before.
+        numeric: names of the numeric columns, or the name of the only one.
+        categorical: names of the categorical columns (strings), or the name of the only one.
+        max_categories: largest number of ids of one categorical column, including the two special ones.
+        optional: whether all columns may be missing at once.
+        learned: number of ids that `adapt` learned for each categorical column, set in `preprocess.specs`; None before.
     """
 
     kind = "table"
@@ -42,13 +43,13 @@ class Table(Spec):
         check(not repeated, f"Table '{self.name}' takes each column once.", f"{repeated} twice", "Name each one once.")
         check_whole(self.name, max_categories=self.max_categories)
         check(self.max_categories > 2, f"max_categories of '{self.name}' must exceed 2.", self.max_categories,
-               "Two ids are taken by missing and unknown.")  # fmt: skip
+               "Two ids are reserved for missing and unknown values.")  # fmt: skip
         learned = check_learned(self.name, self.learned, self.max_categories, len(self.categorical))
         object.__setattr__(self, "learned", learned)
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """How many ids each categorical column has: as many as were learned, and `max_categories` before."""
+        """Number of ids of each categorical column: as many as were learned, or `max_categories` before `adapt`."""
         return self.learned or (self.max_categories,) * len(self.categorical)
 
     @property

@@ -6,14 +6,15 @@ from mmkeras.specs.base import Spec, Tensor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vector(Spec):
-    """Features computed elsewhere, such as an embedding: raw and ready (D,) float32, whose mask says if it is there.
+    """A precomputed feature vector, such as an embedding: raw and ready (D,) float32, and its mask.
 
-    Branches bring it to unit scale. Numbers of different units, each to be standardised, belong in a `Table`.
+    Branches normalise its scale. Numbers of different units, each to be standardised, belong in a `Table`.
 
     Args:
         name: key of this modality everywhere.
-        size: D, how many numbers it has.
-        optional: D times NaN means absent. NaN among other numbers, infinity, and numbers beyond 1e12 are refused.
+        size: D, length of the vector.
+        optional: whether the vector may be absent, which D times NaN stand for. Other NaN, infinity, and numbers beyond
+            1e12 are refused.
     """
 
     kind = "vector"

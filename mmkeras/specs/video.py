@@ -7,15 +7,17 @@ from mmkeras.specs.base import OneString, Tensor
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Video(OneString):
-    """A clip: raw the bytes of a GIF, or of a ZIP of its frames as stored JPEG or PNG; ready pixels (F, H, W, C) uint8.
+    """A video: raw, a GIF or a ZIP of stored JPEG or PNG frames; ready, uint8 pixels (F, H, W, C) and their mask (F,).
 
-    `mm.data` makes such a ZIP of MP4, AVI, APNG, WebP and folders; `mm.preprocess.DecodeVideo` says which frames count.
+    `mm.data` converts MP4, AVI, APNG, WebP and folders to such a ZIP; see `mm.preprocess.DecodeVideo` for the frames
+    that are used.
 
     Args:
         name: key of this modality everywhere.
-        frames: F, drawn evenly from longer clips; of shorter ones every frame is taken, and the rest is masked.
-        size, channels, resize, max_pixels: of each frame, as in `Image`; all of a GIF may have 4 max_pixels together.
-        optional: `b""` means absent.
+        frames: F, number of frames, taken at even distances from longer videos; the rest of shorter ones is masked.
+        size, channels, resize, max_pixels: of each frame, as in `Image`; the frames of a GIF may have 4 max_pixels
+            together.
+        optional: whether the video may be absent, which `b""` stands for.
     """
 
     kind = "video"

@@ -1,4 +1,4 @@
-"""Whether a monitored value gets better by falling or by rising."""
+"""Whether a monitored value is to be minimised or maximised."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from mmkeras.checks import did_you_mean
 
 
 class Direction(keras.callbacks.Callback):
-    """Sets the mode of callbacks that were made with `mode="auto"`, after the first batch, when metrics are built.
+    """Sets the mode of callbacks with `mode="auto"` after the first batch, when metrics have been built.
 
     Args:
         monitor: key of the log.
-        callbacks: those to set, with an attribute `mode`; others keep theirs.
+        callbacks: callbacks with an attribute `mode`; only those whose mode is "auto" are set.
 
     Raises:
         ValueError: as `direction`.
@@ -30,18 +30,19 @@ class Direction(keras.callbacks.Callback):
 
 
 def direction(model: keras.Model, monitor: str) -> str:
-    """Takes the direction of a monitored value from its metric: metrics of Keras know whether they are to rise.
+    """Whether a monitored value is to be minimised or maximised, according to its metric.
 
     Args:
         model: compiled `keras.Model` that has seen a batch.
-        monitor: key of the log, `val_` before it or not: "loss", the name of a metric, or "HEAD_loss" and "HEAD_METRIC"
-            of a model with several outputs.
+        monitor: key of the log, with or without the prefix `val_`: "loss", the name of a metric, or "HEAD_loss" and
+            "HEAD_METRIC" of a model with several outputs.
 
     Returns:
         "min" or "max".
 
     Raises:
-        ValueError: no metric of the model is called so, or the metric does not know, as one of a plain function.
+        ValueError: the model has no metric of this name, or the metric does not define its direction, such as a plain
+            function.
     """
     metrics = dict(_named(model))
     name = monitor.removeprefix("val_")
@@ -49,9 +50,13 @@ def direction(model: keras.Model, monitor: str) -> str:
     mode = "min" if _is_loss(name, metric) else _MODES.get(getattr(metric, "_direction", None))
     if mode is None:
         known = [*metrics, *(f"val_{each}" for each in metrics)]
-        what = "is no metric of the model" if metric is None else f"is a {type(metric).__name__}, which does not tell"
+        what = (
+            "is no metric of the model"
+            if metric is None
+            else f"is a {type(metric).__name__}, which does not define one"
+        )
         raise ValueError(
-            f'mode="auto" needs a metric that tells whether it is to fall or to rise. Received: monitor={monitor!r}, '
+            f'mode="auto" needs a metric whose direction is known. Received: monitor={monitor!r}, '
             f'which {what}. Give mode="min" or mode="max". {did_you_mean(monitor, known) if metric is None else ""}'
         )
     return mode

@@ -19,13 +19,13 @@ class RunInUseError(RuntimeError):
 
 
 class Lock(keras.callbacks.Callback):
-    """Holds the run folder while `fit` trains, so that no other training writes into it.
+    """Locks the run folder while `fit` trains, so that no other training writes into it.
 
-    The operating system drops the lock when the process ends, however it ends: a run that was killed can go on at once.
-    After `fit` failed, the process keeps the lock, and may train there again.
+    The operating system releases the lock when the process ends in any way, so a run that was killed can be resumed at
+    once. After `fit` failed, the process keeps the lock and may train there again.
 
     Args:
-        run_dir: folder of the run; its file `lock` says who holds it, or held it last.
+        run_dir: folder of the run; its file `lock` names the process that holds the lock or held it last.
 
     Raises:
         RunInUseError: another process, or another thread of this one, trains there.

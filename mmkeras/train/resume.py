@@ -1,4 +1,4 @@
-"""Going on where a run was interrupted, to the same end."""
+"""Resuming an interrupted run with the same result."""
 
 import json
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ _REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter"
 
 
 class Resume(keras.callbacks.Callback):
-    """Saves everything the next epoch depends on at the end of each, and restores it where a run goes on.
+    """Saves the whole training state at the end of each epoch, and restores it when a run is resumed.
 
-    That is: weights, the seeds of `Dropout` and its like (which `save_weights`, and so Keras' `BackupAndRestore`,
-    leaves out), the optimizer with its learning rate, what other callbacks remember, and the epoch, which sets the
-    order of the batches. An epoch that was interrupted is trained again from its beginning. An epoch whose loss is not
+    The state consists of the weights, the seeds of `Dropout` and similar layers (which `save_weights`, and so Keras'
+    `BackupAndRestore`, omit), the optimizer with its learning rate, the state of other callbacks, and the epoch, which
+    determines the order of the batches. An interrupted epoch is repeated from its beginning. An epoch whose loss is not
     finite is not saved. Not covered: random numbers drawn without a `SeedGenerator`, and metrics.
 
     Args:
         run_dir: folder of `resume.npz`.
         batches: data set with the attribute `epoch`, a `tf.Variable`, or None.
-        callbacks: those whose state is kept; they must stand before this one in the list.
+        callbacks: callbacks whose state is saved; they must precede this one in the list.
 
     Raises:
-        ValueError: the folder holds the run of another model, or of other examples than `batches`.
+        ValueError: the folder holds the run of another model or of other examples.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs.get("loss", 0.0)):
-            print(f"Epoch {epoch + 1}: the loss is not finite, {self.path} stays at the last epoch where it was.")
+            print(f"Epoch {epoch + 1}: the loss is not finite; {self.path} keeps the last epoch with a finite loss.")
             return
         arrays = {f"variable_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         remembered = {name: _state(callback) for name, callback in self._named()}
@@ -129,14 +129,14 @@ class Resume(keras.callbacks.Callback):
         pairs = [*zip(saved, here, strict=False), (f"{len(saved)} entries", f"{len(here)} entries")]
         there, now = next(pair for pair in pairs if pair[0] != pair[1])
         raise ValueError(
-            f"A run goes on with the model it began with. {self.path} was written by another one: it has '{there}', "
+            f"A run can only be resumed with the same model. {self.path} was written by another one: it has '{there}', "
             f"this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
         )
 
     def _check_batches(self, saved):
         if None not in (saved, self.fingerprint) and saved != self.fingerprint:
             raise ValueError(
-                f"A run goes on with the examples, seed and batch size it began with. {self.path} was written with "
+                f"A run can only be resumed with the same examples, seed and batch size. {self.path} was written with "
                 f"others. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that folder."
             )
 

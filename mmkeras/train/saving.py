@@ -1,4 +1,4 @@
-"""Files that are whole at every moment: a kill during the writing leaves the previous one."""
+"""Files that are replaced atomically: if the process is killed while writing, the previous file remains."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from mmkeras.checks import did_you_mean
 
 @contextlib.contextmanager
 def whole(path):
-    """A binary file to write to, which takes the place of `path` when all is written."""
+    """A binary file to write to, which replaces `path` when it is complete."""
     partial = Path(path).with_name(Path(path).name + ".writing")
     with open(partial, "wb") as file:
         yield file
@@ -28,11 +28,13 @@ def load(path):
     try:
         return np.load(path, allow_pickle=False)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no file of mmkeras.train. Received: {error}. Delete it to begin anew.") from error
+        raise ValueError(
+            f"{path} is not a file of mmkeras.train. Received: {error}. Delete it to start again."
+        ) from error
 
 
 def whole_epochs(run_dir: str | PathLike[str]) -> int:
-    """How many epochs of the run in `run_dir` are saved whole; 0 where there is none.
+    """Number of completed epochs of the run in `run_dir`; 0 if there is no run.
 
     Example:
 
@@ -47,7 +49,7 @@ def whole_epochs(run_dir: str | PathLike[str]) -> int:
 
 
 class BestCheckpoint(keras.callbacks.ModelCheckpoint):
-    """`ModelCheckpoint(save_best_only=True)` whose file is whole at every moment, also during its writing."""
+    """`ModelCheckpoint(save_best_only=True)` that replaces its file atomically."""
 
     def __init__(self, path: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min") -> None:
         self.path = Path(path).expanduser()

@@ -96,8 +96,8 @@ def test_vit_sees_patches_in_their_places(ready):
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: image.resnet(PHOTO, depth=20), "depth of image.resnet of 'photo' must be 18, 34 or 50. Received: 20"),
     (lambda: image.resnet(mm.Image("p", size=(8, 64))), "needs images of 32 x 32 .*'p' with size=\\(8, 64\\)"),
-    (lambda: image.resnet(PHOTO, depth=18, weights="imagenet"), "No weights of ImageNet are published .*image.resnet"),
-    (lambda: image.mobilenet(PHOTO, alpha=0.5, weights="imagenet"), "No weights of ImageNet .*image.mobilenet"),
+    (lambda: image.resnet(PHOTO, depth=18, weights="imagenet"), "No ImageNet weights are published .*image.resnet"),
+    (lambda: image.mobilenet(PHOTO, alpha=0.5, weights="imagenet"), "No ImageNet weights .*image.mobilenet"),
     (lambda: image.resnet(PHOTO, **SMALL, train=9), 'how many of its 8 blocks, from the last one on. Received: 9'),
     (lambda: image.resnet(PHOTO, **SMALL, train=True), "Received: True"),
     (lambda: image.mobilenet(PHOTO, pool="last"), "pool of the branch of 'photo'"),

@@ -121,5 +121,5 @@ def test_errors(spec, preset, tmp_path):
         text.pretrained(spec, pool="last")
     with pytest.raises(ValueError, match="ids of a preset's tokenizer are for text.pretrained"):
         text.lstm(spec)
-    with pytest.raises(ValueError, match="has the tokens of its preset.*Leave tokenizer"):
+    with pytest.raises(ValueError, match="uses the tokenizer of its preset.*Leave out tokenizer"):
         mm.Text("review", tokenizer="characters", preset=preset)

@@ -21,6 +21,6 @@ def test_sections_are_in_order(name):
     assert sections == sorted(set(sections), key=ORDER.index)
     example = rest.find("\n>>> ")
     assert example < 0 or 0 <= rest.find("\nExample:") < example, "what is executed stands under Example:"
-    last = rest.rpartition("\n\n")[2] if sections else ""
+    last = rest.rpartition("\n\n")[2].lstrip("\n") if sections else ""
     inside = "Example" in sections or SECTION.match(last) or last.startswith(" ")
     assert not last or inside, f"prose stands before the sections: {last[:60]!r}"

@@ -137,8 +137,8 @@ def test_broken_archives(tmp_path, cache, name):
 @pytest.mark.parametrize(
     ("name", "mark", "offset", "cause"),
     [
-        ("a.zip", b"PK\1\2", 33, "its directory lists 1 members, its end promises 4"),  # a comment of 4096 bytes
-        ("a.tar", b"in/2.png", 0, "its members end at byte 2,048, where it has no mark of its end"),
+        ("a.zip", b"PK\1\2", 33, "its directory lists 1 members instead of 4"),  # a comment of 4096 bytes
+        ("a.tar", b"in/2.png", 0, "its members end at byte 2,048, without an end-of-archive marker"),
     ],
 )
 def test_members_are_not_passed_over(tmp_path, cache, name, mark, offset, cause):

@@ -142,7 +142,7 @@ def test_a_damaged_folder_is_noticed_and_made_anew(make, tmp_path, capsys, file,
     spoil(tmp_path / "cache" / file)
     capsys.readouterr()
     same(rows(make()), before)
-    assert f"The cache in '{tmp_path / 'cache'}' is damaged, and is made anew: " in capsys.readouterr().out
+    assert f"The cache in '{tmp_path / 'cache'}' is damaged and will be rebuilt: " in capsys.readouterr().out
     same(rows(make()), before)
     assert capsys.readouterr().out == ""
 

@@ -157,7 +157,7 @@ def test_inputs_of_foreign_layers_are_asked_for(scenes, tmp_path):
     inputs = [entry for entry in edge.describe(scenes.path)["inputs"] if entry["name"] != "photo"]
     path = rewritten(scenes.path, tmp_path / "x.tflite", inputs=inputs, unprepared=["photo", "photo_mask"])
     model = edge.Model(path)
-    with pytest.raises(ValueError, match=r"\['photo', 'photo_mask'\], which another layer makes.*predict"):
+    with pytest.raises(ValueError, match=r"\['photo', 'photo_mask'\], which another layer computes.*predict"):
         model({"question": "what?"})
     ready = model.preprocess({"question": "what?"})
     pixels = {"photo": np.zeros((1, 16, 20, 3), "uint8"), "photo_mask": np.array([[False]])}

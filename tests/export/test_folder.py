@@ -79,7 +79,10 @@ def test_files_beside_a_file_are_not_overwritten_unasked(tmp_path):
 
 
 def test_of_two_exports_to_one_file_the_second_to_end_is_refused(tmp_path):
-    with pytest.raises(FileExistsError, match=r"overwritten unasked.*a\.x"), new_file(tmp_path / "a.x", ".x") as slow:
+    with (
+        pytest.raises(FileExistsError, match=r"existing file is not overwritten.*a\.x"),
+        new_file(tmp_path / "a.x", ".x") as slow,
+    ):
         slow.write_text("slow")
         write_three(tmp_path / "a.x", "fast")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.x": "fast", "a.parity.json": "fast"}

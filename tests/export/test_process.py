@@ -136,5 +136,5 @@ def test_how_a_script_fails_is_told(tmp_path, body, ending, words):
 
 
 def test_every_script_has_a_time_limit(tmp_path):
-    with pytest.raises(TimeoutError, match=r"Script must end in time. Received: 0.3 seconds without an end"):
+    with pytest.raises(TimeoutError, match=r"Script must finish in time. Received: 0.3 seconds without a result"):
         process.ask(script_of(tmp_path, "time.sleep(60)"), {}, timeout=0.3)

@@ -187,7 +187,7 @@ def test_metric_names_begin_with_the_head(n):
             lambda: heads.classification("m", ["x", "y"], class_weights="balanced").sample_weights(np.array([0])),
             "not learned yet.*heads.adapt",
         ),
-        (lambda: heads.regression("p").loss(), "does not know mean and deviation.*heads.adapt"),
+        (lambda: heads.regression("p").loss(), "has not learned the mean and standard deviation.*heads.adapt"),
         (lambda: heads.regression("p").encode([1.0, "many"]), "1 finite number.*'many' in row 1"),
         (lambda: heads.regression("p").encode([float("nan")]), "finite"),
         (lambda: heads.regression("p", std=0.0), "std of head 'p' must be positive"),

@@ -51,7 +51,7 @@ def test_metrics_know_their_direction(models, which, monitor, mode):
 @pytest.mark.parametrize(
     ("monitor", "message"),
     [
-        ("val_size_mine", r"MeanMetricWrapper, which does not tell. Give mode=\"min\" or mode=\"max\""),
+        ("val_size_mine", r"MeanMetricWrapper, which does not define one. Give mode=\"min\" or mode=\"max\""),
         ("val_kind_ac", r"'val_kind_ac', which is no metric of the model.*Did you mean 'val_kind_acc'"),
         ("learning_rate", "is no metric of the model"),
     ],

@@ -92,7 +92,7 @@ def test_finished_run_is_not_trained_again(runs, capsys):
 
 
 def test_another_model_is_refused(runs):
-    with pytest.raises(ValueError, match=r"goes on with the model it began with.*kernel \(6, 16\).*kernel \(6, 17\)"):
+    with pytest.raises(ValueError, match=r"only be resumed with the same model.*kernel \(6, 16\).*kernel \(6, 17\)"):
         run_and_kill.fit(runs[2] / "whole", units=17)
 
 
@@ -105,7 +105,7 @@ def test_other_examples_are_refused(runs, tmp_path):
     batches.fingerprint = "others"
     second = train.Resume(tmp_path, batches)
     second.set_model(runs[0][0])
-    with pytest.raises(ValueError, match="the examples, seed and batch size it began with.*Give a new run_dir"):
+    with pytest.raises(ValueError, match="with the same examples, seed and batch size.*Give a new run_dir"):
         second.on_train_begin()
 
 

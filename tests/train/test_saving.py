@@ -20,5 +20,5 @@ def test_interrupted_writing_leaves_the_previous_file(tmp_path):
 
 def test_file_of_something_else_is_named(tmp_path):
     (tmp_path / "resume.npz").write_bytes(b"something else")
-    with pytest.raises(ValueError, match=r"resume.npz is no file of mmkeras.train.*Delete it to begin anew"):
+    with pytest.raises(ValueError, match=r"resume.npz is not a file of mmkeras.train.*Delete it to start again"):
         train.whole_epochs(tmp_path)

@@ -1,9 +1,9 @@
-"""Audio branches: waveform (B, S) -> tokens. The front end is part of the model, log-mel or learned.
+"""Audio branches: waveform (B, S) -> tokens. The front end, log-mel or learned, is part of the model.
 
-    conv2d       convolutions over a log-mel spectrogram: small, quick, the first to try
-    crnn         convolutions that keep time, then a GRU: where order matters, as in words and events
-    transformer  patches of the spectrogram attend to each other: for tens of thousands of clips, or many epochs
-    conv_tasnet  a learned filter bank on the waveform, then dilated convolutions: where mel bands lose what counts
+    conv2d       convolutions over a log-mel spectrogram: small, fast, the first to try
+    crnn         convolutions, then a GRU over time: where order matters, as in words and events
+    transformer  attention between patches of the spectrogram: for tens of thousands of clips, or many epochs
+    conv_tasnet  a learned filter bank on the waveform, then dilated convolutions: where mel bands are too coarse
 
 >>> import mmkeras as mm
 >>> conv2d(mm.Audio("voice", seconds=1.0, sample_rate=8000), filters=(8, 16)).output_shape

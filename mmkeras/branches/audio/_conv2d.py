@@ -22,20 +22,20 @@ def conv2d(
     spec_augment: SpecAugment | None = None,
     mfcc: int | None = None,
 ) -> keras.Model:
-    """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and pitch.
+    """Log-mel spectrogram, then the Conv2D blocks of `image.conv2d` over time and frequency.
 
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions, and make no token.
+    Masking: frames after the end of a clip are excluded from the statistics of batch norm, are silence to the
+    convolutions, and have masked tokens.
 
     Args:
         spec: `mm.Audio`.
-        filters: width of each block; each halves time and pitch. The last one is D.
+        filters: width of each block; each halves time and frequency. The last one is D.
         kernel_size: of every convolution.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
-        dropout: share of the feature map's channels dropped after each block while training.
-        pool: None one token per moment, with a learned position; "mean" over the real moments.
-        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
-        mfcc: None, or the number of `layers.MFCC` coefficients that the bands become.
+        dropout: dropout rate of the feature map's channels after each block.
+        pool: None, one token per time step, with a learned position; "mean" over the real time steps (T = 1).
+        spec_augment: None, or a `layers.SpecAugment`, which masks bands and frames while training.
+        mfcc: None, or the number of `layers.MFCC` coefficients to compute from the bands.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T, D) and mask (B, T).

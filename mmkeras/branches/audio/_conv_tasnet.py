@@ -21,10 +21,10 @@ def conv_tasnet(
     dropout: float = 0.0,
     pool: str | None = None,
 ) -> keras.Model:
-    """A learned filter bank on the waveform, then a temporal convolutional network, of Conv-TasNet: no spectrogram.
+    """A learned filter bank on the waveform, then a temporal convolutional network, as in Conv-TasNet.
 
-    Prefer it where phase, or detail finer than mel bands, tells: machines, transients, several sources at once. It has
-    to learn its filters, so give it more clips or epochs than `conv2d`, which also costs less.
+    Prefer it where phase, or detail finer than mel bands, is informative: machines, transients, several sources at
+    once. As it learns its filters, it needs more clips or epochs than `conv2d`, which is also cheaper.
 
     Frames of `frame_seconds` overlap by half, 200 per second by default; the network works at this rate, and every
     `frames_per_token` of them then become one token, their mean: 25 tokens per second. With w = ReLU(filters * wave),
@@ -32,9 +32,9 @@ def conv_tasnet(
     h = norm(PReLU(depthwise_d(norm(PReLU(W1 x))))), x <- x + W2 h, s <- s + W3 h. The frames are W PReLU(s). Each sees
     1 + num_repeats * (kernel_size - 1) * (2**num_layers - 1) frames, by default 127 of 5 ms: 0.6 seconds.
 
-    Masking: samples under False count as silence; a frame is real where its first sample is. Frames behind the end of
-    a clip enter no statistics, and are zeros to every convolution: a clip has the same tokens in a longer spec, which
-    hears half a frame more of a clip that fills the shorter one.
+    Masking: samples under False count as silence; a frame is real if its first sample is. Frames after the end of a
+    clip are excluded from all statistics and are zeros in every convolution, so the tokens of a clip do not depend on
+    the length of the spec (except for half a frame at the end of a clip that fills the shorter one).
 
     Args:
         spec: `mm.Audio`.
@@ -42,12 +42,12 @@ def conv_tasnet(
         filters: number of learned filters (N).
         hidden_dim: width inside a block (H).
         kernel_size: of the depthwise convolutions (P).
-        num_layers: how many blocks, each doubling the dilation (X).
-        num_repeats: how often they are stacked (R).
+        num_layers: number of blocks, each doubling the dilation (X).
+        num_repeats: number of times the stack of blocks is repeated (R).
         frame_seconds: length of one filter (L); they step by half of it.
         frames_per_token: frames that become one token; a remainder is dropped.
-        dropout: share of each block's channels dropped while training.
-        pool: None tokens with a learned position; "mean" over the real frames.
+        dropout: dropout rate of each block's channels.
+        pool: None, every token, with a learned position; "mean" over the real frames (T = 1).
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -56,8 +56,8 @@ def conv_tasnet(
         ValueError: the clip is too short to make a token.
 
     Source: Luo and Mesgarani, arXiv 1809.07454, section II and figure 1: encoder, separation module without its masks,
-    and gLN; no decoder. Theirs has frames of 2 ms, N = H = 512, B = Sc = 128, P = 3, X = 8, R = 3: to separate
-    voices, sample by sample, takes more than to tell what was heard.
+    and gLN; no decoder. Their separation network is larger: frames of 2 ms, N = H = 512, B = Sc = 128, P = 3, X = 8, R
+    = 3.
     """
     check_pool(spec, pool, (None, "mean"))
     ready = inputs(spec, "audio")

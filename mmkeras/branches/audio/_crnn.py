@@ -27,37 +27,38 @@ def crnn(
     spec_augment: SpecAugment | None = None,
     mfcc: int | None = None,
 ) -> keras.Model:
-    """Log-mel spectrogram, Conv2D blocks that pool pitch more than time, then a GRU over time.
+    """Log-mel spectrogram, Conv2D blocks that pool frequency more than time, then a GRU over time.
 
-    Prefer it to `conv2d` where what counts is spread over the clip, and its order matters; on a CPU, its loop over
-    the moments takes longer to train.
+    Prefer it to `conv2d` where the information is spread over the clip and its order matters; on a CPU, the loop over
+    time steps makes training slower.
 
-    Masking: frames behind the end of a clip have no part in the statistics of batch norm. They count as
-    silence in the convolutions; the GRU skips them.
+    Masking: frames after the end of a clip are excluded from the statistics of batch norm and are silence to the
+    convolutions; the GRU skips them.
 
     Args:
         spec: `mm.Audio`.
         filters: width of each Conv2D block.
-        pool_sizes: (time, pitch) that each block's max pooling takes together, one pair per block.
+        pool_sizes: (time, frequency) windows of the max pooling, one pair per block.
         units: width of the GRU; D = units, or 2 * units where bidirectional.
-        num_layers: how many GRUs are stacked.
-        bidirectional: hear from both ends.
+        num_layers: number of stacked GRUs.
+        bidirectional: whether the GRUs run in both directions.
         kernel_size: of every convolution.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
-        dropout: share of the feature map's channels dropped after each block, and of each GRU's output, while training.
-        pool: None every moment's state, "mean" over the real moments (T = 1), "last" the state after the last of them
-            (T = 1).
-        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
-        mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; pool them less.
+        dropout: dropout rate of the feature map's channels after each block, and of each GRU's output.
+        pool: None, the state of every time step; "mean" over the real ones (T = 1); "last", the state after the last
+            real one (T = 1).
+        spec_augment: None, or a `layers.SpecAugment`, which masks bands and frames while training.
+        mfcc: None, or the number of `layers.MFCC` coefficients to compute from the bands; choose smaller `pool_sizes`
+            then.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
 
     Raises:
-        ValueError: `pool_sizes` are not one pair per filter, or take together more frames or bands than there are.
+        ValueError: `pool_sizes` does not have one pair per filter, or pools more frames or bands than there are.
 
-    Source: Çakır et al., arXiv 1702.06286, whose convolutions pool pitch only; pooling time as well, as Choi et al.,
-    arXiv 1609.04243, makes the GRU's loop shorter.
+    Source: Çakır et al., arXiv 1702.06286, whose convolutions pool frequency only; pooling time as well, as in Choi et
+    al., arXiv 1609.04243, makes the GRU's loop shorter.
     """
     check_pool(spec, pool, (None, "mean", "last"))
     ready = inputs(spec, "audio")

@@ -27,11 +27,11 @@ def transformer(
 ) -> keras.Model:
     """Overlapping patches of the log-mel spectrogram + learned positions + Transformer encoder blocks.
 
-    Prefer it to `conv2d` and `crnn` with tens of thousands of clips; with few it learns more slowly, as nothing tells
-    it beforehand that neighbouring patches belong together. Its cost grows with the square of the number of patches.
+    Prefer it to `conv2d` and `crnn` with tens of thousands of clips; with few it learns more slowly, as it has no
+    locality prior. Its cost grows with the square of the number of patches.
 
-    Masking: a patch is real where its first frame is; the others are attended by none. Frames behind the end of a clip
-    have no part in the statistics of batch norm.
+    Masking: a patch is real if its first frame is; no patch attends to the others. Frames after the end of a clip are
+    excluded from the statistics of batch norm.
 
     Args:
         spec: `mm.Audio`.
@@ -42,10 +42,10 @@ def transformer(
         patch: (frames, bands) that make one token.
         stride: (frames, bands) from patch to patch; T = ((F - patch) // stride + 1) over frames, times that over bands.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
-        dropout: of the patches and in each block, while training.
-        pool: None every patch, moment by moment, low pitch first; "mean" over the real ones (T = 1).
-        spec_augment: None, or a `layers.SpecAugment`, which hides bands and moments while training.
-        mfcc: None, or the number of `layers.MFCC` coefficients that the bands become; patches must fit into them.
+        dropout: dropout rate of the patches and in each block.
+        pool: None, every patch, ordered by time, then frequency; "mean" over the real ones (T = 1).
+        spec_augment: None, or a `layers.SpecAugment`, which masks bands and frames while training.
+        mfcc: None, or the number of `layers.MFCC` coefficients to compute from the bands; patches must fit into them.
 
     Returns:
         keras.Model, `{name: (B, S) float32, name_mask: (B, S) bool}` -> tokens (B, T or 1, D) and their mask.
@@ -53,8 +53,9 @@ def transformer(
     Raises:
         ValueError: a patch is larger than the spectrogram, or `num_heads` do not divide `dim`.
 
-    Source: Gong et al., AST, arXiv 2104.01778, section 2.1. Theirs answers from a [CLS] token and starts from weights
-    of a vision transformer; this one has no [CLS], starts from nothing and masks. The blocks are keras-hub's, pre-norm.
+    Source: Gong et al., AST, arXiv 2104.01778, section 2.1. AST classifies from a [CLS] token and starts from weights
+    of a vision transformer; this branch has no [CLS], is trained from scratch, and supports masks. The blocks are
+    keras-hub's, pre-norm.
     """
     import keras_nlp  # takes seconds
 

@@ -24,17 +24,17 @@ def conv2d(
     dropout: float = 0.0,
     pool: str | None = None,
 ) -> keras.Model:
-    """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network to train from scratch.
+    """Blocks of Conv2D, batch norm, ReLU and max pooling: a small network for training from scratch.
 
-    Masking: an absent image has all its tokens masked, and no part in the statistics of batch norm.
+    Masking: all tokens of an absent image are masked, and it is excluded from the statistics of batch norm.
 
     Args:
         spec: `mm.Image`.
         filters: width of each block; each halves height and width. The last one is D.
         kernel_size: of every convolution.
-        dropout: share of the feature map's channels dropped after each block while training.
-        pool: None one token per place of the feature map, with a learned position; "mean" or "max" over the places;
-            "flatten" keeps the layout in one wide token, D = places * filters[-1].
+        dropout: dropout rate of the feature map's channels after each block.
+        pool: None, one token per position of the feature map, with a learned position embedding; "mean" or "max" over
+            the positions (T = 1); "flatten", all of them concatenated (T = 1, D = positions * filters[-1]).
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
@@ -66,7 +66,7 @@ def conv_blocks(
 ) -> Any:
     """[Conv2D, batch norm, ReLU, max pooling] per filter: (B, H, W, C) -> (B, H', W', D), halved n times by default.
 
-    Where `mask`, (B, 1) or (B, H) bool, is False, batch norm takes nothing into its statistics.
+    Values under a False in `mask`, (B, 1) or (B, H) bool, are excluded from the statistics of batch norm.
     """
     for i, (width, pool) in enumerate(zip(filters, pool_sizes or [2] * len(filters), strict=True)):
         x = keras.layers.Conv2D(width, kernel_size, padding="same", use_bias=False, name=f"conv_{i}")(x)

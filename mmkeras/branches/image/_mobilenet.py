@@ -25,27 +25,27 @@ def mobilenet(
     minimalistic: bool = False,
     pool: str | None = None,
 ) -> keras.Model:
-    """MobileNetV3-Small: a network for phones, with weights of ImageNet.
+    """MobileNetV3-Small: a network for mobile devices, with ImageNet weights.
 
-    Prefer it to `resnet` where the file and the time of the device count; it has a twenty-fifth of its weights.
+    Prefer it to `resnet` where file size and latency on the device matter; it has a twenty-fifth of the weights.
 
     Masking: as in `conv2d`.
 
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
-        weights: None to begin at random; "imagenet" (alpha 0.75 and 1, minimalistic 1) to download them; or a "notop"
-            file of keras.applications.
-        train: "all", "none", or how many of the last of its 11 blocks are trained. The batch norms of what is frozen
-            keep their statistics.
-        alpha: share of the width of every layer; D = 576 * alpha.
+        weights: None for random initialisation; "imagenet" (alpha 0.75 and 1, minimalistic 1) to download them; or a
+            "notop" file of keras.applications.
+        train: "all", "none", or the number of last blocks (of 11) to train. Batch norms in frozen blocks keep their
+            statistics.
+        alpha: width multiplier of every layer; D = 576 * alpha.
         minimalistic: 3 x 3 convolutions, ReLU and no squeeze-and-excitation: faster on DSPs, less accurate.
-        pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
+        pool: as in `conv2d`; None for one token per 32 x 32 pixels.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
 
     Raises:
-        ValueError: an argument is none of these, the image is too small, or the weights do not load.
+        ValueError: an argument is invalid, the image is too small, or the weights do not load.
         FileNotFoundError: the file of weights is not there.
 
     Source: Howard et al., arXiv 1905.02244, table 2; network and weights are those of keras.applications.

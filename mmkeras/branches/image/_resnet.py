@@ -29,7 +29,7 @@ def resnet(
     filters: int = 64,
     pool: str | None = None,
 ) -> keras.Model:
-    """A residual network: 50 layers with weights of ImageNet, or a smaller one of 18 or 34 layers.
+    """A residual network: 50 layers with ImageNet weights, or a smaller one of 18 or 34 layers.
 
     Prefer it to `conv2d` for photographs: with `weights="imagenet"` and `train="none"` or a few blocks where there are
     hundreds of examples, `train="all"` where there are many thousands.
@@ -39,21 +39,23 @@ def resnet(
     Args:
         spec: `mm.Image` of 32 x 32 pixels or more; grey ones are repeated three times.
         depth: 18, 34 or 50.
-        weights: None to begin at random; "imagenet" (50 layers) to download them; or a file: of 50 layers a "notop"
-            one of keras.applications, of the others what `branch.get_layer("backbone").model.save_weights` wrote.
-        train: "all", "none", or how many of the last blocks (of 8, 16 and 16) are trained. The batch norms of what is
-            frozen keep their statistics.
-        filters: of 18 and 34 layers, width of the first stage; each further one doubles it, D = 8 * filters.
-        pool: as in `conv2d`; None gives one token per 32 x 32 pixels.
+        weights: None for random initialisation; "imagenet" (50 layers) to download them; or a file: for 50 layers a
+            "notop" file of keras.applications, for the others what `branch.get_layer("backbone").model.save_weights`
+            wrote.
+        train: "all", "none", or the number of last blocks (of 8, 16 and 16) to train. Batch norms in frozen blocks keep
+            their statistics.
+        filters: width of the first stage of 18 and 34 layers; each further stage doubles it, D = 8 * filters.
+        pool: as in `conv2d`; None for one token per 32 x 32 pixels.
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
 
     Raises:
-        ValueError: an argument is none of these, the image is too small, or the weights do not load.
+        ValueError: an argument is invalid, the image is too small, or the weights do not load.
         FileNotFoundError: the file of weights is not there.
 
-    Source: He et al., arXiv 1512.03385, table 1; that of 50 layers and its weights are those of keras.applications.
+    Source: He et al., arXiv 1512.03385, table 1; the network of 50 layers and its weights are those of
+    keras.applications.
     """
     where = f"image.resnet of '{spec.name}'"
     check_pool(spec, pool, POOLS)

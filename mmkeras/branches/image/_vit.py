@@ -24,12 +24,12 @@ def vit(
     dropout: float = 0.1,
     pool: str | None = None,
 ) -> keras.Model:
-    """A transformer that sees a picture as a sequence of square patches (ViT).
+    """A vision transformer (ViT): a picture as a sequence of square patches.
 
-    Prefer it to `conv2d` for very many pictures, and before fusions of tokens, where text and picture are then built
-    alike. From few pictures convolutions learn more.
+    Prefer it to `conv2d` for very many pictures, and before fusions of tokens. With few pictures, convolutions are more
+    accurate.
 
-    Masking: an absent image has all its tokens masked.
+    Masking: all tokens of an absent image are masked.
 
     Args:
         spec: `mm.Image`, height and width multiples of `patch`.
@@ -38,17 +38,17 @@ def vit(
         num_heads: attention heads; they divide `dim`.
         feedforward_dim: width of each block's hidden layer, 4 * dim by default.
         num_layers: number of blocks.
-        dropout: of the patches' vectors and in each block, while training.
-        pool: None one token per patch, "mean" one token.
+        dropout: dropout rate of the patches' vectors and in each block.
+        pool: None, one token per patch; "mean" of the tokens (T = 1).
 
     Returns:
         keras.Model, `{name: (B, H, W, C) uint8[, name_mask: (B, 1) bool]}` -> tokens (B, T, D) and mask (B, T).
 
     Raises:
-        ValueError: the image is no whole number of patches, or `num_heads` do not divide `dim`.
+        ValueError: height or width is not a multiple of `patch`, or `num_heads` do not divide `dim`.
 
     Source: Dosovitskiy et al., arXiv 2010.11929, section 3.1. There is no class token here: the mean of the tokens
-    does as well (appendix D.3). Blocks are keras-hub's, normalised first.
+    performs equally well (appendix D.3). The blocks are keras-hub's, pre-norm.
     """
     import keras_nlp  # takes seconds
 

@@ -1,14 +1,14 @@
-"""Which rows are drawn how often, so that the classes of a head come equally often.
+"""Class balancing: how often each row is drawn, so that the classes of a head are equally frequent.
 
-One class is picked out of those that occur, all with the same chance; then one row that has it, all with the same
-chance. Rows without any label of a multi-label head count as a class of their own. A row with several labels may be
-picked for each of them; labels that come along with others are therefore seen more often than their share.
-Of several heads, one is picked first, all with the same chance: a row's chance is the mean of those it has by each
-head, and a class of a head with N classes comes in at least 1 / (heads * N) of the draws. No chances would make *all*
-classes of nested heads (group, subgroup) equally frequent where the groups have unequally many subgroups.
+A class is drawn uniformly from those that occur, then a row of this class. Rows without any label of a multi-label head
+count as a separate class. A row with several labels may be drawn for each of them, so labels that occur together with
+others are seen more often than their share. With several heads, one of them is drawn first: the probability of a row is
+the mean of its probabilities for each head, and a class of a head with N classes occurs in at least 1 / (heads * N) of
+the draws. For nested heads (group, subgroup), no probabilities make *all* classes equally frequent if the groups have
+different numbers of subgroups.
 
-Rows are not drawn by dice: they are laid along a line, each as long as its chance, class beside class, for
-`order.epochs` to meet them at equal distances.
+Rows are drawn by systematic sampling: they are placed on a line, each with a length equal to its probability, grouped
+by class, and `order.epochs` takes those at equal distances.
 
 Source: class-aware sampling, Shen, Lin and Huang, Relay Backpropagation, arXiv 1512.05830; for several labels, Wu
 et al., Distribution-Balanced Loss, arXiv 2007.09654.
@@ -23,8 +23,8 @@ def check_balance(balance, heads):
     """Names of heads -> these heads.
 
     Raises:
-        ValueError: a name is not that of a classification head of `heads`, or stands twice; or its head has class
-            weights, which would make up for the same imbalance once more.
+        ValueError: a name is not that of a classification head of `heads`, or is repeated; or its head has class
+            weights, which would correct the same imbalance twice.
     """
     known = {head.name: head for head in heads if head.classes}
     names = [balance] if isinstance(balance, str) else list(balance or [])
@@ -36,23 +36,23 @@ def check_balance(balance, heads):
             )
         if known[name].class_weights is not None:
             raise ValueError(
-                f"balance and class_weights would both make up for the imbalance of head '{name}'. "
+                f"balance and class_weights would both correct the imbalance of head '{name}'. "
                 f"Received: balance={balance!r} and class_weights={known[name].class_weights}. Leave one of them out."
             )
     return [known[name] for name in names]
 
 
 def line(labels, heads, seed):
-    """Gives each row a piece of the line from 0 to 1, as long as its chance to be drawn.
+    """Assigns each row an interval of [0, 1] whose length is the row's probability.
 
     Args:
         labels: dict, head name -> encoded labels, (rows,) class numbers or (rows, N) of 0 and 1.
-        heads: the heads that are balanced.
+        heads: the heads to balance.
         seed: int, of the order within a class.
 
     Returns:
-        rows (rows,) int64 in the order of their pieces; and the ends (rows,) float64 of the pieces. The rows of a class
-        of the first head lie side by side, within them those of a class of the second one, and so on.
+        rows (rows,) int64 in the order of their intervals, and the ends (rows,) float64 of the intervals. Rows are
+        grouped by class of the first head, within it by class of the second one, and so on.
     """
     for head in heads:
         _check_labelled(head, np.asarray(labels[head.name]))
@@ -74,7 +74,7 @@ def _check_labelled(head, labels):
 
 
 def _share(labels):
-    """Chances (rows,) that add up to 1, and (rows,) numbers that keep the rows of a class together."""
+    """Probabilities (rows,), and (rows,) numbers by which the rows of a class are grouped."""
     if labels.ndim == 1:
         count = np.bincount(labels)
         return 1 / (count[labels] * np.count_nonzero(count)), labels

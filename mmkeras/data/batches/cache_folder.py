@@ -1,4 +1,4 @@
-"""A folder of ready tensors: a .npy file for each, and store.json, which says whose they are."""
+"""A folder of ready tensors: a .npy file for each, and store.json, which identifies their examples."""
 
 import errno
 import functools
@@ -19,7 +19,7 @@ _TOLD = "store.json"
 
 
 def check_folder(where):
-    """The folder as a `Path`; ValueError where it is none, or holds what is no cache."""
+    """The folder as a `Path`; ValueError if it is not a folder, or holds something other than a cache."""
     if not isinstance(where, str | Path):
         raise ValueError(f"cache is None, 'memory' or the path of a folder. Received: {where!r}.")
     folder = Path(where).expanduser()
@@ -32,7 +32,7 @@ def check_folder(where):
 
 
 def _is_cache(folder):
-    """Whether it is empty, or a cache, even a damaged one."""
+    """Whether the folder is empty or holds a cache, possibly a damaged one."""
     others = [path for path in folder.iterdir() if path.name != _TOLD]
     try:
         return "fingerprint" in json.loads((folder / _TOLD).read_text())
@@ -43,7 +43,7 @@ def _is_cache(folder):
 
 
 def opened(folder, fingerprint):
-    """The arrays by name, mapped into memory, and the list of faults; None unless the cache is whole and of these.
+    """The memory-mapped arrays by name and the list of faults; None unless the cache is complete and matches.
 
     Args:
         folder: `Path`.
@@ -58,7 +58,7 @@ def opened(folder, fingerprint):
         arrays = {name: _opened(folder, told["rows"], told["files"][name]) for name in told["files"]}
         return arrays, [Fault(*fault) for fault in told["skipped"]]
     except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
-        print(f"The cache in '{folder}' is damaged, and is made anew: {type(error).__name__}: {error}")
+        print(f"The cache in '{folder}' is damaged and will be rebuilt: {type(error).__name__}: {error}")
         return None
 
 
@@ -81,7 +81,7 @@ def _opened(folder, rows, told):
 
 
 def write(folder, fingerprint, fill, skipped):
-    """Makes the cache, which appears as a whole or not at all; one that was there before stays until then.
+    """Writes the cache atomically; an existing one is kept until the new one is complete.
 
     Args:
         folder: `Path`.
@@ -108,7 +108,7 @@ def write(folder, fingerprint, fill, skipped):
 
 
 def _allocated(unfinished, folder, wanted):
-    """Files with their disk space: one that had holes would kill Python where the disk is full (SIGBUS)."""
+    """Files with allocated disk space: writing to a sparse file on a full disk would kill Python (SIGBUS)."""
     needed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values())
     free = shutil.disk_usage(unfinished).free
     try:

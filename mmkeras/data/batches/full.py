@@ -1,4 +1,4 @@
-"""Training batches are full, and there is at least one of them."""
+"""Checks that training batches are full and that there is at least one."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ def check_size(rows, batch_size):
 
 
 def shared_out(batch_size, replicas):
-    """How many examples of a batch each replica gets."""
+    """Number of examples of a batch for each replica."""
     if batch_size % replicas:
         raise ValueError(
             "Every replica of every worker gets as many examples of a training batch. Received: "
@@ -20,7 +20,7 @@ def shared_out(batch_size, replicas):
 
 
 def never_none(batches, batch_size):
-    """The same batches; an error at the end of an epoch that had none, where nobody can know it before."""
+    """The same batches, with an error at the end of an epoch without any, which cannot be known before."""
     absent = tf.experimental.Optional.empty(batches.element_spec)
     there = batches.map(lambda *batch: tf.experimental.Optional.from_value(batch))
     ended = there.concatenate(tf.data.Dataset.from_tensors(absent))
@@ -43,5 +43,5 @@ def _too_few(received, batch_size):
 
 
 def of_size(tensor, batch_size):
-    """Tells the graph how many rows a full batch has."""
+    """Sets the static number of rows of a full batch."""
     return tf.ensure_shape(tensor, [batch_size, *tensor.shape[1:]])

@@ -1,4 +1,4 @@
-"""Batches of rows -> batches of ready tensors, with the faults of single examples named."""
+"""Batches of rows -> batches of ready tensors; faults are reported by example."""
 
 import functools
 
@@ -11,18 +11,18 @@ from mmkeras.data.retry import map_or_retry
 def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, locate=faults.locate):
     """Reads and preprocesses batches in parallel, in order.
 
-    A batch that fails is tried again example by example, outside the graph, where the fault can be named; the good
-    path costs nothing for it.
+    A batch that fails is processed again example by example, outside the graph, to locate the fault; batches without
+    faults are not slowed down.
 
     Args:
         batches: data set of (key, payload); every tensor of the payload has the batch axis.
         read: function, payload -> raw tensors and labels by name; with a raw name besides, of that one alone.
-        describe: function, payload of one example -> (its row, function from raw name to origin).
-        locate: function that names a fault: `faults.locate`, or one that knows more.
+        describe: function, payload of one example -> (row, function from raw name to origin).
+        locate: function that describes a fault: `faults.locate`, or a more specific one.
         preprocess: model from raw to ready.
-        labels: names of what goes with the inputs: the heads', and that of weights.
+        labels: names of the labels and weights that accompany the inputs.
         on_error: "raise" or "skip".
-        skipped: list that faults are put into.
+        skipped: list to which faults are appended.
 
     Returns:
         tf.data.Dataset of (key, ready dict, labels dict).
@@ -64,5 +64,5 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 
 
 def _of_any_size(tensor):
-    """Forgets how large the batch is: what is left of it may be smaller."""
+    """Removes the static batch size, since skipped examples make the batch smaller."""
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])

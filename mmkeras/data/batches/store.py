@@ -17,8 +17,8 @@ class Store:
     """Ready tensors and labels by name, with the rows along the first axis.
 
     Args:
-        arrays: dict, name -> numpy array (rows, ...), memory-mapped or not. What is in memory must not change any
-            more: TensorFlow reads it in place.
+        arrays: dict, name -> numpy array (rows, ...), memory-mapped or not. Arrays in memory must not change, since
+            TensorFlow reads them in place.
     """
 
     def __init__(self, arrays):
@@ -52,7 +52,7 @@ class Store:
 
 
 def _in_place(array):
-    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, twice for a while."""
+    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, temporarily twice."""
     if array.dtype.hasobject:  # strings
         return tf.constant(array)
     array = array.view(np.uint8) if array.dtype == bool else array
@@ -64,22 +64,21 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
 
     Args:
         batches: data set of (key, ready dict, labels dict).
-        rows: at most how many examples they hold.
-        steps: at most how many batches there are.
-        where: "memory", or a folder. The folder is used again where it holds the same examples and labels, made by
-            the same preprocessing; otherwise, and where it is damaged, it is written anew. A half-written one is never
-            taken for a whole one.
-        fingerprint: of examples and preprocessing; None writes anew every time.
-        skipped: list that faults are put into; those of a folder that is used again are added.
-        verbose: show how many bytes the cache takes, and a progress bar.
+        rows: largest number of examples.
+        steps: largest number of batches.
+        where: "memory", or a folder. The folder is reused if it holds the same examples and labels with the same
+            preprocessing; otherwise, or if it is damaged, it is written again. An incomplete one is never used.
+        fingerprint: fingerprint of examples and preprocessing; None never reuses the folder.
+        skipped: list to which faults are appended, including those of a reused folder.
+        verbose: whether to show the size of the cache and a progress bar.
 
     Returns:
         `Store`.
 
     Raises:
-        OSError: there is no room for the folder. What was there before is still there.
-        MemoryError: there is no room in memory.
-        ValueError: `where` is something else, or holds other files; or no example is left.
+        OSError: the disk is full. The previous cache is kept.
+        MemoryError: there is not enough memory.
+        ValueError: `where` is invalid or holds other files; or no example is left.
     """
 
     def fill(allocate):
@@ -97,12 +96,12 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
 
 
 def _in_memory(wanted):
-    """Arrays, not filled yet, by name -> (shape, dtype); and where that is."""
+    """Uninitialised arrays by name -> (shape, dtype), and where they are."""
     try:
         return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
     except MemoryError as error:
         raise MemoryError(
-            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which cannot be had. "
+            f"cache='memory' needs memory for all examples. Received: {megabytes(wanted)}, which is not available. "
             "Give cache= a folder instead."
         ) from error
 
@@ -117,7 +116,7 @@ def _aligned(shape, dtype):
 
 
 def megabytes(wanted):
-    """How much arrays by name -> (shape, dtype) take, as text."""
+    """The size of arrays by name -> (shape, dtype), as text."""
     return f"{sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values()) / 1e6:,.1f} MB"
 
 

@@ -1,9 +1,9 @@
-"""Archives of files, taken as folders: `photos.zip/7.png` is the file `7.png` in `photos.zip`.
+"""Archives as folders: `photos.zip/7.png` is the file `7.png` in `photos.zip`.
 
 An archive is extracted once, as a whole, into a cache: the folder in the environment variable `MMKERAS_CACHE`, or
-`~/.cache/mmkeras/archives`. So its files are read like any others, in parallel and without Python. They are named there
-by a fingerprint of the archive's path, size and date: a changed archive is extracted anew, an unchanged one is not even
-opened. The cache may be deleted whenever nothing reads from it.
+`~/.cache/mmkeras/archives`. Its files are then read like any others, in parallel and without Python. The cache is keyed
+by the archive's path, size and date: a changed archive is extracted again, an unchanged one is not opened. The cache
+may be deleted while nothing reads from it.
 """
 
 import hashlib
@@ -27,19 +27,19 @@ _given = {}  # folder in the cache -> the archive that was extracted into it
 
 
 def on_disk(path, known=None):
-    """Where a file or folder lies on disk; archives on the way there are extracted.
+    """The path of a file or folder on disk; archives in the path are extracted.
 
     Args:
         path: `str`. Each part of it that is a .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz or .txz *file* counts
             as a folder; an archive may lie within an archive.
-        known: dict in which archives are remembered from call to call.
+        known: dict that caches archives between calls.
 
     Returns:
-        `str`: the path itself where it goes through no archive; it need not exist.
+        `str`: the path itself if it contains no archive; it need not exist.
 
     Raises:
-        ValueError: an archive is broken, encrypted, has members that do not belong within a folder, or would become
-            more than 200 times as large (and more than 1 GiB) as it is.
+        ValueError: an archive is broken or encrypted, has members outside its folder, or would expand to more than 200
+            times its size (and more than 1 GiB).
 
     Example:
 
@@ -57,14 +57,14 @@ def on_disk(path, known=None):
 
 
 def as_given(text):
-    """A text in which files of the cache are called by their archives again: `photos.zip/7.png`."""
+    """A text in which paths within the cache are replaced by those within their archives: `photos.zip/7.png`."""
     for folder, archive in reversed(_given.items()):
         text = text.replace(folder, archive)
     return text
 
 
 def absence(path):
-    """Why there is no such file: (what is missing, cause). `path` comes from `on_disk`."""
+    """Why a file does not exist: (missing path, cause). `path` comes from `on_disk`."""
     if os.path.isdir(path):
         return as_given(path), "this is a folder or an archive, not a file in it"
     for suffix in _SUFFIX.finditer(path):
@@ -75,11 +75,11 @@ def absence(path):
 
 
 def once(name, stamp, fill):
-    """A folder of the cache with what `fill` puts there; it appears as a whole or not at all, and is filled once.
+    """A folder of the cache that is filled once by `fill`, atomically.
 
     Args:
-        name: how the folder's name begins.
-        stamp: `str` that says what the content depends on.
+        name: prefix of the folder's name.
+        stamp: `str` that identifies the content.
         fill: function of the path of an empty folder.
 
     Returns:
@@ -121,7 +121,7 @@ def _extracted(archive):
 
 
 def _extract(archive, folder, date):
-    """The files' dates become the archive's, so that a cache of what is made of them holds."""
+    """The files get the date of the archive, so that caches of data derived from them stay valid."""
     try:
         if archive.lower().endswith(".zip"):
             _extract_zip(archive, folder)
@@ -152,26 +152,26 @@ def _extract_zip(archive, folder):
 
 
 def check_count(opened):
-    """Raises zipfile.BadZipFile where a ZIP file's directory lists other than its number of members.
+    """Raises zipfile.BadZipFile if the directory of a ZIP file lists a wrong number of members.
 
-    Python goes by the directory alone, in which a damaged length leads past other members, without a word.
+    Python relies on the directory, in which a damaged length silently skips members.
     """
     opened.fp.seek(0, 2)
     opened.fp.seek(max(0, opened.fp.tell() - _ZIP_END))
     end, count = opened.fp.read().rpartition(b"PK\5\6")[2], len(opened.infolist())
     promised = int.from_bytes(end[6:8], "little")
     if promised not in (count % 2**16, 2**16 - 1):  # the largest: it stands elsewhere
-        raise zipfile.BadZipFile(f"its directory lists {count} members, its end promises {promised}")
+        raise zipfile.BadZipFile(f"its directory lists {count} members instead of {promised}")
 
 
 def check_end(opened):
-    """Raises tarfile.ReadError where the members of a tar file, all of which were read, do not lead to its end.
+    """Raises tarfile.ReadError if the members of a tar file do not lead to its end.
 
-    Python stops at a damaged header, or where the file was cut off between two members, without a word.
+    Python stops silently at a damaged header, or if the file is truncated between two members.
     """
     opened.fileobj.seek(opened.offset)
     if opened.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise tarfile.ReadError(f"its members end at byte {opened.offset:,}, where it has no mark of its end")
+        raise tarfile.ReadError(f"its members end at byte {opened.offset:,}, without an end-of-archive marker")
 
 
 def _extract_tar(archive, folder):
@@ -185,7 +185,7 @@ def _extract_tar(archive, folder):
 
 
 def _as_they_fit(archive, opened):
-    """Members of a tar file one by one: of a compressed one, what comes is seen only as it is unpacked."""
+    """Members of a tar file one by one: those of a compressed one are known only as they are unpacked."""
     total = 0
     for member in opened:
         total += member.size
@@ -194,7 +194,7 @@ def _as_they_fit(archive, opened):
 
 
 def expands_too_far(total, size, free):
-    """Why an archive of `size` bytes may not become `total`; None where it may, as it is no larger than `free`."""
+    """Why an archive of `size` bytes may not expand to `total`; None if it may, since `total` is at most `free`."""
     if total <= max(free, _EXPANSION * size):
         return None
     most = f"{_EXPANSION} times as large, and {free >> 20:,} MiB in any case"

@@ -1,9 +1,9 @@
 """Videos that TensorFlow's own ops cannot decode -> ZIP files of frames, which `mmkeras.preprocess.DecodeVideo` takes.
 
 Folders and archives of pictures, APNG and animated WebP (through Pillow), MP4, AVI, WebM and the like (through PyAV,
-an extra: `pip install 'mmkeras[video]'`). This is a step of reading, in Python, never of the exported graph. Only the
-frames that count are kept, by the rule of `DecodeVideo`; JPEG and PNG files stay as they are. Frames come in the order
-of their names, 2 before 10; a ZIP file that `DecodeVideo` takes and that has them so is not touched.
+an extra: `pip install 'mmkeras[video]'`). This happens in Python while reading, never in the exported graph. Only the
+frames that `DecodeVideo` uses are kept; JPEG and PNG files are not changed. Frames are sorted by name, 2 before 10; a
+ZIP file that `DecodeVideo` accepts and that is sorted so is not changed.
 """
 
 import importlib.util
@@ -40,7 +40,7 @@ _JPEG = {"quality": 95, "subsampling": 0}  # of frames that were compressed befo
 
 
 def needs_frames(value):
-    """Whether a clip (`str`, its path; `bytes`, its content) is to go through `as_clip`. Plain Python.
+    """Whether a clip (`str`, its path; `bytes`, its content) has to be converted by `as_clip`. Plain Python.
 
     Example:
 
@@ -53,7 +53,7 @@ def needs_frames(value):
 
 
 def check_decoder(name, values):
-    """Raises ImportError where a movie is among the values, paths or contents, and nothing can decode it."""
+    """Raises ImportError if the values, paths or contents, include a movie and PyAV is not installed."""
     for value in values:
         movie = value.lower().endswith(_MOVIES) if isinstance(value, str) else _is_movie(value)
         if movie and not importlib.util.find_spec("av"):
@@ -65,22 +65,22 @@ def check_decoder(name, values):
 
 
 def as_clip(name, value, frames, max_pixels=48_000_000):
-    """A clip as `DecodeVideo` takes it.
+    """Converts a clip to a format that `DecodeVideo` accepts.
 
     Args:
-        name: what errors call it.
+        name: name of the clip in error messages.
         value: `str`, the path of a file or of a folder of pictures (in the order of their names, 2 before 10), or
             `bytes`, the content of a file.
-        frames: how many frames are kept at most.
-        max_pixels: of a frame that is decoded here; `preprocess` looks at the others.
+        frames: largest number of frames to keep.
+        max_pixels: largest number of pixels of a frame that is decoded here; `preprocess` checks the others.
 
     Returns:
-        `bytes`: a GIF, or a ZIP file of stored pictures. What is of no known kind comes back as it is: `preprocess`
-        refuses it by name.
+        `bytes`: a GIF, or a ZIP file of stored pictures. Other formats are returned unchanged, and refused by
+        `preprocess`.
 
     Raises:
-        ValueError: it is damaged, or holds no pictures, or too large ones.
-        ImportError: it is a movie, and PyAV is not installed.
+        ValueError: the clip is damaged, or holds no pictures, or too large ones.
+        ImportError: the clip is a movie, and PyAV is not installed.
     """
     received = as_given(value) if isinstance(value, str) else f"{len(value)} bytes beginning with {value[:12]!r}"
     try:

@@ -1,4 +1,4 @@
-"""Decoded pictures and sounds -> files again, without loss, in graphs and eagerly: raw examples hold files."""
+"""Encodes decoded pictures and sounds as files, losslessly, in graphs and eagerly, since raw examples hold files."""
 
 import tensorflow as tf
 
@@ -21,13 +21,14 @@ def wav_file(name, samples, rate):
     """Samples (S,) or (S, channels) -> () string, a WAV file; b"" (absent) where there are none.
 
     Args:
-        name: what an error calls the sound.
+        name: name of the sound in error messages.
         samples: float, written as 32-bit floats, full scale is 1; or integers, written as 16 bits, full scale is 32768
             whatever their dtype.
         rate: samples per second, int.
 
     Raises:
-        tf.errors.InvalidArgumentError: integers are beyond 16 bits, or floats so loud that they have another scale.
+        tf.errors.InvalidArgumentError: integers exceed 16 bits, or floats are so large that their scale must be
+        different.
 
     Example:
 

@@ -25,7 +25,7 @@ DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, Ke
 
 
 class ClipFault(Exception):
-    """What is wrong with a clip: the rule, more about what was received, the remedy."""
+    """A fault of a clip: the rule, details of what was received, the remedy."""
 
 
 def cause_of(error):
@@ -34,11 +34,11 @@ def cause_of(error):
 
 
 def sampled(files, frames, max_pixels):
-    """Contents of those pictures that are taken, in the order of the names.
+    """Contents of the pictures that are used, sorted by name.
 
     Args:
         files: dict, name -> (size in bytes, function that gives the content).
-        frames: how many are taken at most.
+        frames: largest number of pictures to use.
         max_pixels: of one that is decoded here, such as WebP.
     """
     names = [each for each in files if _is_picture(each)] or [each for each in files if _is_unnamed(each, *files[each])]
@@ -55,7 +55,7 @@ def sampled(files, frames, max_pixels):
 
 
 def _in_name_order(name):
-    """Key by which names are sorted: their numbers count as such.
+    """Sort key for names, in which numbers are compared as numbers.
 
     >>> sorted(["z_1", "a_10", "a_2", "a_02", "intro_1"], key=_in_name_order)
     ['a_02', 'a_2', 'a_10', 'intro_1', 'z_1']
@@ -76,7 +76,7 @@ def _is_picture(name):
 
 
 def _is_unnamed(name, size, read):
-    """Whether it is a picture though its name ("7", "frame.007") says nothing of its kind."""
+    """Whether a file is a picture although its name ("7", "frame.007") has no known extension."""
     return _is_visible(name) and _says_nothing(name) and read().startswith(_AS_THEY_ARE)
 
 
@@ -113,9 +113,9 @@ def png(picture):
 
 
 def is_stored(content):
-    """Whether `DecodeVideo` takes the ZIP file as it is: of stored pictures only, in the order of their names.
+    """Whether `DecodeVideo` accepts the ZIP file unchanged: stored pictures only, sorted by name.
 
-    As there, the directory at the end of the file may be damaged: the frames are whole.
+    As there, the directory at the end of the file may be damaged, since the frames are not.
     """
     try:
         names, pictures, _ = zip(*members(content), strict=True)

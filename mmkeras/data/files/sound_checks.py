@@ -1,4 +1,4 @@
-"""What Ogg Vorbis and FLAC files say of themselves, checked in plain Python before and after they are decoded."""
+"""Checks of Ogg Vorbis and FLAC files in plain Python, before and after decoding."""
 
 import hashlib
 import zlib
@@ -9,7 +9,7 @@ _RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 480
 
 
 def ogg_fault(content):
-    """Why an Ogg Vorbis file cannot be whole, or would become too large; "" where nothing is found.
+    """Why an Ogg Vorbis file is damaged or too large; "" if no fault is found.
 
     Each page has a checksum and a number; the last one is marked.
 
@@ -46,9 +46,9 @@ def _number(data):
 
 
 def flac_fault(content):
-    """Why a FLAC file's header cannot be right, or would become too large; "" where nothing is found.
+    """Why a FLAC file's header is wrong or the file too large; "" if no fault is found.
 
-    The header has no checksum; but each frame says rate, channels and bits again, in its own header.
+    The header has no checksum, but each frame repeats rate, channels and bits in its own header.
 
     Source: RFC 9639, sections 8.2 and 9.1.
     """
@@ -94,7 +94,7 @@ def _channels_and_bits(frame):
 
 
 def md5_fault(content, samples, bits):
-    """Why the samples of a FLAC file are not those that were encoded; "" where nothing is found.
+    """Why the samples of a FLAC file are not those that were encoded; "" if no fault is found.
 
     Args:
         content: the file.

@@ -1,7 +1,7 @@
 """Files that TensorFlow's own ops cannot decode -> ones they can: FLAC, MP3, Ogg Vorbis to WAV, WebP to PNG.
 
-This is a step of reading, in `tf.data`, never of the exported graph: TF Serving holds no op of tensorflow-io, which is
-imported here only where such a file occurs.
+This happens while reading, in `tf.data`, never in the exported graph: TF Serving has no ops of tensorflow-io, which is
+imported here only if such a file occurs.
 """
 
 import functools
@@ -18,7 +18,7 @@ _FLAC_END = bytes.fromhex("fff91008febfbfbfbfbfbf680000004cce")
 
 
 def needs_transcoding(name_or_bytes):
-    """Whether a file (its name, `str`, or its content, `bytes`) is to go through `to_wav` or `to_png`. Plain Python.
+    """Whether a file (its name, `str`, or content, `bytes`) has to be converted by `to_wav` or `to_png`. Plain Python.
 
     Example:
 
@@ -33,7 +33,7 @@ def needs_transcoding(name_or_bytes):
 
 
 def to_wav(content):
-    """Turns the bytes of a FLAC, MP3 or Ogg Vorbis file into those of a 16-bit PCM WAV file, in graphs and eagerly.
+    """Converts a FLAC, MP3 or Ogg Vorbis file to a 16-bit PCM WAV file, in graphs and eagerly.
 
     Args:
         content: () string.
@@ -45,8 +45,8 @@ def to_wav(content):
     Raises:
         tf.errors.InvalidArgumentError: FLAC or Vorbis is damaged or cut off, by its checksums, or would become larger
             than 2 GiB; FLAC has something appended, or is not of
-            8, 16 or 24 bits; a file holds no samples. An MP3 file says neither its length nor a checksum: one with
-            frames missing is just shorter.
+            8, 16 or 24 bits; a file holds no samples. An MP3 file stores neither its length nor a checksum, so one with
+            missing frames is just shorter.
 
     Example:
 
@@ -72,7 +72,7 @@ def to_wav(content):
 
 
 def to_png(content, max_pixels=48_000_000):
-    """Turns the bytes of a WebP file into those of a PNG file, in graphs and eagerly; orientation tags are not read.
+    """Converts a WebP file to a PNG file, in graphs and eagerly; orientation tags are not read.
 
     Args:
         content: () string.

@@ -11,15 +11,15 @@ from mmkeras.preprocess.vector import BROKEN, REQUIRED
 
 
 def vectors(spec, name, values, found, faults):
-    """All of them in memory, files too: they are as small as the numbers in a table.
+    """Reads a column of vectors into memory, including those in files.
 
     Args:
         spec: `mm.Vector`.
-        name: its raw name.
+        name: raw name of the vector.
         values: `pandas.Series` of lists, arrays, paths of .npy files, or text: JSON lists, numbers joined by "|".
-            Absent are None, NaN, "" and what is empty or NaN as a whole.
+            None, NaN, "", and vectors that are empty or NaN as a whole, are absent.
         found: function, path as given -> (path on disk, None or (file, cause)).
-        faults: list of `Fault` that is added to.
+        faults: list to which `Fault`s are appended.
 
     Returns:
         (rows, D) float32, NaN where absent.
@@ -55,7 +55,7 @@ def _is_path(value):
 
 
 def _row(value, size):
-    """(D,) float32, or NaN for what is empty."""
+    """(D,) float32, or NaN for an empty value."""
     with np.errstate(over="ignore"):  # infinity is told with its row
         array = np.asarray(_parsed(value) if isinstance(value, str) else value, "float32")
     if not array.size:

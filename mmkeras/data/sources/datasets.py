@@ -1,7 +1,7 @@
 """Data sets of other libraries -> raw examples: Hugging Face `datasets`, and `tf.data` as TensorFlow Datasets gives it.
 
-Neither library is imported; what is used of them are `Dataset.features`, `cast_column`, `select_columns`, slices and
-the fingerprint of the one, and `element_spec` of the other.
+Neither library is imported; only `Dataset.features`, `cast_column`, `select_columns`, slices and the fingerprint of
+Hugging Face data sets are used, and `element_spec` of `tf.data`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,35 +34,36 @@ def from_dataset(
     sample_rate: int | None = None,
     weights: str | int | None = None,
 ) -> Examples | Stream:
-    """Takes a data set of Hugging Face `datasets` or of TensorFlow Datasets as it is.
+    """Reads a data set of Hugging Face `datasets` or TensorFlow Datasets.
 
-    A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (those that
-    lie on disk already stay there), in their own encoding and rate, so that memory does not grow with them and no
-    Python runs in the training loop. A `ClassLabel` counts as its class's name, which the head must know.
+    A Hugging Face `Dataset` becomes `Examples`: its files are written once into the cache of `archives` (unless they
+    are on disk already), in their own encoding and sample rate, so that memory use does not grow with them and no
+    Python runs in the training loop. A `ClassLabel` is converted to its class name, which must be one of the head's
+    classes.
 
-    A `tf.data.Dataset` of dicts (or tuples) becomes a `Stream`, a tf.data.Dataset too, encoded in the graph without
-    loss: uint8 pixels to PNG (those of videos to a ZIP of PNGs, in Python); whole samples to 16-bit WAV (of any integer
-    dtype, full scale is 32768), floats in [-1, 1] to 32-bit float WAV. What is empty is absent. Take its splits
-    as they are; `split` cannot part it. With `cache=`, `train_batches` encodes once in each run and shuffles as a
-    whole.
+    A `tf.data.Dataset` of dicts (or tuples) becomes a `Stream`, also a `tf.data.Dataset`, encoded losslessly in the
+    graph: uint8 pixels as PNG (those of videos as a ZIP of PNGs, in Python); integer samples as 16-bit WAV (of any
+    integer dtype, full scale is 32768), floats in [-1, 1] as 32-bit float WAV. Empty values are absent. Use the splits
+    of the data set; `split` does not support streams. With `cache=`, `train_batches` encodes once per run and shuffles
+    all examples.
 
     Args:
         dataset: `datasets.Dataset`; or an unbatched `tf.data.Dataset`, as `tfds.load(..., split=...)` gives it.
         specs: list of specs; each of their raw names is a column.
         heads: list of heads; each of their names is a column of labels: names of classes, or their numbers in
             `classes` (integers are names where all of the head's classes are integers, as 1 to 5 stars).
-        columns: dict, raw or head name -> the data set's key where it differs: "a.b" for b within a, 0 and 1 for the
-            places of a tuple (`as_supervised=True`).
+        columns: dict, raw or head name -> key in the data set if it differs: "a.b" for b within a, 0 and 1 for the
+            elements of a tuple (`as_supervised=True`).
         on_error: "raise" or "skip", as in `from_dataframe`. A wrong label is always an error.
-        sample_rate: of sounds that come as samples without their rate, in Hz.
+        sample_rate: sample rate of sounds that are stored as samples without a rate, in Hz.
         weights: key of the sample weights, as in `from_dataframe`.
 
     Returns:
         `Examples` or `Stream`.
 
     Raises:
-        TypeError: another kind of data set.
-        ValueError: a column is missing or of the wrong kind, a class is unknown, a rate is not told.
+        TypeError: the data set is of another type.
+        ValueError: a column is missing or of the wrong kind, a class is unknown, or a sample rate is missing.
 
     Example:
 

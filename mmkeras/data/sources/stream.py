@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class Stream(RawExamples, tf.data.Dataset):
-    """Raw examples that are made of those of another `tf.data.Dataset`, one after the other.
+    """Raw examples converted from another `tf.data.Dataset`, one by one.
 
-    A plain `tf.data.Dataset` to everything that takes one. `train_batches` shuffles it by buffer, or as a whole with
-    `cache=`; `split` cannot part it.
+    It is an ordinary `tf.data.Dataset`. `train_batches` shuffles it with a buffer, or as a whole with `cache=`; `split`
+    does not support it.
 
     Args:
         dataset: `tf.data.Dataset`, whose elements hold a tensor for each name.
-        leaves: dict, raw or head name -> function of an element that gives its tensor.
+        leaves: dict, raw or head name -> function that extracts its tensor from an element.
         specs: list of specs.
         heads: list of heads.
         on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded; a
             wrong label, and a sound of another scale, are always errors.
-        sample_rate: of decoded sounds, in Hz.
-        names: raw and head names that the examples have; None: all of them.
+        sample_rate: sample rate of decoded sounds, in Hz.
+        names: raw and head names of the examples; None for all of them.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Stream(RawExamples, tf.data.Dataset):
         super().__init__(self._examples._variant_tensor)
 
     def select(self, names: Sequence[str]) -> "Stream":
-        """The same examples with some of the names only; the others' files are not encoded."""
+        """The same examples with some of the names only; files of the others are not encoded."""
         return Stream(
             self.dataset,
             self.leaves,
@@ -89,7 +89,7 @@ class Stream(RawExamples, tf.data.Dataset):
         return leaf
 
     def locate(self, error: Any, batch: Any, preprocess: Any, row: int, origin: Any) -> Any:
-        """As `faults.locate`; knows what could not be converted."""
+        """As `faults.locate`, with the faults of the conversion."""
         return self._faults.get(row) or faults.locate(error, batch, preprocess, row, origin)
 
     def first(self, name: str, count: int) -> list[Any]:
@@ -107,7 +107,7 @@ def leaves(structure, prefix=""):
 
 
 def picker(key):
-    """Function of an element that gives the value of the column `key`."""
+    """Function that extracts the value of the column `key` from an element."""
 
     def pick(element):
         if isinstance(element, dict) and key in element:

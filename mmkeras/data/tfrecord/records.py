@@ -1,4 +1,4 @@
-"""Raw examples in TFRecord shards: written once, read in large pieces, in parallel, by several workers."""
+"""Raw examples in TFRecord shards, written once and read in parallel by several workers."""
 
 import contextlib
 import hashlib
@@ -47,29 +47,29 @@ def write_tfrecord(
 ) -> list[Any]:
     """Writes raw examples (files' bytes, texts, numbers, encoded labels, weights) into TFRecord shards, in one pass.
 
-    Example i is record i // shards of shard i % shards: every shard is a fair sample, and the order can be read back.
-    Each record is a `tf.train.Example`. Every file is decoded once to see that it can be. Shards get their names
-    when all of them are complete, the manifest beside them last; memory does not grow with the data. Of a video that
-    `clips` converts, the records hold the frames that its spec takes.
+    Example i is record i // shards of shard i % shards: every shard is a representative sample, and the order can be
+    restored. Each record is a `tf.train.Example`. Every file is decoded once as a check. Shards are renamed when all of
+    them are complete, and the manifest is written last; memory use does not grow with the data. Of a video that `clips`
+    converts, the records hold the frames that its spec uses.
 
     Args:
         raw: `Examples`, or any finite `tf.data.Dataset` of raw examples.
-        specs: list of specs; what they do not name is not written.
+        specs: list of specs; only their raw values are written.
         heads: list of heads that the labels were encoded with; may be empty.
         pattern: path with one "*" in the file's name: "out/train-*.tfrecord" becomes
             "out/train-00000-of-00008.tfrecord", ... and "out/train-manifest.json".
-        shards: how many files; 100 MB or more in each is a good size, and as many as workers or more.
-        compression: None or "GZIP" (for texts and WAV; JPEG and PNG gain nothing).
+        shards: number of files; at least the number of workers, with 100 MB or more each.
+        compression: None or "GZIP" (for texts and WAV; useless for JPEG and PNG).
         on_error: "raise" or "skip", for files that cannot be decoded; None takes that of `raw`.
-        overwrite: replace shards of this pattern that are there already.
-        verbose: show a progress bar, and what was skipped.
+        overwrite: whether to replace existing shards of this pattern.
+        verbose: whether to show a progress bar and what was skipped.
 
     Returns:
         List of faults: the examples that were skipped.
 
     Raises:
-        ValueError: shards of this pattern exist; there are fewer examples than shards; raw examples have other names
-            or dtypes than specs and heads say; or a file is broken, named with row, modality and cause.
+        ValueError: shards of this pattern exist; there are fewer examples than shards; names or dtypes of the raw
+            examples differ from specs and heads; or a file is broken (the message has row, modality and cause).
     """
     check_specs(specs)
     check_list("heads", heads)
@@ -109,22 +109,22 @@ def from_tfrecord(
     workers: int = 1,
     on_error: str = "raise",
 ) -> Shards:
-    """Reads what `write_tfrecord` wrote.
+    """Reads shards that `write_tfrecord` wrote.
 
     Args:
-        pattern: the one that it was written with.
-        specs: list of specs; some of those written will do, and other sizes or lengths.
-        heads: list of heads, as written, with the same classes in the same order; some of them will do.
+        pattern: pattern that they were written with.
+        specs: list of specs; a subset of those written, and with other sizes or lengths if wanted.
+        heads: list of heads; a subset of those written, with the same classes in the same order.
         worker: number of this worker, below `workers`: it reads every `workers`-th shard, so there must be as many.
-        workers: how many workers share the shards.
-        on_error: "raise" or "skip", for files that cannot be decoded. A damaged shard is an error in any case.
+        workers: number of workers that share the shards.
+        on_error: "raise" or "skip", for files that cannot be decoded. A damaged shard is always an error.
 
     Returns:
         `Shards`, a tf.data.Dataset of flat dicts in the order they were written.
 
     Raises:
-        ValueError: a shard is missing, cut off, of another set or too much, all of them named; there is no manifest;
-            or specs and heads are others than those written.
+        ValueError: shards are missing, truncated, of another set or superfluous (the message lists them all); there is
+            no manifest; or specs and heads differ from those written.
 
     Example:
 
@@ -235,7 +235,7 @@ def _check_settings(pattern, shards, compression, overwrite):
     if there and not overwrite:
         names = ", ".join(f"'{path.name}'" for path in there[:3])
         raise ValueError(
-            f"Shards that are there are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
+            f"Existing shards are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
             f"{names}{', ...' if len(there) > 3 else ''}. Choose another pattern, or say overwrite=True."
         )
     return pattern

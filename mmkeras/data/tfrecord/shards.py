@@ -14,16 +14,16 @@ _BUFFERS = 2**24  # bytes for all the open files together
 class Shards(RawExamples, tf.data.Dataset):
     """Raw examples of TFRecord shards, in the order they were written; what `from_tfrecord` returns.
 
-    It is a plain `tf.data.Dataset` to everything that takes one. What it adds: `train_batches` shuffles the shards
-    anew in every epoch, then their records by buffer, the same way for the same seed; records are parsed by the batch;
-    and a broken file is named with shard and record.
+    It is an ordinary `tf.data.Dataset`. In addition, `train_batches` shuffles the shards in every epoch, then their
+    records with a buffer, reproducibly for the same seed; records are parsed batch by batch; and messages about broken
+    files name shard and record.
 
     Args:
-        folder: `pathlib.Path` where the shards lie.
+        folder: `pathlib.Path` of the folder of the shards.
         told: dict, their manifest.
         specs: list of specs.
         heads: list of heads whose labels are read.
-        numbers: which shards are read, in this order.
+        numbers: numbers of the shards to read, in this order.
         on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
         names: raw names and heads to read; None reads those of specs and heads.
     """
@@ -48,11 +48,11 @@ class Shards(RawExamples, tf.data.Dataset):
 
     @property
     def digest(self):
-        """A string that other examples do not have."""
+        """A string that identifies the examples."""
         return f"{self.told['digest']} {self.numbers}"
 
     def select(self, names):
-        """The same examples with some of the columns only; the others are not parsed."""
+        """The same examples with some of the columns only; others are not parsed."""
         return Shards(self.folder, self.told, self.specs, self.heads, self.numbers, self.on_error, names)
 
     def parse(self, records):

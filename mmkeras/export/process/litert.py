@@ -26,10 +26,10 @@ def convert_files(jobs, timeout=TIMEOUT):
         job = jobs[min(error.done, len(jobs) - 1)]
         name = Path(job["path"]).name
         raise RuntimeError(
-            f"The LiteRT converter must come to its end. Received: {error.ending} while converting '{name}' "
-            f"with quantize={job['quantize']!r}. Nothing was written, and this "
-            "process is unharmed. Try quantize=None, then fixed_length=True; if both crash, leave out one branch "
-            f"after the other to find the layer. The converter's last words:\n{error.words}"
+            f"The LiteRT converter must finish. Received: {error.ending} while converting '{name}' "
+            f"with quantize={job['quantize']!r}. Nothing was written, and this process is not affected. Try "
+            "quantize=None, then fixed_length=True; if both crash, leave out one branch "
+            f"after the other to find the layer. The converter's last output:\n{error.words}"
         ) from error
 
 
@@ -98,6 +98,6 @@ def quantize_file(request, timeout=TIMEOUT, watch=None):
         return ask(SCRIPTS / "quantize.py", request, timeout, watch)
     except CrashError as error:
         raise RuntimeError(
-            f"The quantiser must come to its end. Received: {error.ending}. Nothing was written, and this process "
-            f'is unharmed. Give quantize="dynamic", which needs no examples. Its last words:\n{error.words}'
+            f"The quantiser must finish. Received: {error.ending}. Nothing was written, and this process "
+            f'is not affected. Give quantize="dynamic", which needs no examples. Its last output:\n{error.words}'
         ) from error

@@ -82,8 +82,8 @@ def _run(script, files, timeout, watch):
         os.close(held)
     if words is None:
         raise TimeoutError(
-            f"{Path(script).stem.capitalize()} must end in time. Received: {timeout:g} seconds without an "
-            "end; it was killed, and nothing was written. Give a larger timeout=, or a smaller model."
+            f"{Path(script).stem.capitalize()} must finish in time. Received: {timeout:g} seconds without a result; "
+            "it was killed, and nothing was written. Give a larger timeout=, or a smaller model."
         )
     return process.returncode, words
 

@@ -69,7 +69,7 @@ def _columns(representative):
     spec = spec[0] if isinstance(spec, tuple) else spec  # (ready, labels)
     if not isinstance(spec, dict):
         raise ValueError(
-            f"representative must yield dicts, for inputs are told apart by name. Received: {spec}. Give the raw "
+            f"representative must yield dicts, since inputs are identified by name. Received: {spec}. Give the raw "
             "examples that preprocess was adapted on."
         )
     return {key: tensor.shape.rank for key, tensor in spec.items()}
