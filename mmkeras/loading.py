@@ -1,4 +1,4 @@
-"""Loads `.keras` files, and says what is wrong with those that are none."""
+"""Loads `.keras` files, with helpful errors for other files."""
 
 import importlib
 import os
@@ -14,9 +14,9 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def load_model(path: str | PathLike[str]) -> keras.Model:
-    """Loads a `.keras` file of this package: a model, or a preprocess, with all that it learned.
+    """Loads a model or a preprocess from a `.keras` file.
 
-    Prefer it to `keras.saving.load_model`, which knows the classes of those packages only that are imported already.
+    Prefer it to `keras.saving.load_model`, which knows only the classes of packages that have been imported.
 
     Args:
         path: of the file, or `best.keras` of a run folder; `~` is the home folder. What else
@@ -27,7 +27,7 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or of another kind; the message says of which.
+        ValueError: the file is damaged, or of another format, which the message names.
     """
     local = "://" not in str(path)
     path = Path(path).expanduser() if local else path

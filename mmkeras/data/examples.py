@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class Examples(RawExamples, tf.data.Dataset):
-    """Raw examples, each a flat dict of raw tensors and encoded labels; files are read when an example is.
+    """Raw examples of a table, flat dicts of raw tensors and encoded labels; files are read lazily.
 
-    It is a plain `tf.data.Dataset` to everything that takes one. What it adds: it remembers its rows, so that `split`
-    can pick among them, `train_batches` shuffles all of them before a file is opened, and errors name row and file.
-    What `take`, `map` and other operations of tf.data return is a plain data set again: it does not know its rows, a
-    file that cannot be read is TensorFlow's own error there, and nothing is skipped. `split` and `subset` keep them.
+    It is an ordinary `tf.data.Dataset` that also knows its rows: `split` can divide them, `train_batches` shuffles all
+    of them before a file is opened, and errors name row and file. `take`, `map` and other operations of tf.data return
+    a plain data set without this knowledge: unreadable files are TensorFlow's own errors there, and nothing is skipped.
+    `split` and `subset` keep it.
 
     Args:
-        frame: `pandas.DataFrame` that the rows came from; its index is what errors call a row.
+        frame: `pandas.DataFrame` of the rows; its index names them in error messages.
         columns: dict, raw or head name -> numpy array with a value, or vector, per row. A column of files holds `str`
-            paths (of clips, folders too), `bytes`, or `b""` where absent, as objects.
+            paths (for videos also of folders), `bytes`, or `b""` if absent, as objects.
         specs: list of specs.
         heads: list of heads whose labels are among the columns.
         on_error: "raise" or "skip", what `train_batches` and `eval_batches` do with a file that cannot be decoded.
-        skipped: faults of rows that were left out already.
+        skipped: faults of rows that were omitted already.
     """
 
     def __init__(
@@ -94,14 +94,14 @@ class Examples(RawExamples, tf.data.Dataset):
         return {name: self.table[name] for name in names}
 
     def origin(self, position: int, name: str) -> str:
-        """The path of a file as it was given, or how many bytes it was given as; nothing of a vector."""
+        """The path of a file as given, or its size if it was given as bytes; empty for a vector."""
         value = self.table[name][position]
         if isinstance(value, np.ndarray):
             return ""
         return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else as_given(str(value))
 
     def select(self, names: Sequence[str]) -> "Examples":
-        """The same rows with some of the columns only; the files of the others are not read."""
+        """The same rows with some of the columns only; files of the others are not read."""
         columns = {name: self.table[name] for name in names}
         shared = self._tensors, self._readers, self._positions
         return Examples(
@@ -109,7 +109,7 @@ class Examples(RawExamples, tf.data.Dataset):
         )
 
     def subset(self, positions: Any) -> "Examples":
-        """The rows at these positions, in this order; without `skipped`, which tells of rows that are in no subset."""
+        """The rows at these positions, in this order, without `skipped`, whose rows are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
         with tf.device("CPU:0"):  # the tensors are those of the whole table: strings are not copied for each part

@@ -1,4 +1,4 @@
-"""The few numbers of a report that are written down and compared."""
+"""The main scores of a report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The main score of a model, and that of the rows beside it; `table` shows more of them.
+    """The main scores of a model and its baselines; `table` shows more scores.
 
     Args:
         report: what `report` returned, or the content of `report.json`; its first row is the model.

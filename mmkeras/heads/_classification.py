@@ -1,4 +1,4 @@
-"""One class, or any number of classes, out of N."""
+"""Classification: one of N classes, or any number of them."""
 
 import dataclasses
 import re
@@ -19,17 +19,16 @@ from mmkeras.specs import as_text
 @keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Classification(Head):
-    """Names the class, or the classes, of an example.
+    """Predicts the class, or the classes, of an example.
 
     Args:
         name: key of the label, the output and the metrics.
-        classes: names of the N classes, in the order of the scores. Names and labels that are not strings (1, True)
-            count as their `str`, a whole float (1.0) as an integer; spaces around them do not count. A label that is
-            no class as it stands is one in another spelling: composed or decomposed Unicode, "1.0" for "1", "true" for
-            "True", or the other way round.
-        multi_label: any number of classes may hold at once: sigmoid and binary crossentropy, instead of softmax and
-            categorical crossentropy. In a column, the names are joined by "|", or stand in a list or set; an
-            empty field (or None, NaN) is none.
+        classes: names of the N classes, in the order of the scores. Names and labels that are not strings (1, True) are
+            converted by `str`, a whole float (1.0) as an integer; surrounding spaces are ignored. Labels may be spelt
+            differently: in composed or decomposed Unicode, "1.0" for "1", "true" for "True", and the reverse.
+        multi_label: whether an example may have any number of classes: sigmoid and binary crossentropy, instead of
+            softmax and categorical crossentropy. In a column, the names are joined by "|", or given as a list or set;
+            an empty field (or None, NaN) means no class.
         label_smoothing: share of the target that is spread over all classes, in [0, 1).
         class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (of n examples; where they have
             sample weights, n and count are sums of these); or a dict, class -> weight. They become per-head sample
@@ -78,7 +77,7 @@ class Classification(Head):
         return ((len(self.classes),), "float32") if self.multi_label else ((), "int32")
 
     def is_missing(self, value: Any) -> bool:
-        """Of several labels, none is a label, too."""
+        """A multi-label example without classes is not missing its label."""
         return not self.multi_label and super().is_missing(value)
 
     @property
@@ -102,10 +101,10 @@ class Classification(Head):
 
         Args:
             column: n labels.
-            rows: what the message calls their rows; None numbers them.
+            rows: names of the rows in error messages; None for numbers.
 
         Raises:
-            ValueError: a label is missing, is not one of the classes, or could be several; the message names its row.
+            ValueError: a label is missing, unknown or ambiguous; the message names its row.
         """
         rows = range(len(column)) if rows is None else rows
         numbers, known = [], {}
@@ -123,7 +122,7 @@ class Classification(Head):
         return encoded
 
     def _numbers(self, label, row):
-        """The number of a class; a list of them where there may be several."""
+        """The number of a class; a list of them for multi-label heads."""
         if self.multi_label:
             return [self._number(each, row) for each in _several(label)]
         return self._number(label, row)
@@ -144,7 +143,7 @@ class Classification(Head):
         )
 
     def meant(self, label: Any) -> list[int]:
-        """Numbers of the classes that a label may stand for: [] for none, several where its spelling is ambiguous."""
+        """Numbers of the classes that a label may mean: [] for none, several if its spelling is ambiguous."""
         label = _named(label)
         if label in self.classes:
             return [self.classes.index(label)]
@@ -219,11 +218,11 @@ class Classification(Head):
 
     @property
     def named_by_numbers(self) -> bool:
-        """Whether integer labels are the classes' names ("3", "7.0"), and not their numbers in the list (0, 1)."""
+        """Whether integer labels are names of classes ("3", "7.0") rather than their indices (0, 1)."""
         return all(re.fullmatch(r"[+-]?\d+(\.0+)?", name) for name in self.classes)
 
     def named(self, value: Any, row: Any = 0) -> Any:
-        """The number of a class as its name; lists of them likewise."""
+        """The name of a class by its number; lists of them likewise."""
         if isinstance(value, list):
             return [self.named(each, row) for each in value]
         if self.named_by_numbers or isinstance(value, bool) or not isinstance(value, int):
@@ -245,7 +244,7 @@ def _named(label):
 
 
 def _spelling(name):
-    """What names of classes are compared by where they differ: composed Unicode, 1 for 1.0, true for True.
+    """The normalised spelling by which class names are compared: composed Unicode, 1 for 1.0, true for True.
 
     >>> _spelling("1.0"), _spelling("True"), _spelling("cafe\u0301") == "café", _spelling("01")
     ('1', 'true', True, '01')
@@ -256,7 +255,7 @@ def _spelling(name):
 
 
 def _several(labels):
-    """The labels of one example with several classes."""
+    """The labels of one multi-label example."""
     if isinstance(labels, str | bytes):
         labels = as_text(labels).split("|")
     elif not isinstance(labels, Iterable):

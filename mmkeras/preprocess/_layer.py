@@ -9,17 +9,17 @@ from mmkeras.layers.options import LayerOptions
 class RawLayer(keras.layers.Layer):
     """A layer from raw to ready, called `MODALITY_preprocess`: `MODALITY` itself is the name of its input.
 
-    The contract of a modality: no other room asks what kind of layer it has before it. To add a kind, write a spec, a
-    layer like this one, and its line in `mmkeras.preprocess.KINDS`; for devices, a class in `mmkeras.edge.KINDS`.
+    The base class of the layers of all modalities. To add a modality, write a spec and a layer that derives from this
+    one, and add it to `mmkeras.preprocess.KINDS`; for devices, also a class in `mmkeras.edge.KINDS`.
 
-    It computes in float32 under every dtype policy: in bfloat16 the years 2001 to 2004 are one number, and float16 ends
-    at 65,504. What half precision is good for is the model's work, not its inputs.
+    It computes in float32 under every dtype policy: in bfloat16 the years 2001 to 2004 are one number, and the largest
+    float16 is 65,504. Half precision is for the model's computations, not for its inputs.
 
     Attributes of the class:
-        adapts: whether it learns from the data set; `mmkeras.adapt` then calls `reset_state`, `update_state` and
+        adapts: whether it learns from a data set; `mmkeras.adapt` then calls `reset_state`, `update_state` and
             `finalize_state`.
-        takes_columns: whether it takes several raw values, and is called with a dict of them. Each may be missing.
-        gives: "tokens", ids of any length at most its own; "waveform", samples that may be int16 on a device; None.
+        takes_columns: whether it is called with a dict of several raw values, each of which may be missing.
+        gives: "tokens", ids of variable length; "waveform", samples that may be int16 on a device; or None.
         pads_behind: whether its mask has no True after a False.
         optional: whether it may be absent.
     """
@@ -43,9 +43,12 @@ class RawLayer(keras.layers.Layer):
         return [self.modality]
 
     def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
-        """Two raw values of each raw name, made up: dict, raw name -> list. `rng` is a `numpy.random.Generator`."""
+        """Two random raw values for each raw name: dict, raw name -> list.
+
+        `rng` is a `numpy.random.Generator`.
+        """
         raise NotImplementedError
 
     def describe(self) -> dict[str, Any] | None:
-        """Dict of plain values: `kind`, and the arguments of its class in `mmkeras.edge`; None where it has none."""
+        """Dict of plain values: `kind` and the arguments of its class in `mmkeras.edge`; None if it has none."""
         return None

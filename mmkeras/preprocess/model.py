@@ -1,4 +1,4 @@
-"""What `preprocessor` returns."""
+"""The model that `preprocessor` returns."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +13,7 @@ class Preprocess(NamedModel):
     """A functional model from raw to ready that knows its specs, also when it is loaded from its file.
 
     Attributes:
-        given: the specs as `preprocessor` got them.
+        given: the specs that were given to `preprocessor`.
 
     Example:
 
@@ -30,10 +30,10 @@ class Preprocess(NamedModel):
 
     @property
     def specs(self) -> list[Any]:
-        """List of the specs with what `adapt` learned of them: how many ids a text or a category has.
+        """List of the specs with the numbers of ids that `adapt` learned for texts and categories.
 
-        Branches built from these have embeddings of so many rows; built from the specs as they were given, they have
-        a row for each id that could have been learned (`vocabulary_size`, `max_categories`).
+        Branches built from these specs have embeddings of so many rows; those built from the given specs have a row for
+        each id that could have been learned (`vocabulary_size`, `max_categories`).
         """
         return [self._learned(spec) for spec in self.given]
 

@@ -11,7 +11,7 @@ from mmkeras.train.saving import whole, whole_epochs
 
 
 class Log(keras.callbacks.CSVLogger):
-    """`CSVLogger` that goes on behind the last whole epoch: rows of epochs that will be repeated are dropped."""
+    """`CSVLogger` that continues after the last completed epoch: rows of epochs that will be repeated are removed."""
 
     def __init__(self, run_dir: str | PathLike[str]) -> None:
         self.run_dir = Path(run_dir).expanduser()
@@ -43,11 +43,11 @@ class Curves(keras.callbacks.Callback):
 def draw_log(
     log: str | PathLike[str], png: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min"
 ) -> None:
-    """Draws a `log.csv` of `Log`: one panel for each metric, training and validation; a ring marks the best epoch.
+    """Plots a `log.csv` of `Log`: training and validation of each metric in one panel; a ring marks the best epoch.
 
     Args:
         log: path of the CSV file.
-        png: path of the picture, written whole.
+        png: path of the picture, which is written atomically.
         monitor: the column whose best epoch is marked.
         mode: "min" or "max".
     """

@@ -3,9 +3,9 @@
 A table has a column per raw name: texts as strings; images, sounds and videos as paths (relative to `root`) or bytes;
 numbers and categories as they are; vectors as lists, arrays, paths of .npy files, or text, "[0.5, 1]" or "0.5|1"; and
 a column per head with its labels. Absent values are empty strings, None or NaN.
-An archive counts as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`). A video may also
-be a folder, or an archive, of its frames (see `clips`).
-A number in a column of texts, categories or classes counts as its text, 3.0 as "3".
+An archive is treated as a folder: `root="photos.zip"`, or "photos.zip/7.png" in a column (see `archives`). A video may
+also be a folder or an archive of its frames (see `clips`). A number in a column of texts, categories or classes is
+converted to text, 3.0 to "3".
 """
 
 import os
@@ -44,15 +44,15 @@ def from_csv(
     weights: str | None = None,
     **read_csv: Any,
 ) -> Examples:
-    """Reads a CSV file; paths in it are relative to its own folder unless `root` says otherwise.
+    """Reads a CSV file, in which paths are relative to its own folder unless `root` is given.
 
     Args:
         path: of the CSV file. `sep="\\t"` and whatever else `pandas.read_csv` takes may follow by name. Every field is
-            read as the text that stands there, "007" and "NA" too; only the empty field is absent. Each row must have
-            as many fields as the header; they are not counted where `sep` is longer than one character, or with
-            `comment`, `on_bad_lines` and other options by which only pandas finds the rows.
-        specs, heads, root, columns, on_error, weights: as in `from_dataframe`; "skip" also leaves out rows that have
-            more or fewer fields than the header, a NUL character, or bytes of another encoding.
+            read as text, "007" and "NA" too; only empty fields are absent. Each row must have as many fields as the
+            header; this is not checked if `sep` is longer than one character, or with `comment`, `on_bad_lines` and
+            other options that change how pandas finds rows.
+        specs, heads, root, columns, on_error, weights: as in `from_dataframe`; "skip" also omits rows with more or
+            fewer fields than the header, a NUL character, or bytes of another encoding.
 
     Returns:
         `Examples`, a tf.data.Dataset.
@@ -77,8 +77,8 @@ def from_jsonl(
 ) -> Examples:
     """Reads a file with one JSON object per line. Args and result: as in `from_csv`.
 
-    A key that an object does not have is absent, as null is. But where it has another key in its place, which no object
-    with the right one has, that is an error. `on_error="skip"` also leaves out lines that hold no JSON object.
+    A missing key is absent, like null. A misspelt key, which occurs only in objects without the right one, is an error.
+    `on_error="skip"` also omits lines that are not JSON objects.
     """
     check_on_error(on_error)
     root = _beside(path, specs, root)
@@ -125,24 +125,23 @@ def from_dataframe(
     on_error: str = "raise",
     weights: str | None = None,
 ) -> Examples:
-    """Takes a `pandas.DataFrame`; checks every column, label and path before anything is trained.
+    """Reads a `pandas.DataFrame`, and checks every column, label and path first.
 
     Args:
-        frame: the table; errors call a row by its index.
+        frame: the table; its index names the rows in error messages.
         specs: list of specs; each of their raw names is a column.
         heads: list of heads; each of their names is a column of labels.
-        root: folder or archive (.zip, .tar, .tar.gz, ...) that paths are relative to; or a dict of them, raw name ->
-            folder or archive, where they differ.
-        columns: dict, raw or head name -> the name of the column where it differs.
-        on_error: "raise", or "skip" to leave out, count and list rows with a missing file or a required value that is
-            empty; the same is then done with files that turn out to be broken. A wrong label is always an error, and
-            so is a wrong weight.
-        weights: name of the column of sample weights, finite numbers of 0 or more: how much each row counts in the
-            loss, and in the scores of `evaluate`. None: all of them alike.
+        root: folder or archive (.zip, .tar, .tar.gz, ...) that paths are relative to; or a dict, raw name -> folder or
+            archive.
+        columns: dict, raw or head name -> name of the column, for those that differ.
+        on_error: "raise", or "skip" to omit, count and list rows with a missing file or an empty required value, and
+            later those with broken files. Invalid labels and weights are always errors.
+        weights: name of the column of sample weights, finite numbers of 0 or more, for the loss and the scores of
+            `evaluate`; None for equal weights.
 
     Returns:
         `Examples`, a tf.data.Dataset of flat dicts: raw name -> () or vector (D,), head name -> encoded label;
-        and "sample_weight" -> () float32, where there are weights.
+        and "sample_weight" -> () float32, if there are weights.
 
     Raises:
         TypeError: a spec or a head stands alone, not in a list.
