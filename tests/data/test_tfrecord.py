@@ -378,7 +378,8 @@ def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads,
 
 def test_a_broken_file_within_a_shard_is_named_by_record(broken, photo, heads, tmp_path, monkeypatch):
     pattern = tmp_path / "a-*.tfrecord"
-    monkeypatch.setattr("mmkeras.data.tfrecord.records._Decodable.__call__", lambda self, raw: raw)
+    raw = {"photo": keras.Input((), dtype="string", name="photo")}
+    monkeypatch.setattr("mmkeras.data.tfrecord.records._decoding", lambda specs: keras.Model(raw, raw))  # not decoded
     mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=4, verbose=False)
 
     def make(on_error):
