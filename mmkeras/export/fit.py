@@ -1,10 +1,10 @@
-"""Do preprocess, model and heads belong together?"""
+"""Checks that preprocess, model and heads belong together."""
 
 from mmkeras.checks import did_you_mean
 
 
 def check_fit(preprocess, model, heads):
-    """Raises ValueError where the model does not take what preprocess gives, or its outputs are not the heads'."""
+    """Raises ValueError unless preprocess gives the model's inputs and the heads match its outputs."""
     for stage, part in (("preprocess", preprocess), ("model", model)):
         if not isinstance(part.input, dict) or not isinstance(part.output, dict):
             raise ValueError(
@@ -47,7 +47,7 @@ def decoded(heads, outputs):
     """Model outputs by head name -> the answers of all heads by name.
 
     Raises:
-        ValueError: two heads give an answer of one name, as `mood` and a head called `mood_scores` do.
+        ValueError: two heads give an answer of the same name, such as `mood` and a head called `mood_scores`.
     """
     answers = {}
     for head in heads:

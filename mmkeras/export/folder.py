@@ -1,4 +1,4 @@
-"""Files and folders that are all there or not at all; a folder of one version is what TF Serving wants."""
+"""Files and folders that are written atomically, such as the version folders of TF Serving."""
 
 import contextlib
 import os
@@ -24,11 +24,11 @@ def next_version(path):
 
 @contextlib.contextmanager
 def new_version(path):
-    """Gives a folder to write into, which becomes `path` when the block ends, and vanishes when it fails.
+    """A folder to write into, which becomes `path` when the block ends, and is removed if it fails.
 
     Args:
-        path: `.../NAME/VERSION`, a positive integer, not there yet. TF Serving passes over folders of other names, so
-            it never sees a version half written.
+        path: `.../NAME/VERSION`, a positive integer that does not exist yet. TF Serving ignores folders of other names,
+            so it never loads an incomplete version.
 
     Raises:
         ValueError: the path does not end in a positive integer.
@@ -45,18 +45,19 @@ def new_version(path):
 
 @contextlib.contextmanager
 def new_file(path, suffix, overwrite=False, beside=()):
-    """Gives a path to write to, in a folder for scraps, which becomes `path` when the block ends.
+    """A path in a temporary folder, which becomes `path` when the block ends.
 
     Args:
         path: of the file, STEM + `suffix`.
         suffix: that it must have.
         overwrite: replace a file that is there.
-        beside: endings of more files that the block may write into the same folder, as `STEM.parity.json`. They come
-            after the file, and those of an older one go before it: whatever lies beside a file is its own.
+        beside: endings of more files that the block may write into the same folder, as `STEM.parity.json`. They are
+            moved after the file, and those of an older one are removed first, so the files beside a file always belong
+            to it.
 
     Raises:
         ValueError: the path has another suffix.
-        FileExistsError: one of the files is there, and shall not be overwritten; or it is a folder.
+        FileExistsError: one of the files exists and is not to be overwritten; or it is a folder.
     """
     path = Path(path)
     check_file(path, suffix, overwrite, beside)
@@ -76,7 +77,7 @@ def _take_places(folder, path, others):
 
 
 def check_file(path, suffix, overwrite=False, beside=()):
-    """Raises where `new_file` would; cheap, so that it can be asked before any work."""
+    """Raises the errors of `new_file`, before any work is done."""
     path = Path(path)
     if path.suffix != suffix:
         raise ValueError(f"The path must end in {suffix}. Received: '{path}'. Give '{path.with_suffix(suffix)}'.")
@@ -104,7 +105,7 @@ def _unfinished(path):
 
 
 def check_version(path):
-    """Raises where `new_version` would; cheap, so that it can be asked before any work."""
+    """Raises the errors of `new_version`, before any work is done."""
     path = Path(path)
     if not path.name.isdecimal() or int(path.name) < 1:
         raise ValueError(

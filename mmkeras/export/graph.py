@@ -9,7 +9,7 @@ from mmkeras.edge.errors import LARGEST
 
 @contextlib.contextmanager
 def portable(model):
-    """Keras picks cuDNN's LSTM while tracing on a machine with GPUs, and such a graph runs on no other."""
+    """Context without cuDNN's LSTM, which Keras uses on machines with GPUs, and which runs on no others."""
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
     before = [layer.use_cudnn for layer in layers]
     try:
@@ -22,7 +22,7 @@ def portable(model):
 
 
 def holder(signatures, *models):
-    """Holds what the signatures use, and not the models: with these, saving traces every layer a second time."""
+    """Holds the resources of the signatures, but not the models, whose layers would be traced a second time."""
     holder = tf.Module()
     used = [variable for signature in signatures.values() for variable in signature.graph.variables]
     layers = [layer for model in models for layer in model._flatten_layers()]

@@ -1,22 +1,22 @@
-"""The LiteRT file: `litert` writes a `.tflite` that holds builtin ops only and answers as Python does.
+"""The LiteRT file: `litert` writes a `.tflite` with builtin ops only, and checks its answers against Python's.
 
-export.py         the function: the steps below, and the file under its name only when all of them have passed
+export.py         the function: runs the steps below, and names the file when all of them have passed
 convert/
   trace.py        keras.Model -> SavedModel of one signature, with a fixed batch and named tensors
   recurrent.py    recurrent layers as loops, as single steps, or as one op, which fused.py writes
-  int8.py         representative examples, and the float file becomes one of 8 bits, part by part
-  faults.py       what the converter's messages mean: which op of which layer
+  int8.py         representative examples, and quantisation of the float file part by part
+  faults.py       the converter's messages, by op and layer
 package/
   describe.py     preprocessing and heads as plain data: preprocess.json
   metadata.py     packs it into the file, with what viewers show
 verify/
-  flatbuffer.py   what the file says of itself: ops, signature
+  flatbuffer.py   ops and signature of the file
   check.py        the file against the model: names, ops, answers
   report.py       Keras, the SavedModel and the file on the same examples: differences, metrics, time
-  prepared.py     whether `mmkeras.edge` makes the same ready tensors of it
+  prepared.py     whether `mmkeras.edge` computes the same ready tensors
 
-Conversion, quantisation and the runs happen in processes of their own, see `mmkeras.export.process`: a converter that
-crashes takes down its process alone, and a runtime without TensorFlow has none of the kernels that a device lacks.
+Conversion, quantisation and the runs happen in separate processes, see `mmkeras.export.process`: a crash of the
+converter affects only its own process, and a runtime without TensorFlow has only the kernels that a device has.
 """
 
 from mmkeras.export._litert.export import litert

@@ -1,4 +1,4 @@
-"""Runs a script in a process of its own, which cannot take this one down, nor outlive it.
+"""Runs a script in a separate process, which cannot crash this one, and ends with it.
 
 All scripts share one protocol: a script defines `answer(done, **request)`, and `BANNED`, the packages that it must do
 without. It is run by `scripts/child.py` with three files: the pickled request, the pickled answer, and one that gets

@@ -1,4 +1,4 @@
-"""What the converter's messages mean: which op of which layer it cannot convert."""
+"""Error messages for failed conversions, with op and layer."""
 
 import re
 
@@ -7,7 +7,7 @@ _UNKNOWN = re.compile(r"""fused\["\w+:", "([^"@]*)[^"]*"\][^\n]*'tf\.(\w+)' op i
 
 
 def check_converted(answer, model, shapes=None):
-    """Raises what a failed conversion means.
+    """Raises an error if the conversion failed.
 
     Args:
         answer: {"seconds"} or {"error"} of `convert_files`.
@@ -15,7 +15,7 @@ def check_converted(answer, model, shapes=None):
         shapes: dict, input name -> shape.
 
     Raises:
-        ValueError: an op is none of LiteRT's builtin ones (it is named with its layer), or the converter gave up
+        ValueError: an op is not a builtin op of LiteRT (the message names it and its layer), or the conversion failed
             for another reason.
     """
     if "error" not in answer:
@@ -35,10 +35,10 @@ def check_converted(answer, model, shapes=None):
 
 
 def layer_of(place, names):
-    """Which layer a node of the graph belongs to.
+    """The layer of a node of the graph.
 
     Args:
-        place: "model_1/layer_1/Svd"; Keras counts a scope that it enters again.
+        place: "model_1/layer_1/Svd"; Keras numbers repeated scopes.
         names: of the model's layers.
 
     Example:

@@ -1,7 +1,7 @@
 """An LSTM as LiteRT's op UNIDIRECTIONAL_SEQUENCE_LSTM.
 
-The converter makes that op of a call to a function whose attribute `api_implements` begins with "lstm_", as Keras 2
-wrote it; what the function does is looked at by nobody. The op has ways of its own, which are dealt with here:
+The converter replaces a call to a function whose attribute `api_implements` begins with "lstm_", as Keras 2 wrote it,
+by this op, whatever the function computes. The op differs from Keras' LSTM as follows:
 
 state     It keeps its state from call to call. A step is put before the sequence, with a feature of its own that
           drives the input, forget and output gates to exactly 0: whatever was there is gone before the first real step.
@@ -24,7 +24,7 @@ _WIDEST = 3e4  # float16 ends at 65,504
 
 
 def unfusable(layer):
-    """Why a recurrent layer cannot become that op: list of reasons."""
+    """Reasons why a recurrent layer cannot become that op."""
     if not isinstance(layer, keras.layers.LSTM):
         return [f"it is a {type(layer).__name__} and no LSTM"]
     found = {
@@ -66,7 +66,7 @@ def _from_the_end(x, places, lengths):
 
 
 def _outputs(layer, states, last, places, lengths):
-    """What Keras gives behind the end: the last state again, or zeros; read backwards, padding comes first."""
+    """Keras' outputs after the end: the last state again, or zeros; read backwards, padding comes first."""
     if layer.go_backwards:
         shift = places - (tf.shape(places)[1] - lengths)
         moved = tf.gather(states, tf.maximum(shift, 0), batch_dims=1)

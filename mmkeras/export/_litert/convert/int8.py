@@ -1,4 +1,4 @@
-"""Examples to measure with, and the float file becomes one of 8 bits."""
+"""Representative examples, and quantisation of the float file."""
 
 import itertools
 
@@ -18,7 +18,7 @@ LIMIT = 0.01  # mean change of the answers that a quantised file may cost
 
 
 def check_representative(representative, preprocess, model):
-    """Raises ValueError where there is nothing to measure with, or an input is missing. Reads one example."""
+    """Raises ValueError if there are no representative examples, or an input is missing. Reads one example."""
     if representative is None:
         raise ValueError(
             "int8 needs examples to measure the range of every tensor. Received: representative=None. Give raw "
@@ -137,7 +137,7 @@ def _spread(raw):
 
 
 def quantize(path, feeds, heads, tolerance, steps, timeout, console):
-    """Replaces the float file by one of 8 bits that answers as the float file does.
+    """Replaces the float file by an 8-bit one with equivalent answers.
 
     Args:
         path: of the .tflite.

@@ -1,4 +1,4 @@
-"""How recurrent layers are written: as a loop, step by step, or as LiteRT's fused op; the model stays as it is."""
+"""How recurrent layers are exported: as a loop, unrolled, or as LiteRT's fused op; the model is not changed."""
 
 import contextlib
 from typing import NamedTuple
@@ -22,13 +22,13 @@ class Seen(NamedTuple):
 
 
 def recurrent_layers(model):
-    """Every LSTM, GRU and the like, those inside others too."""
+    """All recurrent layers, including nested ones."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
 
 
 @contextlib.contextmanager
 def written_as(lstm, model):
-    """While it lasts, recurrent layers trace in the given way."""
+    """Context in which recurrent layers are traced in the given way."""
     layers = recurrent_layers(model)
     if lstm == "fused":
         with _loops(layers, fused_loop):
@@ -57,7 +57,7 @@ def _loops(layers, make):
 
 
 def check_recurrent(lstm, model, preprocess, form):
-    """Raises where the model cannot be written in the given way; the message names layer and reason.
+    """Raises ValueError if the model cannot be exported in the given way; the message names layer and reason.
 
     Args:
         lstm: of `WAYS`.

@@ -1,4 +1,4 @@
-"""keras.Model -> SavedModel of one signature, with what the LiteRT converter needs to know fixed."""
+"""keras.Model -> SavedModel of one signature, with the shapes that the LiteRT converter needs."""
 
 import contextlib
 from typing import NamedTuple
@@ -13,10 +13,10 @@ PCM = 2.0**15  # what 1.0 is in int16, as `preprocess` reads files of 16 bits
 
 
 class Form(NamedTuple):
-    """How the inputs of a file differ from those of its model.
+    """Shapes and dtypes of the file's inputs, where they differ from the model's.
 
     Args:
-        batch_size: B. With a free batch no recurrent layer converts: the list of its states needs a known shape.
+        batch_size: B, which must be fixed, since recurrent layers need a known shape of their states.
         lengths: dict, input name -> T of those inputs whose length is fixed too; the others stay free.
         pcm: names of the waveforms that are int16, as sound hardware gives them, in place of float32 in [-1, 1].
     """
@@ -47,17 +47,17 @@ class Form(NamedTuple):
         return tf.TensorSpec(shape, "int16" if name in self.pcm else tensor.dtype, name=name)
 
     def fed(self, ready):
-        """Ready arrays -> what the file takes."""
+        """Ready arrays -> inputs of the file."""
         waves = {name: np.clip(np.round(ready[name] * PCM), -PCM, PCM - 1).astype("int16") for name in self.pcm}
         return {**ready, **waves}
 
     def ready(self, fed):
-        """What the file takes -> ready tensors."""
+        """Inputs of the file -> ready tensors."""
         return {**fed, **{name: tf.cast(fed[name], tf.float32) / PCM for name in self.pcm}}
 
 
 def write_traced(model, folder, form=None):
-    """Saves a functional model in its form for LiteRT. Saved in this way, all tensors keep their names.
+    """Saves a functional model with the shapes for LiteRT, keeping the names of all tensors.
 
     Args:
         model: functional, dict in; dict out, or a list, whose names become output_0, output_1, ...
@@ -104,10 +104,10 @@ def named(outputs):
 
 @contextlib.contextmanager
 def in_float32(model):
-    """Makes a model that was trained in mixed precision compute in float32, as its weights are.
+    """Context in which a model trained in mixed precision computes in float32, the dtype of its weights.
 
-    LiteRT has no builtin op that computes in half precision; a smaller file is what quantize="float16" is for. Yields
-    whether there was anything to change.
+    LiteRT has no builtin ops for half precision; quantize="float16" makes a smaller file. Yields whether anything was
+    changed.
     """
     layers = [layer for layer in model._flatten_layers() if layer.compute_dtype in ("float16", "bfloat16")]
     before = [layer.dtype_policy for layer in layers]

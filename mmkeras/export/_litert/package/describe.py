@@ -1,4 +1,4 @@
-"""What a device has to do before and after the file: the contents of `preprocess.json`, which `mmkeras.edge` reads."""
+"""The contents of `preprocess.json`, from which `mmkeras.edge` does preprocessing and decoding."""
 
 import keras
 
@@ -28,7 +28,7 @@ def describe(preprocess, heads):
 
 
 def _maker(name, tensor):
-    """The layer that makes a ready tensor from raw values alone, if `mmkeras.edge` can do the same; or None."""
+    """The layer that computes a ready tensor from raw values, if `mmkeras.edge` supports it; or None."""
     layer = tensor._keras_history.operation
     known = isinstance(layer, RawLayer) and layer.describe() is not None
     if not known or name not in (layer.modality, f"{layer.modality}_mask"):

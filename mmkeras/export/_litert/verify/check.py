@@ -1,4 +1,4 @@
-"""Is the file what it should be: builtin ops, the model's names, Keras' answers?"""
+"""Checks a file: builtin ops, the model's names, Keras' answers."""
 
 import collections
 
@@ -14,7 +14,7 @@ _TOGETHER = 64
 
 
 def described(path, model, form):
-    """What the file says of itself, after it was compared with the model.
+    """The file's own description, after comparing it with the model.
 
     Returns:
         Dict: "ops" with their counts, "inputs" and "outputs" with shapes and dtypes.
@@ -60,7 +60,7 @@ def tensors(arrays):
 
 
 def cut(ready, inputs):
-    """Drops the padding behind the last real token of a batch, where the file leaves the length free.
+    """Removes the padding after the last real token of a batch, if the file takes texts of any length.
 
     Args:
         ready: dict of arrays.
@@ -83,7 +83,7 @@ def cut(ready, inputs):
 
 
 def keras_answers(model, feeds, form):
-    """Answers of Keras to each feed; those of one shape are asked together, which is many times faster."""
+    """Keras' answers to each feed; feeds of the same shape are batched, which is many times faster."""
     free = all(tensor.shape[0] is None for tensor in model.input.values())
     call = tf.function(lambda feed: model(form.ready(feed), training=False), autograph=False)
     call = call.get_concrete_function({key: _spec([feed[key] for feed in feeds], free) for key in feeds[0]})
@@ -107,7 +107,7 @@ def _spec(values, free_batch):
 
 
 def differences(path, model, heads, feeds, n, form, allowed, timeout):
-    """Asks the file and Keras.
+    """Compares the answers of the file and of Keras.
 
     Args:
         path: of the file.

@@ -1,4 +1,4 @@
-"""What a .tflite file says of itself, read from the flatbuffer over all of its subgraphs."""
+"""Ops and signature of a .tflite file, read from the flatbuffer, including all subgraphs."""
 
 import collections
 from pathlib import Path
@@ -38,7 +38,7 @@ def _text(value):
 
 
 def check_builtin(places):
-    """Raises ValueError where an op is none of LiteRT's builtin ones, with the layer it came from.
+    """Raises ValueError if an op is not a builtin op of LiteRT; the message names its layer.
 
     Args:
         places: dict of `used_ops`.

@@ -1,4 +1,4 @@
-"""Does `mmkeras.edge`, which has no TensorFlow, make the ready tensors that `preprocess` makes?"""
+"""Checks that `mmkeras.edge` computes the same ready tensors as `preprocess`."""
 
 import warnings
 
@@ -8,7 +8,7 @@ from mmkeras import edge
 
 
 def check_prepared(description, raw, ready):
-    """Prepares raw examples as a device will, and compares.
+    """Prepares raw examples as on a device, and compares the results.
 
     Args:
         description: dict of `describe`.

@@ -1,4 +1,4 @@
-"""Runs a SavedModel where nothing of mmkeras is; `run_fresh` starts it."""
+"""Runs a SavedModel without mmkeras; `run_fresh` starts it."""
 
 BANNED = ("mmkeras",)  # the artefact must not need it
 

@@ -1,7 +1,7 @@
-"""Runs .tflite files where no TensorFlow is; `run_files` and `time_files` start it.
+"""Runs .tflite files without TensorFlow; `run_files` and `time_files` start it.
 
-TensorFlow must be out of reach: where it is imported, its Flex kernels serve this interpreter too, and a file that
-fails on every device passes.
+TensorFlow must not be imported: its Flex kernels would be available to the interpreter, and a file that fails on every
+device would pass.
 """
 
 import time
@@ -39,7 +39,7 @@ def _answers(done, path, feeds):
 
 
 def _seconds(done, runs, calls):
-    """Round after round, so that a busy machine disturbs all files alike."""
+    """In rounds, so that other load affects all files equally."""
     seconds, runners = [[] for _ in runs], [None for _ in runs]
     for _ in range(calls + 1):
         for i, (path, feeds) in enumerate(runs):
