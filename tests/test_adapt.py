@@ -94,3 +94,12 @@ def test_the_copy_is_saved_and_loaded(given, tmp_path):
     learned = mm.adapt(given, examples(), verbose=False)
     learned.save(tmp_path / "preprocess.keras")
     assert keras.saving.load_model(tmp_path / "preprocess.keras").specs == learned.specs
+
+
+def test_a_preset_is_copied_with_its_tokenizer(preset):
+    given = mm.preprocessor([mm.Text("review", max_tokens=6, preset=str(preset)), mm.Table("facts", numeric=["age"])])
+    learned = mm.adapt(given, examples(), verbose=False)
+    raw = {"review": tf.constant(["good film", "bad"]), "age": tf.constant([2.5, 1.0])}
+    ids, _ = given.get_layer("review_preprocess")(raw["review"])
+    np.testing.assert_array_equal(learned(raw)["review"], ids)
+    np.testing.assert_allclose(learned(raw)["facts"][0], 0.0, atol=1e-6)
