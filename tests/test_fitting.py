@@ -47,11 +47,13 @@ def _batches(*parts, size=4):
 
 
 def test_fit_says_nothing_of_shuffling_a_data_set(models, data):
+    before = models[0].get_weights()
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*shuffle")
         models[0].fit(_batches(*data[:2]), verbose=0)
     with pytest.warns(UserWarning, match="shuffle=True"):
         models[0].fit(_batches(*data[:2]), verbose=0, shuffle=True)
+    models[0].set_weights(before)
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
