@@ -25,6 +25,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
+from mmkeras.checks import did_you_mean
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
 if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
@@ -93,7 +94,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of these
             return getattr(importlib.import_module(f"mmkeras.{_NAMES[name]}"), name)
         if name in __all__:
             return importlib.import_module(f"mmkeras.{name}")
-        raise AttributeError(f"module 'mmkeras' has no attribute {name!r}")
+        raise AttributeError(f"module 'mmkeras' has no attribute {name!r}. {did_you_mean(name, __all__)}".strip())
 
 
 def _join_cluster(name):

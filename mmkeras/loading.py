@@ -79,7 +79,7 @@ def _config_of_folder(path):
         )
     if inside := sorted(file.name for file in path.glob("*.keras")):
         raise _refusal(path, f"is a folder. Give a file in it: {inside}")
-    return b""
+    raise _refusal(path, "is a folder without a .keras file in it. Give the file that model.save wrote")
 
 
 def _other_kind(path, head):

@@ -188,6 +188,8 @@ def test_both_go_from_a_table_to_a_server_and_a_device(kinds, one_process, tmp_p
     )
 
     test = mm.data.eval_batches(raw, preprocess)
+    assert raw.describe().columns["paint"]["missing"] == 16 and "4 different" not in repr(raw.describe())
+    assert "green" in raw.show().html and "[0, 1, 0]" in mm.data.show(test).html
     report = mm.evaluate.report(model, test, out_dir=tmp_path / "report", train=raw)
     found = {row: scores["dots"]["mean_error"] for row, scores in report["models"].items()}
     assert found["model"] < 0.6 < 2 < found["majority"]

@@ -12,9 +12,9 @@ ROOMS = [
 ]  # fmt: skip
 # What is passed by position after the first argument: what a function works on, not how.
 SUBJECTS = {
-    "absent", "batches", "branches", "callbacks", "classes", "columns", "dtype", "factors", "filters", "fractions",
-    "fusion", "heads", "labels", "leaves", "max_categories", "model", "monitor", "outputs", "path", "pattern", "png",
-    "preprocess", "raw", "spec", "specs", "train",
+    "absent", "batches", "branches", "callbacks", "classes", "columns", "dtype", "factors", "filters", "folds",
+    "fractions", "fusion", "heads", "labels", "leaves", "max_categories", "model", "monitor", "outputs", "path",
+    "pattern", "png", "preprocess", "raw", "spec", "specs", "train",
 }  # fmt: skip
 
 

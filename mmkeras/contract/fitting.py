@@ -1,5 +1,6 @@
 """What `fit`, `evaluate` and `predict` of the package's models do that Keras' own do not."""
 
+import contextlib
 import functools
 import inspect
 
@@ -7,8 +8,11 @@ import keras
 from keras import ops
 
 from mmkeras.causes import readable_errors
+from mmkeras.received import check_class_weight, check_fed
 
-_SHUFFLE = list(inspect.signature(keras.Model.fit).parameters).index("shuffle") - 2  # its place behind self and x
+_FIT = inspect.signature(keras.Model.fit)
+
+_SHUFFLE = list(_FIT.parameters).index("shuffle") - 2  # its place behind self and x
 
 
 class Fitting:
@@ -17,27 +21,34 @@ class Fitting:
     - The loss of each head is the mean over the examples. Keras (3.15) takes the mean of the batches' means where a
       batch's size is not known before it is there, so that a smaller last batch counts as much as the others.
     - What is wrong with an example of a data set is a `ValueError`, not an `InvalidArgumentError` of TensorFlow.
+    - A table, raw examples and `class_weight` are refused before TensorFlow sees them, with what to do instead.
     - Data without a batch are refused, and so are training batches with fewer examples than the strategy has replicas.
     """
 
     @functools.wraps(keras.Model.fit)
     def fit(self, x=None, *args, **kwargs):
+        given = _FIT.bind(self, x, *args, **kwargs).arguments
+        check_class_weight(self, given.get("class_weight"))
+        for data in (x, given.get("validation_data")):
+            check_fed("fit", self, data)
         _check_replicas(x, _replicas(self))
         if hasattr(x, "element_spec") and len(args) < _SHUFFLE:  # Keras warns that it does not shuffle a data set
             kwargs.setdefault("shuffle", False)
-        with readable_errors():
+        with self._retraced_on_error(), readable_errors():
             return super().fit(x, *args, **_quiet(self, kwargs))
 
     @functools.wraps(keras.Model.evaluate)
-    def evaluate(self, *args, **kwargs):
-        with readable_errors():
-            logs = super().evaluate(*args, **_quiet(self, kwargs))
+    def evaluate(self, x=None, *args, **kwargs):
+        check_fed("evaluate", self, x)
+        with self._retraced_on_error(), readable_errors():
+            logs = super().evaluate(x, *args, **_quiet(self, kwargs))
         if isinstance(logs, dict | list) and not logs:
             raise _no_batch("evaluate")
         return logs
 
     @functools.wraps(keras.Model.predict)
     def predict(self, x, *args, **kwargs):
+        check_fed("predict", self, x)
         if isinstance(x, dict) and x and not any(map(len, x.values())):
             return keras.tree.map_structure(ops.convert_to_numpy, self(x, training=False))
         try:
@@ -45,6 +56,15 @@ class Fitting:
                 return super().predict(x, *args, **_quiet(self, kwargs))
         except UnboundLocalError as error:  # what Keras (3.15) says to data without a batch
             raise _no_batch("predict") from error
+
+    @contextlib.contextmanager
+    def _retraced_on_error(self):
+        """Lets the next call trace its step anew: one whose first trace failed may not create variables any more."""
+        try:
+            yield
+        except Exception:
+            self.train_function = self.test_function = None
+            raise
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)

@@ -10,6 +10,7 @@ from mmkeras import specs as kinds
 from mmkeras.checks import did_you_mean
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
+from mmkeras.received import looks_raw
 
 for _kind in kinds.KINDS.values():
     keras.saving.register_keras_serializable("mmkeras")(_kind)
@@ -68,13 +69,18 @@ class NamedModel(Fitting, keras.Model):
                 f"Model '{self.name}' takes a dict by name. Received: {type(inputs).__name__}. "
                 f"Give the keys {list(expected)}."
             )
-        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected)
+        hint = self._hint(inputs)
+        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
         inputs = {key: _as_array(value) for key, value in inputs.items()}
         for key, tensor in expected.items():
-            _check_tensor(self.name, key, inputs[key], tensor)
+            _check_tensor(self.name, key, inputs[key], tensor, hint)
         inputs, rows = with_a_row({key: inputs[key] for key in expected})
         outputs = super().__call__(inputs, *args, **kwargs)
         return outputs if rows is None else keras.tree.map_structure(lambda tensor: tensor[:rows], outputs)
+
+    def _hint(self, inputs):
+        """What to do where the inputs are of another stage."""
+        return " These are raw values: feed what preprocess makes of them." if looks_raw(inputs, self) else ""
 
     def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
         if isinstance(loss, dict) and isinstance(self.output, dict):
@@ -141,22 +147,24 @@ def _as_array(value):
     return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
 
 
-def _check_keys(rule, inputs, expected):
+def _check_keys(rule, inputs, expected, hint=""):
     missing = [key for key in expected if key not in inputs]
     unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
     if missing or unknown:
         raise ValueError(
-            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. Unknown: {unknown}."
+            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. "
+            f"Unknown: {unknown}.{hint}"
         )
 
 
-def _check_tensor(model, key, received, expected):
+def _check_tensor(model, key, received, expected, hint):
     is_object = getattr(received.dtype, "kind", "") == "O"  # strings, or what cannot become any
     dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
     if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
         raise ValueError(
             f"Input '{key}' of model '{model}' does not fit; was another modality fed under this name? "
-            f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, {dtype}."
+            f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, "
+            f"{dtype}.{hint}"
         )
 
 

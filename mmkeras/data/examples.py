@@ -9,6 +9,9 @@ import tensorflow as tf
 from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data.files.archives import as_given
 from mmkeras.data.modalities import kind_of
+from mmkeras.data.viewing.describe import Description, describe
+from mmkeras.data.viewing.page import View
+from mmkeras.data.viewing.show import show_examples
 from mmkeras.specs import Spec
 
 if TYPE_CHECKING:
@@ -99,6 +102,53 @@ class Examples(RawExamples, tf.data.Dataset):
         if isinstance(value, np.ndarray):
             return ""
         return f"{len(value)} bytes given in the table" if isinstance(value, bytes) else as_given(str(value))
+
+    def __getitem__(self, key: Any) -> "Examples | dict[str, Any]":
+        """A row as a dict of arrays, as iterating gives it, where `key` is its position; else those rows: `Examples`.
+
+        Args:
+            key: int; or a slice, a list or array of positions, or an array of bool.
+        """
+        positions = np.arange(len(self.frame))[key]
+        if np.ndim(positions):
+            return self.subset(positions)
+        return {name: value.numpy()[0] for name, value in self.read(tf.constant([positions])).items()}
+
+    def head(self, n: int = 5) -> "Examples":
+        """The first n rows, as `Examples`: a notebook shows them with their pictures, sounds and clips."""
+        return self[:n]
+
+    def describe(self, *, sample: int = 1000, seed: int = 0) -> Description:
+        """Counts, missing and repeated values, lengths of texts, sizes of files, ranges of numbers, classes.
+
+        Files are measured by their headers where these tell their size (sounds other than WAV and FLAC are decoded), in
+        several threads. Two values are the same where the table has the same path, text or numbers.
+
+        Args:
+            sample: how many files of a modality are measured, at most; of more, so many are drawn, which is told.
+            seed: of the draw.
+
+        Returns:
+            `Description`, which prints as a table.
+        """
+        return describe(self, sample, seed)
+
+    def show(self, n: int = 5) -> View:
+        """The first n rows with their pictures, sounds, clips, texts and labels, as they are before `preprocess`.
+
+        Returns:
+            A `View`: the last line of a notebook's cell shows it, `save(path)` writes it as HTML. `data.show` shows
+            what becomes of them in a batch.
+        """
+        return show_examples(self, n)
+
+    def _repr_html_(self):
+        return self.show()._repr_html_()
+
+    def __repr__(self):
+        inputs = [f"{name} ({spec.kind})" for spec in self.specs for name in spec.raw if name in self.table]
+        heads = [f"{head.name} ({head.kind})" for head in self.heads if head.name in self.table]
+        return f"<Examples: {len(self.frame):,} rows; {', '.join(inputs)}{' -> ' if heads else ''}{', '.join(heads)}>"
 
     def select(self, names: Sequence[str]) -> "Examples":
         """The same rows with some of the columns only; files of the others are not read."""

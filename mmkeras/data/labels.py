@@ -69,6 +69,26 @@ def heads_of(raw, heads):
     return heads
 
 
+def check_encoded(leaves, heads):
+    """Raises ValueError where a label of a data set of one's own is not encoded as its head encodes it.
+
+    Args:
+        leaves: dict, name -> `tf.TensorSpec` of one example.
+        heads: list of heads.
+    """
+    for head in heads:
+        (shape, dtype), leaf = head.label, leaves[head.name]
+        whole = "int" in dtype
+        known = leaf.dtype.is_integer if whole else leaf.dtype.is_floating or leaf.dtype.is_integer
+        one = shape in ((), (1,)) and not whole and leaf.shape.is_compatible_with(())
+        if not known or not (one or leaf.shape.is_compatible_with(shape)):
+            raise ValueError(
+                f"A label is given as its head encodes it: '{head.name}' is {dtype} of shape {shape}. Received: "
+                f"{leaf.dtype.name} of shape {leaf.shape}. Read the data set with mm.data.from_dataset(dataset, specs, "
+                "heads), which encodes labels, or call head.encode."
+            )
+
+
 def partly_labelled(raw, heads):
     """Names of the heads of which raw examples lack some labels, as far as the examples know."""
     known = raw.missing_labels if isinstance(raw, RawExamples) else {}

@@ -1,6 +1,7 @@
 """Parts of a data set that share nothing they must not share."""
 
 import functools
+import numbers
 import warnings
 from collections.abc import Sequence
 
@@ -8,6 +9,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from mmkeras.data.examples import Examples
+from mmkeras.data.timeline import in_order
+from mmkeras.received import check_examples
 
 
 def split(
@@ -17,6 +20,7 @@ def split(
     seed: int = 0,
     stratify: str | None = "auto",
     group: str | None = None,
+    order: str | None = None,
 ) -> tuple[Examples, ...]:
     """Divides `Examples` into parts, the same ones for the same seed.
 
@@ -29,29 +33,34 @@ def split(
             classes that have fewer are then spread at random, of which a `UserWarning` tells.
         group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. Fractions
             are then met as well as the groups allow.
+        order: a column of the table (numbers, dates, or ISO 8601 text): the first part has the earliest rows, the last
+            one the latest, as a model has that is to foretell. Rows of one time stay in one part. Nothing is drawn or
+            stratified then, and `group` is refused.
 
     Returns:
         A tuple of `Examples`, one per fraction; none is empty. Faults of rows that were left out of `raw` belong to no
         part: the first one carries them as `skipped`, so that they count once.
 
     Raises:
-        TypeError: `raw` is a stream, which does not know its rows.
+        TypeError: `raw` is a stream, which does not know its rows, or `fractions` is no list of numbers.
         ValueError: fractions do not add up to 1; the head or the column does not exist, or has gaps; classes are too
             rare for `stratify`; a part would be empty.
     """
-    if abs(sum(fractions) - 1) > 1e-6 or min(fractions) <= 0:
-        raise ValueError(f"fractions must be positive and add up to 1. Received: {fractions}.")
+    _check_fractions(fractions)
     if not isinstance(raw, Examples):
+        check_examples("split", raw)
         raise TypeError(
             f"split parts mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the parts that "
             'the data set has of its own, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
         )
-    head = _head(raw, stratify, len(fractions))
+    if order is not None:
+        return _with_faults(raw, in_order(raw, order, fractions, group, stratify))
+    head = stratified_head(raw, stratify, least=2 * len(fractions))
     labels, rare = None if head is None else raw.table[head.name], None if stratify != "auto" else set()
-    groups = np.arange(len(raw.frame)) if group is None else _groups(raw, group)
+    groups = np.arange(len(raw.frame)) if group is None else groups_of(raw, group)
     _check_enough(groups, fractions)
     try:
-        spread = labels if rare is None or labels is None else _joined(labels, 2 * len(fractions), rare)
+        spread = labels if rare is None or labels is None else joined(labels, 2 * len(fractions), rare)
         divide = _by_group if group is not None else functools.partial(_by_row, rare=rare)
         parts = divide(groups, spread, fractions, seed)
     except ValueError as error:
@@ -61,10 +70,28 @@ def split(
             f"Each class needs enough examples for every part. Received: stratify={stratify!r}, fractions={fractions}; "
             f"{error} Join rare classes, or say stratify='auto' or None."
         ) from error
-    _tell(head, labels, rare)
+    tell_rare(head, labels, rare)
+    return _with_faults(raw, parts)
+
+
+def _with_faults(raw, parts):
     made = tuple(raw.subset(np.sort(part)) for part in parts)
     made[0].skipped = raw.skipped
     return made
+
+
+def _check_fractions(fractions):
+    shares = list(fractions) if isinstance(fractions, list | tuple | np.ndarray) else [None]
+    if not all(isinstance(share, numbers.Real) for share in shares):
+        raise TypeError(
+            f"fractions is a list of shares, one for each part. Received: {fractions!r}. For nine tenths and the rest "
+            "say (0.9, 0.1)."
+        )
+    if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
+        raise ValueError(
+            f"fractions must be positive and add up to 1. Received: {fractions}. For nine tenths and the rest say "
+            "(0.9, 0.1); numbers of rows are divided by their sum."
+        )
 
 
 def _check_enough(groups, fractions):
@@ -76,12 +103,12 @@ def _check_enough(groups, fractions):
         )
 
 
-def _head(raw, stratify, parts):
-    """The head whose classes are spread, or None."""
+def stratified_head(raw, stratify, least):
+    """The head whose classes are spread, or None; "auto" takes the first whose classes have `least` rows, if any."""
     single = {head.name: head for head in raw.heads if head.label == ((), "int32")}
     if stratify == "auto":
-        least = {name: np.unique(raw.table[name], return_counts=True)[1].min() for name in single}
-        return next((single[name] for name in single if least[name] >= 2 * parts), next(iter(single.values()), None))
+        fewest = {name: np.unique(raw.table[name], return_counts=True)[1].min() for name in single}
+        return next((single[name] for name in single if fewest[name] >= least), next(iter(single.values()), None))
     if stratify is not None and stratify not in single:
         raise ValueError(
             f"stratify names a single-label classification head. Received: {stratify!r}. Heads: {list(single)}."
@@ -89,7 +116,7 @@ def _head(raw, stratify, parts):
     return None if stratify is None else single[stratify]
 
 
-def _joined(labels, least, rare, most=None):
+def joined(labels, least, rare, most=None):
     """Labels in which rare classes count as one; as the most frequent class where they are too few even together.
 
     Args:
@@ -114,7 +141,7 @@ def _joined(labels, least, rare, most=None):
     return joined if len(np.unique(joined)) > 1 else None
 
 
-def _tell(head, labels, rare):
+def tell_rare(head, labels, rare):
     if head is None or not rare:
         return
     told = [f"{head.classes[i]!r} ({np.count_nonzero(labels == i)})" for i in sorted(rare) if i in labels]
@@ -127,7 +154,7 @@ def _tell(head, labels, rare):
     )
 
 
-def _groups(raw, group):
+def groups_of(raw, group):
     if group not in raw.frame.columns:
         raise ValueError(f"group names a column of the table. Received: {group!r}. Columns: {list(raw.frame.columns)}.")
     numbers = raw.frame[group].factorize()[0]
@@ -146,7 +173,7 @@ def _by_row(groups, labels, fractions, seed, rare):
         size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # a row is left for each other part
         chosen = None if labels is None else labels[rest]
         if chosen is not None and rare is not None:  # what scikit-learn asks for
-            chosen = _joined(chosen, 2, rare, min(size, len(rest) - size))
+            chosen = joined(chosen, 2, rare, min(size, len(rest) - size))
         part, rest = train_test_split(rest, train_size=size, random_state=seed, stratify=chosen)
         parts.append(part)
     return [*parts, rest]

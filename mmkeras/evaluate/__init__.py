@@ -6,6 +6,7 @@ rich.print(mm.evaluate.table(report))
 mm.evaluate.summary(report)["accuracy"]
 """
 
+from mmkeras.evaluate._cross_validation import cross_validation
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
 from mmkeras.evaluate._scores import scores
@@ -14,5 +15,6 @@ from mmkeras.evaluate._summary import summary
 from mmkeras.evaluate.kinds import KINDS
 
 __all__ = [
-    "KINDS", "majority_baseline", "mask_modalities", "predict", "report", "scores", "subsets", "summary", "table",
+    "KINDS", "cross_validation", "majority_baseline", "mask_modalities", "predict", "report", "scores", "subsets",
+    "summary", "table",
 ]  # fmt: skip

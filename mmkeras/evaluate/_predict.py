@@ -140,10 +140,16 @@ def _parts(element):
     if not ok:
         raise ValueError(
             "Batches are pairs of two dicts, inputs and labels, by name. "
-            f"Received: {type(element).__name__} of {[type(part).__name__ for part in element]}. "
-            "Make them with mmkeras.data.eval_batches."
+            f"Received: {_described(element)}. Make them of raw examples: mm.data.eval_batches(raw, preprocess)."
         )
     return (*element, None)[:3]
+
+
+def _described(element):
+    if isinstance(element, dict):
+        return f"a dict of {list(element)} alone"
+    parts = element if isinstance(element, tuple | list) else [element]
+    return f"{type(element).__name__} of {[type(part).__name__ for part in parts]}"
 
 
 def _own_inputs(model, x):

@@ -80,7 +80,7 @@ def report(
         rows["majority"] = _majority_row(heads, train, *kept)
     files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)
     skipped = dict.fromkeys(str(fault) for part in (train, batches) for fault in getattr(part, "skipped", ()))
-    found = _json({"models": rows, "skipped": list(skipped), "files": files})
+    found = as_json({"models": rows, "skipped": list(skipped), "files": files})
     if out_dir is not None:
         text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
         (Path(out_dir) / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -112,6 +112,8 @@ def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = No
     shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns), caption=caption)
     for name, row in rows.items():
         shown.add_row(name, *(_cell(row[head], key, best[head, key]) for head, _, key in columns))
+    if "means" in report:
+        shown.add_row("mean of the folds", *(_mean(report["means"][head].get(key)) for head, _, key in columns))
     for name, row in (published or {}).items():
         shown.add_row(f"published: {name}", *(_figure(row.get(head, {}).get(key)) for head, _, key in columns))
     return shown
@@ -151,11 +153,12 @@ def _draw(heads, labels, outputs, weights, found, out_dir):
     return files
 
 
-def _json(value):
+def as_json(value):
+    """What JSON holds: NaN and infinities are None."""
     if isinstance(value, dict):
-        return {key: _json(part) for key, part in value.items()}
+        return {key: as_json(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_json(part) for part in value]
+        return [as_json(part) for part in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
@@ -175,6 +178,13 @@ def _cell(found, key, best):
         low, high = found["accuracy_interval"]
         text += f" ({low:.3f}-{high:.3f})"
     return text
+
+
+def _mean(found):
+    if not found or found["mean"] is None:
+        return "-"
+    low, high = found["interval"]
+    return f"{found['mean']:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _figure(value):

@@ -23,6 +23,7 @@ from mmkeras.heads._classification import Classification as classification
 from mmkeras.heads._regression import Regression
 from mmkeras.heads._regression import Regression as regression
 from mmkeras.heads.base import Head
+from mmkeras.received import kind
 
 __all__ = [
     "Classification", "Head", "Regression", "adapt", "check_heads", "classification", "compile_for", "heads_of",
@@ -181,8 +182,11 @@ def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[An
 
 
 def check_heads(heads: Sequence[Head]) -> None:
-    """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone."""
+    """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone, or is none."""
     check_list("heads", heads)
+    wrong = [head for head in heads if not isinstance(head, Head)]
+    if wrong:
+        raise TypeError(f"heads holds heads, such as mm.heads.classification(...). Received: {kind(wrong[0])}.")
     names = [head.name for head in heads]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"Heads need names of their own, and there must be one. Received: {names}. Rename the others.")

@@ -216,6 +216,13 @@ class Classification(Head):
         shares = ops.one_hot(labels, len(self.classes), dtype="float32")
         return ops.where(ops.expand_dims(self.labelled(labels), -1), shares, np.nan)
 
+    def shown(self, label: Any) -> str:
+        """The class's name; of a mixed label those of its classes, with their shares."""
+        if np.ndim(label) == 0:
+            return self.classes[int(label)] if label >= 0 else ""
+        pairs = [(name, share) for name, share in zip(self.classes, np.ravel(label), strict=True) if share > 0]
+        return ", ".join(name if share == 1 else f"{name} {share:.2f}" for name, share in pairs)
+
     @property
     def named_by_numbers(self) -> bool:
         """Whether integer labels are names of classes ("3", "7.0") rather than their indices (0, 1)."""

@@ -80,6 +80,12 @@ class Head(Config, abc.ABC):
         shape, dtype = self.label
         return np.full(shape, -1 if "int" in dtype else np.nan, dtype)
 
+    def shown(self, label: Any) -> str:
+        """One encoded or mixed label as text, for people to look at; "" where it is missing."""
+        if not np.asarray(self.labelled(np.asarray(label)[None]))[0]:
+            return ""
+        return ", ".join(f"{number:.4g}" for number in np.ravel(label).tolist())
+
     def labelled(self, labels: Any) -> Any:
         """Encoded or mixed labels (B, ...) -> (B,) bool, False where they are missing."""
         labels = ops.convert_to_tensor(labels)

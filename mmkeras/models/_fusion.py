@@ -6,6 +6,7 @@ import keras
 
 from mmkeras.contract import NamedModel
 from mmkeras.heads import Head
+from mmkeras.models._checks import check_fused, check_fusion
 from mmkeras.models._parts import by_name, dropped, modalities, own_answers
 from mmkeras.specs import Spec
 
@@ -41,7 +42,9 @@ def fusion_model(
         a missing, extra, unknown or swapped key is an error that names it.
 
     Raises:
-        ValueError: a spec has no branch, a branch has no spec or was built for another one, or two names are equal.
+        TypeError: a branch is no `keras.Model`, or the fusion is a class or a name.
+        ValueError: a spec has no branch, a branch has no spec, was built for another one or has no mask, the fusion
+            gives no vector, or two names are equal.
 
     Example:
 
@@ -56,8 +59,10 @@ def fusion_model(
     Source: Wang et al., What Makes Training Multi-Modal Classification Networks Hard?, arXiv 1905.12681, section 3,
     for a loss per modality beside that of the fusion; here with fixed weights.
     """
+    check_fusion(fusion)
     inputs, tokens, masks = modalities(specs, branches, heads)
     fused = fusion(tokens, dropped(specs, masks, modality_dropout))
+    check_fused(fusion, fused)
     own = own_answers(specs, tokens, masks, heads) if auxiliary else {}
     outputs = {head.name: head.output(fused) for head in heads} | by_name(own)
     return NamedModel.of(inputs, outputs, specs, heads, name=name)

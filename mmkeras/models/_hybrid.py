@@ -6,6 +6,7 @@ import keras
 
 from mmkeras.contract import NamedModel
 from mmkeras.heads import Head
+from mmkeras.models._checks import check_fused, check_fusion
 from mmkeras.models._parts import by_name, combined, dropped, modalities, own_answers
 from mmkeras.specs import Spec
 
@@ -38,9 +39,11 @@ def hybrid_fusion_model(
     Raises:
         ValueError: as `late_fusion_model`.
     """
+    check_fusion(fusion)
     inputs, tokens, masks = modalities(specs, branches, heads)
     seen = dropped(specs, masks, modality_dropout)
     fused, own = fusion(tokens, seen), own_answers(specs, tokens, masks, heads)
+    check_fused(fusion, fused)
     anything = keras.ops.any(keras.ops.concatenate(seen, axis=1), axis=1, keepdims=True)
     outputs = {}
     for head in heads:

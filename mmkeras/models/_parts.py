@@ -7,6 +7,7 @@ from mmkeras.checks import did_you_mean
 from mmkeras.contract import auxiliary_name
 from mmkeras.heads import check_heads
 from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
+from mmkeras.models._checks import check_branches
 from mmkeras.specs import check_specs
 
 
@@ -14,7 +15,7 @@ def modalities(specs, branches, heads):
     """Symbolic inputs by name, and the tokens and masks of every branch, in the order of the specs."""
     check_specs(specs)
     check_heads(heads)
-    _check_branches(specs, branches)
+    check_branches(specs, branches)
     inputs = {
         key: keras.Input(shape, dtype=dtype, name=key) for spec in specs for key, (shape, dtype) in spec.ready.items()
     }
@@ -72,14 +73,3 @@ def by_name(answers):
 
 def combined(head, how, answers, masks):
     return CombineAnswers(how, kind=head.activation, name=head.name)(list(answers), masks)
-
-
-def _check_branches(specs, branches):
-    names = [spec.name for spec in specs]
-    missing = [name for name in names if name not in branches]
-    extra = [f"{name!r} {did_you_mean(name, names)}".strip() for name in branches if name not in names]
-    if missing or extra:
-        raise ValueError(
-            f"Each spec needs a branch under its own name. Expected: {names}. Received: {list(branches)}. "
-            f"Missing: {missing}. Unknown: {extra}."
-        )

@@ -21,6 +21,7 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
+from mmkeras.received import check_examples, check_preprocess
 from mmkeras.specs import Spec, check_specs
 
 __all__ = [
@@ -118,8 +119,11 @@ def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 102
         A copy of `preprocess` that has learned; `preprocess` itself where there is nothing to learn.
 
     Raises:
+        TypeError: something else is given, such as the two in the other order.
         ValueError: the data set is empty, infinite, or lacks a column.
     """
+    check_preprocess("adapt", preprocess, raw)
+    check_examples("adapt", raw)
     if not _adapting(preprocess):
         return preprocess
     preprocess = _copied(preprocess)

@@ -42,6 +42,9 @@ class RawLayer(keras.layers.Layer):
         """Names of the raw values that this layer reads."""
         return [self.modality]
 
+    def check_adapted(self) -> None:
+        """Raises ValueError where `adapts`, and `mmkeras.adapt` has not been called."""
+
     def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         """Two random raw values for each raw name: dict, raw name -> list.
 

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from mmkeras.contract import NamedModel
+from mmkeras.preprocess._layer import RawLayer
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -37,6 +38,27 @@ class Preprocess(NamedModel):
         """
         return [self._learned(spec) for spec in self.given]
 
+    # TensorFlow calls what has this attribute as it is. There is nothing here for AutoGraph to convert, and an error in
+    # `dataset.map(preprocess)` would begin with its frames.
+    autograph_info__ = None
+
+    def __call__(self, inputs, *args, **kwargs):
+        if not any(map(keras.backend.is_keras_tensor, keras.tree.flatten(inputs))):
+            check_adapted(self)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _hint(self, inputs):
+        labels = [name for name in inputs if name not in self.input]
+        together = labels and set(self.input) <= set(inputs)
+        return " Labels are no inputs: mm.data.train_batches and eval_batches keep the two apart." if together else ""
+
     def _learned(self, spec):
         learned = getattr(self.get_layer(f"{spec.name}_preprocess"), "learned", None)
         return dataclasses.replace(spec, learned=learned) if learned else spec
+
+
+def check_adapted(preprocess):
+    """Raises ValueError, of the modality that lacks it, where what is to be learned has not been learned."""
+    for layer in preprocess.layers:
+        if isinstance(layer, RawLayer):
+            layer.check_adapted()

@@ -156,7 +156,7 @@ class TableRow(RawLayer):
                 yield f"outliers in {self.numeric[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
 
     def call(self, columns):
-        self._check_adapted()
+        self.check_adapted()
         rows, masks = [], []
         if self.numeric:
             numbers = tf.stack([tf.cast(columns[column], tf.float32) for column in self.numeric], axis=1)
@@ -185,7 +185,7 @@ class TableRow(RawLayer):
             checks.append(tf.debugging.Assert(tf.reduce_all(tf.reduce_any(mask, axis=1)), [rule]))
         return [check for check in checks if check is not None]
 
-    def _check_adapted(self):
+    def check_adapted(self):
         with tf.init_scope():
             ready = (not self.numeric or bool(np.all(self.std.numpy() > 0))) and all(
                 lookup.vocabulary_size() > 1 for lookup in self.lookups

@@ -134,7 +134,7 @@ class TokenIds(TextLayer):
             pieces = self._wordpieces().tokenize(words.flat_values)
             ids = words.with_flat_values(pieces).merge_dims(1, 2)
         else:
-            self._check_adapted()
+            self.check_adapted()
             ids = words.with_flat_values(tf.cast(self.lookup(words.flat_values), tf.int32))
         return self._padded(ids, strings)
 
@@ -152,14 +152,14 @@ class TokenIds(TextLayer):
 
     def _wordpieces(self):
         if self._pieces is None:
-            self._check_adapted()
+            self.check_adapted()
             with tf.init_scope():
                 self._pieces = tf_text.FastWordpieceTokenizer(
                     self.vocabulary, token_out_type=tf.int32, unknown_token=UNKNOWN, no_pretokenization=True
                 )
         return self._pieces
 
-    def _check_adapted(self):
+    def check_adapted(self):
         with tf.init_scope():
             empty = int(self.lookup.vocabulary_size()) <= len(SPECIAL)
         if empty:

@@ -16,6 +16,7 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 from collections.abc import Sequence
 
 from mmkeras.checks import check, check_list
+from mmkeras.received import kind
 from mmkeras.specs.audio import Audio
 from mmkeras.specs.base import Spec, Tensor, as_text
 from mmkeras.specs.image import Image
@@ -33,10 +34,14 @@ def check_specs(specs: Sequence[Spec]) -> None:
     """Raises where two specs would meet under one raw or ready name.
 
     Raises:
-        TypeError: a spec stands alone, not in a list.
+        TypeError: a spec stands alone, not in a list; or something in the list is no spec.
         ValueError: two specs share a name, or there is none.
     """
     check_list("specs", specs)
+    for spec in specs:
+        if not isinstance(getattr(spec, "raw", None), dict):
+            label = " Heads come after the specs." if hasattr(spec, "loss") else ""
+            raise TypeError(f"specs holds specs, such as mm.Text(name). Received: {kind(spec)}.{label}")
     check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
     for stage in ("raw", "ready"):
         names = [name for spec in specs for name in getattr(spec, stage)]

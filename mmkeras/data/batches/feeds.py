@@ -11,7 +11,7 @@ from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.ready import ready_batches
 from mmkeras.data.batches.store import materialise
 from mmkeras.data.examples import Examples
-from mmkeras.data.labels import partly_labelled
+from mmkeras.data.labels import check_encoded, partly_labelled
 from mmkeras.data.sources.stream import Stream
 from mmkeras.data.tfrecord.shards import Shards
 
@@ -197,6 +197,7 @@ def _check_raw(raw, preprocess, heads):
             f"Raw examples must be dicts with each raw name and each head's label. Missing: {missing}. "
             f"Received: {list(received)}. Heads that are called like an input: {clash}. Rename the keys."
         )
+    check_encoded(received, heads)
 
 
 def _check_heads(encoded, heads):

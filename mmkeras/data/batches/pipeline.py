@@ -18,6 +18,8 @@ from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.labels import heads_of
 from mmkeras.data.weights import check_unbalanced, with_weights
+from mmkeras.preprocess.model import check_adapted
+from mmkeras.received import check_examples, check_preprocess
 
 if TYPE_CHECKING:
     from mmkeras.heads import Head
@@ -69,15 +71,18 @@ def train_batches(
         verbose: show a progress bar while the cache is filled.
 
     Returns:
-        tf.data.Dataset with three attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
-        (None where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
-        and `skipped`, a list of faults.
+        tf.data.Dataset with more attributes: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming (None
+        where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
+        `skipped`, a list of faults, and `preprocess` and `heads`, by which `data.show` knows what it shows.
 
     Raises:
-        ValueError: fewer examples than one batch (of a stream: at the end of an epoch); heads that the labels were not
-            read with; a call within `strategy.scope()`; or a broken file, named with row, modality and cause.
+        TypeError: a table, a path or a list of specs is given where raw examples or preprocess belong.
+        ValueError: preprocess is not adapted; fewer examples than one batch (of a stream: at the end of an epoch);
+            heads that the labels were not read with; a call within `strategy.scope()`; or a broken file, named with
+            row, modality and cause.
     """
     _check_scope()
+    _check_types("train_batches", raw, preprocess)
     heads = heads_of(raw, heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
@@ -109,7 +114,7 @@ def train_batches(
 
         batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)
         batches = never_none(batches, batch_size) if steps is None else batches
-        return _finished(batches, steps and steps * replicas, epoch, feed.skipped)
+        return _finished(batches, steps and steps * replicas, epoch, feed, heads)
 
     made = of_worker()
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
@@ -134,27 +139,28 @@ def eval_batches(
     Examples with weights, or with missing labels, give (inputs, labels, weights) here, too; class weights do not count.
     Args and attributes: as in `train_batches`.
     """
+    _check_types("eval_batches", raw, preprocess)
     heads = heads_known_to(raw) if heads is None else heads
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
 
     def finish(key, x, y):
         return with_weights(x, y, heads, feed.weighted, training=False, partly=feed.partly) if heads else x
 
-    return _in_order(feed, batch_size, finish)
+    return _in_order(feed, heads, batch_size, finish)
 
 
 def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
     """Batches (inputs, labels) in the order of the examples; missing labels are among them, as they are encoded."""
     feed = feed_of(raw, preprocess, heads, on_error=on_error)
-    return _in_order(feed, batch_size, lambda key, x, y: (x, y))
+    return _in_order(feed, heads, batch_size, lambda key, x, y: (x, y))
 
 
-def _in_order(feed, batch_size, finish):
+def _in_order(feed, heads, batch_size, finish):
     steps = None if feed.count is None or feed.drops else -(-feed.count // batch_size)
 
     def of_worker(worker=0, workers=1, replicas=1):
         batches = feed.ready(order.part(feed.in_order(batch_size), worker, workers, replicas), finish)
-        return _finished(batches, steps and steps * replicas, None, feed.skipped)
+        return _finished(batches, steps and steps * replicas, None, feed, heads)
 
     made = of_worker()
     made.of_worker = of_worker
@@ -172,6 +178,12 @@ def _check_scope():
             "train_batches counts its epochs in a variable, which must not be mirrored. Received: a call within "
             "strategy.scope(). Make the batches outside; only the model belongs inside."
         )
+
+
+def _check_types(function, raw, preprocess):
+    check_preprocess(function, preprocess, raw)
+    check_examples(function, raw)
+    check_adapted(preprocess)
 
 
 def _check_bucket(name, preprocess, raw):
@@ -196,13 +208,14 @@ def _cut(ready, name):
     return ready | {key: ready[key][:, :longest] for key in (name, f"{name}_mask")}
 
 
-def _finished(batches, steps, epoch, skipped):
+def _finished(batches, steps, epoch, feed, heads):
     if steps is not None:
         batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-    batches.epoch, batches.skipped, batches.fingerprint = epoch, skipped, None
+    batches.epoch, batches.skipped, batches.fingerprint = epoch, feed.skipped, None
+    batches.preprocess, batches.heads = feed.preprocess, heads  # by which `data.show` knows what it shows
     return batches
 
 
@@ -224,6 +237,6 @@ def select_inputs(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Datas
     made = batches.map(pick)
     if hasattr(batches, "of_worker"):
         made.of_worker = lambda *which: batches.of_worker(*which).map(pick)
-    for name in ("epoch", "skipped", "fingerprint"):
+    for name in ("epoch", "skipped", "fingerprint", "preprocess", "heads"):
         setattr(made, name, getattr(batches, name, None))
     return made

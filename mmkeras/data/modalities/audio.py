@@ -1,15 +1,37 @@
 import tensorflow as tf
 
 from mmkeras.data.files.encoded import wav_file
+from mmkeras.data.files.sizes import sound_size
 from mmkeras.data.files.transcode import needs_transcoding, to_wav
 from mmkeras.data.modalities.base import Media, refusal
+from mmkeras.data.viewing import page
+from mmkeras.edge import Audio as Waveform
+
+_HEARD = 10  # seconds of a sound that are shown
 
 
 class Audio(Media):
     """Sounds: files, FLAC, MP3 and Ogg Vorbis among them, or samples of a data set."""
 
+    takes = 'a pair (rate in Hz, samples (S,)), or {"array": samples, "sampling_rate": Hz}'
+
     def transcoder(self, spec):
         return to_wav
+
+    def size(self, spec, value):
+        return sound_size(value, lambda content: to_wav(content).numpy())
+
+    def html(self, spec, name, value):
+        size = self.size(spec, value)
+        rate = min(size["rate"], 22_050)
+        samples = Waveform(name, max(1, round(min(_HEARD, size["seconds"]) * rate)), rate)(value)[name][0]
+        part = f", the first {_HEARD} s" if size["seconds"] > _HEARD else ""
+        return _player(samples, rate, f"{size['seconds']:.2f} s at {size['rate']:,} Hz{part}")
+
+    def ready_html(self, spec, layer, ready):
+        samples = ready[spec.name][ready[f"{spec.name}_mask"]]
+        cut = samples[: _HEARD * spec.sample_rate]
+        return _player(cut, spec.sample_rate, f"{len(samples):,} of {spec.samples:,} samples")
 
     def converter(self, spec, name, leaf, stream):
         if leaf.dtype == tf.string:
@@ -32,11 +54,15 @@ class Audio(Media):
         return ".mp3" if needs_transcoding(content) and not needs_transcoding(suffix) else suffix
 
 
+def _player(samples, rate, told):
+    return page.curve(samples) + page.sound(wav_file("sound", tf.constant(samples), rate).numpy(), "wav", told)
+
+
 def _checked(name, rate):
     """The sample rate of a decoded sound, which nothing but the argument tells."""
     if rate is None:
         raise ValueError(
             f"Decoded sounds do not say how fast they are. Received: samples for '{name}', and sample_rate=None. "
-            "Give from_dataset(..., sample_rate=) in Hz, as the data set's documentation has it."
+            "Give pairs (rate, samples) in a table, and from_dataset(..., sample_rate=) in Hz."
         )
     return rate

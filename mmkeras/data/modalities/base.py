@@ -2,15 +2,22 @@
 
 import functools
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.causes import cause_of
 from mmkeras.data.faults import Fault
 from mmkeras.data.files import archives
 from mmkeras.data.files.transcode import needs_transcoding
+from mmkeras.data.modalities.cells import decoded
 from mmkeras.data.progress import shown_if_slow
+from mmkeras.data.viewing import page
 from mmkeras.specs import as_text
+
+_THREADS = 8  # that wait for files
+UNREAD = "fault"  # what `Modality.measured` calls why a file could not be measured
 
 
 class Modality:
@@ -70,6 +77,35 @@ class Modality:
     def suffix(self, content, suffix):
         """Ending of a file's name by which reading knows how to convert its content."""
         return suffix
+
+    def absent(self, values):
+        """Which values of a column, as `column` made it, are absent: (n,) bool."""
+        if values.dtype == object:
+            return np.fromiter((value == b"" for value in values), bool, len(values))
+        return np.isnan(values).reshape(len(values), -1).all(axis=1)
+
+    def measured(self, spec, name, values):
+        """What `Examples.describe` tells of values that are there: dict, what is measured -> list of numbers or texts.
+
+        Those of media, which are files, are measured in a sample of the rows.
+        """
+        return {}
+
+    def html(self, spec, name, value):
+        """A raw value, as `preprocess` takes it, as HTML for `Examples.show`."""
+        if isinstance(value, bytes):
+            return page.text(value.decode("utf-8", "replace"))
+        return page.numbers(value)
+
+    def ready_html(self, spec, layer, ready):
+        """A ready example as HTML for `data.show`, where it is not absent.
+
+        Args:
+            spec: spec of this kind.
+            layer: the one of `preprocess` that made it.
+            ready: dict, ready name -> array without the batch axis.
+        """
+        return page.numbers(ready[spec.name])
 
 
 def refusal(name, wanted, received, remedy="Change it first: dataset.map(...)."):
@@ -131,14 +167,15 @@ class Media(Modality):
     """What pictures, sounds and clips share: each is the content of a file."""
 
     paths = media = True
+    takes = "nothing"  # what `encoded` takes, in words
 
     def column(self, spec, name, values, root, faults):
         files = np.full(len(values), b"", object)
         look = functools.cache(functools.partial(self.found, root, {}))  # a file is looked for once, in all rows
         pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
         for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):
-            path = None if absent or isinstance(value, bytes) else _path(name, values.index, i, value)
-            files[i], wrong = look(path) if path else (value if isinstance(value, bytes) else b"", None)
+            held = b"" if absent else self._held(spec, name, values.index[i], value)
+            files[i], wrong = look(held) if isinstance(held, str) and held else (held or b"", None)
             if files[i] == b"" and not spec.optional:
                 faults.append(Fault(i, name, "", "a required file is not given"))
             elif wrong:
@@ -147,9 +184,45 @@ class Media(Modality):
 
     found = staticmethod(found)
 
+    def _held(self, spec, name, row, value):
+        """The path (`str`) or the content (`bytes`) of a file that a cell holds, or that is made of what it holds."""
+        if isinstance(value, dict) and {"bytes", "path"} & set(value):  # as Hugging Face stores files in tables
+            value = value.get("bytes") or value.get("path") or b""
+        if isinstance(value, bytes | str | os.PathLike):
+            return value if isinstance(value, bytes) else os.fspath(value)
+        array, rate = decoded(value)
+        try:
+            made = None if array is None else self.encoded(spec, row, array, rate)
+        except tf.errors.OpError as error:
+            raise ValueError(cause_of(error)) from error
+        if made is None:
+            received = type(value).__name__ if array is None else f"{array.dtype} of shape {array.shape}"
+            raise ValueError(
+                f"A file is given as its path or as the bytes of a whole file; or decoded, as {self.takes}. "
+                f"Received: {received} as '{name}' in row {row}."
+            )
+        return made
+
     def reader(self, spec, values):
         ends = {value[-5:] if isinstance(value, str) else value[:12] for value in values}
         return file_reader(spec.name, self.transcoder(spec) if any(map(needs_transcoding, ends)) else None)
+
+    def size(self, spec, value):
+        """Dict of what the header of a file says, `str` path or `bytes`."""
+        return {}
+
+    def measured(self, spec, name, values):
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = pool.map(functools.partial(self._size, spec), values)
+            sizes = list(shown_if_slow(found, f"Measuring files of '{name}'", len(values)))
+        keys = dict.fromkeys(key for size in sizes for key in size)
+        return {key: [size[key] for size in sizes if key in size] for key in keys}
+
+    def _size(self, spec, value):
+        try:
+            return self.size(spec, value)
+        except Exception as error:  # of Pillow, PyAV, zipfile, ...
+            return {UNREAD: (str(error).splitlines() or [type(error).__name__])[0]}
 
     def transcoder(self, spec):
         """Function of a content () string -> one that `preprocess` can decode."""
@@ -160,15 +233,6 @@ class Media(Modality):
         check_scalar(name, leaf)
         convert = self.transcoder(spec) if any(map(needs_transcoding, stream.first(name, 100))) else tf.identity
         return lambda value, position: convert(value)
-
-
-def _path(name, rows, i, value):
-    if isinstance(value, str | os.PathLike):
-        return os.fspath(value)
-    raise ValueError(
-        f"A file is given as its path or as the bytes of a whole file. Received: {type(value).__name__} as '{name}' in "
-        f"row {rows[i]}. Encode decoded pictures or sounds first, e.g. with tf.io.encode_png or tf.audio.encode_wav."
-    )
 
 
 def file_reader(name, transcode):

@@ -1,15 +1,28 @@
 import tensorflow as tf
 
 from mmkeras.data.files.encoded import png_file
+from mmkeras.data.files.sizes import picture_size
 from mmkeras.data.files.transcode import needs_transcoding, to_png
 from mmkeras.data.modalities.base import Media, refusal, whole_pixels
+from mmkeras.data.viewing import page
 
 
 class Image(Media):
     """Pictures: files, WebP among them, or pixels of a data set."""
 
+    takes = "a picture of Pillow, or pixels (H, W) or (H, W, C) of whole numbers from 0 to 255"
+
     def transcoder(self, spec):
         return lambda content: to_png(content, spec.max_pixels)
+
+    def size(self, spec, value):
+        return picture_size(value)
+
+    def html(self, spec, name, value):
+        return page.picture(value)
+
+    def ready_html(self, spec, layer, ready):
+        return page.pixels(ready[spec.name])
 
     def converter(self, spec, name, leaf, stream):
         if leaf.dtype == tf.string:

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from mmkeras.data.faults import Fault
 from mmkeras.data.modalities.base import Modality, check_scalar, refusal, strings, text_converter
+from mmkeras.data.modalities.cells import check_categories, numbers_of
+from mmkeras.data.viewing import page
 
 
 class Table(Modality):
@@ -11,13 +13,29 @@ class Table(Modality):
 
     def column(self, spec, name, values, root, faults):
         if name in spec.categorical:
+            check_categories(name, values)
             return strings(name, values)
+        values = numbers_of(name, values)
         numbers = _numbers(values)
         for i in np.flatnonzero(~np.isfinite(numbers)):
             value = values.iloc[i]
             if not pd.isna(value) and value != "":
                 faults.append(Fault(i, name, "", f"{value!r} is not a finite number"))
         return numbers
+
+    def measured(self, spec, name, values):
+        if name in spec.categorical:
+            return {"category": [value.decode("utf-8", "replace") for value in values]}
+        return {"value": values.tolist()}
+
+    def ready_html(self, spec, layer, ready):
+        row, mask = ready[spec.name].tolist(), ready[f"{spec.name}_mask"]
+        cells = [f"{value:.3g}" for value in row[: len(spec.numeric)]]
+        cells += [_category(layer, column, int(value))
+                  for column, value in zip(spec.categorical, row[len(spec.numeric):], strict=True)]  # fmt: skip
+        told = zip(spec.columns, cells, mask, strict=True)
+        lines = (f"{page.text(column)} = {cell if there else '–'}" for column, cell, there in told)
+        return f'<span class="line">{"<br>".join(lines)}</span>'
 
     def converter(self, spec, name, leaf, stream):
         if name in spec.categorical:
@@ -26,6 +44,11 @@ class Table(Modality):
         if leaf.dtype == tf.string:
             raise refusal(name, "a number", leaf)
         return lambda value, position: tf.cast(value, tf.float32)
+
+
+def _category(layer, column, value):
+    lookup = layer.lookups[layer.categorical.index(column)]
+    return "unknown" if value == 1 else page.text(lookup.get_vocabulary()[value])
 
 
 def _numbers(values):

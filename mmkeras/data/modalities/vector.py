@@ -1,5 +1,6 @@
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.files.vectors import vectors
@@ -13,6 +14,9 @@ class Vector(Modality):
 
     def column(self, spec, name, values, root, faults):
         return vectors(spec, name, values, functools.partial(found, root, {}), faults)
+
+    def measured(self, spec, name, values):
+        return {"norm": np.linalg.norm(values, axis=1).tolist()}
 
     def converter(self, spec, name, leaf, stream):
         numbers = leaf.dtype.is_floating or leaf.dtype.is_integer

@@ -4,11 +4,18 @@ import tensorflow as tf
 
 from mmkeras.data.files import archives
 from mmkeras.data.files.clips import as_clip, check_decoder, clip_of_pixels, clip_reader, needs_frames
+from mmkeras.data.files.sizes import clip_size
 from mmkeras.data.modalities.base import Media, check_scalar, file_reader, refusal, whole_pixels
+from mmkeras.data.viewing import page
+from mmkeras.edge import Video as Frames
+
+_LARGEST, _SHOWN = 160, 16  # pixels of a side, and frames, that are shown
 
 
 class Video(Media):
     """Clips: files, folders and archives of frames, or pixels of a data set."""
+
+    takes = "frames (F, H, W, C) of whole numbers from 0 to 255, or a list of pictures of one size"
 
     @staticmethod
     def found(root, known, value):
@@ -22,6 +29,21 @@ class Video(Media):
         if any(map(needs_frames, values)):
             return clip_reader(spec.name, spec.frames, spec.max_pixels)
         return file_reader(spec.name, None)
+
+    def size(self, spec, value):
+        return clip_size(value)
+
+    def html(self, spec, name, value):
+        size = clip_size(value)
+        height, width = size["height"], size["width"]
+        scale = min(1.0, _LARGEST / max(height, width))
+        small = max(round(height * scale), 1), max(round(width * scale), 1)
+        read = Frames(name, _SHOWN, small, max_pixels=spec.max_pixels)(value)
+        return page.frames(read[name][0][read[f"{name}_mask"][0]], f"{size['frames']} frames, {width} × {height}")
+
+    def ready_html(self, spec, layer, ready):
+        real = ready[spec.name][ready[f"{spec.name}_mask"]]
+        return page.frames(real, f"{len(real)} of {spec.frames} frames, {real.shape[2]} × {real.shape[1]}")
 
     def converter(self, spec, name, leaf, stream):
         if leaf.dtype == tf.string:

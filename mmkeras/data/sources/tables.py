@@ -25,6 +25,7 @@ from mmkeras.data.labels import encode_labels
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import delimited, json_lines
 from mmkeras.data.weights import check_weights, weights_of
+from mmkeras.received import is_frame, kind
 from mmkeras.specs import Spec, check_specs
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ def _wanted(specs, heads, columns, weights):
 def _beside(path, specs, root):
     """`root`; the table's own folder where that is silent."""
     check_specs(specs)
+    if is_frame(path):
+        raise TypeError(
+            f"A file is read by its path. Received: {kind(path)}. Say mm.data.from_dataframe(frame, specs, heads)."
+        )
     if root is not None and not isinstance(root, dict):
         return root
     names = [name for name in _files(specs) if name not in (root or {})]
@@ -144,12 +149,17 @@ def from_dataframe(
         and "sample_weight" -> () float32, if there are weights.
 
     Raises:
-        TypeError: a spec or a head stands alone, not in a list.
+        TypeError: a spec or a head stands alone, not in a list; or `frame` is no table.
         ValueError: columns are missing; a label is unknown; files are missing, all of them named at once; or an
             archive is broken.
     """
     check_specs(specs)
     check_on_error(on_error)
+    if not is_frame(frame):
+        raise TypeError(
+            f"from_dataframe takes a pandas.DataFrame. Received: {kind(frame)}. Of a path say mm.data.from_csv; of "
+            "rows or columns make a table, pandas.DataFrame(rows)."
+        )
     return _examples(frame, specs, heads, root, columns, on_error, weights)
 
 

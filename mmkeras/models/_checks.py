@@ -1,0 +1,91 @@
+"""Checks of the parts that a model is built from: each is what the builder takes, and under its own name."""
+
+import keras
+
+from mmkeras import fusion as fusions
+from mmkeras.checks import did_you_mean
+from mmkeras.received import kind
+
+_GIVES = "tokens (B, T, D) and their mask (B, T) bool."
+
+
+def check_branches(specs, branches):
+    """Raises TypeError or ValueError unless there is a branch for each spec, under its name, and built for it.
+
+    Args:
+        specs: list of specs.
+        branches: what was given as their branches.
+    """
+    names = [spec.name for spec in specs]
+    if not isinstance(branches, dict):
+        raise TypeError(
+            f"branches is a dict, name of a spec -> its branch. Received: {kind(branches)}. "
+            f"Give {{{', '.join(f'{name!r}: ...' for name in names)}}}."
+        )
+    missing = [name for name in names if name not in branches]
+    extra = [f"{name!r} {did_you_mean(name, names)}".strip() for name in branches if name not in names]
+    if missing or extra:
+        raise ValueError(
+            f"Each spec needs a branch under its own name. Expected: {names}. Received: {list(branches)}. "
+            f"Missing: {missing}. Unknown: {extra}."
+        )
+    for spec in specs:
+        _check_branch(spec, branches[spec.name])
+    _check_swapped(specs, branches)
+
+
+def _check_branch(spec, branch):
+    if isinstance(branch, type) or not isinstance(branch, keras.Model):
+        call = "Call it with the spec" if callable(branch) else "Call a function of mm.branches with the spec"
+        raise TypeError(
+            f"A branch is a keras.Model from the ready tensors of its spec to {_GIVES} Received: {kind(branch)} for "
+            f"'{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
+        )
+    found = _shapes(branch.output)
+    fits = isinstance(branch.output, list | tuple) and [len(shape) for shape, _ in found] == [3, 2]
+    if not fits or found[1][1] != "bool":
+        listed = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
+        raise ValueError(
+            f"A branch gives two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. "
+            "Of one vector (B, D) make one token, keras.ops.expand_dims(vector, 1), with a mask (B, 1) that is False "
+            "where the modality is absent: keras.Model(inputs, [tokens, mask])."
+        )
+
+
+def _check_swapped(specs, branches):
+    """A branch whose inputs are called like those of another spec; one that specs share has a place under each."""
+    for spec in specs:
+        branch = branches[spec.name]
+        takes = set(branch.input) if isinstance(branch.input, dict) else set(spec.ready)
+        other = next((each.name for each in specs if each.name != spec.name and takes == set(each.ready)), None)
+        if other is not None and branches[other] is not branch:
+            raise ValueError(
+                f"Each branch stands under the name of the spec it was built for. Received: under '{spec.name}', the "
+                f"branch of '{other}'. Are the two swapped? Build one for '{spec.name}'."
+            )
+
+
+def check_fusion(fusion):
+    """Raises TypeError unless it is a layer, or another function of lists of tokens and masks."""
+    if isinstance(fusion, type) or not callable(fusion):
+        called = {name.lower(): name for name in fusions.__all__}
+        name = fusion.__name__ if isinstance(fusion, type) else called.get(str(fusion).replace("_", "").lower())
+        raise TypeError(
+            f"fusion is a layer of mm.fusion. Received: {kind(fusion)}. Make one: mm.fusion.{name or 'Concatenate'}()."
+        )
+
+
+def check_fused(fusion, fused):
+    """Raises ValueError unless a fusion gave one vector (B, D)."""
+    found = _shapes(fused)
+    if isinstance(fused, list | tuple | dict) or len(found[0][0]) != 2:
+        listed = ", ".join(str(shape) for shape, _ in found)
+        raise ValueError(
+            f"A fusion gives one vector of each example, (B, D). Received: {listed} from "
+            f"{getattr(fusion, 'name', kind(fusion))}. Average what it gives over its tokens: "
+            "mm.layers.MaskedMean()(tokens, mask) in its call."
+        )
+
+
+def _shapes(tensors):
+    return [(tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(tensors)]
