@@ -6,13 +6,33 @@ rich.print(mm.evaluate.table(report))
 mm.evaluate.summary(report)["accuracy"]
 """
 
+from mmkeras.evaluate import attribution, corruptions
+from mmkeras.evaluate._bootstrap import bootstrap
+from mmkeras.evaluate._calibration import calibrated, calibration, temperature
+from mmkeras.evaluate._columns import column_importance
+from mmkeras.evaluate._conformal import conformal
+from mmkeras.evaluate._contributions import contributions
+from mmkeras.evaluate._draw_explanation import draw_explanation
+from mmkeras.evaluate._embeddings import embeddings
+from mmkeras.evaluate._errors import errors, near_duplicates
+from mmkeras.evaluate._explain import Explanation, explain
+from mmkeras.evaluate._grad_cam import attention, grad_cam
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
+from mmkeras.evaluate._robustness import draw_robustness, robustness
 from mmkeras.evaluate._scores import scores
+from mmkeras.evaluate._slices import fairness, slices
 from mmkeras.evaluate._subsets import mask_modalities, subsets
 from mmkeras.evaluate._summary import summary
+from mmkeras.evaluate._thresholds import thresholds, with_thresholds
+from mmkeras.evaluate._verdict import paired, train_baselines, verdict
+from mmkeras.evaluate.classification_rows import wrong_labels
 from mmkeras.evaluate.kinds import KINDS
 
 __all__ = [
-    "KINDS", "majority_baseline", "mask_modalities", "predict", "report", "scores", "subsets", "summary", "table",
+    "KINDS", "Explanation", "attention", "attribution", "bootstrap", "calibrated", "calibration", "column_importance",
+    "conformal", "contributions", "corruptions", "draw_explanation", "draw_robustness", "embeddings", "errors",
+    "explain", "fairness", "grad_cam", "majority_baseline", "mask_modalities", "near_duplicates", "paired", "predict",
+    "report", "robustness", "scores", "slices", "subsets", "summary", "table", "temperature", "thresholds",
+    "train_baselines", "verdict", "with_thresholds", "wrong_labels",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ _WIDTH = 8.0
 
 
 def draw_explanation(explanation, path, *, title=None):
-    """Writes a PNG: the share of each modality, then its words marked, heat over its pixels or spectrogram, its columns.
+    """Writes a PNG: the share of each modality, then what each of its words, pixels, bands or columns adds.
 
     Blue speaks for the class, red against it; the colours of a panel are scaled by its largest attribution.
 
@@ -32,7 +32,9 @@ def draw_explanation(explanation, path, *, title=None):
     for axes, part in zip(panels[1:], parts, strict=True):
         _DRAW.get(part.kind, _bars)(axes, part)
         axes.set_title(f"{part.name} ({part.total:+.3f})", fontsize=10, loc="left")
-    text = f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
+    text = (
+        f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
+    )
     figure.suptitle(title or text, fontsize=11)
     figure.savefig(Path(path), dpi=110)
     return Path(path)
@@ -100,7 +102,7 @@ def _heat(axes, picture, values):
 
 def _picture(axes, part):
     """The picture, and beside it the same with the heat on it."""
-    height, width = part.shown.shape[:2]
+    width = part.shown.shape[1]
     both = np.concatenate([part.shown, part.shown], axis=1)
     values = np.concatenate([np.zeros_like(part.values), part.values], axis=1)
     _heat(axes, both, values)

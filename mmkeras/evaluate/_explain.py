@@ -47,8 +47,8 @@ def explain(model, preprocess, example, *, head=None, target=None, steps=64):
 
     The score of a class moves from what the model says of nothing (padding, black, silence, missing values) to what it
     says of the example. The move is divided among words, pixels, bands over time, columns, frames; the shares sum to
-    the whole of it within 1 %: `gap` says how far they are from it. For that, the gradient is taken at more places where
-    the score bends, up to 1024 of them.
+    the whole of it within 1 %: `gap` says how far they are from it. For that, the gradient is taken at more
+    places where the score bends, up to 1024 of them.
 
     Args:
         model: functional model of a builder of this package.
@@ -64,7 +64,8 @@ def explain(model, preprocess, example, *, head=None, target=None, steps=64):
     Raises:
         ValueError: no such head or class, or a model whose graph has no branch of a modality.
 
-    Source: Sundararajan et al., Axiomatic Attribution for Deep Networks, arXiv 1703.01365, eq. 1; along the embeddings of words, as in its section 6.3.
+    Source: Sundararajan et al., Axiomatic Attribution for Deep Networks, arXiv 1703.01365, eq. 1; along the
+    embeddings of words, as in its section 6.3.
     """
     raw = {name: _batched(tensor, example[name]) for name, tensor in preprocess.input.items()}
     ready = {name: np.asarray(value) for name, value in preprocess(raw, training=False).items()}

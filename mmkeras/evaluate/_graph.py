@@ -49,10 +49,7 @@ def _fed(model, inputs):
 def _called(node, known, replace, seen, scope):
     args, kwargs = node.arguments.fill_in(known)
     inner = inside(node.operation)
-    if inner is None:
-        output = node.operation(*args, **kwargs)
-    else:
-        output = run(inner, args[0], replace, seen, scope)
+    output = node.operation(*args, **kwargs) if inner is None else run(inner, args[0], replace, seen, scope)
     change = (replace or {}).get((scope, id(node.operation)))
     output = output if change is None else change(output)
     if seen is not None:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 
 from mmkeras.evaluate.attribution.base import Attribution, Part
@@ -14,5 +16,5 @@ class Audio(Attribution):
         values, shown = self.products(spec, ready, gradient, entered), entered(ready)[0]
         if values.ndim == 1:
             ends = np.linspace(0, len(values), min(_BINS, len(values)) + 1).astype(int)
-            values = np.array([values[a:b].sum() for a, b in zip(ends, ends[1:], strict=False)])
+            values = np.array([values[a:b].sum() for a, b in itertools.pairwise(ends)])
         return Part(spec.name, spec.kind, values, shown=shown)
