@@ -16,7 +16,9 @@ from mmkeras.evaluate._draw_explanation import draw_explanation
 from mmkeras.evaluate._embeddings import embeddings
 from mmkeras.evaluate._errors import errors, near_duplicates
 from mmkeras.evaluate._explain import Explanation, explain
+from mmkeras.evaluate._full_report import full_report
 from mmkeras.evaluate._grad_cam import attention, grad_cam
+from mmkeras.evaluate._membership import membership
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
 from mmkeras.evaluate._robustness import draw_robustness, robustness
@@ -28,11 +30,12 @@ from mmkeras.evaluate._thresholds import thresholds, with_thresholds
 from mmkeras.evaluate._verdict import paired, train_baselines, verdict
 from mmkeras.evaluate.classification_rows import wrong_labels
 from mmkeras.evaluate.kinds import KINDS
+from mmkeras.evaluate.sections import SECTIONS
 
 __all__ = [
-    "KINDS", "Explanation", "attention", "attribution", "bootstrap", "calibrated", "calibration", "column_importance",
-    "conformal", "contributions", "corruptions", "draw_explanation", "draw_robustness", "embeddings", "errors",
-    "explain", "fairness", "grad_cam", "majority_baseline", "mask_modalities", "near_duplicates", "paired", "predict",
-    "report", "robustness", "scores", "slices", "subsets", "summary", "table", "temperature", "thresholds",
-    "train_baselines", "verdict", "with_thresholds", "wrong_labels",
+    "KINDS", "SECTIONS", "Explanation", "attention", "attribution", "bootstrap", "calibrated", "calibration",
+    "column_importance", "conformal", "contributions", "corruptions", "draw_explanation", "draw_robustness",
+    "embeddings", "errors", "explain", "fairness", "full_report", "grad_cam", "majority_baseline", "mask_modalities",
+    "membership", "near_duplicates", "paired", "predict", "report", "robustness", "scores", "slices", "subsets",
+    "summary", "table", "temperature", "thresholds", "train_baselines", "verdict", "with_thresholds", "wrong_labels",
 ]  # fmt: skip
