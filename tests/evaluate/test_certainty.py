@@ -58,8 +58,9 @@ def test_a_calibrated_model_is_the_same_at_another_temperature_and_is_saved(late
     heads = [MOOD, TAGS]
     model, (x, _) = build(heads, late), batches(2000)[0]
     p, rng = model(x), np.random.default_rng(0)
-    labels = {"mood": np.array([rng.choice(3, p=row / row.sum()) for row in p["mood"].numpy().astype("float64")], "int32"),
-              "tags": (rng.random((2000, 2)) < p["tags"].numpy()).astype("float32")}  # fmt: skip
+    mood = p["mood"].numpy().astype("float64")
+    labels = {"mood": np.array([rng.choice(3, p=row / row.sum()) for row in mood], "int32")}
+    labels["tags"] = (rng.random((2000, 2)) < p["tags"].numpy()).astype("float32")
     for layer in model.layers:
         if layer.name.endswith("_logits"):
             layer.set_weights([4 * weight for weight in layer.get_weights()])  # now it is too certain
