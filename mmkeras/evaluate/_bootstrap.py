@@ -4,7 +4,7 @@ import numpy as np
 
 from mmkeras.evaluate.kinds import kind_of
 
-_COUNTS = ("examples", "support", "confusion", "effective_examples", "accuracy_interval", "kind", "multi_label")
+_COUNTS = ("examples", "support", "confusion", "effective_examples", "accuracy_interval")
 
 
 def bootstrap(head, labels, outputs, weights=None, *, group=None, samples=500, level=0.95, seed=0):
@@ -63,8 +63,11 @@ def _members(group, n):
 def _numbers(found):
     """The scores alone."""
     if isinstance(found, dict):
-        return {key: _numbers(value) for key, value in found.items() if key not in _COUNTS}
-    return found if isinstance(found, list) else float(found)
+        kept = {key: value for key, value in found.items() if key not in _COUNTS and not isinstance(value, str | bool)}
+        return {key: _numbers(value) for key, value in kept.items()}
+    if isinstance(found, list):
+        return [_numbers(each) for each in found]
+    return float("nan") if found is None else float(found)
 
 
 def _ends(drawn, tail):

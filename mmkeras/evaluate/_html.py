@@ -24,8 +24,7 @@ th, td { padding: .3rem .75rem .3rem 0; text-align: right; border-bottom: 1px so
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 7rem; overflow-wrap: anywhere; }
 th { color: var(--pale); font-weight: 600; vertical-align: bottom; }
 img { max-width: 100%; height: auto; }
-figure { margin: .75rem 0; display: inline-block; vertical-align: top; max-width: 100%; }
-figcaption { color: var(--pale); font-size: .8125rem; }
+figure { margin: .75rem 0; display: inline-block; vertical-align: top; max-width: 100%; overflow-x: auto; }
 .note { color: var(--pale); }
 .failed { border-left: 4px solid #c2413b; padding-left: .75rem; overflow-wrap: anywhere; }
 .verdict { border-left: 4px solid var(--mark); padding-left: .75rem; font-weight: 600; }
@@ -35,7 +34,10 @@ figcaption { color: var(--pale); font-size: .8125rem; }
 .card img { width: 100%; max-height: 10rem; object-fit: contain; object-position: left; image-rendering: auto; }
 .card audio { width: 100%; }
 .card p { margin: .25rem 0; }
-@media (max-width: 40rem) { main { padding: .625rem; } section { padding: .75rem; } h1 { font-size: 1.3rem; } }
+@media (max-width: 40rem) {
+  main { padding: .625rem; } section { padding: .75rem; } h1 { font-size: 1.3rem; }
+  figure img { max-width: none; width: max(100%, min(32rem, var(--width))); }
+}
 @media print { section { break-inside: avoid; border: 0; } nav { display: none; } }
 """
 
@@ -100,9 +102,12 @@ def cell(value):
 
 
 def picture(path, caption=""):
-    """A PNG file, inside the page."""
-    source = f"data:image/png;base64,{base64.b64encode(Path(path).read_bytes()).decode()}"
-    return f'<figure><img src="{source}" alt="{html.escape(caption or Path(path).stem)}"></figure>'
+    """A PNG file, inside the page; on a narrow screen it scrolls by itself rather than to become unreadable."""
+    content = Path(path).read_bytes()
+    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    width = int.from_bytes(content[16:20], "big")  # PNG's header
+    caption = html.escape(caption or Path(path).stem)
+    return f'<figure style="--width: {width}px"><img src="{source}" alt="{caption}"></figure>'
 
 
 def gallery(cards):

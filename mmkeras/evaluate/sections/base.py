@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmkeras.data.batches import eval_batches
+from mmkeras.data import eval_batches
 from mmkeras.evaluate._predict import predict
 
 
