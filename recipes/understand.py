@@ -80,7 +80,7 @@ def main(args):
     found = mm.evaluate.full_report(
         model, preprocess, raw_test, out_dir=out / "understanding", train=raw_train, valid=raw_valid, heads=heads,
         baselines=baselines, reference=late, strengths=(0, 0.5, 1) if args.smoke else None,
-        samples=20 if args.smoke else 200, title="Digits from a picture, a sound and a word",
+        samples=20 if args.smoke else 200, cache="memory", title="Digits from a picture, a sound and a word",
     )  # fmt: skip
 
     # 4. Files and strings in, answers out; the card beside it holds the scores and the verdict.

@@ -17,7 +17,7 @@ from mmkeras.evaluate._embeddings import embeddings
 from mmkeras.evaluate._errors import errors, near_duplicates
 from mmkeras.evaluate._explain import Explanation, explain
 from mmkeras.evaluate._full_report import full_report
-from mmkeras.evaluate._grad_cam import attention, grad_cam
+from mmkeras.evaluate._grad_cam import attention, attention_shares, grad_cam
 from mmkeras.evaluate._membership import membership
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
@@ -33,9 +33,10 @@ from mmkeras.evaluate.kinds import KINDS
 from mmkeras.evaluate.sections import SECTIONS
 
 __all__ = [
-    "KINDS", "SECTIONS", "Explanation", "attention", "attribution", "bootstrap", "calibrated", "calibration",
-    "column_importance", "conformal", "contributions", "corruptions", "draw_explanation", "draw_robustness",
-    "embeddings", "errors", "explain", "fairness", "full_report", "grad_cam", "majority_baseline", "mask_modalities",
-    "membership", "near_duplicates", "paired", "predict", "report", "robustness", "scores", "slices", "subsets",
-    "summary", "table", "temperature", "thresholds", "train_baselines", "verdict", "with_thresholds", "wrong_labels",
+    "KINDS", "SECTIONS", "Explanation", "attention", "attention_shares", "attribution", "bootstrap", "calibrated",
+    "calibration", "column_importance", "conformal", "contributions", "corruptions", "draw_explanation",
+    "draw_robustness", "embeddings", "errors", "explain", "fairness", "full_report", "grad_cam", "majority_baseline",
+    "mask_modalities", "membership", "near_duplicates", "paired", "predict", "report", "robustness", "scores",
+    "slices", "subsets", "summary", "table", "temperature", "thresholds", "train_baselines", "verdict",
+    "with_thresholds", "wrong_labels",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ _FOR, _AGAINST = "#2b6cb0", "#c2413b"
 _WIDTH = 8.0
 
 
-def draw_explanation(explanation, path, *, title=None):
+def draw_explanation(explanation, path, *, title=None, heat=None):
     """Writes a PNG: the share of each modality, then what each of its words, pixels, bands or columns adds.
 
     Blue speaks for the class, red against it; the colours of a panel are scaled by its largest attribution.
@@ -20,6 +20,7 @@ def draw_explanation(explanation, path, *, title=None):
         explanation: what `explain` returned.
         path: of the PNG file.
         title: above the picture; None says head, class and score.
+        heat: dict, name of a picture -> its `grad_cam`, shown beside the attributions.
 
     Returns:
         The path.
@@ -31,6 +32,8 @@ def draw_explanation(explanation, path, *, title=None):
     _shares(panels[0], explanation)
     for axes, part in zip(panels[1:], parts, strict=True):
         _DRAW.get(part.kind, _bars)(axes, part)
+        if part.kind == "image" and part.name in (heat or {}):
+            _add_heat(axes, part, heat[part.name])
         axes.set_title(f"{part.name} ({part.total:+.3f})", fontsize=10, loc="left")
     text = (
         f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
@@ -108,6 +111,18 @@ def _picture(axes, part):
     _heat(axes, both, values)
     axes.axvline(width, color="white", lw=3)
     axes.set_anchor("W")
+
+
+def _add_heat(axes, part, heat):
+    """A third time, with Grad-CAM on it."""
+    height, width = part.shown.shape[:2]
+    place = (2 * width, 3 * width, height, 0)
+    picture = part.shown[..., 0] if part.shown.shape[-1] == 1 else part.shown
+    axes.imshow(picture, cmap="gray", extent=place)
+    axes.imshow(heat, cmap="inferno", alpha=0.55, extent=place, interpolation="bilinear")
+    axes.axvline(2 * width, color="white", lw=3)
+    axes.set(xlim=(0, 3 * width), ylim=(height, 0))
+    axes.set_xlabel("as it is, attributions, Grad-CAM", fontsize=8, loc="left")
 
 
 def _frames(axes, part):

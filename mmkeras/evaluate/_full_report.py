@@ -15,7 +15,7 @@ from mmkeras.heads import heads_of
 
 def full_report(model, preprocess, test, *, out_dir, train=None, valid=None, baselines=None, reference=None, heads=None,
                 group=None, slice_by=None, fairness_by=None, sections=None, explained=4, gallery=12, samples=200,
-                strengths=None, more=None, batch_size=64, title=None, verbose=True):  # fmt: skip
+                strengths=None, more=None, batch_size=64, cache=None, title=None, verbose=True):  # fmt: skip
     """All that is to be known of a model: `report.json`, pictures, and `report.html`, one file that needs no network.
 
     Sections: scores with intervals, calibration and residuals; whether fusion pays; what each modality contributes;
@@ -41,6 +41,8 @@ def full_report(model, preprocess, test, *, out_dir, train=None, valid=None, bas
         samples: of the bootstrap.
         strengths, more: as in `robustness`.
         batch_size: examples of a batch.
+        cache: None decodes the files in each of the many passes; "memory" or a folder keeps the ready tensors, as in
+            `mmkeras.data.eval_batches`. Robustness begins with the raw values and reads them once in any case.
         title: of the page; None takes the model's name.
         verbose: show progress bars.
 
@@ -56,6 +58,7 @@ def full_report(model, preprocess, test, *, out_dir, train=None, valid=None, bas
     out_dir.mkdir(parents=True, exist_ok=True)
     options = {"group": group, "slice_by": slice_by, "fairness_by": fairness_by, "explained": explained,
                "gallery": gallery, "samples": samples, "strengths": strengths, "more": more, "batch_size": batch_size,
+               "cache": cache,
                "verbose": verbose}  # fmt: skip
     given = test, train, valid, baselines or {}, reference, options
     context = Context(model, preprocess, heads_of(model, heads), out_dir, *given)

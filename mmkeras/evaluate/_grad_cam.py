@@ -95,6 +95,30 @@ def attention(model, ready):
     return found
 
 
+def attention_shares(model, ready):
+    """How much of its attention the fusion gives to each modality, on average over blocks, heads and readers.
+
+    Args:
+        model, ready: as in `attention`.
+
+    Returns:
+        Dict, name of a modality -> share; of the blocks that read all modalities at once. Empty where there is none.
+    """
+    lengths, seen = {}, []
+    _graph.run(model, {name: tf.convert_to_tensor(ready[name]) for name in model.input}, seen=seen)
+    for spec in model.specs:
+        branch, scope, _ = _graph.readers(model, spec.name)
+        outputs = [output for own, operation, output in seen if own == scope and _graph.inside(operation) is branch]
+        if outputs:
+            lengths[spec.name] = outputs[0][1].shape[1]
+    ends = np.cumsum(list(lengths.values()))
+    blocks = [each for each in attention(model, ready).values() if len(ends) and each.shape[-1] == ends[-1]]
+    if not blocks:
+        return {}
+    mean = np.mean([each.mean((0, 1, 2)) for each in blocks], axis=0)
+    return {name: float(part.sum()) for name, part in zip(lengths, np.split(mean, ends[:-1]), strict=True)}
+
+
 @contextlib.contextmanager
 def _recorded(block, found):
     """Within, the attention of a block also tells its weights, which Keras computes and drops."""

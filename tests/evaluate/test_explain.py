@@ -32,7 +32,8 @@ def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):
     assert found.parts["photo"].values.shape == (24, 24) and found.parts["meta"].labels == ["hour", "room"]
     assert found.parts["voice"].values.shape == found.parts["voice"].shown.shape  # time and bands
     assert sum(found.shares.values()) == pytest.approx(found.score - found.baseline, abs=0.01)
-    assert evaluate.draw_explanation(found, tmp_path / "found.png").stat().st_size > 20_000
+    heat = {"photo": np.ones((3, 3))}
+    assert evaluate.draw_explanation(found, tmp_path / "found.png", heat=heat).stat().st_size > 20_000
     absent = {name: b"" if name in ("photo", "voice") else value for name, value in example.items()}
     assert evaluate.explain(model, preprocess, absent).shares["photo"] == 0.0
     with pytest.raises(ValueError, match="target= is a class of head 'answer'.*'bleu' Did you mean 'blue'"):
@@ -73,6 +74,8 @@ def test_attention_sums_to_one_over_what_is_there(raw, preprocess, model):
     for weights in found.values():
         np.testing.assert_allclose(weights.sum(-1), 1.0, rtol=1e-5)
     np.testing.assert_array_equal(model(ready)["answer"], before)
+    shares = evaluate.attention_shares(model, ready)
+    assert set(shares) == {"question", "photo", "voice", "meta"} and sum(shares.values()) == pytest.approx(1.0)
     plain = mm.fusion_model(
         preprocess.specs[3:], {"meta": mm.branches.table.mlp(preprocess.specs[3])}, mm.fusion.Gated(4), [HEAD]
     )

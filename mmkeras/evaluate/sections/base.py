@@ -30,11 +30,18 @@ class Context:
     baselines: dict = dataclasses.field(default_factory=dict)
     reference: object = None
     options: dict = dataclasses.field(default_factory=dict)
+    _made: dict = dataclasses.field(default_factory=dict)
 
     def batches(self, raw):
         """Ready batches with labels."""
-        size = self.options.get("batch_size", 64)
-        return eval_batches(raw, self.preprocess, self.heads, batch_size=size, verbose=False)
+        if id(raw) not in self._made:
+            part = next(name for name in ("test", "train", "valid") if getattr(self, name) is raw)
+            cache, size = self.options.get("cache"), self.options.get("batch_size", 64)
+            cache = cache if cache in (None, "memory") else Path(cache) / part
+            self._made[id(raw)] = eval_batches(
+                raw, self.preprocess, self.heads, batch_size=size, cache=cache, verbose=False
+            )
+        return self._made[id(raw)]
 
     @functools.cached_property
     def predicted(self):
