@@ -1,9 +1,24 @@
-"""How good a model is, against what: scores with intervals, pictures, and rows of simpler models beside it.
+"""How good a model is, against what, where it fails, and why it answers as it does.
 
 report = mm.evaluate.report(model, test_batches, heads, out_dir="runs/1/report", train=raw,
                             baselines={"photo only": photo_model})
 rich.print(mm.evaluate.table(report))
 mm.evaluate.summary(report)["accuracy"]
+mm.evaluate.full_report(model, preprocess, raw_test, out_dir="runs/1/all", train=raw, valid=raw_valid)  # report.html
+
+| question | functions |
+|---|---|
+| how good, how sure is that | `report`, `full_report`, `scores`, `bootstrap` |
+| are its probabilities right | `calibration`, `temperature`, `calibrated`, `thresholds`, `with_thresholds`; `conformal` for numbers |
+| does fusion pay | `train_baselines`, `verdict`, `paired` |
+| what does each modality add | `contributions`, `subsets`, `mask_modalities`, `column_importance` |
+| what if inputs get worse | `robustness`, `draw_robustness`; `corruptions` |
+| where is it worse, and for whom | `slices`, `fairness` |
+| which answers are wrong, or labels | `errors`, `wrong_labels`, `near_duplicates`, `embeddings` |
+| why this answer | `explain`, `draw_explanation`, `grad_cam`, `attention`, `attention_shares`; `attribution` |
+| does it give training examples away | `membership` |
+
+What differs by kind of head is in the modules of `KINDS`; by modality, in those of `attribution` and `corruptions`.
 """
 
 from mmkeras.evaluate import attribution, corruptions
