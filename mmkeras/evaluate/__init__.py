@@ -9,7 +9,8 @@ mm.evaluate.full_report(model, preprocess, raw_test, out_dir="runs/1/all", train
 | question | functions |
 |---|---|
 | how good, how sure is that | `report`, `full_report`, `scores`, `bootstrap` |
-| are its probabilities right | `calibration`, `temperature`, `calibrated`, `thresholds`, `with_thresholds`; `conformal` for numbers |
+| are its probabilities right | `calibration`, `calibrated`, `temperature`, `thresholds`, `with_thresholds` |
+| within what bounds are its numbers | `conformal` |
 | does fusion pay | `train_baselines`, `verdict`, `paired` |
 | what does each modality add | `contributions`, `subsets`, `mask_modalities`, `column_importance` |
 | what if inputs get worse | `robustness`, `draw_robustness`; `corruptions` |

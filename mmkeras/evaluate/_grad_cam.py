@@ -1,6 +1,7 @@
 """Where a convolutional branch looks (Grad-CAM), and what a fusion reads (attention)."""
 
 import contextlib
+import inspect
 
 import numpy as np
 import tensorflow as tf
@@ -123,9 +124,11 @@ def attention_shares(model, ready):
 def _recorded(block, found):
     """Within, the attention of a block also tells its weights, which Keras computes and drops."""
     layer, compute = block.read, block.read._compute_attention
+    signature = inspect.signature(compute)
 
     def computed(*args, **kwargs):
-        output, weights = compute(*args, **kwargs | {"return_attention_scores": True})
+        given = signature.bind(*args, **kwargs).arguments
+        output, weights = compute(**given | {"return_attention_scores": True})
         found[block.name] = np.asarray(weights)
         return output, weights
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from mmkeras.data.progress import shown_if_slow
+from mmkeras.evaluate._predict import compiled
 from mmkeras.evaluate.corruptions import KINDS
 from mmkeras.evaluate.drawing import COLOURS
 from mmkeras.evaluate.kinds import lower_is_better, main_score
@@ -83,7 +84,7 @@ def _absent(values, spec, strength, rng):
 
 def _asked(models, preprocess, raw, heads, jobs, batch_size, seed, verbose):
     """Labels by head, and the outputs of each model for each job, by head."""
-    calls = [tf.function(lambda x, model=model: model(x, training=False), reduce_retracing=True) for model in models]
+    calls = [compiled(model) for model in models]
     labels = {head.name: [] for head in heads}
     outputs = [[{head.name: [] for head in heads} for _ in jobs] for _ in models]
     batches = raw.batch(batch_size)

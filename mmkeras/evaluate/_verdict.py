@@ -33,7 +33,7 @@ def train_baselines(build, specs, train, *, leave_one_out=True, **fit):
     models = {}
     for name, part in _parts(specs, leave_one_out).items():
         model = build(part)
-        own = dict(fit)
+        own = {"shuffle": False} | fit  # the batches are shuffled already
         if "validation_data" in own:
             own["validation_data"] = select_inputs(own["validation_data"], model)
         if callable(own.get("callbacks")):

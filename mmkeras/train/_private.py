@@ -65,7 +65,7 @@ class PrivateModel(NamedModel):
         variables = self.trainable_variables
 
         def added(sums, i):
-            one = tf.nest.map_structure(lambda tensor: tensor[i : i + 1], (x, y, weights))
+            one = tf.nest.map_structure(lambda tensor: None if tensor is None else tensor[i : i + 1], (x, y, weights))
             with tf.GradientTape() as tape:
                 loss = self.compute_loss(one[0], one[1], self(one[0], training=True), one[2], training=True)
             found = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)

@@ -23,7 +23,7 @@ def test_every_heading_is_there_and_blanks_are_marked():
     assert [line[3:] for line in card.splitlines() if line.startswith("## ")] == HEADINGS
     assert "row (table), photo (image, may be absent)" in card and "kind (classification of 2 classes)" in card
     assert "Fusion: Gated" in card and f"Weights: {model.count_params():,}" in card and "Needs row in every" in card
-    assert card.count(BLANK) == 13
+    assert card.count(BLANK) == 14
 
 
 def test_numbers_of_a_report_are_filled_in():
@@ -34,4 +34,4 @@ def test_numbers_of_a_report_are_filled_in():
     card = mm.export.model_card(build(), HEADS, name="pets", report=report, export={"largest_difference": 1e-7})
     assert "| model | 0.875 | 0.5 |" in card and "| majority | – | 0.5 |" in card
     assert "Fusion pays." in card and "1,200 of kind" in card and "AUC of 0.510" in card and "compared by: city" in card
-    assert "from Python: 1e-07" in card and card.count(BLANK) == 9
+    assert "from Python: 1e-07" in card and card.count(BLANK) == 11

@@ -18,9 +18,13 @@ def slice_(context):
         found[head.name] = {"slices": table.to_dict("records")}
         blocks += [page.heading(head.name), _table(table.head(_SHOWN))]
         for column in context.options.get("fairness_by") or ():
-            own = fairness(head, labels, outputs, frame[column])
-            found[head.name].setdefault("fairness", {})[column] = own
-            blocks += _rates(column, own)
+            try:
+                own = fairness(head, labels, outputs, frame[column])
+            except ValueError as error:  # of numbers, there are no rates
+                blocks.append(page.text(error, "note"))
+            else:
+                found[head.name].setdefault("fairness", {})[column] = own
+                blocks += _rates(column, own)
     return found, blocks
 
 
