@@ -24,8 +24,6 @@ What differs by kind of head is in the modules of `KINDS`; by modality, in those
 
 from mmkeras.evaluate import attribution, corruptions
 from mmkeras.evaluate._bootstrap import bootstrap
-from mmkeras.evaluate._calibration import calibrated, calibration, temperature
-from mmkeras.evaluate._columns import column_importance
 from mmkeras.evaluate._conformal import conformal
 from mmkeras.evaluate._contributions import contributions
 from mmkeras.evaluate._draw_explanation import draw_explanation
@@ -39,14 +37,17 @@ from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
 from mmkeras.evaluate._robustness import draw_robustness, robustness
 from mmkeras.evaluate._scores import scores
-from mmkeras.evaluate._slices import fairness, slices
+from mmkeras.evaluate._slices import slices
 from mmkeras.evaluate._subsets import mask_modalities, subsets
 from mmkeras.evaluate._summary import summary
-from mmkeras.evaluate._thresholds import thresholds, with_thresholds
 from mmkeras.evaluate._verdict import paired, train_baselines, verdict
+from mmkeras.evaluate.classification_calibration import calibrated, calibration, temperature
+from mmkeras.evaluate.classification_groups import fairness
 from mmkeras.evaluate.classification_rows import wrong_labels
+from mmkeras.evaluate.classification_thresholds import thresholds, with_thresholds
 from mmkeras.evaluate.kinds import KINDS
 from mmkeras.evaluate.sections import SECTIONS
+from mmkeras.evaluate.table_columns import column_importance
 
 __all__ = [
     "KINDS", "SECTIONS", "Explanation", "attention", "attention_shares", "attribution", "bootstrap", "calibrated",

@@ -1,13 +1,26 @@
 """Intervals of all scores, by drawing the examples anew."""
 
+from typing import Any
+
 import numpy as np
 
 from mmkeras.evaluate.kinds import kind_of
+from mmkeras.heads import Head
 
 _COUNTS = ("examples", "support", "confusion", "effective_examples", "accuracy_interval")
 
 
-def bootstrap(head, labels, outputs, weights=None, *, group=None, samples=500, level=0.95, seed=0):
+def bootstrap(
+    head: Head,
+    labels: Any,
+    outputs: Any,
+    *,
+    weights: Any = None,
+    group: Any = None,
+    samples: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Percentile bootstrap intervals of every number that `scores` gives.
 
     Args:
@@ -25,14 +38,16 @@ def bootstrap(head, labels, outputs, weights=None, *, group=None, samples=500, l
     Raises:
         ValueError: `group` has another length, or there are fewer than two groups.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; by group: Davison and Hinkley,
-    Bootstrap Methods and their Application (1997), section 3.8.
+    Example:
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> found = bootstrap(mood, np.arange(100) % 2, np.tile([0.9, 0.1], (100, 1)))
     >>> 0.35 < found["accuracy"][0] < 0.5 < found["accuracy"][1] < 0.65
     True
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; by group: Davison and Hinkley,
+    Bootstrap Methods and their Application (1997), section 3.8.
     """
     labels, outputs = np.asarray(labels), np.asarray(outputs, "float64")
     members, kind = _members(group, len(labels)), kind_of(head.kind)

@@ -1,9 +1,11 @@
 """Intervals of predicted numbers that hold as often as they say."""
 
+from typing import Any
+
 import numpy as np
 
 
-def conformal(labels, outputs, *, coverage=0.9):
+def conformal(labels: Any, outputs: Any, *, coverage: float = 0.9) -> np.ndarray:
     """Half widths of prediction intervals, by split conformal prediction.
 
     `outputs ± half width` holds the label of a new example with a chance of `coverage` or more, whatever the model,
@@ -17,10 +19,12 @@ def conformal(labels, outputs, *, coverage=0.9):
     Returns:
         float array (K,), infinite where there are too few examples to promise that.
 
-    Source: Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113 (2018), algorithm 2.
+    Example:
 
     >>> conformal(np.arange(1.0, 20.0)[:, None], np.zeros((19, 1)), coverage=0.9).tolist()
     [18.0]
+
+    Source: Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113 (2018), algorithm 2.
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage is a share between 0 and 1. Received: {coverage!r}. Give 0.9, for example.")

@@ -2,19 +2,30 @@
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.evaluate._predict import predict
 from mmkeras.evaluate._subsets import mask_modalities
 from mmkeras.evaluate.kinds import lower_is_better, main_score
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
+from mmkeras.specs import Spec
 
 _MOST = 6
 
 
-def contributions(model, batches, heads=None, *, specs=None, verbose=True):
+def contributions(
+    model: keras.Model,
+    batches: Iterable[Any],
+    heads: Sequence[Head] | None = None,
+    *,
+    specs: Sequence[Spec] | None = None,
+    verbose: bool = True,
+) -> dict[str, dict[str, Any]]:
     """Shapley values of the modalities: what each adds to the main score, on average over the orders they may come in.
 
     The model is asked with every subset of the modalities present, 2 ** n times; outputs are kept, inputs are not. The
@@ -50,7 +61,9 @@ def contributions(model, batches, heads=None, *, specs=None, verbose=True):
     subsets = [subset for size in range(len(names) + 1) for subset in itertools.combinations(names, size)]
     for present in shown_if_slow(subsets, "Asking with every subset of the modalities", len(subsets), verbose):
         absent = [name for name in names if name not in present]
-        labels, outputs, weights = predict(model, mask_modalities(batches, model.specs, absent), heads, True)
+        labels, outputs, weights = predict(
+            model, mask_modalities(batches, model.specs, absent), heads, with_weights=True
+        )
         found[frozenset(present)] = outputs
     told = {}
     for head in heads:
@@ -105,6 +118,8 @@ def shapley(names, value):
     Returns:
         Dict, name -> its value.
 
+    Example:
+
     >>> value = {frozenset(): 0.0, frozenset("a"): 1.0, frozenset("b"): 2.0, frozenset("ab"): 4.0}
     >>> shapley(["a", "b"], value)
     {'a': 1.5, 'b': 2.5}
@@ -123,6 +138,8 @@ def shapley(names, value):
 
 def interactions(names, value):
     """Shapley interaction indices of all pairs; args as of `shapley`.
+
+    Example:
 
     >>> value = {frozenset(): 0.0, frozenset("a"): 1.0, frozenset("b"): 2.0, frozenset("ab"): 4.0}
     >>> interactions(["a", "b"], value)

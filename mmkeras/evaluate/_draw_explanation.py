@@ -1,17 +1,26 @@
 """An explanation as one picture."""
 
+from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from mmkeras.evaluate._explain import Explanation
 from mmkeras.evaluate.drawing import short
 
 _FOR, _AGAINST = "#2b6cb0", "#c2413b"
 _WIDTH = 8.0
 
 
-def draw_explanation(explanation, path, *, title=None, heat=None):
+def draw_explanation(
+    explanation: Explanation,
+    path: str | PathLike[str],
+    *,
+    title: str | None = None,
+    heat: Mapping[str, np.ndarray] | None = None,
+) -> Path:
     """Writes a PNG: the share of each modality, then what each of its words, pixels, bands or columns adds.
 
     Blue speaks for the class, red against it; the colours of a panel are scaled by its largest attribution.
@@ -32,8 +41,8 @@ def draw_explanation(explanation, path, *, title=None, heat=None):
     _shares(panels[0], explanation)
     for axes, part in zip(panels[1:], parts, strict=True):
         _DRAW.get(part.kind, _bars)(axes, part)
-        if part.kind == "image" and part.name in (heat or {}):
-            _add_heat(axes, part, heat[part.name])
+        if part.kind in _ADD and part.name in (heat or {}):
+            _ADD[part.kind](axes, part, heat[part.name])
         axes.set_title(f"{part.name} ({part.total:+.3f})", fontsize=10, loc="left")
     text = (
         f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
@@ -44,8 +53,8 @@ def draw_explanation(explanation, path, *, title=None, heat=None):
 
 
 def _height(part):
-    if part.kind == "text":
-        return 0.6 + 0.34 * len(_lines(part.labels))
+    if part.kind in _HEIGHT:
+        return _HEIGHT[part.kind](part)
     if part.values.ndim > 1 or part.shown is not None:
         return 2.6
     return 0.7 + 0.24 * min(len(part.values), 20)
@@ -155,3 +164,5 @@ def _bars(axes, part):
 
 
 _DRAW = {"text": _words, "image": _picture, "video": _frames, "audio": _sound}
+_HEIGHT = {"text": lambda part: 0.6 + 0.34 * len(_lines(part.labels))}
+_ADD = {"image": _add_heat}

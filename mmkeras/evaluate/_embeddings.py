@@ -1,5 +1,9 @@
 """The vectors that a model makes of its inputs."""
 
+from collections.abc import Iterable
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -7,7 +11,7 @@ from mmkeras.evaluate import _graph
 from mmkeras.evaluate._predict import _own_inputs, _parts, _told
 
 
-def embeddings(model, batches):
+def embeddings(model: keras.Model, batches: Iterable[Any]) -> np.ndarray:
     """One vector for each example: the means of each modality's tokens over their mask, side by side.
 
     Args:

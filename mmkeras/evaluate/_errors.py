@@ -1,13 +1,16 @@
 """Errors to look at: the confident ones, labels that are likely wrong, and examples that are in both parts."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
 from mmkeras.evaluate.kinds import kind_of, lower_is_better, per_example
+from mmkeras.heads import Head
 
 
-def errors(head, labels, outputs, frame=None):
+def errors(head: Head, labels: Any, outputs: Any, *, frame: pd.DataFrame | None = None) -> pd.DataFrame:
     """A table of the examples, the worst ones first.
 
     Args:
@@ -47,11 +50,11 @@ def _rows(head, labels, outputs):
             "confidence": np.nan, "likely_wrong": False}  # fmt: skip
 
 
-def near_duplicates(train, test, *, least=0.98, most=100):
+def near_duplicates(test: Any, train: Any, *, least: float = 0.98, most: int = 100) -> pd.DataFrame:
     """Pairs of a training and a test example that are nearly the same, by the cosine of their embeddings.
 
     Args:
-        train, test: embeddings (n, D), such as `embeddings` gives.
+        test, train: embeddings (n, D), such as `embeddings` gives.
         least: cosine from which on two are listed. Embeddings of a trained model are alike within a class: look at the
             pairs before you believe them.
         most: how many pairs at most.
@@ -59,7 +62,9 @@ def near_duplicates(train, test, *, least=0.98, most=100):
     Returns:
         `pandas.DataFrame`: test, train (positions), similarity; most similar first.
 
-    >>> near_duplicates(np.eye(3), np.array([[0.0, 2.0, 0.0], [1.0, 1.0, 0.0]])).values.tolist()
+    Example:
+
+    >>> near_duplicates(np.array([[0.0, 2.0, 0.0], [1.0, 1.0, 0.0]]), np.eye(3)).values.tolist()
     [[0.0, 1.0, 1.0]]
     """
     search = NearestNeighbors(n_neighbors=1, metric="cosine").fit(np.asarray(train, "float64"))

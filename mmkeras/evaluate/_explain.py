@@ -1,7 +1,10 @@
 """One answer explained: which modality, and which part of it, says how much."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -37,12 +40,20 @@ class Explanation:
     steps: int
 
     @property
-    def shares(self):
+    def shares(self) -> dict[str, float]:
         """Dict, name of a modality -> what it adds to the score."""
         return {name: part.total for name, part in self.parts.items()}
 
 
-def explain(model, preprocess, example, *, head=None, target=None, steps=64):
+def explain(
+    model: keras.Model,
+    preprocess: keras.Model,
+    example: Mapping[str, Any],
+    *,
+    head: str | None = None,
+    target: str | int | None = None,
+    steps: int = 64,
+) -> Explanation:
     """Integrated gradients of one answer, over all modalities at once, from the raw example.
 
     The score of a class moves from what the model says of nothing (padding, black, silence, missing values) to what it

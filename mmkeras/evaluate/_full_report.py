@@ -1,21 +1,48 @@
 """The whole report of a multimodal model, in one call."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.evaluate import _html as page
 from mmkeras.evaluate._report import _json
 from mmkeras.evaluate.sections import SECTIONS
 from mmkeras.evaluate.sections.base import Context, Missing
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 
-def full_report(model, preprocess, test, *, out_dir, train=None, valid=None, baselines=None, reference=None, heads=None,
-                group=None, slice_by=None, fairness_by=None, sections=None, explained=4, gallery=12, samples=200,
-                strengths=None, more=None, batch_size=64, cache=None, title=None, verbose=True):  # fmt: skip
+def full_report(
+    model: keras.Model,
+    preprocess: keras.Model,
+    test: tf.data.Dataset,
+    *,
+    out_dir: str | PathLike[str],
+    train: tf.data.Dataset | None = None,
+    valid: tf.data.Dataset | None = None,
+    baselines: Mapping[str, keras.Model] | None = None,
+    reference: keras.Model | None = None,
+    heads: Sequence[Head] | None = None,
+    group: str | None = None,
+    slice_by: Sequence[str] | None = None,
+    fairness_by: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
+    explained: int = 4,
+    gallery: int = 12,
+    samples: int = 200,
+    strengths: Sequence[float] | None = None,
+    more: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None,
+    batch_size: int = 64,
+    cache: str | PathLike[str] | None = None,
+    title: str | None = None,
+    verbose: bool = True,
+) -> dict[str, Any]:
     """All that is to be known of a model: `report.json`, pictures, and `report.html`, one file that needs no network.
 
     Sections: scores with intervals, calibration and residuals; whether fusion pays; what each modality contributes;

@@ -2,7 +2,10 @@
 
 import contextlib
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,7 +14,14 @@ from mmkeras.evaluate._explain import _head, _index
 from mmkeras.layers import AttentionBlock
 
 
-def grad_cam(model, ready, modality, *, head=None, target=None):
+def grad_cam(
+    model: keras.Model,
+    ready: Mapping[str, Any],
+    *,
+    modality: str,
+    head: str | None = None,
+    target: str | int | None = None,
+) -> np.ndarray:
     """Grad-CAM of one modality: how much each place of the last 2D convolution of its branch speaks for a class.
 
     Coarser than `explain`, and without its sum: what speaks against the class is left out.
@@ -28,14 +38,16 @@ def grad_cam(model, ready, modality, *, head=None, target=None):
     Raises:
         ValueError: the branch has no Conv2D layer.
 
-    Source: Selvaraju et al., Grad-CAM, arXiv 1610.02391, eq. 1 and 2.
+    Example:
 
     >>> import mmkeras as mm
     >>> spec, head = mm.Image("photo", size=(8, 8)), mm.heads.classification("kind", classes=["cat", "dog"])
     >>> branch = mm.branches.image.conv2d(spec, filters=(4,))
     >>> model = mm.fusion_model([spec], {"photo": branch}, mm.fusion.Concatenate(4), [head])
-    >>> grad_cam(model, {"photo": np.zeros((1, 8, 8, 3), "uint8")}, "photo").shape
+    >>> grad_cam(model, {"photo": np.zeros((1, 8, 8, 3), "uint8")}, modality="photo").shape
     (8, 8)
+
+    Source: Selvaraju et al., Grad-CAM, arXiv 1610.02391, eq. 1 and 2.
     """
     chosen = _head(model, head)
     feed = {name: tf.convert_to_tensor(ready[name]) for name in model.input}
@@ -66,7 +78,7 @@ def _last_convolution(model, modality):
     return scope, layers[-1]
 
 
-def attention(model, ready):
+def attention(model: keras.Model, ready: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """What the fusion's attention reads, for the example.
 
     Args:
@@ -77,6 +89,8 @@ def attention(model, ready):
         Dict, name of an attention block of the fusion -> float array (B, heads, Q, T): how much each of Q readers takes
         from each of T tokens. T are the tokens of all modalities in the order of the specs, where the block reads all
         of them at once. Empty for a fusion without attention.
+
+    Example:
 
     >>> import mmkeras as mm
     >>> spec, head = mm.Text("note", vocabulary_size=9), mm.heads.classification("kind", classes=["cat", "dog"])
@@ -96,7 +110,7 @@ def attention(model, ready):
     return found
 
 
-def attention_shares(model, ready):
+def attention_shares(model: keras.Model, ready: Mapping[str, Any]) -> dict[str, float]:
     """How much of its attention the fusion gives to each modality, on average over blocks, heads and readers.
 
     Args:

@@ -20,6 +20,8 @@ def run(model, inputs, replace=None, seen=None, scope=None):
         seen: list to which (scope, operation, output) of every operation is added, those of the models inside as well.
         scope: of all operations; None takes it from the inputs.
 
+    Example:
+
     >>> import keras, tensorflow as tf
     >>> x = keras.Input((1,), name="x")
     >>> double = keras.layers.Rescaling(2.0)
@@ -68,6 +70,8 @@ def readers(model, name):
 
     The name of a ready tensor in the branch differs where specs share it: the third value.
 
+    Example:
+
     >>> import keras
     >>> x = keras.Input((1,), name="x")
     >>> readers(keras.Model({"x": x}, keras.layers.Rescaling(2.0)(x)), "x")[1:]
@@ -89,6 +93,8 @@ def entries(model, name):
     """Operations that read what is computed from the values of an input, first ones first, those of models inside too.
 
     Each comes with whether what it reads is made of whole numbers or of strings, so that it has no gradient.
+
+    Example:
 
     >>> import keras
     >>> x = keras.Input((3,), dtype="int32", name="x")

@@ -49,6 +49,8 @@ def page(title, subtitle, sections):
         title, subtitle: texts.
         sections: list of (id, title, list of HTML blocks).
 
+    Example:
+
     >>> page("A", "b", [("one", "One", [text("x < y")])]).count("<section")
     1
     """
@@ -66,6 +68,8 @@ def page(title, subtitle, sections):
 def text(words, style=None):
     """A paragraph.
 
+    Example:
+
     >>> text("1 < 2")
     '<p>1 &lt; 2</p>'
     """
@@ -80,6 +84,8 @@ def heading(words):
 def table(headings, rows):
     """A table, which scrolls by itself where it is wider than the page; None is shown as a dash.
 
+    Example:
+
     >>> table(["a"], [[0.12345], [None]]).count("<tr>")
     3
     """
@@ -90,6 +96,8 @@ def table(headings, rows):
 
 def cell(value):
     """A value as text, numbers with 4 digits.
+
+    Example:
 
     >>> [cell(value) for value in (0.123456, 3, None, [0.5, 0.75], "x")]
     ['0.1235', '3', '–', '0.5 to 0.75', 'x']

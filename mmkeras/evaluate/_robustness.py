@@ -1,5 +1,10 @@
 """How the score falls as inputs get worse."""
 
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.figure import Figure
@@ -10,13 +15,24 @@ from mmkeras.evaluate._predict import compiled
 from mmkeras.evaluate.corruptions import KINDS
 from mmkeras.evaluate.drawing import COLOURS
 from mmkeras.evaluate.kinds import lower_is_better, main_score
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def robustness(model, preprocess, raw, heads=None, *, reference=None, strengths=STRENGTHS, more=None, batch_size=64,
-               seed=0, verbose=True):  # fmt: skip
+def robustness(
+    model: keras.Model,
+    preprocess: keras.Model,
+    raw: tf.data.Dataset,
+    heads: Sequence[Head] | None = None,
+    *,
+    reference: keras.Model | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    more: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None,
+    batch_size: int = 64,
+    seed: int = 0,
+    verbose: bool = True,
+) -> dict[str, dict[str, Any]]:
     """The main score by the strength of each corruption of each modality, up to its absence.
 
     The examples are read once; every corruption is applied to each batch in turn, and only outputs are kept.
@@ -148,7 +164,9 @@ def _curve(strengths, own, reference=None):
     return found
 
 
-def draw_robustness(found, path, *, head=None):
+def draw_robustness(
+    found: Mapping[str, Any], path: str | PathLike[str], *, head: str | None = None
+) -> str | PathLike[str]:
     """Writes one PNG of all curves, a panel for each modality; the dotted line is the score without it.
 
     Args:

@@ -1,16 +1,29 @@
 """Does fusion pay? Baselines of the same budget, and a paired test against the best of them."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
 import numpy as np
+import tensorflow as tf
 from scipy import stats
 
 from mmkeras.checks import check
 from mmkeras.data import select_inputs
 from mmkeras.evaluate._predict import predict
 from mmkeras.evaluate.kinds import lower_is_better, per_example
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
+from mmkeras.specs import Spec
 
 
-def train_baselines(build, specs, train, *, leave_one_out=True, **fit):
+def train_baselines(
+    build: Callable[[list[Spec]], keras.Model],
+    specs: Sequence[Spec],
+    train: tf.data.Dataset,
+    *,
+    leave_one_out: bool = True,
+    **fit: Any,
+) -> dict[str, keras.Model]:
     """Trains a model of each modality alone, and one for each that is left out, with the same budget.
 
     Args:
@@ -50,7 +63,16 @@ def _parts(specs, leave_one_out):
     return found
 
 
-def verdict(model, baselines, batches, heads=None, *, group=None, level=0.95, seed=0):
+def verdict(
+    model: keras.Model,
+    baselines: Mapping[str, keras.Model],
+    batches: Iterable[Any],
+    heads: Sequence[Head] | None = None,
+    *,
+    group: Any = None,
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, dict[str, Any]]:
     """Whether a model is better than the best of its baselines, in words, with a paired test on the same examples.
 
     Answers that are right or wrong are compared by McNemar's exact test; errors of numbers, and examples that come in
@@ -102,13 +124,17 @@ def _verdict(head, own, others, group, level, seed):
     return {"verdict": _words(head, found, len(own), level)} | found | {"rows": rows}
 
 
-def paired(apart, *, group=None, level=0.95, seed=0, draws=5000):
+def paired(
+    apart: np.ndarray, *, group: Any = None, level: float = 0.95, seed: int = 0, draws: int = 5000
+) -> tuple[list[float], float, str]:
     """Interval of a mean difference, the p of no difference, and by which test.
 
     Args:
         apart: (n,) differences of the same examples; of right and wrong answers -1, 0 or 1.
         group, level, seed: as in `verdict`.
         draws: of the bootstrap.
+
+    Example:
 
     >>> paired(np.repeat([1, 0, -1], [8, 90, 2]))[1:]
     (0.109375, "McNemar's exact test")

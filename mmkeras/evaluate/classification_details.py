@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from mmkeras.evaluate._calibration import calibration, temperature
+from mmkeras.evaluate.classification_calibration import calibration, temperature
 from mmkeras.evaluate.drawing import COLOURS, save
 
 

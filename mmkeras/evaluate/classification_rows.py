@@ -1,5 +1,7 @@
 """The examples of a classification one by one: truth, answer, confidence, and whether the label is likely wrong."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -21,7 +23,7 @@ def _text(head, label):
     return head.classes[int(label)]
 
 
-def wrong_labels(labels, outputs):
+def wrong_labels(labels: Any, outputs: Any) -> np.ndarray:
     """Which labels are likely wrong, by confident learning: (n,) bool.
 
     The threshold of a class is the mean probability that examples labelled so have for it. A label is doubted where
@@ -31,12 +33,14 @@ def wrong_labels(labels, outputs):
         labels: (n,) class numbers.
         outputs: (n, N) probabilities of a model that has not learned from these labels.
 
-    Source: Northcutt et al., Confident Learning, arXiv 1911.00068, section 3.1, the confident joint; the doubted ones
-    are all off its diagonal.
+    Example:
 
     >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]])
     >>> wrong_labels(np.array([0, 0, 1, 1, 0]), p).tolist()
     [False, False, False, False, True]
+
+    Source: Northcutt et al., Confident Learning, arXiv 1911.00068, section 3.1, the confident joint; the doubted ones
+    are all off its diagonal.
     """
     labels, outputs = np.asarray(labels), np.asarray(outputs, "float64")
     count = np.bincount(labels, minlength=outputs.shape[-1])

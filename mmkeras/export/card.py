@@ -1,13 +1,24 @@
 """The model card that lies beside an export: what is known filled in, the rest marked as blank."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import keras
 
 from mmkeras import __version__
+from mmkeras.heads import Head
 
 BLANK = "_To be filled in._"
 
 
-def model_card(model, heads, *, name, report=None, export=None):
+def model_card(
+    model: keras.Model,
+    heads: Sequence[Head],
+    *,
+    name: str,
+    report: Mapping[str, Any] | None = None,
+    export: Mapping[str, Any] | None = None,
+) -> str:
     """A model card in Markdown, under the headings of the field.
 
     Args:
@@ -20,7 +31,7 @@ def model_card(model, heads, *, name, report=None, export=None):
     Returns:
         str.
 
-    Source: Mitchell et al., Model Cards for Model Reporting, arXiv 1810.03993, for the headings.
+    Example:
 
     >>> import mmkeras as mm
     >>> spec, head = mm.Table("row", numeric=["age"]), mm.heads.regression("price", mean=0.0, std=1.0)
@@ -30,6 +41,8 @@ def model_card(model, heads, *, name, report=None, export=None):
     # Model card: prices
     <BLANKLINE>
     ##
+
+    Source: Mitchell et al., Model Cards for Model Reporting, arXiv 1810.03993, for the headings.
     """
     sections = {
         "Model details": _details(model, heads, export),

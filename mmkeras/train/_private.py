@@ -7,7 +7,7 @@ from mmkeras.checks import check
 from mmkeras.contract import NamedModel
 
 
-def private(model, *, noise, clip=1.0, seed=None):
+def private(model: NamedModel, *, noise: float, clip: float = 1.0, seed: int | None = None) -> "PrivateModel":
     """The same model, sharing its layers, which `fit` trains by DP-SGD.
 
     The gradient of each example is clipped to the norm `clip`; their sum gets normal noise of standard deviation
@@ -97,7 +97,7 @@ def _mixes(layer):
     return layer.trainable and type(layer).__name__ in ("BatchNormalization", "BatchNorm")
 
 
-def privacy_budget(*, noise, examples, batch_size, epochs, delta=None):
+def privacy_budget(*, noise: float, examples: int, batch_size: int, epochs: float, delta: float | None = None) -> float:
     """The epsilon of (epsilon, delta)-differential privacy that DP-SGD spends.
 
     Args:

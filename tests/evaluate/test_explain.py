@@ -50,7 +50,7 @@ def test_modalities_that_share_a_branch_are_told_apart():
     ready = {"left": rng.integers(0, 255, (1, 8, 8, 3)).astype("uint8"), "right": np.zeros((1, 8, 8, 3), "uint8")}
     found = explain_ready(model, ready)
     assert found.shares["right"] == 0.0 != found.shares["left"] and found.gap <= 0.01  # black is the baseline
-    assert evaluate.grad_cam(model, ready, "right").shape == (8, 8)
+    assert evaluate.grad_cam(model, ready, modality="right").shape == (8, 8)
 
 
 def test_grad_cam_is_where_the_last_convolution_speaks_for_the_class(raw, preprocess, model):
@@ -58,10 +58,10 @@ def test_grad_cam_is_where_the_last_convolution_speaks_for_the_class(raw, prepro
         {name: np.asarray(value)[None] for name, value in next(iter(raw)).items() if name in preprocess.input}
     )
     for modality, sides in {"photo": 2, "voice": 2}.items():
-        heat = evaluate.grad_cam(model, ready, modality)
+        heat = evaluate.grad_cam(model, ready, modality=modality)
         assert heat.ndim == sides and (heat >= 0).all()
     with pytest.raises(ValueError, match="Grad-CAM needs a branch with a Conv2D layer. Received: 'meta'"):
-        evaluate.grad_cam(model, ready, "meta")
+        evaluate.grad_cam(model, ready, modality="meta")
 
 
 def test_attention_sums_to_one_over_what_is_there(raw, preprocess, model):

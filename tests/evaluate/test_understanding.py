@@ -87,11 +87,11 @@ def test_shapley_values_sum_to_the_change_of_the_score(trained, test):
 
 def test_shuffling_finds_the_columns_that_count(trained, test):
     model, _ = trained
-    found = evaluate.column_importance(model, test, "left", repeats=2, verbose=False)
+    found = evaluate.column_importance(model, test, table="left", repeats=2, verbose=False)
     for own in found.values():
         assert list(own) == ["a", "b"] and own["a"][0] > 5 * abs(own["b"][0])
     with pytest.raises(ValueError, match=r"mm.Table of the model. Received: 'up'. Its tables: \['left', 'right'\]"):
-        evaluate.column_importance(model, test, "up")
+        evaluate.column_importance(model, test, table="up")
 
 
 def test_the_verdict_says_whether_fusion_pays(trained, test):
@@ -175,7 +175,7 @@ def test_noise_of_given_sounds_has_the_distance_it_says():
 
 def test_the_worst_slice_comes_first(trained, test, frame):
     labels, outputs = evaluate.predict(trained[0], test)
-    found = evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame.drop(columns="kind"))
+    found = evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame.drop(columns="kind"))
     first = found.iloc[0]
     assert (first["column"], first["value"]) == ("place", "harbour") and first["gap"] < -0.5 and first["p"] < 1e-6
     right = outputs["kind"].argmax(-1) == labels["kind"]
@@ -184,17 +184,17 @@ def test_the_worst_slice_comes_first(trained, test, frame):
         set(found["column"]) == {"a", "b", "c", "size", "place", "number"} and (found["column"] == "number").sum() == 4
     )
     assert found[found["column"] == "number"]["p"].min() > 0.05
-    size = evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame, ["number"])
+    size = evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=frame, columns=["number"])
     assert size["score"].mean() == pytest.approx(np.abs(labels["size"] - outputs["size"]).mean(), rel=0.02)
     with pytest.raises(ValueError, match="'plaice' Did you mean 'place'"):
-        evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame, ["plaice"])
+        evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame, columns=["plaice"])
     with pytest.raises(ValueError, match="Received: 600 rows, 1 examples"):
-        evaluate.slices(HEADS[0], labels["kind"][:1], outputs["kind"][:1], frame)
+        evaluate.slices(HEADS[0], labels["kind"][:1], outputs["kind"][:1], frame=frame)
 
 
 def test_rates_by_group_against_counting(trained, test, frame):
     labels, outputs = evaluate.predict(trained[0], test)
-    found = evaluate.fairness(HEADS[0], labels["kind"], outputs["kind"], frame["place"])
+    found = evaluate.fairness(HEADS[0], labels["kind"], outputs["kind"], group=frame["place"])
     assert list(found) == ["yes"]
     town = (frame["place"] == "town").to_numpy()
     answers, truth = outputs["kind"].argmax(-1) == 1, labels["kind"] == 1
@@ -203,12 +203,12 @@ def test_rates_by_group_against_counting(trained, test, frame):
     assert rates["precision"] == truth[town & answers].mean() and rates["examples"] == town.sum()
     assert found["yes"]["gaps"]["selected"] == abs(answers[town].mean() - answers[~town].mean())
     with pytest.raises(ValueError, match="a head of kind 'regression'"):
-        evaluate.fairness(HEADS[1], labels["size"], outputs["size"], frame["place"])
+        evaluate.fairness(HEADS[1], labels["size"], outputs["size"], group=frame["place"])
 
 
 def test_errors_lists_confident_mistakes_and_doubted_labels(trained, test, frame):
     labels, outputs = evaluate.predict(trained[0], test)
-    found = evaluate.errors(HEADS[0], labels["kind"], outputs["kind"], frame)
+    found = evaluate.errors(HEADS[0], labels["kind"], outputs["kind"], frame=frame)
     wrong = found[found["score"] == 0]
     assert len(found) == 600 and found["score"].is_monotonic_increasing
     assert wrong["confidence"].is_monotonic_decreasing and (wrong["truth"] != wrong["answer"]).all()
@@ -231,5 +231,5 @@ def test_near_duplicates_are_found_by_embeddings(trained, test):
     vectors = evaluate.embeddings(model, test)
     assert vectors.shape == (600, 16)
     np.testing.assert_allclose((vectors[:, :8] ** 2).sum(-1), 1.0, rtol=1e-4)
-    found = evaluate.near_duplicates(vectors[:300], vectors[[7, 450]], least=0.999999)
+    found = evaluate.near_duplicates(vectors[[7, 450]], vectors[:300], least=0.999999)
     assert found.iloc[0][["test", "train"]].tolist() == [0, 7] and found["similarity"].iloc[0] == pytest.approx(1.0)

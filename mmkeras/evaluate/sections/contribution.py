@@ -1,17 +1,19 @@
 from matplotlib.figure import Figure
 
 from mmkeras.evaluate import _html as page
-from mmkeras.evaluate._columns import column_importance
 from mmkeras.evaluate._contributions import contributions
 from mmkeras.evaluate.drawing import COLOURS, save
+from mmkeras.evaluate.table_columns import column_importance, tables_of
 
 
 def contribution(context):
     """Shapley values, pairs, and the columns of tables."""
     batches = context.batches(context.test)
     shares = contributions(context.model, batches, context.heads, verbose=context.options.get("verbose", True))
-    tables = [spec.name for spec in context.model.specs if spec.kind == "table"]
-    columns = {name: column_importance(context.model, batches, name, context.heads, verbose=False) for name in tables}
+    tables = list(tables_of(context.model))
+    columns = {
+        name: column_importance(context.model, batches, context.heads, table=name, verbose=False) for name in tables
+    }
     words = ("Shapley values of the main score: what each modality adds, on average over the orders they may come in. "
              "They sum to the score with all of them less that with none.")  # fmt: skip
     blocks = [page.text(words, "note")]

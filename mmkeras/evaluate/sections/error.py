@@ -9,7 +9,7 @@ def error(context):
     found, blocks = {}, []
     for head in context.heads:
         positions, labels, outputs = context.of(head)
-        table = errors(head, labels, outputs, context.frame(positions))
+        table = errors(head, labels, outputs, frame=context.frame(positions))
         doubted = table[table["likely_wrong"].astype(bool)]
         worst = table[table["score"] == 0] if head.classes else table
         worst = worst.head(context.options.get("gallery", 12))
@@ -47,7 +47,7 @@ def _gallery(context, positions, table):
 
 def _twins(context):
     parts = [embeddings(context.model, context.batches(raw)) for raw in (context.train, context.test)]
-    table = near_duplicates(*parts)
+    table = near_duplicates(parts[1], parts[0])
     words = f"{len(table)} test examples have a training example with a cosine of 0.98 or more between embeddings"
     blocks = [page.heading("Near-duplicates of training examples"), page.text(words + (":" if len(table) else "."))]
     rows = [[str(int(a)), int(b), float(c)] for a, b, c in table.head(10).values.tolist()]

@@ -37,12 +37,10 @@ def explanation(context):
 
 
 def _heat(model, ready, head, target):
-    """Grad-CAM of the pictures whose branches have a 2D convolution."""
+    """Grad-CAM of the modalities whose branches have a 2D convolution."""
     found = {}
     for spec in model.specs:
         with contextlib.suppress(ValueError):
-            if spec.kind == "image":
-                found[spec.name] = grad_cam(
-                    model, ready, spec.name, head=head.name, target=target if head.classes else None
-                )
+            options = {"head": head.name, "target": target if head.classes else None}
+            found[spec.name] = grad_cam(model, ready, modality=spec.name, **options)
     return found

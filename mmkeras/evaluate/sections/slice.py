@@ -1,5 +1,6 @@
 from mmkeras.evaluate import _html as page
-from mmkeras.evaluate._slices import fairness, slices
+from mmkeras.evaluate._slices import slices
+from mmkeras.evaluate.classification_groups import fairness
 
 _SHOWN = 12
 
@@ -14,12 +15,14 @@ def slice_(context):
     for head in context.heads:
         positions, labels, outputs = context.of(head)
         frame = context.frame(positions)
-        table = slices(head, labels, outputs, frame.drop(columns=names, errors="ignore") if by is None else frame, by)
+        table = slices(
+            head, labels, outputs, frame=frame.drop(columns=names, errors="ignore") if by is None else frame, columns=by
+        )
         found[head.name] = {"slices": table.to_dict("records")}
         blocks += [page.heading(head.name), _table(table.head(_SHOWN))]
         for column in context.options.get("fairness_by") or ():
             try:
-                own = fairness(head, labels, outputs, frame[column])
+                own = fairness(head, labels, outputs, group=frame[column])
             except ValueError as error:  # of numbers, there are no rates
                 blocks.append(page.text(error, "note"))
             else:

@@ -1,5 +1,8 @@
 """Are probabilities as often right as they say, and what to do where they are not."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,12 +10,12 @@ from scipy import optimize
 
 from mmkeras.contract import NamedModel
 from mmkeras.evaluate._predict import predict
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 _LEAST = 1e-7
 
 
-def calibration(head, labels, outputs, *, bins=15):
+def calibration(head: Head, labels: Any, outputs: Any, *, bins: int = 15) -> dict[str, Any]:
     """The reliability curve of a classification, and its expected calibration error.
 
     One class of N: the probability of the most probable class against how often it is right. Several classes at once:
@@ -28,12 +31,14 @@ def calibration(head, labels, outputs, *, bins=15):
         Dict: `confidence`, `accuracy` and `count` of each bin that is not empty, and `ece`, the mean distance of the
         two, weighted by count.
 
-    Source: Guo et al., On Calibration of Modern Neural Networks, arXiv 1706.04599, eq. 2 and 3.
+    Example:
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> calibration(mood, [0, 0, 0, 1], [[0.75, 0.25]] * 4)["ece"], calibration(mood, [0, 1], [[1.0, 0.0]] * 2)["ece"]
     (0.0, 0.5)
+
+    Source: Guo et al., On Calibration of Modern Neural Networks, arXiv 1706.04599, eq. 2 and 3.
     """
     outputs, labels = np.asarray(outputs, "float64"), np.asarray(labels)
     if head.multi_label:
@@ -48,7 +53,7 @@ def calibration(head, labels, outputs, *, bins=15):
     return {"confidence": said.tolist(), "accuracy": found.tolist(), "count": count[there].tolist(), "ece": ece}
 
 
-def temperature(head, labels, outputs):
+def temperature(head: Head, labels: Any, outputs: Any) -> float:
     """The temperature T that makes the labels most probable: p ** (1 / T), normalised; above 1 it makes less certain.
 
     Args:
@@ -56,13 +61,15 @@ def temperature(head, labels, outputs):
         labels: encoded labels of *validation* examples.
         outputs: probabilities (n, N).
 
-    Source: Guo et al., arXiv 1706.04599, section 4.2.
+    Example:
 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> p = 1 / (1 + np.exp(-2.0))  # says 88 %, right in 73 % of the cases: logits twice as large as they should be
     >>> round(temperature(mood, [0] * 731 + [1] * 269, [[p, 1 - p]] * 1000), 2)
     2.0
+
+    Source: Guo et al., arXiv 1706.04599, section 4.2.
     """
     p = np.clip(np.asarray(outputs, "float64"), _LEAST, 1 - _LEAST)
     labels = np.asarray(labels)
@@ -77,7 +84,7 @@ def temperature(head, labels, outputs):
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-4, 4), method="bounded").x))
 
 
-def calibrated(model, batches, heads=None):
+def calibrated(model: keras.Model, batches: Iterable[Any], heads: Sequence[Head] | None = None) -> NamedModel:
     """The same model with calibrated probabilities: its classes stay, its confidence becomes what is right as often.
 
     The logits of each classification head are divided by its `temperature`: in the weights of their layer where there

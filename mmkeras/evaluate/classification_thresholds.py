@@ -1,17 +1,20 @@
 """From what probability on a class is answered, chosen on validation examples."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 from sklearn import metrics
 
 from mmkeras.checks import check_choice
 from mmkeras.contract import NamedModel
 from mmkeras.evaluate._predict import predict
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 
-def thresholds(head, labels, outputs, *, best="f1"):
+def thresholds(head: Head, labels: Any, outputs: Any, *, best: str = "f1") -> tuple[float, ...]:
     """The threshold of each class with the best score; of two classes, that of the second one.
 
     Args:
@@ -25,6 +28,8 @@ def thresholds(head, labels, outputs, *, best="f1"):
 
     Raises:
         ValueError: more than two classes of which one holds, or another word.
+
+    Example:
 
     >>> from mmkeras import heads
     >>> rare = heads.classification("rare", classes=["no", "yes"])
@@ -56,7 +61,9 @@ def _best(truth, p, best):
     return float(np.clip(at[np.argmax(score)], 0, 1))
 
 
-def with_thresholds(model, batches, heads=None, *, best="f1"):
+def with_thresholds(
+    model: keras.Model, batches: Iterable[Any], heads: Sequence[Head] | None = None, *, best: str = "f1"
+) -> NamedModel:
     """The same model, whose heads of two or several classes have the thresholds that are best on these batches.
 
     They are part of the model's heads: reports, `.keras` files, the SavedModel and the LiteRT file go by them.

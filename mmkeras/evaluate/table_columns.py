@@ -1,14 +1,27 @@
 """Which columns of a table a model needs."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.evaluate._predict import predict
 from mmkeras.evaluate.kinds import lower_is_better, main_score
-from mmkeras.heads import heads_of
+from mmkeras.heads import Head, heads_of
 
 
-def column_importance(model, batches, table, heads=None, *, repeats=3, seed=0, verbose=True):
+def column_importance(
+    model: keras.Model,
+    batches: Iterable[Any],
+    heads: Sequence[Head] | None = None,
+    *,
+    table: str,
+    repeats: int = 3,
+    seed: int = 0,
+    verbose: bool = True,
+) -> dict[str, dict[str, list[float]]]:
     """Permutation importance of the columns of a table: how much worse the main score gets where one is shuffled.
 
     A value is exchanged with that of another example, together with whether it is there. Columns that say the same
@@ -17,8 +30,8 @@ def column_importance(model, batches, table, heads=None, *, repeats=3, seed=0, v
     Args:
         model: model of a builder of this package.
         batches: labelled batches, to be gone through several times; two examples or more.
-        table: name of a `mm.Table` of the model.
         heads: list of heads; None for those of the model.
+        table: name of a `mm.Table` of the model.
         repeats: how often each column is shuffled.
         seed: of the shuffling.
         verbose: show a progress bar.
@@ -44,7 +57,8 @@ def column_importance(model, batches, table, heads=None, *, repeats=3, seed=0, v
         for array, old in zip(new, (rows, masks), strict=True):
             array[:, i] = old[order, i]
         after = _scores(
-            heads, *predict(model, _Exchanged(batches, dict(zip(spec.ready, new, strict=True))), heads, True)
+            heads,
+            *predict(model, _Exchanged(batches, dict(zip(spec.ready, new, strict=True))), heads, with_weights=True),
         )
         for head in heads:
             change = after[head.name] - before[head.name]
@@ -57,8 +71,13 @@ def _ranked(drops):
     return dict(sorted(found.items(), key=lambda item: -item[1][0]))
 
 
+def tables_of(model):
+    """Dict, name -> spec, of the tables among the inputs of a model."""
+    return {spec.name: spec for spec in model.specs if spec.kind == "table"}
+
+
 def _table(model, name):
-    tables = {spec.name: spec for spec in model.specs if spec.kind == "table"}
+    tables = tables_of(model)
     if name not in tables:
         raise ValueError(f"table= names a mm.Table of the model. Received: {name!r}. Its tables: {list(tables)}.")
     return tables[name]
