@@ -17,7 +17,7 @@ _MOST_STEPS, _CHUNK = 1024, 64
 _GAP, _SMALL = 0.01, 0.01  # of a change of the score that is smaller, the error may be 1e-4
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Explanation:
     """What `explain` found.
 
@@ -102,7 +102,8 @@ def explain_ready(model, ready, *, head=None, target=None, steps=64, layers=None
     moved = path.score - path.baseline
     gap = abs(sum(part.total for part in parts.values()) - moved) / max(abs(moved), _SMALL)
     name = chosen.classes[index] if chosen.classes else str(index)
-    return Explanation(chosen.name, name, path.score, path.baseline, parts, gap, evaluated)
+    return Explanation(head=chosen.name, target=name, score=path.score, baseline=path.baseline, parts=parts, gap=gap,
+                       steps=evaluated)  # fmt: skip
 
 
 class _Entry:
