@@ -43,7 +43,8 @@ def made(raw, preprocess, model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     found = evaluate.full_report(
         model, preprocess, parts[0], out_dir=folder, train=parts[1], valid=parts[2], baselines=blind, samples=5,
-        strengths=(0, 1), explained=2, gallery=3, fairness_by=["room"], slice_by=["room"], cache="memory", verbose=False,
+        strengths=(0, 1), explained=2, gallery=3, fairness_by=["room"], slice_by=["room"], cache="memory",
+        verbose=False,
     )  # fmt: skip
     return found, folder, Page((folder / "report.html").read_text(encoding="utf-8"))
 
