@@ -29,8 +29,8 @@ def errors(head: Head, labels: Any, outputs: Any, *, frame: pd.DataFrame | None 
     >>> from mmkeras import heads
     >>> mood = heads.classification("mood", classes=["good", "bad"])
     >>> found = errors(mood, [0, 0, 1], [[0.9, 0.1], [0.4, 0.6], [0.95, 0.05]])
-    >>> found[["truth", "answer", "confidence"]].values.tolist()[0]
-    ['bad', 'good', 0.95]
+    >>> found[["truth", "answer", "score"]].values.tolist()[0]
+    ['bad', 'good', 0.0]
     """
     labels, outputs = np.asarray(labels), np.asarray(outputs)
     rows = getattr(kind_of(head.kind), "rows", _rows)(head, labels, outputs)
