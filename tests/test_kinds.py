@@ -10,7 +10,8 @@ from mmkeras import edge, preprocess
 
 ROOT = Path(mm.__file__).parent
 LISTS = {"__init__.py", "specs/__init__.py", "preprocess/__init__.py", "data/modalities/__init__.py",
-         "heads/__init__.py", "edge/__init__.py", "edge/description.py", "evaluate/kinds.py"}  # fmt: skip
+         "heads/__init__.py", "edge/__init__.py", "edge/description.py", "evaluate/kinds.py",
+         "evaluate/attribution/__init__.py"}  # fmt: skip
 # Kinds of heads have their own files in heads/; modalities have files of their names, and texts these besides.
 OWN = {"text": ["text", "wordpiece", "preset"]}
 # MixUp is of pictures and sounds by definition, and CutMix of pictures; the frames of a video are pictures.

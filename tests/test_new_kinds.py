@@ -153,7 +153,7 @@ def draw_count(head, labels, outputs, found, out_dir, weights=None):
 
 
 EVALUATED = types.SimpleNamespace(
-    scores=count_scores, draw=draw_count, columns=lambda found: {"error": "mean_error"}, MAIN="mean_error"
+    scores=count_scores, draw=draw_count, columns=lambda found: {"error": "mean_error"}, MAIN="mean_error", LOWER=True
 )
 ANSWERED = types.SimpleNamespace(
     is_described=lambda head: True,
@@ -195,6 +195,13 @@ def test_both_go_from_a_table_to_a_server_and_a_device(kinds, one_process, tmp_p
     assert found["model"] < 0.6 < 2 < found["majority"]
     assert report["files"] == ["dots_counts.png"] and mm.evaluate.summary(report)["n"] == 64
     assert mm.evaluate.table(report).columns[1].header == "dots\nerror"
+
+    everything = mm.evaluate.full_report(model, preprocess, raw, out_dir=tmp_path / "all", train=raw, strengths=(0, 1),
+                                         samples=5, explained=1, gallery=2, verbose=False)  # fmt: skip
+    assert (
+        everything["failed"] == {} and everything["sections"]["robustness"]["dots"]["absent"]["paint"] > found["model"]
+    )
+    assert set(everything["sections"]["explanations"][0]["shares"]) == {"paint", "size"}
 
     model.save(tmp_path / "paint.keras")
     again = mm.load_model(tmp_path / "paint.keras")

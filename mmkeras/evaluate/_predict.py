@@ -1,5 +1,6 @@
 """Labels and answers of a whole data set, as arrays."""
 
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def predict(
     """
     names = None if heads is None else [head.name for head in heads]
     # `model.predict` would lose the labels; `predict_on_batch` repeats each row per replica under MirroredStrategy.
-    call = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
+    call = compiled(model)
     parts = []
     for x, y, w in map(_parts, _told(batches)):
         outputs = _outputs(model, call(_own_inputs(model, x)))
@@ -64,6 +65,17 @@ def predict(
     _check_weights(parts)
     found = [{name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in range(len(parts[0]))]
     return tuple([*found, None][:3] if with_weights else found[:2])
+
+
+_COMPILED = weakref.WeakKeyDictionary()
+
+
+def compiled(model):
+    """`model(x, training=False)` as a graph, traced once for all that is asked of a model: that takes seconds."""
+    if model not in _COMPILED:
+        alive = weakref.ref(model)  # the graph must not keep its key alive
+        _COMPILED[model] = tf.function(lambda x: alive()(x, training=False), reduce_retracing=True)
+    return _COMPILED[model]
 
 
 def _check_weights(parts):

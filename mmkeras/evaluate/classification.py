@@ -4,9 +4,11 @@ import numpy as np
 from sklearn import metrics
 
 from mmkeras.evaluate.classification_curves import draw
+from mmkeras.evaluate.classification_details import details
+from mmkeras.evaluate.classification_rows import rows
 from mmkeras.evaluate.intervals import effective, wilson
 
-__all__ = ["MAIN", "columns", "draw", "scores"]
+__all__ = ["MAIN", "columns", "details", "draw", "each", "rows", "scores"]
 
 MAIN = "accuracy"
 
@@ -22,13 +24,14 @@ def scores(head, labels, outputs, weights):
     """The scores of `evaluate.scores` for classes, from encoded labels and probabilities (n, N)."""
     size = len(head.classes)
     if head.multi_label:
-        truth, answers = labels.astype(int), (outputs >= 0.5).astype(int)
+        truth, answers = labels.astype(int), _chosen(head, outputs).astype(int)
         confusion = np.stack([_confusion(truth[:, i], answers[:, i], [0, 1], weights) for i in range(size)])
         right, loss = (truth == answers).all(-1), np.mean(_per_class(_binary_log_loss, truth, outputs, weights))
     else:
-        truth, answers = np.eye(size, dtype=int)[labels], np.eye(size, dtype=int)[outputs.argmax(-1)]
-        confusion = _confusion(labels, outputs.argmax(-1), range(size), weights)
-        right, p = labels == outputs.argmax(-1), outputs / outputs.sum(-1, keepdims=True)
+        chosen = _chosen(head, outputs)
+        truth, answers = np.eye(size, dtype=int)[labels], np.eye(size, dtype=int)[chosen]
+        confusion = _confusion(labels, chosen, range(size), weights)
+        right, p = labels == chosen, outputs / outputs.sum(-1, keepdims=True)
         loss = metrics.log_loss(labels, p, labels=range(size), sample_weight=weights)
     classes, accuracy = _classes(head.classes, truth, answers, outputs, weights), np.average(right, weights=weights)
     count = len(right) if weights is None else effective(weights)
@@ -40,9 +43,29 @@ def scores(head, labels, outputs, weights):
         "accuracy_interval": wilson(accuracy * count, count),
         **_averages(classes, truth, answers, weights),
         "log_loss": float(loss),
+        **_top(head, labels, outputs, weights),
         "per_class": classes,
         "confusion": confusion.tolist(),
     }
+
+
+def each(head, labels, outputs):
+    """Whether each example is answered right (of several labels: all of them), as 0 or 1 (n,)."""
+    chosen, labels = _chosen(head, outputs), np.asarray(labels)
+    return (chosen == labels.astype(int)).all(-1).astype(float) if head.multi_label else (chosen == labels) * 1.0
+
+
+def _chosen(head, outputs):
+    return np.asarray(head.chosen(np.asarray(outputs, "float32")))
+
+
+def _top(head, labels, outputs, weights):
+    """Share of examples whose class is among the k most probable ones; of more than k classes only."""
+    if head.multi_label:
+        return {}
+    options = {"labels": range(outputs.shape[-1]), "sample_weight": weights}
+    return {f"top_{k}_accuracy": float(metrics.top_k_accuracy_score(labels, outputs, k=k, **options))
+            for k in (3, 5) if k < outputs.shape[-1]}  # fmt: skip
 
 
 def _confusion(labels, answers, classes, weights):

@@ -5,8 +5,11 @@ from matplotlib.figure import Figure
 from sklearn import metrics
 
 from mmkeras.evaluate.drawing import COLOURS, save
+from mmkeras.evaluate.regression_details import details
 
-MAIN = "mae"
+__all__ = ["LOWER", "MAIN", "columns", "details", "draw", "each", "rows", "scores"]
+
+MAIN, LOWER = "mae", True
 
 
 def columns(found):
@@ -27,6 +30,18 @@ def scores(head, labels, values, weights):
     if labels.shape[-1] > 1:
         found["per_value"] = {key: part.tolist() for key, part in parts.items()}
     return found
+
+
+def each(head, labels, outputs):
+    """Mean absolute error of each example (n,)."""
+    return np.abs(np.asarray(labels, "float64").reshape(np.shape(outputs)) - outputs).mean(-1)
+
+
+def rows(head, labels, outputs):
+    """Columns of `evaluate.errors`, by name."""
+    labels = np.reshape(labels, np.shape(outputs))
+    texts = ([float(each[0]) if len(each) == 1 else each.tolist() for each in part] for part in (labels, outputs))
+    return dict(zip(("truth", "answer"), texts, strict=True)) | {"confidence": np.nan, "likely_wrong": False}
 
 
 def _r2(labels, values, options):

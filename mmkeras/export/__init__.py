@@ -7,13 +7,16 @@ saved_models/NAME/VERSION/
   assets.extra/request.json               a REST body to copy
   assets.extra/signature.json             names, shapes, dtypes, classes, versions
   assets.extra/parity.json                how far its answers are from Python's
+  assets.extra/MODEL_CARD.md              what is known of the model, and what is left to fill in
   assets.extra/tf_serving_warmup_requests replayed by TF Serving before the first request
 saved_models/NAME.tflite                  ready tensors in, the heads' outputs out; raw values by `mmkeras.edge`
 saved_models/NAME.preprocess.json         from raw to ready; the same is in the file
 saved_models/NAME.parity.json             how far its answers are from Python's, its size, its time
+saved_models/NAME.MODEL_CARD.md           as above
 """
 
 from mmkeras.export._litert import litert
 from mmkeras.export._saved_model import saved_model
+from mmkeras.export.card import model_card
 
-__all__ = ["litert", "saved_model"]
+__all__ = ["litert", "model_card", "saved_model"]

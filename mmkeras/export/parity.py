@@ -78,7 +78,7 @@ def answer_problems(heads, received, expected, tolerance):
         apart = distances(unit, received[key], expected[key])
         largest[key] = float(apart.max()) if len(apart) else 0.0
         problems[key] = faults(unit, received[key], expected[key], tolerance)
-        for name in {head.name, f"{head.name}_classes"} & set(expected) - {key}:
+        for name in {head.name, f"{head.name}_classes", f"{head.name}_holds"} & set(expected) - {key}:
             wrong = _other_names(head, received, expected, name, tolerance)
             largest[name] = float("inf") if wrong else 0.0
             problems[name] = [f"other names of classes in {wrong} examples"] if wrong else []
@@ -90,11 +90,15 @@ def _other_names(head, received, expected, name, tolerance):
     theirs, ours = np.asarray(received[name]), np.asarray(expected[name])
     if theirs.shape != ours.shape:
         return max(len(ours), 1)
-    rows = np.flatnonzero((theirs != ours).reshape(len(ours), -1).any(-1))
-    if name != head.name:
+    scores, thresholds = np.asarray(expected[head.output_key]), getattr(head, "thresholds", None)
+    differs = theirs != ours
+    if thresholds is not None and name != f"{head.name}_classes":  # at a threshold, either answer will do
+        near = np.abs(scores - np.float32(thresholds)) <= 2 * tolerance
+        differs &= ~(near if differs.ndim > 1 else near[:, -1])
+    rows = np.flatnonzero(differs.reshape(len(ours), -1).any(-1))
+    if name != head.name or thresholds is not None:
         return len(rows)
     number = {each.encode(): i for i, each in enumerate(head.classes)}
-    scores = np.asarray(expected[head.output_key])
     return sum(
         theirs[row] not in number or scores[row, number[ours[row]]] - scores[row, number[theirs[row]]] > 2 * tolerance
         for row in rows

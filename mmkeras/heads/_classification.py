@@ -34,9 +34,13 @@ class Classification(Head):
             sample weights, n and count are sums of these); or a dict, class -> weight. They become per-head sample
             weights in `train_batches`, so that several heads may have them.
         dropout: share of the fused vector that is dropped before the output layer while training.
+        thresholds: None, the most probable class, or of several classes those of 0.5 and more; or from what probability
+            on the second of two classes is answered, a number; or of several, a number for each class.
+            `evaluate.with_thresholds` chooses them. They are part of every export.
 
     Raises:
-        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes.
+        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes, or
+            thresholds that are none.
 
     Example:
 
@@ -52,6 +56,7 @@ class Classification(Head):
     label_smoothing: float = 0.0
     class_weights: str | Mapping[Any, float] | None = None
     dropout: float = 0.0
+    thresholds: Sequence[float] | float | None = None
 
     def __post_init__(self):
         check_name(self.name)
@@ -70,6 +75,21 @@ class Classification(Head):
             raise ValueError(
                 f"class_weights of '{self.name}' is 'balanced' or a dict. Received: {self.class_weights!r}."
             )
+        if self.thresholds is not None:
+            object.__setattr__(self, "thresholds", self._checked_thresholds())
+
+    def _checked_thresholds(self) -> tuple[float, ...]:
+        wanted = len(self.classes) if self.multi_label else 1
+        given = self.thresholds if isinstance(self.thresholds, Iterable) else (self.thresholds,)
+        thresholds = tuple(map(float, given))
+        possible = self.multi_label or len(self.classes) == 2
+        if not possible or len(thresholds) != wanted or not all(0 <= each <= 1 for each in thresholds):
+            raise ValueError(
+                f"thresholds of head '{self.name}' are probabilities: one for two classes, one for each where several "
+                f"may hold at once. Received: {self.thresholds!r}, {len(self.classes)} classes, "
+                f"multi_label={self.multi_label}. Leave them out: the most probable class is answered."
+            )
+        return thresholds
 
     @property
     def label(self) -> tuple[tuple[int, ...], str]:
@@ -201,13 +221,25 @@ class Classification(Head):
         return ops.where(count > 0, ops.matmul(labels, weights) / ops.where(count > 0, count, 1.0), 1.0)
 
     def decode(self, scores: Any) -> dict[str, Any]:
-        """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N)."""
+        """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N).
+
+        Several classes with thresholds also say which of them hold, `NAME_holds` (B, N) bool.
+        """
         names = ops.convert_to_tensor(np.array(self.classes, object), dtype="string")
         every = ops.broadcast_to(names, ops.shape(scores))
         answers = {f"{self.name}_scores": scores, f"{self.name}_classes": every}
         if self.multi_label:
-            return answers
-        return {self.name: ops.take(names, ops.argmax(scores, axis=-1), axis=0), **answers}
+            return answers if self.thresholds is None else answers | {f"{self.name}_holds": self.chosen(scores)}
+        return {self.name: ops.take(names, self.chosen(scores), axis=0), **answers}
+
+    def chosen(self, scores: Any) -> Any:
+        """Probabilities (B, N) -> number of the class that is answered (B,), or which classes hold (B, N) bool."""
+        if self.multi_label:
+            thresholds = 0.5 if self.thresholds is None else ops.convert_to_tensor(self.thresholds, scores.dtype)
+            return scores >= thresholds
+        if self.thresholds is None:
+            return ops.argmax(scores, axis=-1)
+        return ops.cast(scores[:, 1] >= self.thresholds[0], "int32")
 
     def averageable(self, labels: Any) -> Any:
         """Class numbers (B,) as distributions (B, N); distributions, and several labels, as they are."""
@@ -243,7 +275,8 @@ class Classification(Head):
 
     def describe(self) -> dict[str, Any]:
         classes = {"classes": list(self.classes), "multi_label": self.multi_label}
-        return {"name": self.name, "kind": self.kind, **classes}
+        thresholds = {} if self.thresholds is None else {"thresholds": list(self.thresholds)}
+        return {"name": self.name, "kind": self.kind, **classes, **thresholds}
 
 
 def _named(label):

@@ -26,14 +26,16 @@ import keras
 from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
+from mmkeras.train._private import PrivateModel, privacy_budget, private
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
 from mmkeras.train.saving import BestCheckpoint, whole_epochs
 
 __all__ = [
-    "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "Resume", "RunInUseError", "callbacks",
-    "direction", "discriminative", "draw_log", "whole_epochs",
+    "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
+    "RunInUseError", "callbacks", "direction", "discriminative", "draw_log", "privacy_budget", "private",
+    "whole_epochs",
 ]  # fmt: skip
 
 

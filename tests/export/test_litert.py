@@ -38,7 +38,7 @@ def test_report(lite, parts):
     assert {"WHILE", "RFFT2D", "CONV_2D", "GATHER"} <= set(report["ops"])
     json.dumps(report)
     files = {file.name for file in lite.path.parent.iterdir()}
-    assert files == {"scenes.tflite", "scenes.preprocess.json", "scenes.parity.json"}
+    assert files == {"scenes.tflite", "scenes.preprocess.json", "scenes.parity.json", "scenes.MODEL_CARD.md"}
 
 
 def test_names_shapes_and_dtypes_are_those_of_the_specs_and_heads(lite, parts):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from mmkeras.export._litert.package.metadata import associated_files, pack
 from mmkeras.export._litert.verify.check import described
 from mmkeras.export._litert.verify.flatbuffer import signature, used_ops
 from mmkeras.export._litert.verify.report import SERVED, parity, read_once, table
+from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
@@ -34,7 +35,7 @@ from mmkeras.heads import Head, heads_of
 
 # Largest difference of one example that rounding explains, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
-BESIDE = (".preprocess.json", ".parity.json")
+BESIDE = (".preprocess.json", ".parity.json", ".MODEL_CARD.md")
 
 
 def litert(
@@ -57,6 +58,7 @@ def litert(
     saved_model: str | PathLike[str] | None = None,
     name: str | None = None,
     version: str = __version__,
+    evaluation: Mapping[str, Any] | None = None,
     verbose: bool = True,
 ) -> dict[str, Any]:
     """Writes the model as a .tflite file, after it has proved to run without TensorFlow and to answer as Python does.
@@ -68,7 +70,7 @@ def litert(
 
     The file is all that a device needs: metadata for viewers (`unzip` lists what is packed in), and what
     `mmkeras.edge.Model(path)` needs to take raw values without TensorFlow. Beside it lie, for people and scripts,
-    STEM.preprocess.json, from raw to ready, and STEM.parity.json, the report.
+    STEM.preprocess.json, from raw to ready, STEM.parity.json, the report, and STEM.MODEL_CARD.md (see `model_card`).
 
     | quantize | weights | computes in | size |
     |---|---|---|---|
@@ -116,6 +118,7 @@ def litert(
         saved_model: path of a version that `export.saved_model` wrote, to be compared, too.
         name: of the model, in the metadata; None is the stem of `path`.
         version: of the model, in the metadata; any string.
+        evaluation: as in `export.saved_model`, for the model card.
         verbose: say what is going on, and the result.
 
     Returns:
@@ -179,7 +182,8 @@ def litert(
         report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
         report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
         report |= {"tolerance": tolerance, **found, **said, "seconds": seconds}
-        texts = associated_files(description)["preprocess.json"], json.dumps(report, indent=1, allow_nan=False)
+        card = model_card(model, heads, name=about["name"], report=evaluation, export=report)
+        texts = associated_files(description)["preprocess.json"], json.dumps(report, indent=1, allow_nan=False), card
         for ending, text in zip(BESIDE, texts, strict=True):
             unfinished.with_name(path.stem + ending).write_text(text + "\n", encoding="utf-8")
     console.print(table(report))

@@ -1,7 +1,7 @@
 """Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
 from mmkeras.distribute import cluster
 from mmkeras.export._saved_model import serving
+from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
 from mmkeras.export.folder import next_version as next_free
@@ -34,6 +35,7 @@ def saved_model(
     samples: Any = None,
     tolerance: float = 1e-5,
     version: str | None = None,
+    evaluation: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
 
@@ -61,11 +63,13 @@ def saved_model(
             of the head (rounding of float32 is taken off). The mean over the samples may be a quarter of it, and
             names must be equal; `export.distance` says it all.
         version: None where `path` ends in it; "next" for the next free number below `path`, `saved_models/NAME`.
+        evaluation: what `evaluate.report` or `evaluate.full_report` returned, whose numbers the model card then holds.
 
     Returns:
         Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
         and "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
-        are `request.json` (a REST body to copy), `signature.json` and the requests that TF Serving warms up with.
+        are `MODEL_CARD.md` (see `model_card`), `request.json` (a REST body to copy), `signature.json` and the requests
+        that TF Serving warms up with.
 
     Raises:
         ValueError: the three do not fit together, an op may not be served, or answers differ.
@@ -93,6 +97,8 @@ def saved_model(
         report = _report(fresh, heads, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
         warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
         _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
+        card = model_card(model, heads, name=path.parent.name, report=evaluation, export=report)
+        (unfinished / "assets.extra" / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
 
 

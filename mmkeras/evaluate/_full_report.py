@@ -1,0 +1,142 @@
+"""The whole report of a multimodal model, in one call."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmkeras.data.progress import shown_if_slow
+from mmkeras.evaluate import _html as page
+from mmkeras.evaluate._report import _json
+from mmkeras.evaluate.sections import SECTIONS
+from mmkeras.evaluate.sections.base import Context, Missing
+from mmkeras.heads import Head, heads_of
+
+
+def full_report(
+    model: keras.Model,
+    preprocess: keras.Model,
+    test: tf.data.Dataset,
+    *,
+    out_dir: str | PathLike[str],
+    train: tf.data.Dataset | None = None,
+    valid: tf.data.Dataset | None = None,
+    baselines: Mapping[str, keras.Model] | None = None,
+    reference: keras.Model | None = None,
+    heads: Sequence[Head] | None = None,
+    group: str | None = None,
+    slice_by: Sequence[str] | None = None,
+    fairness_by: Sequence[str] | None = None,
+    sections: Sequence[str] | None = None,
+    explained: int = 4,
+    gallery: int = 12,
+    samples: int = 200,
+    strengths: Sequence[float] | None = None,
+    more: Mapping[str, Mapping[str, Callable[..., Any]]] | None = None,
+    batch_size: int = 64,
+    cache: str | PathLike[str] | None = None,
+    title: str | None = None,
+    verbose: bool = True,
+) -> dict[str, Any]:
+    """All that is to be known of a model: `report.json`, pictures, and `report.html`, one file that needs no network.
+
+    Sections: scores with intervals, calibration and residuals; whether fusion pays; what each modality contributes;
+    robustness; slices and groups; errors to look at; single answers explained; privacy. One that fails, or has nothing
+    to show, says why, and the rest goes on. Outputs of the whole test part are kept in memory, inputs are not.
+
+    Args:
+        model: model of a builder of this package.
+        preprocess: adapted model, raw -> ready.
+        test: raw examples with labels that the model has not seen (`mm.data.Examples`).
+        out_dir: folder of the files.
+        train: the raw training examples: for the majority row, near-duplicates and privacy.
+        valid: raw validation examples: for temperature and conformal intervals.
+        baselines: dict, name -> model of the same inputs, or fewer, such as `train_baselines` makes.
+        reference: model for the effective robustness, such as late fusion.
+        heads: list of heads; None for those of the model.
+        group: name of a column of the raw table: examples of one value are drawn together for intervals and tests.
+        slice_by: names of columns; None for all that can be sliced by.
+        fairness_by: names of columns whose groups are compared in their rates, for classifications.
+        sections: names of the sections to make, of `evaluate.SECTIONS`; None for all.
+        explained: how many answers are explained.
+        gallery: how many wrong answers are shown.
+        samples: of the bootstrap.
+        strengths, more: as in `robustness`.
+        batch_size: examples of a batch.
+        cache: None decodes the files in each of the many passes; "memory" or a folder keeps the ready tensors, as in
+            `mmkeras.data.eval_batches`. Robustness begins with the raw values and reads them once in any case.
+        title: of the page; None takes the model's name.
+        verbose: show progress bars.
+
+    Returns:
+        Dict, the content of report.json: that of `report` (so `summary` and `table` take it), `sections`, what each of
+        the others found, `failed`, section -> why it could not be made, and `html`, the path of the page.
+
+    Raises:
+        ValueError: a section that is not known, or heads that do not fit the model.
+    """
+    chosen = _sections(sections)
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    options = {"group": group, "slice_by": slice_by, "fairness_by": fairness_by, "explained": explained,
+               "gallery": gallery, "samples": samples, "strengths": strengths, "more": more, "batch_size": batch_size,
+               "cache": cache,
+               "verbose": verbose}  # fmt: skip
+    given = test, train, valid, baselines or {}, reference, options
+    context = Context(model, preprocess, heads_of(model, heads), out_dir, *given)
+    found, failed, made = {}, {}, []
+    for name in shown_if_slow(chosen, "Sections of the report", len(chosen), verbose):
+        heading, make = SECTIONS[name]
+        found[name], blocks = _made(make, context, failed, name)
+        made.append((name, heading, blocks))
+    return _written(context, found, failed, made, title)
+
+
+def _sections(names):
+    unknown = [name for name in names or () if name not in SECTIONS]
+    if unknown:
+        raise ValueError(f"sections= names sections of {list(SECTIONS)}. Received: {unknown}. Leave it out for all.")
+    return list(SECTIONS) if names is None else list(names)
+
+
+def _made(make, context, failed, name):
+    """What a section gives; whatever goes wrong in it stays in it."""
+    try:
+        return make(context)
+    except Missing as reason:
+        return None, [page.text(reason, "note")]
+    except Exception as error:
+        failed[name] = f"{type(error).__name__}: {error}"
+        return None, [page.text(f"This section could not be made. {failed[name]}", "failed")]
+
+
+def _written(context, found, failed, made, title):
+    scores = found.pop("scores", None) or {"models": {}, "skipped": [], "files": []}
+    path = context.out_dir / "report.html"
+    told = _json(_plain(scores | {"sections": found, "failed": failed, "html": str(path)}))
+    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    (context.out_dir / "report.json").write_text(text + "\n", encoding="utf-8")
+    title = title or f"What {context.model.name} knows"
+    count = len(context.test.frame) if hasattr(context.test, "frame") else None
+    specs = ", ".join(f"{spec.name} ({spec.kind})" for spec in context.model.specs)
+    heads = ", ".join(f"{head.name} ({head.kind})" for head in context.heads)
+    rows = f" {count:,} test examples." if count else ""
+    subtitle = f"Inputs: {specs}. Answers: {heads}.{rows}"
+    path.write_text(page.page(title, subtitle, made), encoding="utf-8")
+    return told
+
+
+def _plain(value):
+    """Arrays and NumPy numbers as lists and Python's."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    return value
