@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.checks import check_name, check_share, did_you_mean
+from mmkeras.checks import check, check_name, check_share, did_you_mean
 from mmkeras.heads.base import Head, is_absent
-from mmkeras.heads.mixed_labels import Accuracy, Crossentropy
+from mmkeras.heads.mixed_labels import Accuracy, Crossentropy, LabelsCrossentropy, check_focal
 from mmkeras.specs import as_text
 
 
@@ -34,16 +34,25 @@ class Classification(Head):
         class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (of n examples; where they have
             sample weights, n and count are sums of these); or a dict, class -> weight. They become per-head sample
             weights in `train_batches`, so that several heads may have them.
+        positive_weights: of several labels: None; or "balanced", learned by `heads.adapt` as negatives / positives of
+            each class; or a dict, class -> weight. The loss of a label that holds is multiplied by it, so that rare
+            ones are found more often. Scores are then no longer the chances of the labels.
+        focal: 0 for plain crossentropy; above, the loss of what is answered rightly with certainty counts less, by the
+            factor (1 - p)^focal, where p is the score of the truth. 2 is usual for rare classes among many easy
+            examples.
         dropout: share of the fused vector that is dropped before the output layer while training.
 
     Raises:
-        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes.
+        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes;
+            `positive_weights` without `multi_label`.
 
     Example:
 
     >>> from mmkeras import heads
     >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
     [1, 0]
+
+    Source: focal: Lin et al., arXiv 1708.02002, equation 4, without its weight alpha.
     """
 
     kind = "classification"
@@ -53,6 +62,8 @@ class Classification(Head):
     label_smoothing: float = 0.0
     class_weights: str | Mapping[Any, float] | None = None
     dropout: float = 0.0
+    positive_weights: str | Mapping[Any, float] | None = None
+    focal: float = 0.0
 
     def __post_init__(self):
         check_name(self.name)
@@ -62,15 +73,12 @@ class Classification(Head):
         object.__setattr__(self, "classes", classes)
         if len({*classes} - {""}) < max(len(classes), 1 if self.multi_label else 2):
             raise ValueError(f"Head '{self.name}' needs two or more classes, each once. Received: {list(classes)}.")
-        if isinstance(self.class_weights, dict) and set(map(_named, self.class_weights)) != set(classes):
-            raise ValueError(
-                f"class_weights of head '{self.name}' must name every class once. Received: "
-                f"{list(self.class_weights)}, classes are {list(classes)}."
-            )
-        if isinstance(self.class_weights, str) and self.class_weights != "balanced":
-            raise ValueError(
-                f"class_weights of '{self.name}' is 'balanced' or a dict. Received: {self.class_weights!r}."
-            )
+        for argument in ("class_weights", "positive_weights"):
+            _check_weights(self.name, argument, getattr(self, argument), classes)
+        check_focal(self.name, self.focal)
+        check(self.multi_label or self.positive_weights is None,
+              f"positive_weights of '{self.name}' are for multi_label=True.", f"{self.positive_weights!r}",
+              "Give class_weights instead.")  # fmt: skip
 
     @property
     def label(self) -> tuple[tuple[int, ...], str]:
@@ -161,9 +169,12 @@ class Classification(Head):
 
     def loss(self) -> keras.losses.Loss:
         """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""
-        if self.multi_label:
-            return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
-        return Crossentropy(self.label_smoothing)
+        if not self.multi_label:
+            return Crossentropy(self.label_smoothing, self.focal)
+        if self.positive_weights == "balanced":
+            raise ValueError(self._not_learned("positive_weights", "compile_for"))
+        named = {_named(name): weight for name, weight in (self.positive_weights or {}).items()}
+        return LabelsCrossentropy(self.label_smoothing, self.focal, [named[name] for name in self.classes if named])
 
     def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
@@ -171,10 +182,10 @@ class Classification(Head):
 
     @property
     def needs_adapt(self) -> bool:
-        return self.class_weights == "balanced"
+        return "balanced" in (self.class_weights, self.positive_weights)
 
     def adapted(self, labels: Any, weights: Any = None) -> Self:
-        """This head with the class weights of encoded `labels`, with which the classes' shares of the loss are equal.
+        """This head with the weights of encoded `labels`, with which the classes' shares of the loss are equal.
 
         Sample weights are multiplied with class weights in training, so they count here, too: the share of a class is
         the sum of the weights of its examples.
@@ -182,24 +193,32 @@ class Classification(Head):
         labels = np.asarray(labels)
         weights = np.ones(len(labels)) if weights is None else np.asarray(weights, "float64")
         share = weights @ labels if self.multi_label else np.bincount(labels, weights, len(self.classes))
-        balanced = weights.sum() / (len(self.classes) * np.where(share > 0, share, 1.0))
-        return dataclasses.replace(self, class_weights=dict(zip(self.classes, balanced.tolist(), strict=True)))
+        total, found = weights.sum(), {}
+        if self.class_weights == "balanced":
+            found["class_weights"] = total / (len(self.classes) * np.where(share > 0, share, 1.0))
+        if self.positive_weights == "balanced":
+            found["positive_weights"] = (total - share) / np.where(share > 0, share, 1.0)
+        named = {key: dict(zip(self.classes, each.tolist(), strict=True)) for key, each in found.items()}
+        return dataclasses.replace(self, **named)
 
     def sample_weights(self, labels: Any) -> Any:
         """Encoded or mixed labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
         if self.class_weights is None:
             return None
-        if self.needs_adapt:
-            raise ValueError(
-                f"Head '{self.name}' has class_weights='balanced', which are not learned yet. "
-                "Call heads = mm.heads.adapt(heads, raw) before train_batches."
-            )
+        if self.class_weights == "balanced":
+            raise ValueError(self._not_learned("class_weights", "train_batches"))
         named = {_named(name): weight for name, weight in self.class_weights.items()}
         weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
         if len(labels.shape) == 1:
             return ops.take(weights, labels, axis=0)
         count = ops.sum(labels, axis=-1)
         return ops.where(count > 0, ops.matmul(labels, weights) / ops.where(count > 0, count, 1.0), 1.0)
+
+    def _not_learned(self, argument: str, where: str) -> str:
+        return (
+            f"Head '{self.name}' has {argument}='balanced', which are not learned yet. "
+            f"Call heads = mm.heads.adapt(heads, raw) before {where}."
+        )
 
     def decode(self, scores: Any) -> dict[str, Any]:
         """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N)."""
@@ -238,6 +257,16 @@ class Classification(Head):
     def describe(self) -> dict[str, Any]:
         classes = {"classes": list(self.classes), "multi_label": self.multi_label}
         return {"name": self.name, "kind": self.kind, **classes}
+
+
+def _check_weights(name, argument, weights, classes):
+    if isinstance(weights, dict) and set(map(_named, weights)) != set(classes):
+        raise ValueError(
+            f"{argument} of head '{name}' must name every class once. Received: {list(weights)}, classes are "
+            f"{list(classes)}."
+        )
+    if isinstance(weights, str) and weights != "balanced":
+        raise ValueError(f"{argument} of '{name}' is 'balanced' or a dict. Received: {weights!r}.")
 
 
 def _named(label):
