@@ -69,9 +69,10 @@ def train_batches(
         verbose: show a progress bar while the cache is filled.
 
     Returns:
-        tf.data.Dataset with three attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
+        tf.data.Dataset with four attributes more: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
         (None where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
-        and `skipped`, a list of faults.
+        `skipped`, a list of faults, and `labels`, a dict of the encoded labels of each head in the order of the rows
+        (None where they are not known beforehand).
 
     Raises:
         ValueError: fewer examples than one batch (of a stream: at the end of an epoch); heads that the labels were not
@@ -113,6 +114,7 @@ def train_batches(
 
     made = of_worker()
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
+    made.labels = None if rows is None else {head.name: feed.labels[head.name] for head in heads}
     made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False, verbose=verbose)
     made.of_worker = of_worker
     return made
@@ -202,7 +204,7 @@ def _finished(batches, steps, epoch, skipped):
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-    batches.epoch, batches.skipped, batches.fingerprint = epoch, skipped, None
+    batches.epoch, batches.skipped, batches.fingerprint, batches.labels = epoch, skipped, None, None
     return batches
 
 
@@ -224,6 +226,6 @@ def select_inputs(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Datas
     made = batches.map(pick)
     if hasattr(batches, "of_worker"):
         made.of_worker = lambda *which: batches.of_worker(*which).map(pick)
-    for name in ("epoch", "skipped", "fingerprint"):
+    for name in ("epoch", "skipped", "fingerprint", "labels"):
         setattr(made, name, getattr(batches, name, None))
     return made
