@@ -13,7 +13,7 @@
     distribute  strategies and mixed precision
     train       callbacks: checkpoints, resuming, logs, curves; the loop is model.fit
     evaluate    reports, curves, baselines
-    export      SavedModel for TF Serving, LiteRT for devices
+    export      SavedModel for TF Serving, LiteRT for devices, `Predictor` for tables of rows
     edge        runs the LiteRT file on a device, from raw values to answers, without TensorFlow
 
 Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
         specs,
         train,
     )
+    from mmkeras.export import Predictor
     from mmkeras.loading import load_model
     from mmkeras.models import fusion_model, hybrid_fusion_model, late_fusion_model
     from mmkeras.preprocess import adapt, preprocessor
@@ -53,11 +54,12 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
 __version__ = "0.1.0"
 
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
-          "late_fusion_model": "models", "hybrid_fusion_model": "models"}  # fmt: skip
+          "late_fusion_model": "models", "hybrid_fusion_model": "models", "Predictor": "export"}  # fmt: skip
 
 __all__ = [
     "Audio",
     "Image",
+    "Predictor",
     "Table",
     "Text",
     "Vector",

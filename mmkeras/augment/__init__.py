@@ -1,7 +1,8 @@
 """Augmentation of ready batches, in training only.
 
 image   flips, crops, zoom, shifts, rotation, brightness, contrast, RandAugment, cutout, by keras-cv
-audio   gain, shift, noise, on the waveform (`layers.SpecAugment` masks the spectrogram, within the model)
+audio   speed, shift, rooms, gain, noise, on the waveform (`layers.SpecAugment` masks the spectrogram, in the model)
+video   flips, crops, brightness, contrast, colour, direction: the same for all frames of a clip
 text    token dropout
 mix     MixUp and CutMix of pairs of examples and the labels of all heads
 
@@ -28,6 +29,7 @@ from mmkeras.augment._audio import audio
 from mmkeras.augment._image import image
 from mmkeras.augment._mix import mix
 from mmkeras.augment._text import text
+from mmkeras.augment._video import video
 from mmkeras.augment.steps import in_turn
 
-__all__ = ["audio", "image", "in_turn", "mix", "text"]
+__all__ = ["audio", "image", "in_turn", "mix", "text", "video"]

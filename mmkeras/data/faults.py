@@ -22,6 +22,18 @@ class Fault(NamedTuple):
         return f"{', '.join(filter(None, [f'row {self.row}', modality, self.file]))}: {self.cause}"
 
 
+class UnusableExamples(ValueError):
+    """The error of a table of which rows cannot be used, or none can.
+
+    Attributes:
+        faults: list of `Fault`.
+    """
+
+    def __init__(self, faults):
+        super().__init__(report(faults))
+        self.faults = list(faults)
+
+
 def check_on_error(on_error):
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")

@@ -1,6 +1,7 @@
-"""What leaves the training: `saved_model` for TF Serving, `litert` for devices.
+"""What leaves the training: `saved_model` for TF Serving, `litert` for devices, `Predictor` for tables of rows.
 
-Each is asked in a process of its own, which knows nothing of this package, before it appears under its name.
+The first two are asked in a process of their own, which knows nothing of this package, before they appear under their
+names.
 
 saved_models/NAME/VERSION/
   saved_model.pb, variables/, assets/     signatures `serving_default` (raw), `ready`, `examples` (tf.Example)
@@ -18,5 +19,6 @@ saved_models/NAME.MODEL_CARD.md           as above
 from mmkeras.export._litert import litert
 from mmkeras.export._saved_model import saved_model
 from mmkeras.export.card import model_card
+from mmkeras.export.predictor import Predictor
 
-__all__ = ["litert", "model_card", "saved_model"]
+__all__ = ["Predictor", "litert", "model_card", "saved_model"]

@@ -2,18 +2,17 @@
 
 import dataclasses
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.checks import check_name, check_share, did_you_mean
+from mmkeras.checks import check, check_name, check_share, did_you_mean
+from mmkeras.heads._classes import check_weights, checked_thresholds, named, several, spelling
 from mmkeras.heads.base import Head, is_absent
-from mmkeras.heads.mixed_labels import Accuracy, Crossentropy
-from mmkeras.specs import as_text
+from mmkeras.heads.mixed_labels import Accuracy, Crossentropy, LabelsCrossentropy, check_focal
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -33,20 +32,28 @@ class Classification(Head):
         class_weights: None; or "balanced", learned by `heads.adapt` as n / (N * count) (of n examples; where they have
             sample weights, n and count are sums of these); or a dict, class -> weight. They become per-head sample
             weights in `train_batches`, so that several heads may have them.
+        positive_weights: of several labels: None; or "balanced", learned by `heads.adapt` as negatives / positives of
+            each class; or a dict, class -> weight. The loss of a label that holds is multiplied by it, so that rare
+            ones are found more often. Scores are then no longer the chances of the labels.
+        focal: 0 for plain crossentropy; above, the loss of what is answered rightly with certainty counts less, by the
+            factor (1 - p)^focal, where p is the score of the truth. 2 is usual for rare classes among many easy
+            examples.
         dropout: share of the fused vector that is dropped before the output layer while training.
         thresholds: None, the most probable class, or of several classes those of 0.5 and more; or from what probability
             on the second of two classes is answered, a number; or of several, a number for each class.
             `evaluate.with_thresholds` chooses them. They are part of every export.
 
     Raises:
-        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes, or
-            thresholds that are none.
+        ValueError: the name is no identifier; fewer than two classes, or one twice, or weights of unknown classes;
+            `positive_weights` without `multi_label`; or thresholds that are none.
 
     Example:
 
     >>> from mmkeras import heads
     >>> heads.classification("mood", classes=["good", "bad"]).encode(["bad", "good"]).tolist()
     [1, 0]
+
+    Source: focal: Lin et al., arXiv 1708.02002, equation 4, without its weight alpha.
     """
 
     kind = "classification"
@@ -56,40 +63,26 @@ class Classification(Head):
     label_smoothing: float = 0.0
     class_weights: str | Mapping[Any, float] | None = None
     dropout: float = 0.0
+    positive_weights: str | Mapping[Any, float] | None = None
+    focal: float = 0.0
     thresholds: Sequence[float] | float | None = None
 
     def __post_init__(self):
         check_name(self.name)
         check_share(self.name, dropout=self.dropout, label_smoothing=self.label_smoothing)
         given = (self.classes,) if isinstance(self.classes, str) else self.classes
-        classes = tuple(map(_named, given))
+        classes = tuple(map(named, given))
         object.__setattr__(self, "classes", classes)
         if len({*classes} - {""}) < max(len(classes), 1 if self.multi_label else 2):
             raise ValueError(f"Head '{self.name}' needs two or more classes, each once. Received: {list(classes)}.")
-        if isinstance(self.class_weights, dict) and set(map(_named, self.class_weights)) != set(classes):
-            raise ValueError(
-                f"class_weights of head '{self.name}' must name every class once. Received: "
-                f"{list(self.class_weights)}, classes are {list(classes)}."
-            )
-        if isinstance(self.class_weights, str) and self.class_weights != "balanced":
-            raise ValueError(
-                f"class_weights of '{self.name}' is 'balanced' or a dict. Received: {self.class_weights!r}."
-            )
+        for argument in ("class_weights", "positive_weights"):
+            check_weights(self.name, argument, getattr(self, argument), classes)
+        check_focal(self.name, self.focal)
+        check(self.multi_label or self.positive_weights is None,
+              f"positive_weights of '{self.name}' are for multi_label=True.", f"{self.positive_weights!r}",
+              "Give class_weights instead.")  # fmt: skip
         if self.thresholds is not None:
-            object.__setattr__(self, "thresholds", self._checked_thresholds())
-
-    def _checked_thresholds(self) -> tuple[float, ...]:
-        wanted = len(self.classes) if self.multi_label else 1
-        given = self.thresholds if isinstance(self.thresholds, Iterable) else (self.thresholds,)
-        thresholds = tuple(map(float, given))
-        possible = self.multi_label or len(self.classes) == 2
-        if not possible or len(thresholds) != wanted or not all(0 <= each <= 1 for each in thresholds):
-            raise ValueError(
-                f"thresholds of head '{self.name}' are probabilities: one for two classes, one for each where several "
-                f"may hold at once. Received: {self.thresholds!r}, {len(self.classes)} classes, "
-                f"multi_label={self.multi_label}. Leave them out: the most probable class is answered."
-            )
-        return thresholds
+            object.__setattr__(self, "thresholds", checked_thresholds(self))
 
     @property
     def label(self) -> tuple[tuple[int, ...], str]:
@@ -144,7 +137,7 @@ class Classification(Head):
     def _numbers(self, label, row):
         """The number of a class; a list of them for multi-label heads."""
         if self.multi_label:
-            return [self._number(each, row) for each in _several(label)]
+            return [self._number(each, row) for each in several(label)]
         return self._number(label, row)
 
     def _number(self, label, row):
@@ -153,7 +146,7 @@ class Classification(Head):
                 f"Head '{self.name}': every example needs a label. Received: {label!r}, row {row} has no label. "
                 "Fill it in, or drop the row."
             )
-        label, meant = _named(label), self.meant(label)
+        label, meant = named(label), self.meant(label)
         if len(meant) == 1:
             return meant[0]
         hint = f"It could be any of {[self.classes[i] for i in meant]}." if meant else did_you_mean(label, self.classes)
@@ -164,10 +157,10 @@ class Classification(Head):
 
     def meant(self, label: Any) -> list[int]:
         """Numbers of the classes that a label may mean: [] for none, several if its spelling is ambiguous."""
-        label = _named(label)
+        label = named(label)
         if label in self.classes:
             return [self.classes.index(label)]
-        return [i for i, name in enumerate(self.classes) if _spelling(name) == _spelling(label)]
+        return [i for i, name in enumerate(self.classes) if spelling(name) == spelling(label)]
 
     def output(self, features: Any, name: str | None = None) -> Any:
         """Features (B, D) -> probabilities (B, N) float32, called `name`, by default that of the head."""
@@ -180,9 +173,12 @@ class Classification(Head):
 
     def loss(self) -> keras.losses.Loss:
         """The Keras loss of this head's labels and probabilities; labels may be mixed (`augment.mix`)."""
-        if self.multi_label:
-            return keras.losses.BinaryCrossentropy(label_smoothing=self.label_smoothing)
-        return Crossentropy(self.label_smoothing)
+        if not self.multi_label:
+            return Crossentropy(self.label_smoothing, self.focal)
+        if self.positive_weights == "balanced":
+            raise ValueError(self._not_learned("positive_weights", "compile_for"))
+        named = {named(name): weight for name, weight in (self.positive_weights or {}).items()}
+        return LabelsCrossentropy(self.label_smoothing, self.focal, [named[name] for name in self.classes if named])
 
     def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
@@ -190,10 +186,10 @@ class Classification(Head):
 
     @property
     def needs_adapt(self) -> bool:
-        return self.class_weights == "balanced"
+        return "balanced" in (self.class_weights, self.positive_weights)
 
     def adapted(self, labels: Any, weights: Any = None) -> Self:
-        """This head with the class weights of encoded `labels`, with which the classes' shares of the loss are equal.
+        """This head with the weights of encoded `labels`, with which the classes' shares of the loss are equal.
 
         Sample weights are multiplied with class weights in training, so they count here, too: the share of a class is
         the sum of the weights of its examples.
@@ -201,24 +197,32 @@ class Classification(Head):
         labels = np.asarray(labels)
         weights = np.ones(len(labels)) if weights is None else np.asarray(weights, "float64")
         share = weights @ labels if self.multi_label else np.bincount(labels, weights, len(self.classes))
-        balanced = weights.sum() / (len(self.classes) * np.where(share > 0, share, 1.0))
-        return dataclasses.replace(self, class_weights=dict(zip(self.classes, balanced.tolist(), strict=True)))
+        total, found = weights.sum(), {}
+        if self.class_weights == "balanced":
+            found["class_weights"] = total / (len(self.classes) * np.where(share > 0, share, 1.0))
+        if self.positive_weights == "balanced":
+            found["positive_weights"] = (total - share) / np.where(share > 0, share, 1.0)
+        named = {key: dict(zip(self.classes, each.tolist(), strict=True)) for key, each in found.items()}
+        return dataclasses.replace(self, **named)
 
     def sample_weights(self, labels: Any) -> Any:
         """Encoded or mixed labels (B,) or (B, N) -> float32 weights (B,), or None; several labels weigh their mean."""
         if self.class_weights is None:
             return None
-        if self.needs_adapt:
-            raise ValueError(
-                f"Head '{self.name}' has class_weights='balanced', which are not learned yet. "
-                "Call heads = mm.heads.adapt(heads, raw) before train_batches."
-            )
-        named = {_named(name): weight for name, weight in self.class_weights.items()}
+        if self.class_weights == "balanced":
+            raise ValueError(self._not_learned("class_weights", "train_batches"))
+        named = {named(name): weight for name, weight in self.class_weights.items()}
         weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
         if len(labels.shape) == 1:
             return ops.take(weights, labels, axis=0)
         count = ops.sum(labels, axis=-1)
         return ops.where(count > 0, ops.matmul(labels, weights) / ops.where(count > 0, count, 1.0), 1.0)
+
+    def _not_learned(self, argument: str, where: str) -> str:
+        return (
+            f"Head '{self.name}' has {argument}='balanced', which are not learned yet. "
+            f"Call heads = mm.heads.adapt(heads, raw) before {where}."
+        )
 
     def decode(self, scores: Any) -> dict[str, Any]:
         """Probabilities (B, N) -> the named answers: top class (B,), scores (B, N), and whose they are (B, N).
@@ -277,27 +281,3 @@ class Classification(Head):
         classes = {"classes": list(self.classes), "multi_label": self.multi_label}
         thresholds = {} if self.thresholds is None else {"thresholds": list(self.thresholds)}
         return {"name": self.name, "kind": self.kind, **classes, **thresholds}
-
-
-def _named(label):
-    return as_text(label).strip()
-
-
-def _spelling(name):
-    """The normalised spelling by which class names are compared: composed Unicode, 1 for 1.0, true for True.
-
-    >>> _spelling("1.0"), _spelling("True"), _spelling("cafe\u0301") == "café", _spelling("01")
-    ('1', 'true', True, '01')
-    """
-    name = unicodedata.normalize("NFC", name)
-    name = re.sub(r"^([+-]?\d+)\.0+$", r"\1", name)
-    return name.lower() if name.lower() in ("true", "false") else name
-
-
-def _several(labels):
-    """The labels of one multi-label example."""
-    if isinstance(labels, str | bytes):
-        labels = as_text(labels).split("|")
-    elif not isinstance(labels, Iterable):
-        labels = [labels]
-    return [label for label in labels if not is_absent(label)]

@@ -27,14 +27,16 @@ from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train._private import PrivateModel, privacy_budget, private
+from mmkeras.train.baseline import Baseline
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
 from mmkeras.train.saving import BestCheckpoint, whole_epochs
+from mmkeras.train.schedule import adamw
 
 __all__ = [
-    "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
-    "RunInUseError", "callbacks", "direction", "discriminative", "draw_log", "privacy_budget", "private",
+    "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
+    "RunInUseError", "adamw", "callbacks", "direction", "discriminative", "draw_log", "privacy_budget", "private",
     "whole_epochs",
 ]  # fmt: skip
 
@@ -50,9 +52,10 @@ def callbacks(
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of one training run, for `model.fit(..., callbacks=...)`.
 
-    After `fit` the model has the weights of the best epoch. Calling `fit` again with the same folder goes on behind
-    its last epoch; where that was already the last, or early stopping ended the run, nothing is trained (a message
-    says so) until `epochs` or `patience` is larger.
+    After `fit` the model has the weights of the best epoch, and heads that are no better than a constant answer are
+    named (see `Baseline`). Calling `fit` again with the same folder goes on behind its last epoch; where that was
+    already the last, or early stopping ended the run, nothing is trained (a message says so) until `epochs` or
+    `patience` is larger.
 
     Of several workers (see `distribute.strategy`) only the chief writes; all of them read `run_dir` where a run goes
     on, so it must lie on a file system that they share.
@@ -84,7 +87,7 @@ def callbacks(
     >>> from mmkeras import train
     >>> folder = tempfile.mkdtemp()
     >>> [type(callback).__name__ for callback in train.callbacks(folder)]
-    ['Lock', 'BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Direction', 'Resume']
+    ['Lock', 'BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Baseline', 'Direction', 'Resume']
     """
     if mode not in ("min", "max", "auto"):
         raise ValueError(f'mode is "min", "max" or "auto". Received: mode={mode!r}.')
@@ -98,5 +101,5 @@ def callbacks(
     directed = Direction(monitor, [best, *stopping, curves])
     if not cluster().is_chief:
         return [*stopping, *others, directed, Resume(run_dir, batches, callbacks=[*stopping, *others])]
-    chosen = [best, *stopping, *others, Log(run_dir), curves]
+    chosen = [best, *stopping, *others, Log(run_dir), curves, Baseline(run_dir, batches)]
     return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, callbacks=chosen)]

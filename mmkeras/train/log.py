@@ -53,7 +53,7 @@ def draw_log(
     """
     from matplotlib.figure import Figure
 
-    columns = _read_log(log)
+    columns = read_log(log)
     names = sorted({name.removeprefix("val_") for name in columns} - {"epoch"}, key=_place)
     width = min(len(names), 3)
     height = -(-len(names) // width)
@@ -87,11 +87,11 @@ def _panel(axes, columns, name):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _read_log(log):
+def read_log(log):
     """Columns of the CSV file, name -> float64 (n,), NaN for what is no number."""
     with open(log, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: np.array([_number(row[name]) for row in rows]) for name in rows[0]}
+    return {name: np.array([_number(row[name]) for row in rows]) for name in (rows[0] if rows else ())}
 
 
 def _number(text):

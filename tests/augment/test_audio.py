@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import mmkeras as mm
 
@@ -89,3 +90,91 @@ def test_errors():
         mm.augment.audio(SPEC, shift_seconds=1)
     with pytest.raises(ValueError, match=r"a ratio in dB or \(low, high\). Received: \(3, 1\)"):
         mm.augment.audio(SPEC, noise=(3, 1))
+
+
+def write_wav(path, wave, rate=1000):
+    path.write_bytes(tf.audio.encode_wav(np.asarray(wave, "float32")[:, None], rate).numpy())
+    return path
+
+
+def test_speed_resamples_sound_and_mask_alike(ready):
+    times = np.arange(500)
+    ready["voice"][:2] = np.where(ready["voice_mask"][:2], np.sin(2 * np.pi * 0.02 * times), 0)
+    wave, mask = augmented(ready, speed=0.3)
+    factor = 200 / mask[1].sum()  # of the short clip, which fits in whole
+    assert 0.7 <= factor <= 1.3 and abs(factor - 1) > 0.01
+    np.testing.assert_allclose(wave[1, :150], np.sin(2 * np.pi * 0.02 * factor * times[:150]), atol=0.1)
+    assert not mask[2].any() and not wave[2:].any()
+    np.testing.assert_array_equal(augmented(ready, speed=0.3)[0], wave)
+
+
+def test_rooms_are_convolved_and_stay_as_loud(ready, tmp_path):
+    response = np.zeros(40)
+    response[0], response[30] = 0.8, 0.4
+    room = write_wav(tmp_path / "room.wav", response)
+    wave, mask = augmented(ready, rooms=[room])
+    echoed = ready["voice"][0] + 0.5 * np.pad(ready["voice"][0], (30, 0))[:500]
+    expected = echoed * np.sqrt(np.sum(ready["voice"][0] ** 2) / np.sum(echoed**2))
+    np.testing.assert_allclose(wave[0], np.clip(expected, -1, 1), atol=1e-3)
+    np.testing.assert_array_equal(mask, ready["voice_mask"])
+    np.testing.assert_array_equal(augmented(ready, rooms=tmp_path)[0], wave)
+
+
+def test_made_up_rooms_decay_in_the_time_that_is_asked_for():
+    from mmkeras.augment._acoustics import made_up_rooms
+
+    response = made_up_rooms(tf.zeros((64, 8)), (0.5, 0.5), 1000, (0, 1)).numpy()
+    assert response.shape == (64, 500) and (response[:, 0] == 1).all()
+    energy = (response[:, 1:] ** 2).sum(1)
+    assert energy.min() >= 0.1 - 1e-6 and energy.max() <= 1 + 1e-6 and np.ptp(energy) > 0.5
+    level = 10 * np.log10((response[:, 1:] ** 2 / energy[:, None]).mean(0))
+    assert level[200:240].mean() - level[50:90].mean() == pytest.approx(-60 * 0.150 / 0.5, abs=1.5)
+
+
+def test_reverb_changes_the_sound_and_not_its_loudness(ready):
+    wave, _ = augmented(ready, reverb=(0.1, 0.3))
+    assert np.sum(wave[0] ** 2) == pytest.approx(np.sum(ready["voice"][0] ** 2), rel=0.05)
+    assert abs(np.corrcoef(wave[0], ready["voice"][0])[0, 1]) < 0.99
+    assert not wave[2:].any()
+
+
+def test_recorded_noise_has_the_asked_for_ratio(ready, tmp_path):
+    hum = write_wav(tmp_path / "hum.wav", 0.3 * np.sin(0.3 * np.arange(120)))
+    write_wav(tmp_path / "buzz.wav", 0.3 * np.sin(0.9 * np.arange(2000)), rate=2000)
+    wave, _ = augmented(ready, noise=10, noise_files=[hum])
+    for i, count in ((0, 500), (1, 200)):
+        noise = (wave - ready["voice"])[i, :count]
+        ratio = 10 * np.log10(np.mean(ready["voice"][i, :count] ** 2) / np.mean(noise**2))
+        assert ratio == pytest.approx(10, abs=0.5)  # a sample or two may be clipped
+    spectra = [np.abs(np.fft.rfft(augmented(ready, (0, i), noise=0, noise_files=tmp_path)[0][0])) for i in range(8)]
+    assert {spectrum.argmax() // 10 for spectrum in spectra} == {
+        2,
+        14,
+    }  # both files are drawn, that of another rate is resampled
+
+
+def test_files_and_ranges_are_checked(tmp_path):
+    (tmp_path / "text.wav").write_text("hello")
+    for arguments, message in [
+        (
+            {"noise_files": ["x.wav"]},
+            r"noise_files of mm.augment.audio need noise=\(low, high\) in dB. Received: noise=No",
+        ),
+        (
+            {"noise": 9, "noise_files": ["no.wav"]},
+            "noise_files .* must name WAV files. Received: 'no.wav': No such file",
+        ),
+        ({"noise": 9, "noise_files": []}, r"noise_files .* must name WAV files. Received: \[\], an empty list. Give"),
+        (
+            {"rooms": tmp_path},
+            "rooms of mm.augment.audio must name WAV files. Received: '.*text.wav': it is no WAV file",
+        ),
+        ({"rooms": [], "reverb": (0, 1)}, "takes reverb or rooms. Received: both"),
+        (
+            {"reverb": 0.5},
+            r"reverb of mm.augment.audio is None or \(low, high\), seconds within 0 and 10. Received: 0.5",
+        ),
+        ({"speed": 0.9}, r"speed of mm.augment.audio must be in \[0, 0.5\]. Received: speed=0.9"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            mm.augment.audio(SPEC, **arguments)

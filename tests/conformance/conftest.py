@@ -164,6 +164,10 @@ CASES = {
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, num_layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),
     "text.gru": Case(B.text.gru, lambda: B.text.gru(TEXT, units=4, embed_dim=4, pool="mean")),
+    "text.conv1d": Case(B.text.conv1d, lambda: B.text.conv1d(TEXT, filters=3, embed_dim=4)),
+    "text.conv1d tokens": Case(
+        B.text.conv1d, lambda: B.text.conv1d(TEXT, filters=3, widths=(2,), embed_dim=4, pool=None)
+    ),
     "text.transformer": Case(B.text.transformer, lambda: B.text.transformer(TEXT, dim=8, num_heads=2, num_layers=1)),
     "text.pretrained": Case(B.text.pretrained, lambda: B.text.pretrained(pretrained(), train=1)),
     "image.conv2d": Case(B.image.conv2d, lambda: B.image.conv2d(IMAGE, filters=(4, 4))),

@@ -16,7 +16,8 @@ HEADS = [
 ]
 BRANCHES = ["text.lstm", "text.lstm tokens", "text.gru", "text.transformer", "image.conv2d", "image.conv2d flat",
             "image.vit", "image.resnet", "audio.conv2d", "audio.crnn", "audio.transformer", "audio.conv_tasnet",
-            "video.frames", "video.conv2plus1d", "table.mlp", "table.transformer", "vector.linear"]  # fmt: skip
+            "video.frames", "video.conv2plus1d", "table.mlp", "table.transformer", "vector.linear",
+            "text.conv1d"]  # fmt: skip
 STAGES = ["late", "hybrid"]
 
 

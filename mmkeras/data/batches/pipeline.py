@@ -73,7 +73,8 @@ def train_batches(
     Returns:
         tf.data.Dataset with more attributes: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming (None
         where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
-        `skipped`, a list of faults, and `preprocess` and `heads`, by which `data.show` knows what it shows.
+        `skipped`, a list of faults, `labels`, a dict of the encoded labels of each head in the order of the rows (None
+        where they are not known beforehand), and `preprocess` and `heads`, by which `data.show` knows what it shows.
 
     Raises:
         TypeError: a table, a path or a list of specs is given where raw examples or preprocess belong.
@@ -118,6 +119,7 @@ def train_batches(
 
     made = of_worker()
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
+    made.labels = None if rows is None else {head.name: feed.labels[head.name] for head in heads}
     made.fingerprint = fingerprint(raw, preprocess, heads, *settings, stamps=False, verbose=verbose)
     made.of_worker = of_worker
     return made
@@ -214,7 +216,7 @@ def _finished(batches, steps, epoch, feed, heads):
     options = tf.data.Options()
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-    batches.epoch, batches.skipped, batches.fingerprint = epoch, feed.skipped, None
+    batches.epoch, batches.skipped, batches.fingerprint, batches.labels = epoch, feed.skipped, None, None
     batches.preprocess, batches.heads = feed.preprocess, heads  # by which `data.show` knows what it shows
     return batches
 
@@ -237,6 +239,6 @@ def select_inputs(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Datas
     made = batches.map(pick)
     if hasattr(batches, "of_worker"):
         made.of_worker = lambda *which: batches.of_worker(*which).map(pick)
-    for name in ("epoch", "skipped", "fingerprint", "preprocess", "heads"):
+    for name in ("epoch", "skipped", "fingerprint", "labels", "preprocess", "heads"):
         setattr(made, name, getattr(batches, name, None))
     return made

@@ -19,7 +19,7 @@ import numpy as np
 from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.examples import Examples
-from mmkeras.data.faults import check_on_error, report
+from mmkeras.data.faults import UnusableExamples, check_on_error
 from mmkeras.data.files import archives
 from mmkeras.data.labels import encode_labels
 from mmkeras.data.modalities import kind_of
@@ -175,7 +175,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
     keep = np.setdiff1d(np.arange(len(frame)), [fault.row for fault in faults]) if faults else slice(None)
     faults = [fault._replace(row=frame.index[fault.row]) for fault in faults]
     if faults and (on_error == "raise" or not len(keep)):
-        raise ValueError(report(faults))
+        raise UnusableExamples(faults)
     frame, arrays = frame.iloc[keep], {name: values[keep] for name, values in arrays.items()}
     arrays |= encode_labels(heads, {head.name: frame[wanted[head.name]].tolist() for head in heads}, frame.index)
     if weights is not None:
