@@ -8,13 +8,13 @@ import pytest
 ROOMS = [
     "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
-    "heads", "layers", "models", "preprocess", "specs", "train",
+    "heads", "layers", "losses", "models", "preprocess", "retrieval", "specs", "train",
 ]  # fmt: skip
 # What is passed by position after the first argument: what a function works on, not how.
 SUBJECTS = {
     "absent", "batches", "branches", "callbacks", "classes", "columns", "dtype", "factors", "filters", "fractions",
     "fusion", "heads", "labels", "leaves", "max_categories", "model", "monitor", "outputs", "path", "pattern", "png",
-    "preprocess", "raw", "spec", "specs", "train",
+    "preprocess", "raw", "source", "spec", "specs", "train",
 }  # fmt: skip
 
 
