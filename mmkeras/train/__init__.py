@@ -26,6 +26,7 @@ import keras
 from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
+from mmkeras.train._transfer import transfer
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
@@ -33,7 +34,7 @@ from mmkeras.train.saving import BestCheckpoint, whole_epochs
 
 __all__ = [
     "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "Resume", "RunInUseError", "callbacks",
-    "direction", "discriminative", "draw_log", "whole_epochs",
+    "direction", "discriminative", "draw_log", "transfer", "whole_epochs",
 ]  # fmt: skip
 
 
