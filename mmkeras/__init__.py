@@ -6,6 +6,7 @@
     augment     ready -> ready while training: pictures, sounds, texts, and mixing them with their labels
     contract    the check of names, shapes and dtypes that every model makes
     layers      blocks that branches and fusions share
+    losses      what compares the embeddings of a batch with each other
     branches    ready -> tokens (B, T, D) and mask (B, T)
     fusion      tokens and masks of every modality -> one vector (B, D)
     heads       the vector -> answers; loss, metrics and label coding under one name
@@ -14,6 +15,7 @@
     train       callbacks: checkpoints, resuming, logs, curves; the loop is model.fit
     evaluate    reports, curves, baselines
     export      SavedModel for TF Serving, LiteRT for devices, `Predictor` for tables of rows
+    retrieval   an index of embeddings, in which any modality finds any other
     edge        runs the LiteRT file on a device, from raw values to answers, without TensorFlow
 
 Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
@@ -41,20 +43,29 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
         fusion,
         heads,
         layers,
+        losses,
         models,
         preprocess,
+        retrieval,
         specs,
         train,
     )
     from mmkeras.export import Predictor
     from mmkeras.loading import load_model
-    from mmkeras.models import fusion_model, hybrid_fusion_model, late_fusion_model
+    from mmkeras.models import (
+        dual_encoder,
+        fusion_model,
+        hybrid_fusion_model,
+        late_fusion_model,
+        masked_model,
+    )
     from mmkeras.preprocess import adapt, preprocessor
 
 __version__ = "0.1.0"
 
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
-          "late_fusion_model": "models", "hybrid_fusion_model": "models", "Predictor": "export"}  # fmt: skip
+          "late_fusion_model": "models", "hybrid_fusion_model": "models", "Predictor": "export",
+          "dual_encoder": "models", "masked_model": "models"}  # fmt: skip
 
 __all__ = [
     "Audio",
@@ -70,6 +81,7 @@ __all__ = [
     "contract",
     "data",
     "distribute",
+    "dual_encoder",
     "edge",
     "evaluate",
     "export",
@@ -80,9 +92,12 @@ __all__ = [
     "late_fusion_model",
     "layers",
     "load_model",
+    "losses",
+    "masked_model",
     "models",
     "preprocess",
     "preprocessor",
+    "retrieval",
     "specs",
     "train",
 ]  # fmt: skip

@@ -32,7 +32,7 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
     local = "://" not in str(path)
     path = Path(path).expanduser() if local else path
     config = _config(path) if local else b""
-    rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess")]
+    rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess", "models")]
     marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
     for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
         importlib.import_module(room)

@@ -8,13 +8,13 @@ import pytest
 ROOMS = [
     "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
-    "heads", "layers", "models", "preprocess", "specs", "test", "train",
+    "heads", "layers", "losses", "models", "preprocess", "retrieval", "specs", "train",
 ]  # fmt: skip
 # What is passed by position after the first argument: what a function works on, not how.
 SUBJECTS = {
     "absent", "baselines", "batches", "branches", "callbacks", "classes", "columns", "dtype", "example", "factors",
     "filters", "folds", "fractions", "fusion", "heads", "labels", "leaves", "max_categories", "model", "monitor",
-    "outputs", "path", "pattern", "png", "preprocess", "raw", "ready", "spec", "specs", "test", "train",
+    "outputs", "path", "pattern", "png", "preprocess", "raw", "ready", "source", "spec", "specs", "test", "train",
 }  # fmt: skip
 
 

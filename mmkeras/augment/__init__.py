@@ -5,6 +5,7 @@ audio   speed, shift, rooms, gain, noise, on the waveform (`layers.SpecAugment` 
 video   flips, crops, brightness, contrast, colour, direction: the same for all frames of a clip
 text    token dropout
 mix     MixUp and CutMix of pairs of examples and the labels of all heads
+masking hides words and patches, which become the labels of a `masked_model`
 
 Each returns a function `(ready, labels, seed) -> (ready, labels)` of the tensors of one batch, by name, and its seed
 (2,) int64. All random numbers are derived from the seed, so an epoch is reproducible and differs from the next one.
@@ -27,9 +28,10 @@ Functions of your own may be used as well:
 
 from mmkeras.augment._audio import audio
 from mmkeras.augment._image import image
+from mmkeras.augment._masking import masking
 from mmkeras.augment._mix import mix
 from mmkeras.augment._text import text
 from mmkeras.augment._video import video
 from mmkeras.augment.steps import in_turn
 
-__all__ = ["audio", "image", "in_turn", "mix", "text", "video"]
+__all__ = ["audio", "image", "in_turn", "masking", "mix", "text", "video"]

@@ -54,14 +54,19 @@ def check_range(function, low, high, **values):
 
 def _check(step, given, result):
     ok = isinstance(result, tuple | list) and len(result) == 2 and all(isinstance(part, dict) for part in result)
-    if ok and _kinds(given[0]) == _kinds(result[0]) and set(given[1]) == set(result[1]):
+    if ok and _kinds(given[0]) == _kinds(result[0]) and set(given[1]) | set(_gives(step)) == set(result[1]):
         return
-    expected = f"({_kinds(given[0])}, labels {sorted(given[1])})"
+    expected = f"({_kinds(given[0])}, labels {sorted({*given[1], *_gives(step)})})"
     received = f"({_kinds(result[0])}, labels {sorted(result[1])})" if ok else repr(result)
     raise ValueError(
         "An augmentation gives back (ready, labels) with the names, dtypes and ranks that it was given. "
         f"Expected: {expected}. Received: {received}, from {getattr(step, '__qualname__', step)}."
     )
+
+
+def _gives(step):
+    """Names of the labels that a step makes, as `masking` does: it says so by its attribute `gives`."""
+    return getattr(step, "gives", ())
 
 
 def _kinds(ready):

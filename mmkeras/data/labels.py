@@ -55,18 +55,19 @@ def _check_rows(heads, missing, rows):
 
 
 def heads_of(raw, heads):
-    """The heads that are given, or those that the raw examples were read with.
+    """The heads that are given, or those that the raw examples were read with; () means none.
 
     Raises:
         ValueError: none are given, and `raw` knows of none.
     """
-    heads = heads_known_to(raw) if heads is None else heads
-    if not heads:
+    found = heads_known_to(raw) if heads is None else list(heads)
+    if heads is None and not found:
         raise ValueError(
             f"Training needs heads. Received: heads=None, and {type(raw).__name__} that was read without. Read the "
-            "table with heads=[...], or give heads=[...] for the labels of a data set of your own."
+            "table with heads=[...], or give heads=[...] for the labels of a data set of your own; heads=() for a "
+            "model that learns without labels, such as mm.dual_encoder."
         )
-    return heads
+    return found
 
 
 def check_encoded(leaves, heads):

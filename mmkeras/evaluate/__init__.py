@@ -33,9 +33,11 @@ from mmkeras.evaluate._errors import errors, near_duplicates
 from mmkeras.evaluate._explain import Explanation, explain
 from mmkeras.evaluate._full_report import full_report
 from mmkeras.evaluate._grad_cam import attention, attention_shares, grad_cam
+from mmkeras.evaluate._linear import linear_embeddings
 from mmkeras.evaluate._membership import membership
 from mmkeras.evaluate._predict import majority_baseline, predict
 from mmkeras.evaluate._report import report, table
+from mmkeras.evaluate._retrieval import retrieval, retrieval_table
 from mmkeras.evaluate._robustness import draw_robustness, robustness
 from mmkeras.evaluate._scores import scores
 from mmkeras.evaluate._slices import slices
@@ -54,7 +56,7 @@ __all__ = [
     "KINDS", "SECTIONS", "Explanation", "attention", "attention_shares", "attribution", "bootstrap", "calibrated",
     "calibration", "column_importance", "conformal", "contributions", "corruptions", "cross_validation",
     "draw_explanation", "draw_robustness", "embeddings", "errors", "explain", "fairness", "full_report", "grad_cam",
-    "majority_baseline", "mask_modalities", "membership", "near_duplicates", "paired", "predict", "report",
-    "robustness", "scores", "slices", "subsets", "summary", "table", "temperature", "thresholds", "train_baselines",
-    "verdict", "with_thresholds", "wrong_labels",
+    "linear_embeddings", "majority_baseline", "mask_modalities", "membership", "near_duplicates", "paired", "predict",
+    "report", "retrieval", "retrieval_table", "robustness", "scores", "slices", "subsets", "summary", "table",
+    "temperature", "thresholds", "train_baselines", "verdict", "with_thresholds", "wrong_labels",
 ]  # fmt: skip

@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._vectors import joint_spec
 from mmkeras.layers import AttentionBlock, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -31,8 +32,10 @@ class CoAttention(keras.layers.Layer):
         tokens: list of (B, T_i, D_i) float, two or more.
         masks: list of (B, T_i) bool.
 
+        joint: give back what became of the tokens, too.
+
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that and the list of (B, T_i, dim).
 
     Raises:
         ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
@@ -81,7 +84,7 @@ class CoAttention(keras.layers.Layer):
         block.build((None, None, self.dim), (None, None, self.dim) if norm_x else None)
         return block
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         n, x = len(tokens), self.embed(tokens, masks)
         for start in range(0, self.num_layers * n, n):
             read = []
@@ -90,11 +93,13 @@ class CoAttention(keras.layers.Layer):
                 read.append(block(x[i], others, mask, training=training))
             own = zip(self.ask_own[start : start + n], read, masks, strict=True)
             x = [block(stream, mask=mask, training=training) for block, stream, mask in own]
-        streams = zip(self.norms, x, masks, strict=True)
-        return ops.concatenate([self.mean(norm(stream), mask) for norm, stream, mask in streams], axis=-1)
+        x = [norm(stream) for norm, stream in zip(self.norms, x, strict=True)]
+        vector = ops.concatenate([self.mean(*stream) for stream in zip(x, masks, strict=True)], axis=-1)
+        return (vector, x) if joint else vector
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], len(tokens) * self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], len(tokens) * self.dim), self.compute_dtype)
+        return (vector, joint_spec(tokens, self.dim, self.compute_dtype)) if joint else vector
 
     def get_config(self):
         config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}

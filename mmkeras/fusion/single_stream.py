@@ -1,8 +1,10 @@
+import itertools
 from typing import Unpack
 
 import keras
 from keras import ops
 
+from mmkeras.fusion._vectors import joint_spec
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -30,8 +32,10 @@ class SingleStream(keras.layers.Layer):
         tokens: list of (B, T_i, D_i) float.
         masks: list of (B, T_i) bool.
 
+        joint: give back what became of the tokens, too.
+
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that and the list of (B, T_i, D).
 
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
@@ -71,16 +75,20 @@ class SingleStream(keras.layers.Layer):
             block.build((None, None, self.dim))
         self.norm.build((None, self.dim))
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         cls = self.cls(tokens[0])
         z = ops.concatenate([cls, *self.embed(tokens, masks)], axis=1)
         mask = ops.concatenate([ops.ones_like(cls[:, :, 0], dtype="bool"), *masks], axis=1)
         for block in self.blocks:
             z = block(z, mask=mask, training=training)
-        return self.norm(z[:, 0])
+        if not joint:
+            return self.norm(z[:, 0])
+        z, ends = self.norm(z), list(itertools.accumulate([1, *(ops.shape(x)[1] for x in tokens)]))
+        return z[:, 0], [z[:, start:end] for start, end in itertools.pairwise(ends)]
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+        return (vector, joint_spec(tokens, self.dim, self.compute_dtype)) if joint else vector
 
     def get_config(self):
         config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}

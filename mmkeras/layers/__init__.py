@@ -16,6 +16,8 @@ from mmkeras.layers.position import PositionEmbedding
 from mmkeras.layers.spec_augment import SpecAugment
 from mmkeras.layers.table_features import TableFeatures
 from mmkeras.layers.table_tokens import TableTokens
+from mmkeras.layers.temperature import Temperature
+from mmkeras.layers.unit_vector import UnitVector
 from mmkeras.layers.unknown_dropout import UnknownDropout
 
 __all__ = [
@@ -35,5 +37,7 @@ __all__ = [
     "SpecAugment",
     "TableFeatures",
     "TableTokens",
+    "Temperature",
+    "UnitVector",
     "UnknownDropout",
 ]

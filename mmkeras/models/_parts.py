@@ -11,10 +11,11 @@ from mmkeras.models._checks import check_branches
 from mmkeras.specs import check_specs
 
 
-def modalities(specs, branches, heads):
+def modalities(specs, branches, heads=None):
     """Symbolic inputs by name, and the tokens and masks of every branch, in the order of the specs."""
     check_specs(specs)
-    check_heads(heads)
+    if heads is not None:
+        check_heads(heads)
     check_branches(specs, branches)
     inputs = {
         key: keras.Input(shape, dtype=dtype, name=key) for spec in specs for key, (shape, dtype) in spec.ready.items()

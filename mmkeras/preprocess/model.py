@@ -1,6 +1,7 @@
 """The model that `preprocessor` returns."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -51,6 +52,24 @@ class Preprocess(NamedModel):
         labels = [name for name in inputs if name not in self.input]
         together = labels and set(self.input) <= set(inputs)
         return " Labels are no inputs: mm.data.train_batches and eval_batches keep the two apart." if together else ""
+
+    def part(self, names: Sequence[str]) -> "Preprocess":
+        """The same for some of its modalities: a `Preprocess` of their raw names alone.
+
+        Args:
+            names: list of names of specs.
+
+        Example:
+
+        >>> import mmkeras as mm
+        >>> both = mm.preprocessor([mm.Image("photo", size=8), mm.Vector("face", size=4)])
+        >>> list(both.part(["face"]).input), list(both.part(["face"]).output)
+        (['face'], ['face', 'face_mask'])
+        """
+        specs = [spec for spec in self.given if spec.name in names]
+        inputs = {key: self.input[key] for spec in specs for key in spec.raw}
+        outputs = {key: self.output[key] for spec in specs for key in spec.ready}
+        return type(self).of(inputs, outputs, specs, name=f"{self.name}_part")
 
     def _learned(self, spec):
         learned = getattr(self.get_layer(f"{spec.name}_preprocess"), "learned", None)

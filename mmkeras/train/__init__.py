@@ -27,6 +27,7 @@ from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train._private import PrivateModel, privacy_budget, private
+from mmkeras.train._transfer import transfer
 from mmkeras.train.baseline import Baseline
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
@@ -37,7 +38,7 @@ from mmkeras.train.schedule import adamw
 __all__ = [
     "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
     "RunInUseError", "adamw", "callbacks", "direction", "discriminative", "draw_log", "privacy_budget", "private",
-    "whole_epochs",
+    "transfer", "whole_epochs",
 ]  # fmt: skip
 
 

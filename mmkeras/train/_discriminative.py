@@ -57,10 +57,10 @@ def _wrapped(optimizer, variables, factors):
 
 def _trained(model, name):
     """The variables that a name of `factors` stands for."""
-    layers = [layer for layer in model.layers if name in _names(layer)]
+    layers = [layer for layer in model.layers if name in names_of(layer)]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
-        known = dict.fromkeys(each for layer in model.layers if layer.trainable_variables for each in _names(layer))
+        known = dict.fromkeys(each for layer in model.layers if layer.trainable_variables for each in names_of(layer))
         raise ValueError(f"factors are by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
     if not variables:
         raise ValueError(
@@ -70,7 +70,7 @@ def _trained(model, name):
     return variables
 
 
-def _names(layer):
+def names_of(layer):
     """What a layer may be called: as itself, as a branch by its spec, as a part of a head's output."""
     answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
     whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all answer for head NAME, too

@@ -160,6 +160,8 @@ CASES = {
     "SpecAugment": case(L.SpecAugment, lambda: L.SpecAugment(seed=1), x=((6, 4), "float32"), x_mask=MASK),
     "TableFeatures": case(L.TableFeatures, lambda: L.TableFeatures(2, 20), x=((4,), "float32"), x_mask=((4,), "bool")),
     "TableTokens": case(L.TableTokens, lambda: L.TableTokens(2, 20, dim=4), x=((4,), "float32"), x_mask=((4,), "bool")),
+    "Temperature": case(L.Temperature, lambda: L.Temperature(0.1, bias=-1.0), x=((4,), "float32")),
+    "UnitVector": case(L.UnitVector, L.UnitVector, x=((4,), "float32"), x_mask=((1,), "bool")),
     "UnknownDropout": case(L.UnknownDropout, L.UnknownDropout, x=((6,), "int32")),
     "text.lstm": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, num_layers=2, bidirectional=True)),
     "text.lstm tokens": Case(B.text.lstm, lambda: B.text.lstm(TEXT, units=4, embed_dim=4, pool=None)),

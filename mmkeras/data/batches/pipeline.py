@@ -51,8 +51,9 @@ def train_batches(
         raw: `Examples`, shuffled as a whole; or what `from_tfrecord` gives, whose shards are shuffled, then records
             by buffer; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
         preprocess: model from raw to ready, adapted.
-        heads: list of heads, whose labels are among the raw examples; None takes those that `raw` was read with. Heads
-            with class weights give sample weights; those of the examples themselves (`from_csv(..., weights=)`) are
+        heads: list of heads, whose labels are among the raw examples; None takes those that `raw` was read with; ()
+            gives batches of inputs alone, for a model that learns without labels (`mm.dual_encoder`). Heads with class
+            weights give sample weights; those of the examples themselves (`from_csv(..., weights=)`) are
             multiplied with them. A missing label has weight 0.
         batch_size: examples of a batch, over all replicas.
         seed: of order and augmentation.
@@ -111,6 +112,8 @@ def train_batches(
                 x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, size), (x, y))
             x = _cut(x, bucket_by) if bucket_by else x
             x, y = augmented(x, y, _of_worker(key, worker)) if augment else (x, y)
+            if not heads:
+                return (x, y) if y else x  # labels that an augmentation made
             return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
 
         batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)

@@ -1,0 +1,47 @@
+"""What all replicas of a strategy hold together, for losses that compare the examples of a batch with each other."""
+
+import keras
+
+
+def gather(x):
+    """Rows of this replica (b, ...) -> those of all replicas (B, ...), in the order of the replicas.
+
+    Gradients flow back to the replicas that the rows came from. Outside a strategy, with a single replica, and on other
+    backends than TensorFlow it is the identity.
+    """
+    context = _context()
+    return x if context is None else context.all_gather(x, axis=0)
+
+
+def first_row(rows):
+    """The place among the rows of all replicas of the first of this one's, which has `rows` of them."""
+    context = _context()
+    return 0 if context is None else keras.ops.sum(_counts(context, rows)[: context.replica_id_in_sync_group])
+
+
+def overweight(rows):
+    """By how much more an equal share of all rows weighs than this replica's `rows`; 1 where all have as many.
+
+    Keras weighs the loss of a replica with its rows when it takes the mean over the replicas. A loss that is a part of
+    that of the whole batch has its weight already: times this number, the mean is the sum again.
+    """
+    context = _context()
+    if context is None:
+        return 1.0
+    own = keras.ops.cast(keras.ops.maximum(rows, 1), "float32")
+    return keras.ops.cast(keras.ops.sum(_counts(context, rows)), "float32") / own / context.num_replicas_in_sync
+
+
+def _counts(context, rows):
+    """(R,) int32, how many rows each replica has."""
+    return context.all_gather(keras.ops.reshape(keras.ops.cast(rows, "int32"), (1,)), axis=0)
+
+
+def _context():
+    """The replica context of TensorFlow; None where there is nothing to gather."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return None if context is None or context.num_replicas_in_sync == 1 else context
