@@ -8,7 +8,7 @@ import pytest
 ROOMS = [
     "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
-    "heads", "layers", "models", "preprocess", "specs", "test", "train",
+    "heads", "layers", "models", "preprocess", "specs", "train",
 ]  # fmt: skip
 # What is passed by position after the first argument: what a function works on, not how.
 SUBJECTS = {
