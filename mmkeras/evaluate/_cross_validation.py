@@ -61,7 +61,12 @@ def _stacked(parts):
 
 
 def _scores(heads, labels, outputs, weights):
-    return {h.name: scores(h, labels[h.name], outputs[h.name], weights and weights[h.name]) for h in heads}
+    return {
+        head.name: scores(
+            head, labels[head.name], outputs[head.name], weights=None if weights is None else weights[head.name]
+        )
+        for head in heads
+    }
 
 
 def _means(folds):

@@ -185,7 +185,7 @@ class TableRow(RawLayer):
             checks.append(tf.debugging.Assert(tf.reduce_all(tf.reduce_any(mask, axis=1)), [rule]))
         return [check for check in checks if check is not None]
 
-    def check_adapted(self):
+    def check_adapted(self) -> None:
         with tf.init_scope():
             ready = (not self.numeric or bool(np.all(self.std.numpy() > 0))) and all(
                 lookup.vocabulary_size() > 1 for lookup in self.lookups

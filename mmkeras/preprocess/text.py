@@ -159,7 +159,7 @@ class TokenIds(TextLayer):
                 )
         return self._pieces
 
-    def check_adapted(self):
+    def check_adapted(self) -> None:
         with tf.init_scope():
             empty = int(self.lookup.vocabulary_size()) <= len(SPECIAL)
         if empty:
