@@ -67,7 +67,8 @@ class Aligned(keras.layers.Layer):
 
     def call(self, tokens, masks, training=None):
         size = max(part.shape[1] for part in tokens)
-        masks = [ops.pad(mask, ((0, 0), (0, size - mask.shape[1]))) for mask in masks]
+        # As whole numbers: LiteRT pads no bools.
+        masks = [ops.pad(ops.cast(mask, "int32"), ((0, 0), (0, size - mask.shape[1]))) > 0 for mask in masks]
         parts = [self._filled(*pair) for pair in zip(tokens, masks, strict=True)]
         present = ops.cast(ops.stack(masks, axis=-1), parts[0].dtype)
         joint = self.dense(ops.concatenate([*parts, present], axis=-1))

@@ -56,8 +56,8 @@ def transcriber(
     >>> spec = mm.Audio("voice", seconds=1.0, sample_rate=8000)
     >>> branch = mm.branches.audio.crnn(spec, filters=(4,), pool_sizes=((4, 8),), num_layers=0)
     >>> head = mm.heads.transcription("said", vocabulary=["yes", "no"], max_tokens=5)
-    >>> mm.transcriber([spec], {"voice": branch}, [head], units=8).output_shape
-    {'said': (None, 24, 4)}
+    >>> mm.transcriber([spec], {"voice": branch}, [head], units=8).output["said"].shape
+    (None, 24, 4)
 
     Source: Petridis et al., Audio-Visual Speech Recognition with a Hybrid CTC/Attention Architecture, arXiv 1810.00108,
     its joining of the streams' features of a moment, with GRUs; here with CTC alone.
