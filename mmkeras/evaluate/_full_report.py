@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.evaluate import _html as page
-from mmkeras.evaluate._report import _json
+from mmkeras.evaluate._report import as_json
 from mmkeras.evaluate.sections import SECTIONS
 from mmkeras.evaluate.sections.base import Context, Missing
 from mmkeras.heads import Head, heads_of
@@ -118,7 +118,7 @@ def _made(make, context, failed, name):
 def _written(context, found, failed, made, title):
     scores = found.pop("scores", None) or {"models": {}, "skipped": [], "files": []}
     path = context.out_dir / "report.html"
-    told = _json(_plain(scores | {"sections": found, "failed": failed, "html": str(path)}))
+    told = as_json(_plain(scores | {"sections": found, "failed": failed, "html": str(path)}))
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (context.out_dir / "report.json").write_text(text + "\n", encoding="utf-8")
     title = title or f"What {context.model.name} knows"
