@@ -9,6 +9,7 @@
     losses      what compares the embeddings of a batch with each other
     branches    ready -> tokens (B, T, D) and mask (B, T)
     fusion      tokens and masks of every modality -> one vector (B, D)
+    decoding    what a model gives at each step -> a sequence of ids
     heads       the vector -> answers; loss, metrics and label coding under one name
     models      `fusion_model`, late and hybrid ones: all of it as one functional keras.Model
     distribute  strategies and mixed precision
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
         branches,
         contract,
         data,
+        decoding,
         distribute,
         edge,
         evaluate,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
         hybrid_fusion_model,
         late_fusion_model,
         masked_model,
+        transcriber,
     )
     from mmkeras.preprocess import adapt, preprocessor
 
@@ -65,7 +68,7 @@ __version__ = "0.1.0"
 
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
           "late_fusion_model": "models", "hybrid_fusion_model": "models", "Predictor": "export",
-          "dual_encoder": "models", "masked_model": "models"}  # fmt: skip
+          "dual_encoder": "models", "masked_model": "models", "transcriber": "models"}  # fmt: skip
 
 __all__ = [
     "Audio",
@@ -80,6 +83,7 @@ __all__ = [
     "branches",
     "contract",
     "data",
+    "decoding",
     "distribute",
     "dual_encoder",
     "edge",
@@ -100,6 +104,7 @@ __all__ = [
     "retrieval",
     "specs",
     "train",
+    "transcriber",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of these

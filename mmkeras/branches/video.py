@@ -49,7 +49,7 @@ def frames(
         kernel_size: of every convolution.
         over_time: "gru", a GRU over the frames; or "attention", Transformer encoder blocks with learned positions.
         units: D, width of the frames' vectors and of the layers over time.
-        num_layers: number of GRUs or blocks.
+        num_layers: number of GRUs or blocks; 0 for none, if later layers read the frames in order.
         num_heads: attention heads; they divide `units`.
         dropout: dropout rate of the feature maps' channels and of the layers over time.
         pool: None, one token per frame; "mean" over the real frames (T = 1).

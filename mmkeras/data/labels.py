@@ -1,6 +1,7 @@
 """Columns of labels -> encoded labels, where some may be missing."""
 
 import numpy as np
+import tensorflow as tf
 
 from mmkeras.contract.raw_examples import RawExamples, heads_known_to
 
@@ -52,6 +53,18 @@ def _check_rows(heads, missing, rows):
             f"Every row needs a label of some head, {list(missing)}. Received: {len(empty)} row(s) without any: "
             f"{', '.join(str(rows[i]) for i in empty[:10])}{more}. Fill one in, or drop these rows."
         )
+
+
+def as_targets(heads, labels):
+    """Labels of a batch, by name, with those that the loss takes otherwise made into its targets; in the graph."""
+    labels = dict(labels)
+    for head in heads:
+        if head.needs_targets:
+            head.targets(head.blank[None])  # what it lacks is told here, not in the first batch
+            shape, dtype = head.target
+            made = tf.numpy_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)
+            labels[head.name] = tf.ensure_shape(made, (labels[head.name].shape[0], *shape))
+    return labels
 
 
 def heads_of(raw, heads):

@@ -34,7 +34,11 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    mask (1, N) is true where a value was given.
 7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.
 8. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.
-9. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units.
+9. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units. A
+   transcription gives logits (1, T, V) for each moment: of the most probable unit of each moment, repetitions are
+   joined, id 0 (the blank) is dropped, and the `pieces` of what is left, joined, without blanks at both ends, are the
+   text (`edge.transcription`; with `beams` above 1 a beam search stands in for the first two steps, and the best path
+   through a graph of nodes where one is `allowed`).
 """
 
 from mmkeras.edge.audio import Audio
@@ -44,6 +48,7 @@ from mmkeras.edge.modality import Modality
 from mmkeras.edge.runner import Model, Preprocess
 from mmkeras.edge.table import Table
 from mmkeras.edge.text import Text
+from mmkeras.edge.transcription_stream import Stream
 from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
@@ -56,6 +61,7 @@ __all__ = [
     "Modality",
     "Model",
     "Preprocess",
+    "Stream",
     "Table",
     "Text",
     "Vector",

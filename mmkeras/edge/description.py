@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mmkeras.edge import classification, regression
+from mmkeras.edge import classification, regression, transcription
 from mmkeras.edge.audio import Audio
 from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
@@ -20,7 +20,7 @@ from mmkeras.edge.wordpiece import WordPiece
 
 # A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`; and `MEANING`, what
 # viewers show of its outputs, a format string of what `preprocess.json` says.
-ANSWERS = {"classification": classification, "regression": regression}
+ANSWERS = {"classification": classification, "regression": regression, "transcription": transcription}
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip
 _LARGEST = 2**28  # bytes; a vocabulary of 250,000 tokens takes about 4 MB
@@ -118,7 +118,7 @@ def check_signature(description, modalities, inputs, outputs):
     for head in description["outputs"]:
         size = ANSWERS[head["kind"]].width(head)
         shape = [int(n) for n in outputs[head["name"]]["shape"][1:]] if head["name"] in outputs else "none"
-        if shape != [size]:
+        if shape[-1:] != [size]:
             raise _fault(f"must describe an output of the file, '{head['name']}' of shape {shape}", f"{size} values")
 
 

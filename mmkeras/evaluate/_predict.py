@@ -94,7 +94,7 @@ def _told(batches):
 
 
 def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray]:
-    """What one would answer without looking at the inputs: class frequencies, or means, of the training labels.
+    """What one would answer without looking at the inputs: class frequencies, means, or the most frequent text.
 
     The weights of raw examples count; those of batches do not, for class weights are among them.
 
@@ -104,7 +104,8 @@ def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray
             name: encoded labels}.
 
     Returns:
-        Dict, head name -> float64 (N,) or (K,); the largest frequency is the majority class.
+        Dict, head name -> float64 (N,) or (K,), of which the largest frequency is the majority class; of a text,
+        outputs that spell it.
 
     Example:
 
@@ -114,36 +115,38 @@ def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray
     [0.25, 0.75]
     """
     check_heads(heads)
-    labels = _train_labels([head.name for head in heads], train)
+    labels = _train_labels(heads, train)
     weights = labels.get(SAMPLE_WEIGHT)
     return {head.name: _constant(head, np.asarray(labels[head.name]), weights) for head in heads}
 
 
 def _constant(head, labels, weights):
     there = np.asarray(head.labelled(labels))
-    values = np.asarray(head.averageable(labels[there]), "float64").reshape(np.count_nonzero(there), -1)
-    return np.average(values, axis=0, weights=None if weights is None else np.asarray(weights)[there])
+    return head.constant(labels[there], None if weights is None else np.asarray(weights)[there])
 
 
-def _train_labels(names, train):
-    table = train
+def _train_labels(heads, train):
+    """Labels by head, targets where the loss takes such, and the weights of raw examples."""
+    names, raw, table = [head.name for head in heads], True, train
     if isinstance(train, RawExamples):
         table = train.columns([name for name in [*names, SAMPLE_WEIGHT] if name in train.element_spec])
     elif not isinstance(train, dict):
-        table = _stacked(names, list(train))
+        raw, table = _stacked(names, list(train))
     _check_names(names, table, "label", "train= gives")
-    return table
+    made = {head.name: head.targets(np.asarray(table[head.name])) for head in heads if raw and head.needs_targets}
+    return {**table, **made}
 
 
 def _stacked(names, elements):
-    """Raw examples are one row each, batches several."""
+    """Raw examples are one row each, batches several: whether they are raw, and the labels."""
     if not elements:
         raise ValueError("train= needs examples. Received: none. Give raw examples, or batches, of the training part.")
     raw = isinstance(elements[0], dict)
     rows = elements if raw else [_parts(element)[1] for element in elements]
     _check_names(names, rows[0], "label", "train= gives")
     names = [*names, SAMPLE_WEIGHT] if raw and SAMPLE_WEIGHT in rows[0] else names
-    return {name: (np.stack if raw else np.concatenate)([np.asarray(row[name]) for row in rows]) for name in names}
+    join = np.stack if raw else np.concatenate
+    return raw, {name: join([np.asarray(row[name]) for row in rows]) for name in names}
 
 
 def _parts(element):

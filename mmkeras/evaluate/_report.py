@@ -38,7 +38,7 @@ def report(
             it has weights, every score is weighted, and `weighted` in it says so.
         heads: list of the heads to score; None for all that the model was built with.
         out_dir: folder for `report.json` and the pictures of `model`: confusion, ROC and PR of a classification, a
-            scatter of a regression; None: nothing is written.
+            scatter of a regression, a table of the texts of a transcription; None: nothing is written.
         train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
             answer without looking at the inputs (most frequent class, mean of the numbers).
         baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
@@ -140,7 +140,7 @@ def _scores(heads, labels, outputs, weights):
 
 def _majority_row(heads, train, labels, outputs, weights):
     constant = majority_baseline(heads, train)
-    every = {head.name: np.broadcast_to(constant[head.name], outputs[head.name].shape) for head in heads}
+    every = {name: np.broadcast_to(value, (len(outputs[name]), *np.shape(value))) for name, value in constant.items()}
     return _scores(heads, labels, every, weights)
 
 
@@ -166,7 +166,7 @@ def _best(key, values):
     values = [value for value in values if value is not None]
     if len(values) < 2:
         return None
-    return min(values) if key in ("mae", "rmse", "log_loss") else max(values)
+    return min(values) if key in ("mae", "rmse", "log_loss", "wer", "cer") else max(values)
 
 
 def _cell(found, key, best):
@@ -174,8 +174,8 @@ def _cell(found, key, best):
         return "-"
     text = f"{found[key]:.4g}" if key in ("mae", "rmse", "r2") else f"{found[key]:.3f}"
     text = f"[bold]{text}[/bold]" if found[key] == best else text
-    if key == "accuracy":
-        low, high = found["accuracy_interval"]
+    if f"{key}_interval" in found:
+        low, high = found[f"{key}_interval"]
         text += f" ({low:.3f}-{high:.3f})"
     return text
 

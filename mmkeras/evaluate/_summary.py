@@ -5,7 +5,8 @@ from typing import Any
 
 from mmkeras.evaluate.kinds import kind_of
 
-_NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae"}
+_NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae", "wer": "wer",
+            "wer_interval": "wer_interval", "exact": "exact"}  # fmt: skip
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,10 +16,10 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
         report: what `report` returned, or the content of `report.json`; its first row is the model.
 
     Returns:
-        Dict of what there is: "accuracy" and its "interval" (95 %) for classifications, "mae" for regressions, "n"
-        examples, "subsets", accuracy or mae of the same model by the inputs that are present, and "baselines", that of
-        the other rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
-        {"baselines": {row: {head: number}}}.
+        Dict of what there is: "accuracy" and its "interval" (95 %) for classifications, "mae" for regressions, "wer",
+        its "wer_interval" and "exact" for transcriptions, "n" examples, "subsets", the main score of the same model by
+        the inputs that are present, and "baselines", that of the other rows. With several heads, each of them but "n"
+        is a dict by head, {"accuracy": {head: number}} and {"baselines": {row: {head: number}}}.
 
     Example:
 

@@ -13,9 +13,9 @@ and outputs of validation examples, or None.
 import numpy as np
 
 from mmkeras.checks import did_you_mean
-from mmkeras.evaluate import classification, regression
+from mmkeras.evaluate import classification, regression, transcription
 
-KINDS = {"classification": classification, "regression": regression}
+KINDS = {"classification": classification, "regression": regression, "transcription": transcription}
 
 
 def kind_of(name):

@@ -5,6 +5,7 @@
 | one class of N | half the sum of the absolute differences of its N probabilities | total variation, 0 to 1 |
 | several classes | largest absolute difference of a probability | probability |
 | regression | largest absolute difference of its K values over their `std` | standard deviations |
+| transcription of T moments | mean over the moments of the total variation of their probabilities | total variation |
 
 Total variation is the share of the probability that lies on other classes. Unlike the largest difference of one
 probability it does not shrink as N grows: of an untrained model with 100 classes no probability exceeds 0.03, so that
@@ -21,7 +22,8 @@ RELATIVE = 0.25
 # Answers that change class without a near tie: the rate that is taken for honest, and the risk of a false alarm.
 FLIPS, RISK = 0.02, 1e-3
 _ROUNDING = 1e-5  # of float32, on the average of the examples
-_UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations"}
+_UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations",
+          "texts": "total variation of the moments"}  # fmt: skip
 
 
 def limits(tolerance):
@@ -44,9 +46,9 @@ def distances(unit, received, expected, half=False):
     """Distance of each example, (n,); infinite where the shapes differ.
 
     Args:
-        unit: {"kind": "classes", "labels" or "values", "std": K numbers, of values}; None in place of `std` takes the
-            deviation of the expected values.
-        received, expected: arrays (n, N) or (n, K).
+        unit: {"kind": "classes", "labels", "values" or "texts", "std": K numbers, of values}; None in place of `std`
+            takes the deviation of the expected values.
+        received, expected: arrays (n, N) or (n, K); of texts logits (n, T, V), the blank first.
         half: constants of the file have 11 bits. A value is not further off than its own rounding makes it: two units
             in the last place of float32, or half a unit of float16, are taken off.
 
@@ -60,6 +62,8 @@ def distances(unit, received, expected, half=False):
     received, expected = np.asarray(received), np.asarray(expected)
     if received.shape != expected.shape:
         return np.full(max(len(expected), 1), np.inf)
+    if unit["kind"] == "texts":
+        return np.abs(_shares(received) - _shares(expected)).sum(-1).mean(-1) / 2
     flat = len(expected), int(np.prod(expected.shape[1:]))
     expected = expected.astype("float64").reshape(flat)
     apart = np.abs(received.astype("float64").reshape(flat) - expected)
@@ -108,6 +112,47 @@ def compare(unit, received, expected, half=False):
     return {"largest": float(found.max()), "mean": mean, "relative": mean / spread if spread > 0 else None}
 
 
+def _shares(logits):
+    powers = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def _spelled(logits):
+    """The ids of each text: the best ones of all moments, repetitions joined, without blanks."""
+    best = logits.argmax(-1)
+    new = (best > 0) & (best != np.pad(best, ((0, 0), (1, 0)))[:, :-1])
+    return [row[some].tolist() for row, some in zip(best, new, strict=True)]
+
+
+def _edits(received, expected):
+    """Levenshtein's distance."""
+    row, places = np.arange(len(expected) + 1), np.arange(len(expected) + 1)
+    for part in received:
+        replaced = row[:-1] + np.array([part != other for other in expected], int)
+        best = np.minimum(row + 1, np.concatenate([[row[0] + 1], replaced]))
+        row = np.minimum.accumulate(best - places) + places
+    return int(row[-1])
+
+
+def changed_ids(received, expected, margin):
+    """Ids of texts inserted, deleted or replaced, per id of the expected texts.
+
+    Args:
+        received, expected: logits (n, T, V).
+        margin: a text does not count where in every moment with another best unit Python's own is more probable by at
+            most so much: a near tie.
+
+    >>> changed_ids(np.eye(4)[[[1, 2, 0]]], np.eye(4)[[[1, 0, 3]]] * 9, margin=0.1)
+    0.5
+    """
+    ours, theirs = _spelled(expected), _spelled(received)
+    shares, (a, b) = _shares(expected), (each.argmax(-1)[..., None] for each in (expected, received))
+    lead = np.take_along_axis(shares, a, -1) - np.take_along_axis(shares, b, -1)
+    counts = (lead > margin).any((1, 2))
+    wrong = sum(_edits(*pair) for pair, some in zip(zip(theirs, ours, strict=True), counts, strict=True) if some)
+    return wrong / max(sum(map(len, ours)), 1)
+
+
 def flips(unit, received, expected, margin):
     """How many examples change class, or set of classes, where Python's answer is no near tie.
 
@@ -122,7 +167,7 @@ def flips(unit, received, expected, margin):
     >>> flips({"kind": "classes"}, np.array([[0.49, 0.51], [0.1, 0.9]]), expected, margin=0.04)
     1
     """
-    if unit["kind"] == "values" or not len(expected):
+    if unit["kind"] in ("values", "texts") or not len(expected):
         return 0
     if unit["kind"] == "labels":
         return int((((received >= 0.5) != (expected >= 0.5)) & (np.abs(expected - 0.5) > margin / 2)).any(-1).sum())
@@ -132,13 +177,16 @@ def flips(unit, received, expected, margin):
 
 
 def agreement(unit, received, expected):
-    """Share of the examples of the same class, or set of classes.
+    """Share of the examples of the same class, set of classes, or text.
 
     Example:
 
     >>> agreement({"kind": "classes"}, np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
     0.5
     """
+    if unit["kind"] == "texts":
+        pairs = zip(_spelled(np.asarray(received)), _spelled(np.asarray(expected)), strict=True)
+        return float(np.mean([a == b for a, b in pairs]))
     both = [each >= 0.5 if unit["kind"] == "labels" else each.argmax(-1)[:, None] for each in (received, expected)]
     return float(np.mean((both[0] == both[1]).all(-1)))
 
@@ -166,7 +214,8 @@ def faults(unit, received, expected, tolerance, half=False):
     3. The mean distance is at most a quarter (`RELATIVE`) of that of answering the mean answer to everything, or is
        negligible: a twentieth of `tolerance`. It tells exchanged rows and other weights from rounding where all
        answers are near each other.
-    4. No more examples change class than a rate of 2 % explains (binomial test at 0.001); near ties do not count.
+    4. No more examples change class than a rate of 2 % explains (binomial test at 0.001); near ties do not count. Of
+       texts, no more units are others than the mean distance may be.
 
     Args:
         unit, received, expected, half: as in `distances`.
@@ -183,7 +232,13 @@ def faults(unit, received, expected, tolerance, half=False):
         said.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {most['mean']:g}")
     if found["relative"] is not None and not (found["mean"] <= most["negligible"] or found["relative"] <= RELATIVE):
         said.append(f"mean difference {found['relative']:.3g} times that of a constant answer, allowed {RELATIVE:g}")
-    if received.shape == expected.shape:
+    if received.shape == expected.shape and unit["kind"] == "texts":
+        rate = changed_ids(received, expected, most["margin"])
+        if not rate <= most["mean"]:
+            said.append(
+                f"{rate:.3g} of the units of the texts are others, near ties left out, allowed {most['mean']:g}"
+            )
+    elif received.shape == expected.shape:
         changed, n = flips(unit, received, expected, most["margin"]), len(expected)
         if changed > allowed_flips(n):
             said.append(f"another class in {changed} of {n} examples, near ties left out, allowed {allowed_flips(n)}")

@@ -18,7 +18,8 @@ def units(heads):
 
 
 def numbers_of(heads, answers):
-    """The named answers of a serving model -> the outputs of its heads, by head name."""
+    """The named answers of a serving model -> the outputs of those of its heads that give them, by head name."""
+    heads = [head for head in heads if head.output_key]
     if missing := [head.output_key for head in heads if head.output_key not in answers]:
         raise ValueError(
             f"The SavedModel must give the answers of this model's heads. Missing: {missing}. Received: "
@@ -65,7 +66,8 @@ def answer_problems(heads, received, expected, tolerance):
 
     Returns:
         (largest, problems): largest distance by answer, of names 0 or infinity; and dict, answer -> list of sentences.
-        The first class may be another where Python's two scores are within twice `tolerance`: a tie.
+        The first class may be another where Python's two scores are within twice `tolerance`: a tie. So may a text,
+        where the two have the same NAME_score.
 
     Raises:
         ValueError: the answers bear other names.
@@ -75,6 +77,9 @@ def answer_problems(heads, received, expected, tolerance):
     largest, problems = {}, {}
     for head in heads:
         key, unit = head.output_key, head.unit
+        if key is None:
+            _compare_texts(head, received, expected, tolerance, largest, problems)
+            continue
         apart = distances(unit, received[key], expected[key])
         largest[key] = float(apart.max()) if len(apart) else 0.0
         problems[key] = faults(unit, received[key], expected[key], tolerance)
@@ -83,6 +88,20 @@ def answer_problems(heads, received, expected, tolerance):
             largest[name] = float("inf") if wrong else 0.0
             problems[name] = [f"other names of classes in {wrong} examples"] if wrong else []
     return {name: largest[name] for name in expected}, problems
+
+
+def _compare_texts(head, received, expected, tolerance, largest, problems):
+    """Texts must be equal, and their scores near, where there are such."""
+    name, score = head.name, f"{head.name}_score"
+    theirs, ours = np.asarray(received[name]), np.asarray(expected[name])
+    wrong = (theirs != ours).reshape(len(ours), -1).any(-1) if theirs.shape == ours.shape else np.ones(len(ours), bool)
+    if score in expected:
+        apart = np.abs(np.asarray(received[score]) - expected[score]) / (1 + np.abs(expected[score]))
+        wrong &= apart > tolerance
+        largest[score] = float(apart.max()) if len(apart) else 0.0
+        problems[score] = [] if largest[score] <= 10 * tolerance else [f"scores differ by {largest[score]:.3g} of 1"]
+    largest[name] = float("inf") if wrong.any() else 0.0
+    problems[name] = [f"other texts in {wrong.sum()} of {len(ours)} examples"] if wrong.any() else []
 
 
 def _other_names(head, received, expected, name, tolerance):

@@ -45,8 +45,11 @@ and default arguments.
 
 For fusions of all tokens, D is `dim`. T_1 is the number of the first modality's tokens, U = T - T_1, V = T + n (b + 1);
 S = 4 s T_1 U D and R = 4 r l (T + l) D. The example has equal T_i.
+
+`Aligned` gives joint tokens (B, T, D) and their mask, one for each moment, to `mm.transcriber`.
 """
 
+from mmkeras.fusion.aligned import Aligned
 from mmkeras.fusion.attention import Attention
 from mmkeras.fusion.bilinear import Bilinear
 from mmkeras.fusion.bottleneck import Bottleneck
@@ -64,6 +67,7 @@ from mmkeras.fusion.weighted_sum import WeightedSum
 
 __all__ = [
     "MLP",
+    "Aligned",
     "Attention",
     "Bilinear",
     "Bottleneck",

@@ -7,6 +7,7 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 | `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
 | the same, `multi_label=True` | names joined by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
 | `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
+| `transcription(name, units)` | text | logits (B, T, V) of every moment | `name`, `name_score` |
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +23,14 @@ from mmkeras.heads._classification import Classification
 from mmkeras.heads._classification import Classification as classification
 from mmkeras.heads._regression import Regression
 from mmkeras.heads._regression import Regression as regression
+from mmkeras.heads._transcription import Transcription
+from mmkeras.heads._transcription import Transcription as transcription
 from mmkeras.heads.base import Head
 from mmkeras.received import kind
 
 __all__ = [
-    "Classification", "Head", "Regression", "adapt", "check_heads", "classification", "compile_for", "heads_of",
-    "regression",
+    "Classification", "Head", "Regression", "Transcription", "adapt", "check_heads", "classification", "compile_for",
+    "heads_of", "regression", "transcription",
 ]  # fmt: skip
 
 
@@ -173,7 +176,7 @@ def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[An
     check_heads(heads)
     for head in heads:
         own = known.get(head.name, head)
-        if (own.kind, own.label, list(own.classes)) != (head.kind, head.label, list(head.classes)):
+        if own.meaning != head.meaning:
             raise ValueError(
                 f"Head '{head.name}' must be the one that model '{model.name}' was built with. Expected: {own}. "
                 f"Received: {head}. Leave heads= out: the model knows its own."

@@ -37,6 +37,8 @@ class Head(Config, abc.ABC):
         reads: "vector", the fused vector (B, D); or "tokens", joint tokens (B, T, D) and their mask (B, T).
         activation: "softmax", "sigmoid" or "linear": what its outputs are, and so how several are combined.
         classes: names of the classes it tells apart; () where it has none.
+        needs_targets: whether the loss takes other arrays than `encode` gives, those of `targets`: a text is read
+            before there is a vocabulary, and its ids depend on one.
     """
 
     kind = ""
@@ -44,6 +46,7 @@ class Head(Config, abc.ABC):
     activation = "linear"
     classes = ()
     needs_adapt = False
+    needs_targets = False
 
     name: str
     required: bool = dataclasses.field(default=False, kw_only=True)
@@ -52,6 +55,15 @@ class Head(Config, abc.ABC):
     @abc.abstractmethod
     def label(self) -> tuple[tuple[int, ...], str]:
         """Shape and dtype of one encoded label, such as `((), "int32")`."""
+
+    @property
+    def target(self) -> tuple[tuple[int, ...], str]:
+        """Shape and dtype of one target of the loss."""
+        return self.label
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """Labels as `encode` gave them (n, ...) -> targets of the loss (n, ...), both NumPy; batches hold targets."""
+        return labels
 
     @property
     @abc.abstractmethod
@@ -73,6 +85,11 @@ class Head(Config, abc.ABC):
     def is_missing(self, value: Any) -> bool:
         """Whether a value of a table is no label: an empty text, None, NaN or pandas' NA."""
         return is_absent(value)
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What must be equal in two heads for the outputs of a model of one to be read by the other."""
+        return self.kind, self.label, tuple(self.classes)
 
     @property
     def blank(self) -> np.ndarray:
@@ -136,13 +153,23 @@ class Head(Config, abc.ABC):
         """Encoded labels (B, ...) as float32 of which weighted means may be taken (MixUp); NaN where missing."""
         return ops.cast(labels, "float32")
 
+    def constant(self, labels: Any, weights: Any = None) -> np.ndarray:
+        """What one would answer without looking at the inputs: the mean of labels that are not missing, float64.
+
+        Args:
+            labels: encoded labels (n, ...), or targets where there are such.
+            weights: how much each counts (n,), or None.
+        """
+        values = np.asarray(self.averageable(labels), "float64").reshape(len(labels), -1)
+        return np.average(values, axis=0, weights=weights)
+
     @abc.abstractmethod
     def decode(self, outputs: Any) -> dict[str, Any]:
         """Outputs (B, ...) -> dict of named answers (B, ...), as a served model gives them."""
 
     @property
-    def output_key(self) -> str:
-        """Which of the answers of `decode` are the outputs themselves."""
+    def output_key(self) -> str | None:
+        """Which of the answers of `decode` are the outputs themselves; None where none is, as of a text."""
         return self.name
 
     @property

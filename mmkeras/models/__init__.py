@@ -5,6 +5,7 @@ from mmkeras.models._fusion import fusion_model
 from mmkeras.models._hybrid import hybrid_fusion_model
 from mmkeras.models._late import late_fusion_model
 from mmkeras.models._masked import MaskedModel, masked_model
+from mmkeras.models._transcriber import transcriber
 
 __all__ = [
     "DualEncoder",
@@ -14,4 +15,5 @@ __all__ = [
     "hybrid_fusion_model",
     "late_fusion_model",
     "masked_model",
+    "transcriber",
 ]

@@ -32,13 +32,14 @@ from mmkeras.train.baseline import Baseline
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
 from mmkeras.train.resume import Resume
+from mmkeras.train.samples import SampleAnswers
 from mmkeras.train.saving import BestCheckpoint, whole_epochs
 from mmkeras.train.schedule import adamw
 
 __all__ = [
     "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
-    "RunInUseError", "adamw", "callbacks", "direction", "discriminative", "draw_log", "privacy_budget", "private",
-    "transfer", "whole_epochs",
+    "RunInUseError", "SampleAnswers", "adamw", "callbacks", "direction", "discriminative", "draw_log",
+    "privacy_budget", "private", "transfer", "whole_epochs",
 ]  # fmt: skip
 
 

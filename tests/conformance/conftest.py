@@ -110,6 +110,26 @@ def head_case(covers, head):
     return Case(covers, build)
 
 
+def moments_case(covers, head):
+    """A case of a head that reads tokens."""
+
+    def build():
+        x = {"x": keras.Input((6, 4), name="x"), "x_mask": keras.Input((6,), dtype="bool", name="x_mask")}
+        return keras.Model(x, {head.name: head.output(tuple(x.values()))})
+
+    return Case(covers, build)
+
+
+def decoding_case(function):
+    """A case of a function of logits."""
+
+    def build():
+        x = {"x": keras.Input((6, 4), name="x")}
+        return keras.Model(x, list(function(x["x"])))
+
+    return Case(function, build)
+
+
 PRESET = {}
 
 
@@ -190,6 +210,9 @@ CASES = {
         B.audio.conv_tasnet,
         lambda: B.audio.conv_tasnet(AUDIO, dim=4, filters=6, hidden_dim=4, num_layers=2, frames_per_token=4),
     ),
+    "audio.crnn alone": Case(
+        B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pool_sizes=((2, 4),), num_layers=0, mel_bands=8)
+    ),
     "audio.crnn": Case(
         B.audio.crnn, lambda: B.audio.crnn(AUDIO, filters=(4,), pool_sizes=((2, 4),), units=4, mel_bands=8)
     ),
@@ -227,6 +250,7 @@ CASES = {
     "TensorFusion": fusion_case(F.TensorFusion, dim=4, width=2),
     "FiLM": fusion_case(F.FiLM, dim=4),
     "FiLM mean": fusion_case(F.FiLM, dim=4, pool="mean"),
+    "Aligned": fusion_case(F.Aligned, dim=4, slack=2),
     "Attention": fusion_case(F.Attention, dim=4, num_heads=2),
     "CrossAttention": fusion_case(F.CrossAttention, dim=4, num_heads=2),
     "CoAttention": fusion_case(F.CoAttention, dim=4, num_heads=2, num_layers=1),
@@ -235,6 +259,8 @@ CASES = {
     "Perceiver": fusion_case(F.Perceiver, dim=4, num_heads=2, num_latents=3),
     "classification": head_case(H.classification, H.classification("y", ["a", "b", "c"])),
     "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
+    "transcription": moments_case(H.transcription, H.transcription("y", vocabulary=["a", "b"], max_tokens=4)),
+    "ctc_greedy": decoding_case(mm.decoding.ctc_greedy),
     "regression": head_case(H.regression, H.regression("y", size=2, mean=(1.0, 2.0), std=(3.0, 4.0))),
 }
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 import keras
 
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
+from mmkeras.branches._recurrent import grus
 from mmkeras.branches.audio._front import spectrogram
 from mmkeras.branches.image import conv_blocks
-from mmkeras.layers import GuardEmpty, PoolMask, SpecAugment
+from mmkeras.layers import PoolMask, SpecAugment
 from mmkeras.specs import Audio
 
 
@@ -39,8 +40,8 @@ def crnn(
         spec: `mm.Audio`.
         filters: width of each Conv2D block.
         pool_sizes: (time, frequency) windows of the max pooling, one pair per block.
-        units: width of the GRU; D = units, or 2 * units where bidirectional.
-        num_layers: number of stacked GRUs.
+        units: width of the GRU; D = units, or 2 * units where bidirectional, or bands * filters[-1] without GRUs.
+        num_layers: number of stacked GRUs; 0 for none, if later layers read the time steps in order.
         bidirectional: whether the GRUs run in both directions.
         kernel_size: of every convolution.
         mel_bands, frame_seconds, hop_seconds: of `layers.LogMel`.
@@ -67,7 +68,7 @@ def crnn(
     x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, pool_sizes=pool_sizes, mask=mask)
     mask = PoolMask(math.prod(time for time, _ in pool_sizes), name="moments")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
-    x = _grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")
+    x = grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")
     pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]
     return branch(spec, ready, *pooled(x, mask))
 
@@ -84,12 +85,3 @@ def _check_pool_sizes(spec, filters, pool_sizes, shape):
             f"pool_sizes of the branch of '{spec.name}' take {time} frames and {pitch} bands together. Received: "
             f"{shape[1]} frames of {shape[2]} bands. Give smaller ones, more seconds or more bands."
         )
-
-
-def _grus(x, mask, units, num_layers, bidirectional, dropout, whole):
-    readable = GuardEmpty(name="readable")(mask)
-    for i in range(num_layers):
-        gru = keras.layers.GRU(units, return_sequences=whole or i < num_layers - 1, name=f"gru_{i}")
-        x = (keras.layers.Bidirectional(gru, name=f"bigru_{i}") if bidirectional else gru)(x, mask=readable)
-        x = keras.layers.Dropout(dropout, name=f"gru_dropout_{i}")(x) if dropout else x
-    return x

@@ -147,7 +147,7 @@ class CachedFeed:
     drops = False
 
     def __init__(self, feed, raw, heads, cache, verbose):
-        self.names, self.labelled = list(feed.preprocess.output), feed.labelled
+        self.preprocess, self.names, self.labelled = feed.preprocess, list(feed.preprocess.output), feed.labelled
         self.weighted, self.partly, self.skipped = feed.weighted, feed.partly, feed.skipped
         batches = feed.ready(feed.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
         content = None

@@ -48,6 +48,7 @@ def _parts(raw, preprocess, heads, stamps, verbose):
         yield from (weight.numpy().tobytes() for weight in layer.weights)
         learned = [lookup.get_vocabulary() for lookup in getattr(layer, "lookups", ())]
         yield repr([*learned, getattr(layer, "vocabulary", None)]).encode()
+    yield repr([head.meaning for head in heads if head.needs_targets]).encode()  # a vocabulary learned from the labels
     weights = [SAMPLE_WEIGHT] if SAMPLE_WEIGHT in raw.element_spec else []
     for name in [*preprocess.input, *(head.name for head in heads), *weights]:
         yield name.encode()

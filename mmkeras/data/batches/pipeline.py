@@ -16,7 +16,7 @@ from mmkeras.data.batches.balance import check_balance, line
 from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
-from mmkeras.data.labels import heads_of
+from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.weights import check_unbalanced, with_weights
 from mmkeras.preprocess.model import check_adapted
 from mmkeras.received import check_examples, check_preprocess
@@ -108,6 +108,7 @@ def train_batches(
         size = shared_out(batch_size, workers * replicas)
 
         def finish(key, x, y):
+            y = as_targets(heads, y)
             if not feed.drops:
                 x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, size), (x, y))
             x = _cut(x, bucket_by) if bucket_by else x
@@ -149,6 +150,7 @@ def eval_batches(
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
 
     def finish(key, x, y):
+        y = as_targets(heads, y)
         return with_weights(x, y, heads, feed.weighted, training=False, partly=feed.partly) if heads else x
 
     return _in_order(feed, heads, batch_size, finish)

@@ -48,6 +48,43 @@ def digits(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     return folder
 
 
+def lip_speech(
+    folder: str | PathLike[str],
+    *,
+    seed: int = 0,
+    words: Sequence[str] = ("bin", "set", "lay", "red", "blue", "now"),
+    frames: int = 34,
+) -> Path:
+    """PART.tsv, PART_audio.zip and PART_lips.zip of train and test: a word is a tone, and how far a mouth is open."""
+    folder, rng, each = _made(folder), np.random.default_rng(seed), frames // 5 + 1
+    for part, n in {"train": 48, "test": 8}.items():
+        rows = []
+        with (
+            zipfile.ZipFile(folder / f"{part}_audio.zip", "w") as voices,
+            zipfile.ZipFile(folder / f"{part}_lips.zip", "w") as sheets,
+        ):
+            for name in (f"{part}{i}" for i in range(n)):
+                said = rng.choice(len(words), 3, replace=False)
+                word = np.repeat(np.concatenate([[-1], said, [-1]]), each)[:frames]  # of each frame
+                tone = np.sin(np.repeat(2000 + 1500 * word, 320) * np.arange(320 * frames) / 8000)
+                voices.writestr(f"{name}.wav", wav(0.5 * tone * np.repeat(word >= 0, 320)))
+                sheets.writestr(f"{name}.jpg", image(_mouths(word), "jpg"))
+                when = [f"{words[i]}:{(k + 1) * each}-{(k + 2) * each}" for k, i in enumerate(said)]
+                rows.append({"id": name, "frames": frames, "sentence": " ".join(words[i] for i in said),
+                             "word_frames": " ".join(when)})  # fmt: skip
+        pd.DataFrame(rows).to_csv(folder / f"{part}.tsv", sep="\t", index=False)
+    return folder
+
+
+def _mouths(word):
+    """A sheet of frames of 48 x 72, 10 in a row: a dark bar, as high as the word's number tells."""
+    sheet = np.full((-(-len(word) // 10) * 48, 720, 1), 200, "uint8")
+    for i, number in enumerate(word):
+        top, left = i // 10 * 48 + 4, i % 10 * 72 + 16
+        sheet[top : top + 6 * (number + 1), left : left + 40] = 30
+    return sheet
+
+
 def emoji(
     folder: str | PathLike[str],
     *,

@@ -15,8 +15,9 @@ from mmkeras.evaluate.kinds import kind_of
 from mmkeras.export._litert.verify.check import batches, differences, tensors
 from mmkeras.export._litert.verify.prepared import check_prepared
 from mmkeras.export.distance import agreement, compare
+from mmkeras.export.fit import decoded
 from mmkeras.export.ops import used_ops
-from mmkeras.export.parity import check_outputs, numbers_of, units
+from mmkeras.export.parity import answer_problems, check_outputs, numbers_of, refuse, units
 from mmkeras.export.process.litert import time_files
 from mmkeras.export.process.saved_model import run_fresh
 
@@ -74,9 +75,11 @@ def read_once(samples, preprocess, heads, count):
     rows = list(selected(samples, wanted).take(count).as_numpy_iterator())
     if not rows:
         return samples, {}
-    return {name: [row[name] for row in rows] for name in wanted}, {
-        name: np.array([row[name] for row in rows]) for name in known
+    labels = {name: np.array([row[name] for row in rows]) for name in known}
+    labels |= {
+        head.name: head.targets(labels[head.name]) for head in heads if head.needs_targets and head.name in known
     }
+    return {name: [row[name] for row in rows] for name in wanted}, labels
 
 
 def compared(heads, answers, labels, half=False):
@@ -90,18 +93,20 @@ def compared(heads, answers, labels, half=False):
 
     Returns:
         Dict: "max_difference", "mean_difference" and "relative_difference" (see `distance.compare`) and, for
-        classifications, "agreement" (share of examples of the same class, or set of classes), each by name and head;
+        classifications and texts, "agreement" (share of examples of the same class, set of classes, or text), each by
+        name and head;
         "metrics", too, where there are labels: all that `evaluate.scores` says.
     """
     keras_ = answers["keras"]
     others = {who: values for who, values in answers.items() if who != "keras"}
-    far = {who: {name: compare(unit, values[name], keras_[name], half) for name, unit in units(heads).items()}
-           for who, values in others.items()}  # fmt: skip
-    named = {head.name: head.unit for head in heads if head.classes}
-    same = {who: {name: agreement(unit, values[name], keras_[name]) for name, unit in named.items()}
+    far = {who: {name: compare(unit, values[name], keras_[name], half) for name, unit in units(heads).items()
+                 if name in values} for who, values in others.items()}  # fmt: skip
+    named = {head.name: head.unit for head in heads if head.classes or head.unit["kind"] == "texts"}
+    same = {who: {name: agreement(unit, values[name], keras_[name]) for name, unit in named.items() if name in values}
             for who, values in others.items()}  # fmt: skip
     told = [head for head in heads if len(labels.get(head.name, ()))]
-    metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told}
+    metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told
+                     if head.name in values}
                for who, values in sorted(answers.items())}  # fmt: skip
     numbers = {f"{short}_difference": {who: {name: each[key] for name, each in by_head.items()}
                                        for who, by_head in far.items()}
@@ -125,14 +130,18 @@ def _served(path, heads, raw, keras_, tolerance):
         tolerance: of `distance.faults`.
 
     Returns:
-        The answers, by head.
+        The outputs of those heads whose answers hold them, by head.
 
     Raises:
         ValueError: they are far away: it is the export of another model, or of older weights.
     """
     (found,) = run_fresh(path, used_ops(path), [("serving_default", raw)])["outputs"]
     answers = numbers_of(heads, found)
-    check_outputs(str(path), heads, answers, keras_, tolerance)
+    check_outputs(str(path), [head for head in heads if head.name in answers], answers, keras_, tolerance)
+    texts = [head for head in heads if head.name not in answers]
+    expected = {name: np.asarray(value) for name, value in decoded(texts, keras_).items()}
+    _, problems = answer_problems(texts, {name: found.get(name) for name in expected}, expected, tolerance)
+    refuse({f"{path}: {name}": said for name, said in problems.items()}, tolerance)
     return answers
 
 
@@ -158,7 +167,7 @@ def table(report):
     """A `rich.table.Table` of the report: for each answer, how far from Keras, and the metrics of all."""
     several = len(report["mean_difference"]) > 1
     names = [who for who in _TITLES if who in report["metrics"]]
-    shown = Table("", "largest", "mean", "same class", *(_TITLES[name] for name in names))
+    shown = Table("", "largest", "mean", "same answer", *(_TITLES[name] for name in names))
     shown.title = f"{report['name']}, {report['quantize'] or 'float32'}: {report['samples']} samples, beside Keras"
     for who, mean in report["mean_difference"].items():
         largest = report["saved_model"]["max_difference"] if who == "saved_model" else report["max_difference"]

@@ -1,0 +1,117 @@
+"""Transcription of a sound that goes on: a window moved over the samples of a microphone."""
+
+import numpy as np
+
+from mmkeras.edge.runner import Model
+from mmkeras.edge.transcription import log_softmax, spelled
+
+
+class Stream:
+    """Writes down a sound while it comes in, by a transcription model of clips of one length.
+
+    The model hears a window of its length, again and again, each a step later. Of each window the moments in its middle
+    count, which have been heard with what comes before and after them, and are joined with those of the window before
+    as those of one clip are: the most probable unit of each moment, repetitions joined, blanks dropped. So an answer
+    lags behind the sound by half of what windows have in common, (window - step) / 2.
+
+    Other modalities are absent.
+
+    Args:
+        model: `edge.Model` of a file with a batch of 1 and one transcription.
+        name: of the sound; None where the model has one sound only.
+        step_seconds: from window to window; None is half a window. Shorter steps cost more and are more exact.
+
+    Call arguments:
+        samples: (N,) float32 in [-1, 1], or int16, at the model's `sample_rate`; any number of them.
+
+    Returns:
+        The text so far.
+
+    Raises:
+        ValueError: the model has no such sound or no transcription, another modality must not be absent, or the samples
+            are of another kind.
+    """
+
+    def __init__(self, model: Model, *, name: str | None = None, step_seconds: float | None = None) -> None:
+        self.model = model
+        self._sound = self._find(name)
+        self.sample_rate, self._size = self._sound.sample_rate, self._sound.samples
+        self._head = self._transcription()
+        whole = self._size / self.sample_rate
+        step = whole / 2 if step_seconds is None else step_seconds
+        if not 0 < step <= whole:
+            raise ValueError(
+                f"step_seconds must be above 0 and at most the window's {whole:g} seconds. Received: {step_seconds!r}."
+            )
+        self._step = round(step * self.sample_rate)
+        self._absent = self._others()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what was heard."""
+        self._waiting = np.zeros(0, "float32")
+        self._start = self._last = 0  # where the waiting samples begin; the unit of the last moment
+        self._done = 0  # samples whose moments have been read
+        self._ids = []
+
+    def __call__(self, samples: np.ndarray) -> str:
+        self._waiting = np.concatenate([self._waiting, self._checked(samples)])
+        while len(self._waiting) >= self._size:
+            self._read(self._size, self._start + (self._size + self._step) // 2)
+            self._waiting = self._waiting[self._step :]
+            self._start += self._step
+        return spelled(self._head, self._ids)
+
+    def finish(self) -> str:
+        """Reads what is left, as the end of the sound; returns the whole text. A new sound may begin after it."""
+        if len(self._waiting):
+            self._read(len(self._waiting), self._start + len(self._waiting))
+        text = spelled(self._head, self._ids)
+        self.reset()
+        return text
+
+    def _read(self, count, end):
+        """Asks the model for a window of so many samples; its moments from `_done` up to the sample `end` count."""
+        wave = np.zeros((1, self._size), "float32")
+        wave[0, :count] = self._waiting[:count]
+        ready = {self._sound.name: wave, f"{self._sound.name}_mask": np.arange(self._size)[None] < count}
+        logits = self.model.predict(self._absent | ready)[self._head["name"]][0]
+        each = self._size / len(logits)  # samples of a moment
+        first, last = (round((sample - self._start) / each) for sample in (self._done, end))
+        for unit in log_softmax(logits).argmax(-1)[first:last].tolist():
+            if unit not in (0, self._last):
+                self._ids.append(unit)
+            self._last = unit
+        self._done = end
+
+    def _checked(self, samples):
+        samples = np.asarray(samples)
+        if samples.ndim != 1 or samples.dtype not in (np.float32, np.float64, np.int16):
+            raise ValueError(
+                "Samples are an array (N,) of float32 in [-1, 1], or of int16. "
+                f"Received: shape {samples.shape}, {samples.dtype}. Average the channels of a stereo sound."
+            )
+        return samples.astype("float32") / (32768 if samples.dtype == np.int16 else 1)
+
+    def _find(self, name):
+        sounds = {each.name: each for each in self.model.preprocess.modalities if hasattr(each, "sample_rate")}
+        if name not in sounds and not (name is None and len(sounds) == 1):
+            raise ValueError(f"A stream is of one sound of the model. Received: {name!r}. It has {list(sounds)}.")
+        return sounds[name or next(iter(sounds))]
+
+    def _transcription(self):
+        heads = [head for head in self.model.description["outputs"] if head["kind"] == "transcription"]
+        if len(heads) != 1:
+            kinds = [head["kind"] for head in self.model.description["outputs"]]
+            raise ValueError(f"A stream needs a model with one transcription. Received: heads of the kinds {kinds}.")
+        return heads[0]
+
+    def _others(self):
+        """Ready tensors of what is absent."""
+        others = [each for each in self.model.preprocess.modalities if each is not self._sound]
+        required = [each.name for each in others if not getattr(each, "optional", False)]
+        if required:
+            raise ValueError(f"A stream has a sound alone. Received: a model that needs {required}, too. Train it with "
+                             "optional=True in their specs.")  # fmt: skip
+        ready = [each({} if each.takes_columns else None) for each in others]
+        return {name: value for tensors in ready for name, value in tensors.items()}
