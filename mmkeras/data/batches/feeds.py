@@ -149,7 +149,6 @@ class CachedFeed:
     def __init__(self, feed, raw, heads, cache, verbose):
         self.preprocess, self.names, self.labelled = feed.preprocess, list(feed.preprocess.output), feed.labelled
         self.weighted, self.partly, self.skipped = feed.weighted, feed.partly, feed.skipped
-        self.preprocess = feed.preprocess
         batches = feed.ready(feed.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
         content = None
         if cache != "memory":
