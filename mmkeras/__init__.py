@@ -68,7 +68,8 @@ __version__ = "0.1.0"
 
 _NAMES = {"adapt": "preprocess", "preprocessor": "preprocess", "fusion_model": "models", "load_model": "loading",
           "late_fusion_model": "models", "hybrid_fusion_model": "models", "Predictor": "export",
-          "dual_encoder": "models", "masked_model": "models", "transcriber": "models"}  # fmt: skip
+          "dual_encoder": "models", "encoder_decoder": "models", "masked_model": "models",
+          "transcriber": "models"}  # fmt: skip
 
 __all__ = [
     "Audio",

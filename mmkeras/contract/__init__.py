@@ -2,6 +2,7 @@
 
 named_model  the `keras.Model` that refuses other names, shapes and dtypes, and knows its specs and heads
 fitting      what its `fit`, `evaluate` and `predict` do that Keras' own do not
+teaching     how heads that learn from true tokens are given their labels in `fit`
 auxiliary    the names of outputs that single modalities have
 raw_examples what raw examples know of themselves
 """

@@ -10,6 +10,7 @@ from mmkeras import specs as kinds
 from mmkeras.checks import did_you_mean
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
+from mmkeras.contract.teaching import Teaching, label_name, taught_heads
 from mmkeras.received import looks_raw
 
 for _kind in kinds.KINDS.values():
@@ -17,7 +18,7 @@ for _kind in kinds.KINDS.values():
 
 
 @keras.saving.register_keras_serializable("mmkeras")
-class NamedModel(Fitting, keras.Model):
+class NamedModel(Teaching, Fitting, keras.Model):
     """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
 
     Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
@@ -69,6 +70,8 @@ class NamedModel(Fitting, keras.Model):
                 f"Model '{self.name}' takes a dict by name. Received: {type(inputs).__name__}. "
                 f"Give the keys {list(expected)}."
             )
+        if any(label_name(head) in inputs for head in taught_heads(self)):
+            return self.taught(inputs, *args, **kwargs)
         hint = self._hint(inputs)
         _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
         inputs = {key: _as_array(value) for key, value in inputs.items()}

@@ -38,7 +38,8 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    transcription gives logits (1, T, V) for each moment: of the most probable unit of each moment, repetitions are
    joined, id 0 (the blank) is dropped, and the `pieces` of what is left, joined, without blanks at both ends, are the
    text (`edge.transcription`; with `beams` above 1 a beam search stands in for the first two steps, and the best path
-   through a graph of nodes where one is `allowed`).
+   through a graph of nodes where one is `allowed`). A generation gives ids (1, L), 0 from the end on: the `pieces` of
+   these numbers, joined, without blanks at both ends, are the text.
 """
 
 from mmkeras.edge.audio import Audio

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from mmkeras.edge import classification, regression, transcription
+from mmkeras.edge import classification, generation, regression, transcription
 from mmkeras.edge.audio import Audio
 from mmkeras.edge.image import Image
 from mmkeras.edge.table import Table
@@ -20,7 +20,8 @@ from mmkeras.edge.wordpiece import WordPiece
 
 # A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`; and `MEANING`, what
 # viewers show of its outputs, a format string of what `preprocess.json` says.
-ANSWERS = {"classification": classification, "regression": regression, "transcription": transcription}
+ANSWERS = {"classification": classification, "regression": regression, "transcription": transcription,
+           "generation": generation}  # fmt: skip
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip
 _LARGEST = 2**28  # bytes; a vocabulary of 250,000 tokens takes about 4 MB

@@ -6,7 +6,8 @@ from typing import Any
 from mmkeras.evaluate.kinds import kind_of
 
 _NUMBERS = {"accuracy": "accuracy", "interval": "accuracy_interval", "mae": "mae", "wer": "wer",
-            "wer_interval": "wer_interval", "exact": "exact"}  # fmt: skip
+            "wer_interval": "wer_interval", "exact": "exact",
+            "exact_interval": "exact_interval", "bleu": "bleu", "chrf": "chrf"}  # fmt: skip
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,9 +18,10 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         Dict of what there is: "accuracy" and its "interval" (95 %) for classifications, "mae" for regressions, "wer",
-        its "wer_interval" and "exact" for transcriptions, "n" examples, "subsets", the main score of the same model by
-        the inputs that are present, and "baselines", that of the other rows. With several heads, each of them but "n"
-        is a dict by head, {"accuracy": {head: number}} and {"baselines": {row: {head: number}}}.
+        its "wer_interval" and "exact" for transcriptions, "exact", "bleu" and "chrf" for generations, "n" examples,
+        "subsets", the main score of the same model by the inputs that are present, and "baselines", that of the other
+        rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
+        {"baselines": {row: {head: number}}}.
 
     Example:
 

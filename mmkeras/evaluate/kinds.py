@@ -13,9 +13,10 @@ and outputs of validation examples, or None.
 import numpy as np
 
 from mmkeras.checks import did_you_mean
-from mmkeras.evaluate import classification, regression, transcription
+from mmkeras.evaluate import classification, generation, regression, transcription
 
-KINDS = {"classification": classification, "regression": regression, "transcription": transcription}
+KINDS = {"classification": classification, "regression": regression, "transcription": transcription,
+         "generation": generation}  # fmt: skip
 
 
 def kind_of(name):

@@ -6,6 +6,7 @@
 | several classes | largest absolute difference of a probability | probability |
 | regression | largest absolute difference of its K values over their `std` | standard deviations |
 | transcription of T moments | mean over the moments of the total variation of their probabilities | total variation |
+| ids of a sequence | places where they differ, over those that hold an id in either | share of the tokens, 0 to 1 |
 
 Total variation is the share of the probability that lies on other classes. Unlike the largest difference of one
 probability it does not shrink as N grows: of an untrained model with 100 classes no probability exceeds 0.03, so that
@@ -23,32 +24,33 @@ RELATIVE = 0.25
 FLIPS, RISK = 0.02, 1e-3
 _ROUNDING = 1e-5  # of float32, on the average of the examples
 _UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations",
-          "texts": "total variation of the moments"}  # fmt: skip
+          "texts": "total variation of the moments", "tokens": "of the tokens"}  # fmt: skip
 
 
 def limits(tolerance):
     """What follows from the largest difference that one example may have.
 
     Returns:
-        Dict: "mean", the largest mean distance; "negligible", a mean distance that needs no comparison with the
-        variation of the answers; "margin", which makes another class more than a near tie.
+        Dict: "mean", the largest mean distance; "tokens", that of sequences; "negligible", a mean distance that needs
+        no comparison with the variation of the answers; "margin", which makes another class more than a near tie.
 
     Example:
 
     >>> limits(0.1)
-    {'mean': 0.025, 'negligible': 0.005, 'margin': 0.05}
+    {'mean': 0.025, 'tokens': 0.05, 'negligible': 0.005, 'margin': 0.05}
     """
     mean = max(tolerance / 4, 10 * _ROUNDING)
-    return {"mean": mean, "negligible": max(tolerance / 20, _ROUNDING), "margin": 2 * mean}
+    return {"mean": mean, "tokens": tolerance / 2, "negligible": max(tolerance / 20, _ROUNDING), "margin": 2 * mean}
 
 
 def distances(unit, received, expected, half=False):
     """Distance of each example, (n,); infinite where the shapes differ.
 
     Args:
-        unit: {"kind": "classes", "labels", "values" or "texts", "std": K numbers, of values}; None in place of `std`
-            takes the deviation of the expected values.
-        received, expected: arrays (n, N) or (n, K); of texts logits (n, T, V), the blank first.
+        unit: {"kind": "classes", "labels", "values", "texts" or "tokens", "std": K numbers, of values}; None in place
+            of `std` takes the deviation of the expected values.
+        received, expected: arrays (n, N) or (n, K); of texts logits (n, T, V), the blank first; of tokens ids (n, L),
+            0 behind the end.
         half: constants of the file have 11 bits. A value is not further off than its own rounding makes it: two units
             in the last place of float32, or half a unit of float16, are taken off.
 
@@ -64,6 +66,9 @@ def distances(unit, received, expected, half=False):
         return np.full(max(len(expected), 1), np.inf)
     if unit["kind"] == "texts":
         return np.abs(_shares(received) - _shares(expected)).sum(-1).mean(-1) / 2
+    if unit["kind"] == "tokens":
+        real = np.maximum(((received > 0) | (expected > 0)).sum(-1), 1)
+        return (received != expected).sum(-1) / real
     flat = len(expected), int(np.prod(expected.shape[1:]))
     expected = expected.astype("float64").reshape(flat)
     apart = np.abs(received.astype("float64").reshape(flat) - expected)
@@ -106,10 +111,18 @@ def compare(unit, received, expected, half=False):
     if not len(found):
         return {"largest": 0.0, "mean": 0.0, "relative": None}
     expected = np.asarray(expected)
-    constant = np.broadcast_to(expected.mean(0, dtype="float64", keepdims=True), expected.shape)
+    constant = np.broadcast_to(_constant(unit, expected), expected.shape)
     spread = float(distances(unit, constant, expected).mean())
     mean = float(found.mean())
     return {"largest": float(found.max()), "mean": mean, "relative": mean / spread if spread > 0 else None}
+
+
+def _constant(unit, expected):
+    """The answer that one would give to everything: the mean, of sequences the most frequent one."""
+    if unit["kind"] != "tokens":
+        return expected.mean(0, dtype="float64", keepdims=True)
+    rows, counts = np.unique(expected, axis=0, return_counts=True)
+    return rows[counts.argmax()]
 
 
 def _shares(logits):
@@ -167,7 +180,7 @@ def flips(unit, received, expected, margin):
     >>> flips({"kind": "classes"}, np.array([[0.49, 0.51], [0.1, 0.9]]), expected, margin=0.04)
     1
     """
-    if unit["kind"] in ("values", "texts") or not len(expected):
+    if unit["kind"] in ("values", "texts", "tokens") or not len(expected):
         return 0
     if unit["kind"] == "labels":
         return int((((received >= 0.5) != (expected >= 0.5)) & (np.abs(expected - 0.5) > margin / 2)).any(-1).sum())
@@ -184,6 +197,8 @@ def agreement(unit, received, expected):
     >>> agreement({"kind": "classes"}, np.array([[0.4, 0.6], [0.9, 0.1]]), np.array([[0.1, 0.9]] * 2))
     0.5
     """
+    if unit["kind"] == "tokens":
+        return float(np.mean((np.asarray(received) == np.asarray(expected)).all(-1)))
     if unit["kind"] == "texts":
         pairs = zip(_spelled(np.asarray(received)), _spelled(np.asarray(expected)), strict=True)
         return float(np.mean([a == b for a, b in pairs]))
@@ -209,8 +224,9 @@ def faults(unit, received, expected, tolerance, half=False):
 
     Four conditions, of which the last three are about all examples together:
 
-    1. No distance exceeds `tolerance`.
-    2. The mean distance is at most a quarter of it (`limits`); of 64 normal errors, the largest is 3 times the mean.
+    1. No distance exceeds `tolerance`; not of sequences, where one token is a large part.
+    2. The mean distance is at most a quarter of it, of sequences half of it (`limits`); of 64 normal errors, the
+       largest is 3 times the mean.
     3. The mean distance is at most a quarter (`RELATIVE`) of that of answering the mean answer to everything, or is
        negligible: a twentieth of `tolerance`. It tells exchanged rows and other weights from rounding where all
        answers are near each other.
@@ -224,12 +240,14 @@ def faults(unit, received, expected, tolerance, half=False):
     received, expected = np.asarray(received), np.asarray(expected)
     found, most, name = compare(unit, received, expected, half), limits(tolerance), _UNITS[unit["kind"]]
     said = []
-    if not found["largest"] <= tolerance:  # NaN is not, either
+    tokens = unit["kind"] == "tokens"
+    if not tokens and not found["largest"] <= tolerance:  # NaN is not, either
         said.append(
             f"largest difference {found['largest']:.3g} {name}{_own(unit, found['largest'])}, allowed {tolerance:g}"
         )
-    if not found["mean"] <= most["mean"]:
-        said.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {most['mean']:g}")
+    mean = most["tokens" if tokens else "mean"]
+    if not found["mean"] <= mean:
+        said.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {mean:g}")
     if found["relative"] is not None and not (found["mean"] <= most["negligible"] or found["relative"] <= RELATIVE):
         said.append(f"mean difference {found['relative']:.3g} times that of a constant answer, allowed {RELATIVE:g}")
     if received.shape == expected.shape and unit["kind"] == "texts":

@@ -51,6 +51,11 @@ def _problem(op, owner):
         return "it calls Python, which is not there when served; write it with TensorFlow ops."
     if op.startswith("Cudnn"):
         return "it runs on GPUs only; give the layer use_cudnn=False."
+    if op.startswith("Xla"):
+        return (
+            "it is compiled by the serving process while it answers; write it with other ops (ops.where in place of "
+            "ops.slice_update)."
+        )
     if owner is None:
         return "no TensorFlow op; decode with mmkeras.preprocess, and keep tensorflow-io in the training pipeline."
     return None

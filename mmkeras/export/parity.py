@@ -86,7 +86,8 @@ def answer_problems(heads, received, expected, tolerance):
         for name in {head.name, f"{head.name}_classes", f"{head.name}_holds"} & set(expected) - {key}:
             wrong = _other_names(head, received, expected, name, tolerance)
             largest[name] = float("inf") if wrong else 0.0
-            problems[name] = [f"other names of classes in {wrong} examples"] if wrong else []
+            what = "names of classes" if head.classes else "texts"
+            problems[name] = [f"other {what} in {wrong} examples"] if wrong else []
     return {name: largest[name] for name in expected}, problems
 
 

@@ -8,6 +8,7 @@ A head's name is its key everywhere: in the data set, in the model's output, in 
 | the same, `multi_label=True` | names joined by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
 | `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
 | `transcription(name, units)` | text | logits (B, T, V) of every moment | `name`, `name_score` |
+| `generation(name)` | text | ids (B, L), 0 from the end on | `name`, `name_ids` |
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ from mmkeras.contract import SAMPLE_WEIGHT, auxiliary_name
 from mmkeras.contract.raw_examples import RawExamples, columns_of, has_weights
 from mmkeras.heads._classification import Classification
 from mmkeras.heads._classification import Classification as classification
+from mmkeras.heads._generation import Generation
+from mmkeras.heads._generation import Generation as generation
 from mmkeras.heads._regression import Regression
 from mmkeras.heads._regression import Regression as regression
 from mmkeras.heads._transcription import Transcription
@@ -29,8 +32,8 @@ from mmkeras.heads.base import Head
 from mmkeras.received import kind
 
 __all__ = [
-    "Classification", "Head", "Regression", "Transcription", "adapt", "check_heads", "classification", "compile_for",
-    "heads_of", "regression", "transcription",
+    "Classification", "Generation", "Head", "Regression", "Transcription", "adapt", "check_heads", "classification",
+    "compile_for", "generation", "heads_of", "regression", "transcription",
 ]  # fmt: skip
 
 

@@ -39,6 +39,8 @@ class Head(Config, abc.ABC):
         classes: names of the classes it tells apart; () where it has none.
         needs_targets: whether the loss takes other arrays than `encode` gives, those of `targets`: a text is read
             before there is a vocabulary, and its ids depend on one.
+        teacher_forcing: whether it learns from the true tokens before each token: `output` is then by a layer of
+            `mmkeras.decoding`, and the loss takes that layer's logits, see `mmkeras.contract.teaching`.
     """
 
     kind = ""
@@ -47,6 +49,7 @@ class Head(Config, abc.ABC):
     classes = ()
     needs_adapt = False
     needs_targets = False
+    teacher_forcing = False
 
     name: str
     required: bool = dataclasses.field(default=False, kw_only=True)

@@ -3,6 +3,7 @@
 from mmkeras.layers.attention_block import AttentionBlock
 from mmkeras.layers.batch_norm import BatchNorm
 from mmkeras.layers.combine_answers import CombineAnswers
+from mmkeras.layers.decoder_block import DecoderBlock
 from mmkeras.layers.global_layer_norm import GlobalLayerNorm
 from mmkeras.layers.guard_empty import GuardEmpty
 from mmkeras.layers.learned_tokens import LearnedTokens
@@ -17,6 +18,7 @@ from mmkeras.layers.spec_augment import SpecAugment
 from mmkeras.layers.table_features import TableFeatures
 from mmkeras.layers.table_tokens import TableTokens
 from mmkeras.layers.temperature import Temperature
+from mmkeras.layers.token_decoder import TokenDecoder
 from mmkeras.layers.unit_vector import UnitVector
 from mmkeras.layers.unknown_dropout import UnknownDropout
 
@@ -25,6 +27,7 @@ __all__ = [
     "AttentionBlock",
     "BatchNorm",
     "CombineAnswers",
+    "DecoderBlock",
     "GlobalLayerNorm",
     "GuardEmpty",
     "LearnedTokens",
@@ -38,6 +41,7 @@ __all__ = [
     "TableFeatures",
     "TableTokens",
     "Temperature",
+    "TokenDecoder",
     "UnitVector",
     "UnknownDropout",
 ]

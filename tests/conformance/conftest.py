@@ -130,6 +130,20 @@ def decoding_case(function):
     return Case(function, build)
 
 
+def sequence_case(covers, head):
+    """A case of a head that answers with ids, of weights so large that rounding makes no other token the best one."""
+
+    def build():
+        x = {"x": keras.Input((6, 4), name="x"), "x_mask": keras.Input((6,), dtype="bool", name="x_mask")}
+        model = keras.Model(x, head.output(tuple(x.values())))
+        rng = np.random.default_rng(0)
+        for weight in model.trainable_weights:
+            weight.assign(rng.normal(size=weight.shape))
+        return model
+
+    return Case(covers, build)
+
+
 PRESET = {}
 
 
@@ -166,6 +180,20 @@ CASES = {
     ),
     "BatchNorm": case(
         L.BatchNorm, lambda: lambda x, mask: [L.BatchNorm()(x, mask=mask), mask], x=((6, 4), "float32"), x_mask=MASK
+    ),
+    "DecoderBlock": case(
+        L.DecoderBlock,
+        lambda: L.DecoderBlock(4, num_heads=2),
+        q=((3, 4), "float32"),
+        x=((6, 4), "float32"),
+        x_mask=MASK,
+    ),
+    "TokenDecoder": case(
+        L.TokenDecoder,
+        lambda: L.TokenDecoder(24, max_tokens=3, dim=4, num_heads=2),
+        x=((6, 4), "float32"),
+        x_mask=MASK,
+        labels=((3,), "int32"),
     ),
     "GlobalLayerNorm": case(L.GlobalLayerNorm, L.GlobalLayerNorm, x=((6, 4), "float32"), x_mask=MASK),
     "GuardEmpty": case(L.GuardEmpty, L.GuardEmpty, x_mask=MASK),
@@ -261,6 +289,10 @@ CASES = {
     "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
     "transcription": moments_case(H.transcription, H.transcription("y", vocabulary=["a", "b"], max_tokens=4)),
     "ctc_greedy": decoding_case(mm.decoding.ctc_greedy),
+    "generation": sequence_case(H.generation, H.generation("y", vocabulary=["a", "b", "c"], max_tokens=4, dim=8)),
+    "generation beams": sequence_case(
+        H.generation, H.generation("y", vocabulary=["a", "b", "c"], max_tokens=3, dim=8, beams=3, length_penalty=0.5)
+    ),
     "regression": head_case(H.regression, H.regression("y", size=2, mean=(1.0, 2.0), std=(3.0, 4.0))),
 }
 

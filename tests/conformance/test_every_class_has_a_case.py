@@ -9,7 +9,7 @@ import mmkeras as mm
 ROOMS = {
     "layers": [getattr(mm.layers, name) for name in mm.layers.__all__],
     "fusion": [getattr(mm.fusion, name) for name in mm.fusion.__all__],
-    "heads": [mm.heads.classification, mm.heads.regression, mm.heads.transcription],
+    "heads": [mm.heads.classification, mm.heads.generation, mm.heads.regression, mm.heads.transcription],
     "branches": [mm.branches.from_model]
     + [
         function
@@ -29,6 +29,6 @@ def test_every_public_thing_has_a_case(room, cases):
 
 
 def test_every_head_is_known_here():
-    heads = mm.heads.Classification, mm.heads.Regression, mm.heads.Transcription
+    heads = mm.heads.Classification, mm.heads.Generation, mm.heads.Regression, mm.heads.Transcription
     names = [name for name in mm.heads.__all__ if getattr(mm.heads, name) in heads]
-    assert sorted(map(str.lower, names)) == sorted(2 * ["classification", "regression", "transcription"])
+    assert sorted(map(str.lower, names)) == sorted(2 * ["classification", "generation", "regression", "transcription"])

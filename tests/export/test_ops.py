@@ -40,3 +40,8 @@ def test_check_ops_names_each_offender_and_its_place(folder):
 
 def test_check_ops_passes_text_ops():
     check_ops({"CaseFoldUTF8": ["x"]}, {"CaseFoldUTF8": "tensorflow-text"})
+
+
+def test_what_the_serving_process_would_compile_is_refused():
+    with pytest.raises(ValueError, match="XlaDynamicUpdateSlice: .*ops.slice_update with ops.where. Found at step/put"):
+        check_ops({"XlaDynamicUpdateSlice": ["step/put"]}, {"XlaDynamicUpdateSlice": "tensorflow"})

@@ -191,3 +191,18 @@ def test_one_sample_is_enough_and_none_is_refused(one_process, samples, tmp_path
         for export, path in ((saved_model, tmp_path / "years" / "2"), (mm.export.litert, tmp_path / "none.tflite")):
             with pytest.raises(ValueError, match="samples must hold at least one raw example. Received: none"):
                 export(*parts[:2], path, heads=parts[2], samples=none)
+
+
+def test_sequences_are_compared_by_the_share_of_tokens_that_differ():
+    unit, rows = {"kind": "tokens"}, np.tile([[2, 3, 4, 0], [3, 3, 0, 0]], (32, 1))
+    other = rows.copy()
+    other[:3, 1] = 5
+    assert distance.distances(unit, other[:2], rows[:2]).tolist() == [1 / 3, 1 / 2]
+    assert distance.distances(unit, rows[:2], np.zeros((2, 4), int)).tolist() == [1, 1]
+    assert distance.compare(unit, rows, rows) == {"largest": 0.0, "mean": 0.0, "relative": 0.0}
+    assert distance.faults(unit, rows, rows, 1e-4) == []
+    (said,) = distance.faults(unit, other, rows, 1e-2)
+    assert said == "mean difference 0.0182 of the tokens, allowed 0.005"
+    assert distance.faults(unit, other, rows, 0.1) == []
+    exchanged = distance.faults(unit, rows[::-1], rows, 2.0)
+    assert len(exchanged) == 1 and "times that of a constant answer" in exchanged[0]

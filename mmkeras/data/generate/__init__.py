@@ -2,11 +2,13 @@
 
 scenes, ceilings   pictures, sounds and questions that only all three together answer
 motions            videos of a square that moves, and which way; no single frame tells
+stories            videos of something that moves one way and then another, told in a sentence
 lookalikes         tiny sets laid out like those of the recipes
 """
 
 from mmkeras.data.generate import lookalikes
 from mmkeras.data.generate._motions import DIRECTIONS, motions
 from mmkeras.data.generate._scenes import ANSWERS, SHAPES, ceilings, scenes
+from mmkeras.data.generate._stories import stories
 
-__all__ = ["ANSWERS", "DIRECTIONS", "SHAPES", "ceilings", "lookalikes", "motions", "scenes"]
+__all__ = ["ANSWERS", "DIRECTIONS", "SHAPES", "ceilings", "lookalikes", "motions", "scenes", "stories"]

@@ -54,7 +54,7 @@ def motions(
     absent = np.random.default_rng([seed, 1]).random(n) < missing
     for i, way in enumerate(ways):
         path = f"clips/{i:04d}.gif"
-        (folder / path).write_bytes(_gif(_moving(rng, DIRECTIONS[way], size, frames)))
+        (folder / path).write_bytes(gif(_moving(rng, DIRECTIONS[way], size, frames)))
         rows.append((str(rng.choice(NOTES)), "" if absent[i] else path, way))
     with open(folder / "examples.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
@@ -73,7 +73,8 @@ def _moving(rng, way, size, frames):
     return pixels
 
 
-def _gif(pixels):
+def gif(pixels):
+    """An animated GIF of pixels (F, H, W, 3) uint8."""
     file, (first, *others) = io.BytesIO(), [Image.fromarray(frame) for frame in pixels]
     first.save(file, "GIF", save_all=True, append_images=others, duration=100, loop=0)
     return file.getvalue()

@@ -37,6 +37,35 @@ def easy_vqa(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     return folder
 
 
+def captions(folder: str | PathLike[str], *, seed: int = 0) -> Path:
+    """The files of easy-VQA with one shape in each picture: `recipes/captions.py` makes sentences of what is asked."""
+    folder, rng = _made(folder), np.random.default_rng(seed)
+    for part, n in {"train": 240, "test": 48}.items():
+        rows = []
+        with zipfile.ZipFile(folder / f"{part}_images.zip", "w") as pictures:
+            for number in range(n):
+                shape, colour = _SHAPES[number % 2], list(_COLOURS)[number // 2 % 3]
+                pictures.writestr(f"{number}.png", image(_one_shape(rng, shape, _COLOURS[colour]), "png"))
+                rows += [("what shape is in the image?", shape, number), ("what color is the shape?", colour, number)]
+        (folder / f"{part}_questions.json").write_text(json.dumps(rows), encoding="utf-8")
+    (folder / "answers.txt").write_text("\n".join([*_SHAPES, *_COLOURS]), encoding="utf-8")
+    return folder
+
+
+_SHAPES = ("rectangle", "triangle")
+_COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
+
+
+def _one_shape(rng, shape, colour, size=64):
+    """Pixels (size, size, 3) of a rectangle, or of the half of one below its diagonal, on white."""
+    pixels, (top, left) = np.full((size, size, 3), 255, "uint8"), rng.integers(2, size // 2, 2)
+    side = int(rng.integers(size // 3, size // 2))
+    rows, columns = np.mgrid[:side, :side]
+    inside = columns <= rows if shape == "triangle" else rows >= 0
+    pixels[top : top + side, left : left + side][inside] = colour
+    return pixels
+
+
 def digits(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """train.csv, valid.csv and test.csv of image, audio, text and digit: a digit is the number of one of `ANSWERS`."""
     folder = _made(folder)

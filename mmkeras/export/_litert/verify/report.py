@@ -101,7 +101,7 @@ def compared(heads, answers, labels, half=False):
     others = {who: values for who, values in answers.items() if who != "keras"}
     far = {who: {name: compare(unit, values[name], keras_[name], half) for name, unit in units(heads).items()
                  if name in values} for who, values in others.items()}  # fmt: skip
-    named = {head.name: head.unit for head in heads if head.classes or head.unit["kind"] == "texts"}
+    named = {head.name: head.unit for head in heads if head.classes or head.unit["kind"] in ("texts", "tokens")}
     same = {who: {name: agreement(unit, values[name], keras_[name]) for name, unit in named.items() if name in values}
             for who, values in others.items()}  # fmt: skip
     told = [head for head in heads if len(labels.get(head.name, ()))]

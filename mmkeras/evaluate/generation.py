@@ -1,0 +1,75 @@
+"""How generated texts are scored, and shown text by text."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmkeras.evaluate.text_scores import Texts, errors
+from mmkeras.heads.units import UNKNOWN
+
+MAIN = "exact"
+_DRAWS = 1000  # of the bootstrap
+
+
+def columns(found):
+    """Heading of a column of the table -> key of the score."""
+    return {"exact": "exact"} | {title: key for title, key in {"BLEU": "bleu", "chrF": "chrf"}.items() if key in found}
+
+
+def scores(head, labels, outputs, weights):
+    """The scores of `text_scores`, of targets and ids; `unknown` counts units that the vocabulary does not hold."""
+    found = text_scores(head.texts(outputs), head.texts(labels), weights=weights)
+    return {"kind": head.kind, **found, "unknown": int(np.sum(np.asarray(labels) == UNKNOWN))}
+
+
+def text_scores(received: list[str], expected: list[str], *, weights: np.ndarray | None = None) -> dict[str, Any]:
+    """Scores of any texts, also of those that no model made: to copy the input is a baseline of a translation.
+
+    Args:
+        received, expected: lists of n texts.
+        weights: how much each counts, (n,); BLEU and chrF count all alike.
+
+    Returns:
+        Dict: `exact`, the share of equal texts; `bleu` and `chrf` (0 to 100) of the whole corpus, where sacrebleu is
+        installed (`pip install "mmkeras[text]"`). Each has a 95 % interval, `exact_interval` and so on, of 1,000
+        bootstrap draws of the examples.
+
+    Example:
+
+    >>> text_scores(["a red dot", "a box"], ["a red dot", "a bow"])["exact"]
+    0.5
+
+    Source: Papineni et al., BLEU (ACL 2002); Popovic, chrF (WMT 2015); Post, arXiv 1804.08771, for sacrebleu.
+    """
+    exact, interval = Texts(received, expected, weights).exact()
+    found = {"examples": len(expected), "exact": exact, "exact_interval": interval}
+    if importlib.util.find_spec("sacrebleu") is None:
+        return found
+    from sacrebleu.metrics import BLEU, CHRF
+
+    # Names and captions without blanks between words (Chinese, Japanese) have no words to count for BLEU's own rules.
+    for key, metric in {"bleu": BLEU(tokenize="intl"), "chrf": CHRF()}.items():
+        found[key], found[f"{key}_interval"] = _corpus(metric, received, expected)
+    return found
+
+
+def _corpus(metric, received, expected):
+    score = metric.corpus_score(received, [expected], n_bootstrap=_DRAWS if len(received) > 1 else 1)
+    said = json.loads(score.format(width=4, signature=str(metric.get_signature()), is_json=True))
+    middle, spread = said.get("confidence_mean", score.score), said.get("confidence_var", 0.0)
+    return float(score.score), [max(middle - spread, 0.0), min(middle + spread, 100.0)]
+
+
+def draw(head, labels, outputs, found, out_dir, weights=None):
+    """Writes NAME_texts.csv, a row for each example, the worst first; returns the names of the files."""
+    table = pd.DataFrame({"expected": head.texts(labels), "received": head.texts(outputs)})
+    pairs = zip(table.received, table.expected, strict=True)
+    table["wrong_characters"] = [errors(*pair) for pair in pairs]
+    table = table.sort_values("wrong_characters", ascending=False, kind="stable")
+    name = f"{head.name}_texts.csv"
+    table.to_csv(Path(out_dir) / name, index_label="example")
+    return [name]
