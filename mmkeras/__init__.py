@@ -56,6 +56,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
     from mmkeras.loading import load_model
     from mmkeras.models import (
         dual_encoder,
+        encoder_decoder,
         fusion_model,
         hybrid_fusion_model,
         late_fusion_model,

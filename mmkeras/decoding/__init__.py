@@ -13,11 +13,11 @@ Every one holds a `layers.TokenDecoder`, and is called as `layer(memory, mask)` 
 int32, 0 from the end on. `decode_with` gives a model another one, on the same weights.
 """
 
+from mmkeras.decoding._edit_distance import edit_distance
 from mmkeras.decoding._replace import decode_with
 from mmkeras.decoding.automaton import Automaton
 from mmkeras.decoding.beam import Beam
 from mmkeras.decoding.ctc import ctc_allowed, ctc_beam_search, ctc_greedy
-from mmkeras.decoding.edit_distance import edit_distance
 from mmkeras.decoding.greedy import Greedy
 from mmkeras.decoding.sampling import Sampling, uniform
 
