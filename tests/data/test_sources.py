@@ -154,9 +154,8 @@ def test_bytes_that_look_like_a_path_are_bytes(folder):
 
 def test_decoded_files_repeated_columns_and_single_specs_are_refused():
     frame = pd.DataFrame({"title": ["x"], "photo": [np.zeros((4, 4, 3))], "kind": ["a"]})
-    with pytest.raises(
-        ValueError, match="path or as the bytes.*pixels.*Received: float64 of shape .4, 4, 3. as .photo. in row 0"
-    ):
+    told = "path or as the bytes.*pixels.*Received: float64 of shape .4, 4, 3. as .photo. in row 0"
+    with pytest.raises(ValueError, match=told):
         mm.data.from_dataframe(frame, SPECS, HEADS)
     with pytest.raises(ValueError, match=r"Columns need names of their own. Received: \['title'\]"):
         mm.data.from_dataframe(pd.DataFrame([["x", "y"]], columns=["title", "title"]), SPECS[:1])
