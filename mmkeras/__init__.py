@@ -89,6 +89,7 @@ __all__ = [
     "distribute",
     "dual_encoder",
     "edge",
+    "encoder_decoder",
     "evaluate",
     "export",
     "fusion",
