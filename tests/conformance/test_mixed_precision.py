@@ -31,6 +31,23 @@ def test_mixed_bfloat16(case_, run, bfloat16):
         np.testing.assert_allclose(a, b, atol=0.04 * np.abs(b).max())  # seen: 0.02 of images and videos, 0.01 of others
 
 
+@pytest.mark.parametrize("name", ["image.mobilenet", "image.resnet"])
+def test_mixed_float16_of_deep_networks(name, cases, run, set_policy):
+    """With statistics of pictures: with the initial ones, MobileNet's values shrink to 1e-10, below float16."""
+    exact = cases[name].build()
+    feed = cases[name].feed(exact, batch=12)
+    for layer in exact._flatten_layers():
+        if isinstance(layer, mm.layers.BatchNorm):
+            layer.momentum = 0.0
+    exact({key: tf.constant(value) for key, value in feed.items()}, training=True)
+    set_policy("mixed_float16")
+    mixed = cases[name].build()
+    mixed.set_weights(exact.get_weights())
+    a, b = run(mixed, feed)[0], run(exact, feed)[0]
+    assert np.abs(b).max() > 0.1
+    np.testing.assert_allclose(a, b, atol=0.04 * np.abs(b).max())
+
+
 @pytest.mark.parametrize("name", ["vector.linear", "vector.linear as it is"])
 def test_large_vectors(name, cases, run, set_policy):
     """Beyond 65,504, where float16 ends, and in steps that bfloat16 has not."""
