@@ -2,6 +2,7 @@
 
 import types
 import warnings
+import zipfile
 
 import keras
 import numpy as np
@@ -164,7 +165,9 @@ def test_what_is_absent_is_not_read(trained):
 
 
 def test_a_keras_file_keeps_answers_teacher_and_heads(trained, tmp_path):
+    assert trained.model.taught() is trained.model.taught()
     trained.model.save(tmp_path / "caption.keras")
+    assert b"taught" not in zipfile.ZipFile(tmp_path / "caption.keras").read("model.weights.h5")
     again = mm.load_model(tmp_path / "caption.keras")
     ready = next(iter(trained.test))[0]
     np.testing.assert_array_equal(again(ready)["caption"], trained.model(ready)["caption"])
