@@ -71,7 +71,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
                 f"Give the keys {list(expected)}."
             )
         if any(label_name(head) in inputs for head in taught_heads(self)):
-            return self.taught(inputs, *args, **kwargs)
+            return self.taught()(inputs, *args, **kwargs)
         hint = self._hint(inputs)
         _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
         inputs = {key: _as_array(value) for key, value in inputs.items()}

@@ -9,9 +9,6 @@ class Teaching:
     The outputs of a head that says `teacher_forcing` are its answers, made token by token. To learn, such a head has
     to see the true tokens: `fit` and `evaluate` hand it the labels that they have, as one more input, HEAD.label, and
     its outputs are logits then. Both share all layers; the model's own inputs and outputs stay what they are.
-
-    Attributes:
-        taught: the functional model with the labels as inputs.
     """
 
     def train_step(self, *args):
@@ -33,8 +30,8 @@ class Teaching:
         # Under a strategy Keras looks at the outputs of one batch before it builds the metrics.
         return super()._symbolic_build(iterator, data_batch and self._with_labels(data_batch))
 
-    @property
     def taught(self):
+        """The functional model with the labels as inputs; no property, since Keras would save what it gives."""
         if "_taught" not in self.__dict__:
             # Not by setattr: Keras would count its layers, and save them, twice.
             self.__dict__["_taught"] = _Kept(_taught_model(self))

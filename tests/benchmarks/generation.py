@@ -93,7 +93,7 @@ def training(rounds):
 def answering(model, rounds, sizes=(1, 32)):
     """Rows (way, size of the batch, milliseconds a token)."""
     x, _ = examples()
-    taught = model.taught
+    taught = model.taught()
 
     @tf.function
     def recomputed(feed):

@@ -150,7 +150,7 @@ def test_a_model_can_answer_in_another_way(decoder):
     drawn = mm.decoding.decode_with(model, decoding=Sampling, head="caption")
     assert list(drawn.input)[-1] == "caption_uniform"
     assert drawn(ready | {"caption_uniform": uniform(0, n=2, max_tokens=4)})["caption"].shape == (2, 4)
-    assert wide.heads == model.heads and wide.taught.output["caption"].shape == (None, 4, 5)
+    assert wide.heads == model.heads and wide.taught().output["caption"].shape == (None, 4, 5)
     with pytest.raises(ValueError, match=r"needs the name of a head.*Received: head='captoin'.*Did you mean 'caption'"):
         mm.decoding.decode_with(model, decoding=Greedy, head="captoin")
     assert type(wide).from_config(wide.get_config()).output["caption"].shape == (None, 4)
