@@ -52,10 +52,7 @@ def _problem(op, owner):
     if op.startswith("Cudnn"):
         return "it runs on GPUs only; give the layer use_cudnn=False."
     if op.startswith("Xla"):
-        return (
-            "it is compiled by the serving process while it answers; write it with other ops (ops.where in place of "
-            "ops.slice_update)."
-        )
+        return "the serving process would compile it; write it with other ops, ops.slice_update with ops.where."
     if owner is None:
         return "no TensorFlow op; decode with mmkeras.preprocess, and keep tensorflow-io in the training pipeline."
     return None
