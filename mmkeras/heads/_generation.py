@@ -161,7 +161,7 @@ class Generation(Head):
         found = units.padded(texts, self.max_tokens)
         found = np.pad(found, ((0, 0), (0, 1)))
         found[np.arange(len(found)), np.count_nonzero(found, axis=1)] = self.end
-        found[~np.asarray(self.labelled(labels))] = -1
+        found[np.asarray(labels)[:, 0] < 0] = -1
         return found
 
     def texts(self, ids: Any) -> list[str]:
