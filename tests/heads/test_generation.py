@@ -13,6 +13,7 @@ import tensorflow as tf
 import mmkeras as mm
 from mmkeras import edge, heads
 from mmkeras.heads.token_loss import TokenAccuracy, TokenCrossentropy
+from mmkeras.train.baseline import constant_loss
 
 COLOURS, SHAPES = ["red", "green", "blue"], ["dot", "box"]
 HEAD = heads.generation("caption", vocabulary=[" a", " b"], max_tokens=3)
@@ -81,6 +82,7 @@ def test_texts_of_nothing_are_refused_and_of_one_letter_taken():
         assert HEAD.targets(HEAD.encode(["a"])).tolist() == [[2, 4, 0, 0]]
     with pytest.raises(ValueError, match="needs a vocabulary. Received: vocabulary=None. Call heads = mm.heads.adapt"):
         heads.generation("caption").targets(np.zeros((1, 256), "int32"))
+    assert constant_loss(HEAD, HEAD.encode(["a"])) is None
     with pytest.raises(ValueError, match="Texts can't be averaged. Received: labels of head 'caption'"):
         HEAD.averageable(np.zeros((1, 4)))
 
