@@ -1,5 +1,8 @@
 """What all data sets of raw examples have in common, whatever they come from."""
 
+import os
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.contract.raw_examples import RawExamples, columns_of
+from mmkeras.data.sources.attempts import attempted
 
 SPECS = [mm.Text("review"), mm.Table("row", numeric=["age"])]
 HEADS = [mm.heads.classification("mood", ["bad", "good"])]
@@ -45,3 +49,20 @@ def test_of_other_data_sets_the_values_are_known(sources):
 def test_the_majority_is_that_of_the_labels(sources, source):
     found = mm.evaluate.majority_baseline(HEADS, sources[source])
     np.testing.assert_allclose(found["mood"], [1 / 3, 2 / 3])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core converts one file at a time")
+def test_files_of_a_stream_are_converted_in_parallel_and_in_order():
+    """Two conversions wait for each other: one at a time, each would wait for ever."""
+    both = threading.Barrier(2, timeout=30)
+
+    def convert(position, value):
+        def meet(value):
+            both.wait()
+            return b"%d" % value
+
+        return {"photo": tf.ensure_shape(tf.numpy_function(meet, [value], tf.string), ())}
+
+    dataset = tf.data.Dataset.range(8)
+    made = attempted(dataset, convert, {}, ["photo"], {}, {}, mark=True)
+    assert [example["photo"] for example in made.as_numpy_iterator()] == [b"%d" % i for i in range(8)]
