@@ -122,7 +122,7 @@ def privacy_budget(*, noise: float, examples: int, batch_size: int, epochs: floa
         import dp_accounting
         from dp_accounting import pld
     except ImportError as error:
-        raise ImportError("privacy_budget needs dp-accounting. Install it: pip install dp-accounting") from error
+        raise ImportError("privacy_budget needs dp-accounting. Install it: pip install 'mmkeras[privacy]'") from error
     if not noise:
         return float("inf")
     step = dp_accounting.PoissonSampledDpEvent(batch_size / examples, dp_accounting.GaussianDpEvent(noise))
