@@ -126,7 +126,7 @@ def _with_temperatures(model, heads, temperatures):
             layer.set_weights([weight / t for weight in layer.get_weights()])
         else:
             answers[head.name] = _behind(head, answers[head.name], t)
-    return NamedModel.of(copy.input, answers, copy.specs, copy.heads, copy.name)
+    return NamedModel.of(copy.input, answers, copy.specs, copy.heads, name=copy.name)
 
 
 def _behind(head, p, t):

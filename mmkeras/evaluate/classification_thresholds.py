@@ -94,4 +94,4 @@ def with_thresholds(
         own = thresholds(head, labels[head.name][some], outputs[head.name][some], best=best)
         found[head.name] = dataclasses.replace(head, thresholds=own)
     heads = [found.get(head.name, head) for head in heads_of(model)]
-    return NamedModel.of(model.input, model.output, model.specs, heads, model.name)
+    return NamedModel.of(model.input, model.output, model.specs, heads, name=model.name)

@@ -30,7 +30,7 @@ def private(model: NamedModel, *, noise: float, clip: float = 1.0, seed: int | N
     Source: Abadi et al., Deep Learning with Differential Privacy, arXiv 1607.00133, algorithm 1; batches of a shuffled
     epoch in place of the random lots that the accounting assumes, as is usual.
     """
-    made = PrivateModel.of(model.input, model.output, model.specs, model.heads, model.name)
+    made = PrivateModel.of(model.input, model.output, model.specs, model.heads, name=model.name)
     return made._with(noise, clip, seed)
 
 

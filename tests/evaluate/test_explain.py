@@ -36,7 +36,7 @@ def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):
     assert evaluate.draw_explanation(found, tmp_path / "found.png", heat=heat).stat().st_size > 20_000
     absent = {name: b"" if name in ("photo", "voice") else value for name, value in example.items()}
     assert evaluate.explain(model, preprocess, absent).shares["photo"] == 0.0
-    with pytest.raises(ValueError, match="target= is a class of head 'answer'.*'bleu' Did you mean 'blue'"):
+    with pytest.raises(ValueError, match="target= is a class of head 'answer'.*'bleu'. Did you mean 'blue'"):
         evaluate.explain(model, preprocess, example, target="bleu")
     with pytest.raises(ValueError, match="head= names a head of the model. Received: 'anser'. Did you mean 'answer'"):
         evaluate.explain(model, preprocess, example, head="anser")
