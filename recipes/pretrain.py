@@ -34,7 +34,7 @@ def main(args):
     out.mkdir(parents=True, exist_ok=True)
     epochs, steps, shares = (1, 4, (0.5, 1.0)) if args.smoke else (args.epochs, STEPS, (0.01, 0.1, 1.0))
     seeds = [args.seed + i for i in range(1 if args.smoke else args.seeds)]
-    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", args.seed, LANGUAGES))
+    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
     # 1. All pairs to learn from without groups; of the English ones, some have labels.
     specs = [mm.Text("name", max_tokens=24, vocabulary_size=16_000), mm.Image("picture", size=(32, 32))]
@@ -42,9 +42,9 @@ def main(args):
     emoji = mm.heads.classification("id", classes=sorted(set(pairs.id)))
     group = mm.heads.classification("group", classes=sorted({*pairs.group, *check.group}), dropout=0.2)
     labelled = pairs[(pairs.language == "en") & pairs.picture.str.startswith("noto")].drop_duplicates("id")
-    raw_pairs = mm.data.from_dataframe(pairs, specs, [emoji], data)
-    raw_labelled = mm.data.from_dataframe(labelled.reset_index(drop=True), specs, [group], data)
-    raw_test = mm.data.from_dataframe(check.reset_index(drop=True), specs, [group], data)
+    raw_pairs = mm.data.from_dataframe(pairs, specs, [emoji], root=data)
+    raw_labelled = mm.data.from_dataframe(labelled.reset_index(drop=True), specs, [group], root=data)
+    raw_test = mm.data.from_dataframe(check.reset_index(drop=True), specs, [group], root=data)
     preprocess = mm.adapt(mm.preprocessor(specs), raw_pairs)
     name, picture = specs = preprocess.specs
     augment = [mm.augment.image(picture, flip=True, zoom=0.2, shift=0.12, rotate=12, fill="nearest"),

@@ -32,15 +32,15 @@ def main(args):
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/retrieval-smoke" if args.smoke else "runs/retrieval"))
     epochs = 2 if args.smoke else args.epochs
-    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", args.seed, LANGUAGES))
+    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
     # 1. Two modalities. Which emoji a row is of says which rows belong together: it has several names and two drawings.
     specs = [mm.Text("name", max_tokens=24, vocabulary_size=16_000), mm.Image("picture", size=(32, 32))]
     learn, check = rows(data, learn=True), rows(data, learn=False)
     emoji = mm.heads.classification("id", classes=sorted({*learn.id, *check.id}))
     group = mm.heads.classification("group", classes=sorted({*learn.group, *check.group}))
-    raw_train = mm.data.from_dataframe(learn, specs, [emoji], data)
-    raw_test = mm.data.from_dataframe(check, specs, [emoji, group], data)
+    raw_train = mm.data.from_dataframe(learn, specs, [emoji], root=data)
+    raw_test = mm.data.from_dataframe(check, specs, [emoji, group], root=data)
     raw_english = raw_test.subset(np.flatnonzero(raw_test.frame.language == "en"))
 
     # 2. Strings and bytes become numbers; pictures are moved and turned, names lose words, anew each epoch.
@@ -87,12 +87,12 @@ def main(args):
     groups = mm.evaluate.report(zero_shot, mm.data.eval_batches(raw_english, preprocess, [group]))
     found["languages"] = by_language(raw_test)
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), raw_test.specs, (), args.test)
+        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), raw_test.specs, (), root=args.test)
         found["other_test"] = by_language(raw_other)
 
     # 5. An index of all emojis: raw query in, identifiers out; and a file for each tower, for devices.
     everything = pd.concat([learn, check]).query("language == 'en'").drop_duplicates("id").reset_index(drop=True)
-    raw_all = mm.data.from_dataframe(everything, raw_test.specs, (), data)
+    raw_all = mm.data.from_dataframe(everything, raw_test.specs, (), root=data)
     index = mm.retrieval.Index(model, preprocess, raw_all, identifiers="id")
     export = mm.retrieval.saved_model(index, f"saved_models/{out.name}", samples=raw_english, version="next")
     towers = mm.retrieval.litert(

@@ -52,6 +52,15 @@ def check_unbalanced(balance):
         )
 
 
+def check_headless(heads, weighted):
+    """Raises ValueError for weighted examples of which no label is asked for."""
+    if weighted and not heads:
+        raise ValueError(
+            "Sample weights belong to the labels of heads. Received: heads=() and examples with weights. Read them "
+            "without weights=, or give heads=[...]."
+        )
+
+
 def with_weights(ready, labels, heads, weighted, training, partly=()):
     """(ready, labels), or (ready, labels, {head: weights (B,)}) where examples or classes have weights.
 

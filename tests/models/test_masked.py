@@ -103,7 +103,7 @@ def test_it_learns_from_what_is_in_view_and_is_taken_over(squares, model, tmp_pa
     masking = mm.augment.masking(model, words=0.3)
     train = mm.data.train_batches(raw, preprocess, heads=(), batch_size=32, cache="memory", augment=[masking])
     callbacks = mm.train.callbacks(tmp_path, train, monitor="loss", patience=None)
-    history = model.fit(train, epochs=40, verbose=0, callbacks=callbacks).history
+    history = model.fit(train, epochs=25, verbose=0, callbacks=callbacks).history
     for name in model.output:
         assert history[f"{name}_loss"][-1] < 0.8 * np.mean(history[f"{name}_loss"][:2]), name
     again = mm.load_model(tmp_path / "best.keras")

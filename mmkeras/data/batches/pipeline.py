@@ -17,7 +17,7 @@ from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.labels import as_targets, heads_of
-from mmkeras.data.weights import check_unbalanced, with_weights
+from mmkeras.data.weights import check_headless, check_unbalanced, with_weights
 from mmkeras.preprocess.model import check_adapted
 from mmkeras.received import check_examples, check_preprocess
 
@@ -88,6 +88,7 @@ def train_batches(
     heads = heads_of(raw, heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
+    check_headless(heads, feed.weighted)
     if feed.weighted:
         check_unbalanced(balance)
     rows, epoch = feed.rows, None
