@@ -177,8 +177,8 @@ class Classification(Head):
             return Crossentropy(self.label_smoothing, self.focal)
         if self.positive_weights == "balanced":
             raise ValueError(self._not_learned("positive_weights", "compile_for"))
-        named = {named(name): weight for name, weight in (self.positive_weights or {}).items()}
-        return LabelsCrossentropy(self.label_smoothing, self.focal, [named[name] for name in self.classes if named])
+        by_class = {named(name): weight for name, weight in (self.positive_weights or {}).items()}
+        return LabelsCrossentropy(self.label_smoothing, self.focal, [by_class[name] for name in self.classes if by_class])
 
     def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
@@ -211,8 +211,8 @@ class Classification(Head):
             return None
         if self.class_weights == "balanced":
             raise ValueError(self._not_learned("class_weights", "train_batches"))
-        named = {named(name): weight for name, weight in self.class_weights.items()}
-        weights = ops.convert_to_tensor([named[name] for name in self.classes], "float32")
+        by_class = {named(name): weight for name, weight in self.class_weights.items()}
+        weights = ops.convert_to_tensor([by_class[name] for name in self.classes], "float32")
         if len(labels.shape) == 1:
             return ops.take(weights, labels, axis=0)
         count = ops.sum(labels, axis=-1)
