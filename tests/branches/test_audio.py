@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 CLIP = mm.Audio("voice", seconds=0.25, sample_rate=8000)  # 2000 samples, 23 frames
 SMALL = {
     "conv2d": (audio.conv2d, {"filters": (4, 4), "mel_bands": 16}),
-    "crnn": (audio.crnn, {"filters": (4, 4), "pools": ((1, 4), (2, 2)), "units": 3, "mel_bands": 16}),
+    "crnn": (audio.crnn, {"filters": (4, 4), "pool_sizes": ((1, 4), (2, 2)), "units": 3, "mel_bands": 16}),
     "transformer": (audio.transformer, {"dim": 8, "num_heads": 2, "num_layers": 1, "patch": (8, 8), "stride": (5, 4),
                                         "mel_bands": 16}),
     "conv_tasnet": (audio.conv_tasnet, {"dim": 4, "filters": 6, "hidden_dim": 5, "num_layers": 2,
@@ -157,7 +157,7 @@ def test_global_layer_norm_against_numpy():
     [
         (audio.conv2d, {"mfcc": 65}, "can keep from 1 coefficient to one per band, 64. Received: 65"),
         (audio.conv2d, {"pool": "last"}, "pool of the branch of 'voice' must be one of .*'last'"),
-        (audio.crnn, {"filters": (4,)}, "one \\(time, pitch\\) per filter. Received: 3 pools, 1 filters"),
+        (audio.crnn, {"filters": (4,)}, "one \\(time, pitch\\) per filter. Received: 3 of them, 1 filters"),
         (audio.crnn, {"mfcc": 13}, "take 4 frames and 32 bands together. Received: 23 frames of 13 bands"),
         (audio.transformer, {"patch": (24, 16)}, "fit into the spectrogram, 23 frames of 64 bands.*patch=\\(24, 16\\)"),
         (audio.transformer, {"dim": 9}, "heads must divide dim in the branch of 'voice'.*dim=9, num_heads=4"),
