@@ -32,7 +32,8 @@ def model_of(i, cases, case_specs):
     parts = [cases[name].build() for name in (first, second)]
     specs = [case_specs[branch.name] for branch in parts]
     branches = {spec.name: branch for spec, branch in zip(specs, parts, strict=True)}
-    kinds, head = [*mm.fusion.__all__, *STAGES], HEADS[i % len(HEADS)]
+    vectors = [name for name in mm.fusion.__all__ if name != "Aligned"]  # which gives joint tokens
+    kinds, head = [*vectors, *STAGES], HEADS[i % len(HEADS)]
     kind = kinds[i % len(kinds)]
     if kind == "late":
         return mm.late_fusion_model(specs, branches, [head]), head
