@@ -178,7 +178,8 @@ class Classification(Head):
         if self.positive_weights == "balanced":
             raise ValueError(self._not_learned("positive_weights", "compile_for"))
         by_class = {named(name): weight for name, weight in (self.positive_weights or {}).items()}
-        return LabelsCrossentropy(self.label_smoothing, self.focal, [by_class[name] for name in self.classes if by_class])
+        weights = [by_class[name] for name in self.classes if by_class]
+        return LabelsCrossentropy(self.label_smoothing, self.focal, weights)
 
     def metrics(self, prefix: str = "") -> list[keras.metrics.Metric]:
         """The Keras metrics shown while training; `mmkeras.evaluate` has the rest."""
