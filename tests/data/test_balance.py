@@ -150,5 +150,5 @@ def test_streams_and_class_weights_are_refused(raw, ids):
     cached = mm.data.train_batches(stream, ids, HEADS, batch_size=50, balance="kind", cache="memory", verbose=False)
     assert np.bincount(raw.table["kind"][rows(cached)]).tolist() == [200, 200, 200]
     weighted = mm.heads.adapt([mm.heads.classification("kind", list("abcd"), class_weights="balanced")], raw)
-    with pytest.raises(ValueError, match="both make up for the imbalance of head 'kind'"):
+    with pytest.raises(ValueError, match="would both correct the imbalance of head 'kind'"):
         mm.data.train_batches(raw, ids, weighted, batch_size=50, balance="kind")
