@@ -38,7 +38,7 @@ class Video(Media):
         height, width = size["height"], size["width"]
         scale = min(1.0, _LARGEST / max(height, width))
         small = max(round(height * scale), 1), max(round(width * scale), 1)
-        read = Frames(name, _SHOWN, small, max_pixels=spec.max_pixels)(value)
+        read = Frames(name, frames=_SHOWN, size=small, max_pixels=spec.max_pixels)(value)
         return page.frames(read[name][0][read[f"{name}_mask"][0]], f"{size['frames']} frames, {width} × {height}")
 
     def ready_html(self, spec, layer, ready):
