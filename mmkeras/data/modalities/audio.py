@@ -24,7 +24,8 @@ class Audio(Media):
     def html(self, spec, name, value):
         size = self.size(spec, value)
         rate = min(size["rate"], 22_050)
-        samples = Waveform(name, max(1, round(min(_HEARD, size["seconds"]) * rate)), rate)(value)[name][0]
+        heard = max(1, round(min(_HEARD, size["seconds"]) * rate))
+        samples = Waveform(name, samples=heard, sample_rate=rate)(value)[name][0]
         part = f", the first {_HEARD} s" if size["seconds"] > _HEARD else ""
         return _player(samples, rate, f"{size['seconds']:.2f} s at {size['rate']:,} Hz{part}")
 
