@@ -98,5 +98,5 @@ def test_options_in_one_export(parts, raw, tmp_path, capsys):
     assert report["inputs"]["voice"] == {"shape": [2, 400], "dtype": "int16"}
     assert report["outputs"]["mood"]["shape"] == [2, 3]
     assert report["quantize"] == "dynamic" and report["batch_size"] == 2 and report["tolerance"] == 0.1
-    assert len(list(tmp_path.iterdir())) == 3 and path.stat().st_size == report["bytes"]
+    assert len(list(tmp_path.iterdir())) == 4 and path.stat().st_size == report["bytes"]
     assert "KiB, dynamic; largest difference from Keras" in capsys.readouterr().out
