@@ -30,7 +30,7 @@ def main(args):
     started = time.perf_counter()
     logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
     out = Path(args.out or ("runs/understand-smoke" if args.smoke else "runs/understand"))
-    data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", args.seed))
+    data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", seed=args.seed))
 
     # 1. As in digits.py: what goes in, what comes out, and the three parts.
     picture = mm.Image("image", size=(28, 28), channels=1, optional=True)

@@ -105,7 +105,7 @@ def test_errors(preset):
     byte_pairs = keras_nlp.models.RobertaTokenizer(vocabulary, merges=["a b"])
     with pytest.raises(ValueError, match="review: the tokenizer of a preset must be BERT's.*RobertaTokenizer"):
         PresetIds(8, tokenizer=byte_pairs, name="review_preprocess")
-    with pytest.raises(ValueError, match="review: max_tokens includes the first and the last token.*Received: max_tokens=2"):
+    with pytest.raises(ValueError, match="includes the first and the last token.*Received: max_tokens=2"):
         mm.preprocessor([mm.Text("review", max_tokens=2, preset=preset)])
     with pytest.raises(ValueError, match="(?s)Received: 'no_such_bert', ValueError.*Without a network"):
         mm.preprocessor([mm.Text("review", preset="no_such_bert")])

@@ -67,7 +67,8 @@ def test_outliers_are_clipped_and_told(capsys):
 @pytest.mark.parametrize("step", [0.0, 60.0])
 def test_numbers_that_float32_cannot_tell_apart_are_refused(step):
     seconds = (1.7e9 + step * np.arange(60)).astype("float32")
-    with pytest.raises(ValueError, match="t: column 's' must differ by more.*where the spacing of float32 is 128. Subtract an offset"):
+    message = "t: column 's' must differ by more.*where the spacing of float32 is 128. Subtract an offset"
+    with pytest.raises(ValueError, match=message):
         adapted(mm.Table("t", numeric=["s"]), s=seconds)
     adapted(mm.Table("t", numeric=["s"]), s=seconds + np.arange(60, dtype="float32") * 86400)
     adapted(mm.Table("t", numeric=["s"]), s=np.float32(1e-9) * np.array([-1, 1], "float32"))

@@ -11,7 +11,7 @@ OPTIONAL = mm.Vector("face", size=3, optional=True)
 
 
 def test_numbers_stay_and_nan_is_absent(tmp_path):
-    model = mm.adapt(mm.preprocessor([OPTIONAL]), None)  # nothing to learn
+    model = mm.preprocessor([OPTIONAL])  # nothing to learn
     model.save(tmp_path / "p.keras")
     rows = tf.data.Dataset.from_tensor_slices({"face": ROWS})
     found = [model({"face": ROWS}), keras.models.load_model(tmp_path / "p.keras")({"face": ROWS})]

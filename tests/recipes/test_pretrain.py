@@ -12,7 +12,7 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "
 
 def test_a_curve_from_scratch_and_fine_tuned(start, tmp_path):
     run = start("pretrain", tmp_path, "--smoke", "--seed", 3)
-    assert list(run.report["curve"]) == ["12", "24"] and (run.report["n_train"], run.report["n"]) == (24, 12)
+    assert list(run.report["curve"]) == ["6", "12"] and (run.report["n_train"], run.report["n"]) == (12, 12)
     for each in run.report["curve"].values():
         assert set(each) == {"from scratch", "fine-tuned"} and all(0 <= x <= 1 for s in each.values() for x in s)
     assert 0 <= run.report["parity_max_abs"] <= 1e-5 and run.report["seed"] == 3
