@@ -80,7 +80,7 @@ def test_the_budget_is_below_a_published_looser_bound(monkeypatch):
         with pytest.raises(ImportError, match=r"pip install .mmkeras\[privacy\]"):
             mm.train.privacy_budget(noise=1.0, examples=10, batch_size=2, epochs=1)
     pytest.importorskip("dp_accounting")
-    # TensorFlow Privacy's README has 1.18 for this, by Rényi accounting, which is a looser bound.
+    # 1.18 is what Rényi accounting is said to give, a looser bound; it was not looked up again.
     epsilon = mm.train.privacy_budget(noise=1.3, examples=60_000, batch_size=250, epochs=15, delta=1e-5)
     assert 0.7 < epsilon < 1.18
     assert mm.train.privacy_budget(noise=0.0, examples=10, batch_size=2, epochs=1) == float("inf")
