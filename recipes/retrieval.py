@@ -77,9 +77,10 @@ def main(args):
 
     def by_language(raw):
         """Both ways among the emojis that have a name in each language."""
-        parts = {each: raw.subset(np.flatnonzero(raw.frame.language == each)) for each in raw.frame.language.unique()}
-        batches = {each: mm.data.eval_batches(part, preprocess, heads=()) for each, part in parts.items()}
-        scores = {each: mm.evaluate.retrieval(model.predict(part, verbose=0)) for each, part in batches.items()}
+        embedded = model.predict(mm.data.eval_batches(raw, preprocess, heads=(), batch_size=256), verbose=0)
+        rows = {each: np.flatnonzero(raw.frame.language == each) for each in raw.frame.language.unique()}
+        scores = {each: mm.evaluate.retrieval({key: x[own] for key, x in embedded.items()})
+                  for each, own in rows.items()}  # fmt: skip
         return {each: {way: score["R@10"] for way, score in report["models"]["model"].items()}
                 for each, report in scores.items()}  # fmt: skip
 

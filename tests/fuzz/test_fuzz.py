@@ -11,7 +11,7 @@ import pytest
 import mmkeras as mm
 from tests.fuzz import targets
 
-SECONDS = float(os.environ.get("MMKERAS_FUZZ_SECONDS", 60))
+SECONDS = float(os.environ.get("MMKERAS_FUZZ_SECONDS", 20))
 SEED = os.environ.get("MMKERAS_FUZZ_SEED", "0")
 _START = 240  # seconds, at most, until TensorFlow is imported and the model loaded on a busy machine
 
