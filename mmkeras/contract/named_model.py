@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mmkeras import specs as kinds
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import check_keys, did_you_mean
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
 from mmkeras.contract.teaching import Teaching, label_name, taught_heads
@@ -73,7 +73,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
         if any(label_name(head) in inputs for head in taught_heads(self)):
             return self.taught()(inputs, *args, **kwargs)
         hint = self._hint(inputs)
-        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
+        check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
         inputs = {key: _as_array(value) for key, value in inputs.items()}
         for key, tensor in expected.items():
             _check_tensor(self.name, key, inputs[key], tensor, hint)
@@ -107,7 +107,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
     def _labels(self, y, y_pred):
         y = for_auxiliary(y, y_pred)
         if isinstance(y, dict) and isinstance(y_pred, dict):
-            _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
+            check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
         return y
 
 
@@ -148,16 +148,6 @@ def _as_array(value):
     """Python lists as arrays; those of strings as objects, since NumPy's own kind drops zero bytes at the end."""
     array = value if hasattr(value, "dtype") else np.asarray(value)
     return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
-
-
-def _check_keys(rule, inputs, expected, hint=""):
-    missing = [key for key in expected if key not in inputs]
-    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
-    if missing or unknown:
-        raise ValueError(
-            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. "
-            f"Unknown: {unknown}.{hint}"
-        )
 
 
 def _check_tensor(model, key, received, expected, hint):

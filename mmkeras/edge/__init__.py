@@ -30,8 +30,9 @@ To port it to Kotlin, Swift or C++, write these steps again; each file here is s
    most 4 `max_pixels`; or a ZIP of stored JPEG and PNG files in their order. Of N frames take all where N <= F, else
    frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare them as an `image`; uint8
    (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
-6. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
-   mask (1, N) is true where a value was given.
+6. `table`: the numeric columns, then nine numbers of each of the `dates` (`mmkeras.formats.dates`), all of them
+   (x - mean) / std, clipped to -10 and 10; then the ids of categories, from 2 on (1 unknown, 0 missing); float32
+   (1, N), and the mask (1, N) is true where a value was given.
 7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.
 8. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.
 9. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units. A

@@ -97,7 +97,9 @@ def _check_together(entry):
         columns, dates = entry.get("numeric", []), entry.get("dates", [])
         count = len(columns) + len(PARTS) * len(dates)
         if not count == len(entry.get("mean", [])) == len(entry.get("std", [])):
-            raise _fault("must give each numeric column and part of a date a mean and a deviation", columns + dates)
+            raise _fault(
+                "must give each numeric column a mean and a deviation, and each part of a date", columns + dates
+            )
 
 
 def check_signature(description, modalities, inputs, outputs):
