@@ -6,7 +6,7 @@ The name of a head is the key of its labels, its output and its metrics, and of 
 |---|---|---|---|
 | `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
 | the same, `multi_label=True` | names separated by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
-| `regression(name, size)` | number, list of numbers, or numbers separated by a bar | values (B, K) in their unit | `name` |
+| `regression(name, size)` | number, list, or text separated by bars | values (B, K) in their unit | `name` |
 | `transcription(name, units)` | text | logits (B, T, V) of each time step | `name`, `name_score` |
 | `generation(name)` | text | ids (B, L), 0 after the end | `name`, `name_ids` |
 """
@@ -56,7 +56,7 @@ def compile_for(
         auxiliary_weight: weight of the loss of each auxiliary output, multiplied by the weight of its head.
 
     Returns:
-        Dict with `loss`, `weighted_metrics`, and `loss_weights` where given. Metric names start with the name of the head.
+        Dict with `loss`, `weighted_metrics`, and `loss_weights` if given. Metric names start with the head's name.
 
     Raises:
         ValueError: `loss_weights` names a head that is not in `heads`.

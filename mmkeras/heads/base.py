@@ -13,7 +13,7 @@ from mmkeras.config import Config
 
 
 def is_absent(value):
-    """Whether a cell of a table is empty, None, NaN or pandas' NA (compared by name, since pandas isn't imported here)."""
+    """Whether a cell of a table is empty, None, NaN or pandas' NA (compared by name, without pandas)."""
     return not value.strip() if isinstance(value, str | bytes) else str(value) in ("None", "nan", "NaT", "<NA>")
 
 
@@ -23,7 +23,8 @@ class Head(Config, abc.ABC):
 
     The rest of the package uses this interface only and does not check for particular kinds. To add a kind, write a
     frozen dataclass that derives from this class, and register under its `kind` the module that scores it in
-    `mmkeras.evaluate.KINDS` and the module that decodes it on a device in `mmkeras.edge.ANSWERS`. `tests/test_new_kinds.py` adds one from outside the package.
+    `mmkeras.evaluate.KINDS` and the module that decodes it on a device in `mmkeras.edge.ANSWERS`.
+    `tests/test_new_kinds.py` adds one from outside the package.
 
     With several heads, a label may be missing: it has weight 0 in the loss, the metrics and the report. A missing label
     is encoded as -1 (integers) or NaN (floats).
@@ -121,7 +122,7 @@ class Head(Config, abc.ABC):
 
     @abc.abstractmethod
     def output(self, features: Any, name: str | None = None) -> Any:
-        """Applies the output layer, called `name` (default: the head's name), to what the head `reads`: (B, ...) float32."""
+        """Outputs (B, ...) float32 of what the head `reads`, by a layer called `name`, by default like the head."""
 
     @abc.abstractmethod
     def loss(self) -> keras.losses.Loss:
