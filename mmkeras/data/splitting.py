@@ -28,9 +28,9 @@ def split(
         raw: `Examples`.
         fractions: shares of the parts; they add up to 1.
         seed: seed of the random assignment.
-        stratify: name of the single-label head to stratify by; None for no stratification. "auto" uses the first head whose
-            classes all have two rows for each part, or else the first head: rarer classes are then assigned at random,
-            with a `UserWarning`.
+        stratify: name of the single-label head to stratify by; None for no stratification. "auto" uses the first head
+            whose classes all have two rows for each part, or else the first head: rarer classes are then assigned at
+            random, with a `UserWarning`.
         group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. The
             fractions are then approximate.
         order: a column of the table (numbers, dates, or ISO 8601 text): the first part has the earliest rows and the
@@ -43,8 +43,8 @@ def split(
 
     Raises:
         TypeError: `raw` is a stream without random access, or `fractions` is not a list of numbers.
-        ValueError: fractions do not add up to 1; the head or the column does not exist, or has missing values; classes are too
-            rare for `stratify`; a part would be empty.
+        ValueError: fractions do not add up to 1; the head or the column does not exist, or has missing values; classes are
+            too rare for `stratify`; a part would be empty.
     """
     _check_fractions(fractions)
     if not isinstance(raw, Examples):

@@ -33,7 +33,7 @@ def predict(
         the batches have none.
 
     Raises:
-        ValueError: the batches lack an input, or the label or the weights of a head, or the model lacks the output of a head.
+        ValueError: the batches lack an input, or the label or the weights of a head, or the model lacks its output.
 
     Example:
 

@@ -92,8 +92,8 @@ def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = No
 
     Args:
         report: what `report` returned, or the content of `report.json`.
-        published: published results to show below: dict, row -> {head: {score: number}}; scores may be missing. They are
-            not considered for the best value.
+        published: published results to show below: dict, row -> {head: {score: number}}, of which some may be missing.
+            They are not considered for the best value.
 
     Example:
 
