@@ -43,8 +43,8 @@ def split(
 
     Raises:
         TypeError: `raw` is a stream without random access, or `fractions` is not a list of numbers.
-        ValueError: fractions do not add up to 1; the head or the column does not exist, or has missing values; classes are
-            too rare for `stratify`; a part would be empty.
+        ValueError: fractions do not add up to 1; the head or the column does not exist, or has missing values; classes
+            are too rare for `stratify`; a part would be empty.
     """
     _check_fractions(fractions)
     if not isinstance(raw, Examples):

@@ -87,6 +87,7 @@ def test_columns_of_a_table(tmp_path):
     with pytest.raises(ValueError, match="row 1.*'05/01/2024' is no date: a date is written as 2024-01-31"):
         mm.data.from_csv(tmp_path / "t.csv", [spec])
     raw = mm.data.from_csv(tmp_path / "t.csv", [spec], on_error="skip")
+    assert "year 2024" in str(raw.describe())
     assert raw.table["sold"].tolist() == [b"2024-01-05"] and [fault.row for fault in raw.skipped] == [1, 2]
     assert mm.adapt(mm.preprocessor([spec]), raw, verbose=False)({"sold": tf.constant([""])})["row"].shape == (1, 9)
     with pytest.raises(ValueError, match="Dates are moments. Received: timedelta64.* as 'sold'"):

@@ -30,7 +30,7 @@ class Table(Modality):
         if name in spec.categorical:
             return {"category": [value.decode("utf-8", "replace") for value in values]}
         if name in spec.dates:
-            return {"year": [int(value[:4]) for value in values]}
+            return {"year": [value[:4].decode("utf-8", "replace") for value in values]}
         return {"value": values.tolist()}
 
     def ready_html(self, spec, layer, ready):

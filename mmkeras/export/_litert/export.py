@@ -91,9 +91,9 @@ def litert(
         path: of the file, NAME.tflite; `~` is the home folder.
         heads: list of heads; None for those that `model` was built with.
         quantize: None, "float16", "dynamic" or "int8".
-        representative: for quantize="int8", training examples to measure ranges on: raw ones (a data set, or dict of arrays
-            by name), or batches of ready ones. Up to 200 evenly spaced examples are used; of a data set without random
-            access the first ones, so shuffle it.
+        representative: for quantize="int8", training examples to measure ranges on: raw ones (a data set, or dict of
+            arrays by name), or batches of ready ones. Up to 200 evenly spaced examples are used; of a data set
+            without random access the first ones, so shuffle it.
         batch_size: B, fixed in the file.
         samples: raw examples to compare the answers on, as in `export.saved_model`, and one without its optional
             modalities. With labels (a data set of `mm.data`), the metrics of the heads are compared as well. If None,
