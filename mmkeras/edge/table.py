@@ -96,8 +96,10 @@ class Table(Modality):
         return number
 
     def _parts(self, column, value):
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        if value is None or text in ("", "nan", "NaT"):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else _shown(value)
+        text = text if isinstance(value, bytes | int) else str(value)  # Python refuses to write large integers
+        written = isinstance(value, str | bytes)
+        if value is None or text == "" or (not written and text in ("nan", "NaT", "<NA>")):
             return [math.nan] * len(calendar.PARTS)
         found = calendar.parts(text)
         if found is None:

@@ -61,6 +61,9 @@ def test_a_device_and_a_file_give_the_same(preprocess, tmp_path):
     rows[1]["sold"], rows[4]["sold"] = datetime.datetime(2021, 12, 31, 18, 30), np.datetime64("NaT")
     for name in ready:
         np.testing.assert_allclose(np.concatenate([prepare(row)[name] for row in rows]), ready[name], atol=1e-5)
+    for wrong in ("nan", b"\xff", 2024, 10**5000, ["2024-01-01"]):
+        with pytest.raises(ValueError, match="row: column 'sold': a date is written as 2024-01-31"):
+            prepare(rows[0] | {"sold": wrong})
     with pytest.raises(ValueError, match="column 'sold': a date is written as 2024-01-31.*Received: '31.01.2024'"):
         prepare(rows[0] | {"sold": "31.01.2024"})
     preprocess.save(tmp_path / "p.keras")
