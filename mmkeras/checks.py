@@ -89,3 +89,20 @@ def did_you_mean(name, choices):
     """' Did you mean ...?' for the nearest of `choices`, or an empty string."""
     near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
     return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def check_keys(rule, received, expected, hint=""):
+    """Raises ValueError unless `received` has exactly the keys that are expected, in any order.
+
+    Args:
+        rule: what the message begins with.
+        received, expected: dicts, or lists of keys.
+        hint: what the message ends with.
+    """
+    missing = [key for key in expected if key not in received]
+    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in received if key not in expected]
+    if missing or unknown:
+        raise ValueError(
+            f"{rule} Expected: {list(expected)}. Received: {list(received)}. Missing: {missing}. "
+            f"Unknown: {unknown}.{hint}"
+        )

@@ -6,7 +6,7 @@
     2. an own layer in an own branch, and an own loss
     3. an own train_step
     4. TensorBoard
-    5. keras_tuner, where it is installed (pip install keras-tuner)
+    5. keras_tuner, where it is installed (pip install "mmkeras[tuner]")
 
 Nothing here is special to this package: models are functional keras.Models, batches are tf.data.Datasets. The files are
 generated: a picture of two shapes, and a question about it.

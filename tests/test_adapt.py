@@ -50,6 +50,13 @@ def test_a_copy_has_learned(given):
         given(raw)
 
 
+def test_no_examples_are_needed_where_nothing_is_learned(given):
+    vector = mm.preprocessor([mm.Vector("face", size=2)])
+    assert mm.adapt(vector, None) is vector
+    with pytest.raises(TypeError, match="adapt takes raw examples.*Received: None"):
+        mm.adapt(given, None)
+
+
 def test_what_has_nothing_to_learn_comes_back_itself():
     preprocess = mm.preprocessor([mm.Image("photo", size=4)])
     head = mm.heads.regression("price", mean=0, std=1)

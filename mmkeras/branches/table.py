@@ -47,7 +47,7 @@ def mlp(
     ready = inputs(spec, "table")
     check_whole(spec.name, embed_dim=embed_dim, **{f"units[{i}]": width for i, width in enumerate(units)})
     features = TableFeatures(
-        len(spec.numeric), spec.ids, embed_dim=embed_dim, unknown_rate=unknown_rate, name="features"
+        len(spec.numbers), spec.ids, embed_dim=embed_dim, unknown_rate=unknown_rate, name="features"
     )
     row, mask = ready.values()
     x = features(row, mask)
@@ -101,7 +101,7 @@ def transformer(
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
     ready = inputs(spec, "table")
     row, mask = ready.values()
-    columns = TableTokens(len(spec.numeric), spec.ids, dim=dim, unknown_rate=unknown_rate, name="columns")(row, mask)
+    columns = TableTokens(len(spec.numbers), spec.ids, dim=dim, unknown_rate=unknown_rate, name="columns")(row, mask)
     x = ops.concatenate([LearnedTokens(1, dim=dim, name="cls")(row), columns], axis=1)
     seen = ops.concatenate([ops.any(mask, axis=1, keepdims=True), mask], axis=1)
     for i in range(num_layers):

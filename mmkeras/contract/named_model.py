@@ -1,4 +1,4 @@
-"""A functional model that checks what it is fed, key by key."""
+"""A functional model that validates its inputs by name."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mmkeras import specs as kinds
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import check_keys, did_you_mean
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
 from mmkeras.contract.teaching import Teaching, label_name, taught_heads
@@ -19,17 +19,17 @@ for _kind in kinds.KINDS.values():
 
 @keras.saving.register_keras_serializable("mmkeras")
 class NamedModel(Teaching, Fitting, keras.Model):
-    """A functional `keras.Model` with dict inputs, which refuses any other keys, shapes or dtypes by name.
+    """A functional `keras.Model` with dict inputs that raises an error for unexpected keys, shapes or dtypes.
 
-    Keras itself ignores extra keys, and where shapes happen to agree it takes swapped ones. Labels in a dict have to
-    be called like the outputs, but for auxiliary outputs (HEAD.SPEC), which have the label of their head.
+    Keras itself ignores extra keys, and accepts swapped inputs of equal shapes. The keys of a dict of labels must be
+    those of the outputs, except for auxiliary outputs (HEAD.SPEC), which use the label of their head.
 
     Attributes:
-        specs: list of the specs of its modalities, empty where it was made by hand.
-        heads: list of its heads, empty where it has none. Both are part of its config, so a `.keras` file keeps them.
+        specs: list of the specs of its modalities, empty if it was not made by a builder of this package.
+        heads: list of its heads, empty if it has none. Both are part of the config and saved in `.keras` files.
 
     Raises:
-        ValueError: a key is missing, unknown, or holds a tensor of another shape or kind.
+        ValueError: a key is missing or unknown, or its tensor has an incompatible shape or dtype.
     """
 
     _specs = _heads = ()
@@ -73,7 +73,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
         if any(label_name(head) in inputs for head in taught_heads(self)):
             return self.taught()(inputs, *args, **kwargs)
         hint = self._hint(inputs)
-        _check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
+        check_keys(f"Model '{self.name}' must be fed exactly its inputs, by name.", inputs, expected, hint)
         inputs = {key: _as_array(value) for key, value in inputs.items()}
         for key, tensor in expected.items():
             _check_tensor(self.name, key, inputs[key], tensor, hint)
@@ -82,7 +82,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
         return outputs if rows is None else keras.tree.map_structure(lambda tensor: tensor[:rows], outputs)
 
     def _hint(self, inputs):
-        """What to do where the inputs are of another stage."""
+        """Advice for inputs that belong to another stage of preprocessing."""
         return " These are raw values: feed what preprocess makes of them." if looks_raw(inputs, self) else ""
 
     def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
@@ -91,7 +91,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
         super().compile(optimizer, loss, *args, **kwargs)
 
     def compile_from_config(self, config):
-        # Keras compiles no loaded model whose `compile` is its own.
+        # Keras does not compile a loaded model that overrides `compile`.
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
@@ -107,7 +107,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
     def _labels(self, y, y_pred):
         y = for_auxiliary(y, y_pred)
         if isinstance(y, dict) and isinstance(y_pred, dict):
-            _check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
+            check_keys(f"The labels of model '{self.name}' must be called like its outputs.", y, y_pred)
         return y
 
 
@@ -133,11 +133,11 @@ def _check_losses(model, loss, outputs):
 
 
 def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
-    """The model with the outputs of its heads alone, for an export; others as they are."""
+    """The model without its auxiliary outputs, for export; a model without them is returned unchanged."""
     names = [head.name for head in heads]
     extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
     if not extra or not all(head_of(name) in names for name in extra):
-        return model  # what does not fit is told by `export.fit`
+        return model  # `export.fit` reports what does not fit
     outputs = {name: model.output[name] for name in names}
     return NamedModel.of(
         model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), name=model.name
@@ -145,19 +145,9 @@ def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
 
 
 def _as_array(value):
-    """Python lists as arrays; those of strings as objects, since NumPy's own kind drops zero bytes at the end."""
+    """Converts lists to arrays; strings to object arrays, since NumPy's string dtype drops trailing zero bytes."""
     array = value if hasattr(value, "dtype") else np.asarray(value)
     return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
-
-
-def _check_keys(rule, inputs, expected, hint=""):
-    missing = [key for key in expected if key not in inputs]
-    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in inputs if key not in expected]
-    if missing or unknown:
-        raise ValueError(
-            f"{rule} Expected: {list(expected)}. Received: {list(inputs)}. Missing: {missing}. "
-            f"Unknown: {unknown}.{hint}"
-        )
 
 
 def _check_tensor(model, key, received, expected, hint):
@@ -179,5 +169,5 @@ def _shapes_agree(received, expected):
 
 
 def _kind(dtype):
-    """Numbers may be cast into each other, but nothing becomes a string, and masks are no numbers."""
+    """Kind of a dtype: dtypes of one kind can be cast to each other; strings and masks can't be cast to numbers."""
     return dtype if dtype in ("string", "bool") else "integer" if "int" in dtype else "float"

@@ -1,4 +1,4 @@
-"""Parts of a data set that share nothing they must not share."""
+"""Splits a data set into disjoint parts, optionally by groups or in the order of time."""
 
 import functools
 import numbers
@@ -22,29 +22,29 @@ def split(
     group: str | None = None,
     order: str | None = None,
 ) -> tuple[Examples, ...]:
-    """Divides `Examples` into parts, the same ones for the same seed.
+    """Splits `Examples` into parts, reproducibly for a given seed.
 
     Args:
         raw: `Examples`.
         fractions: shares of the parts; they add up to 1.
-        seed: int.
-        stratify: name of the single-label head whose classes are spread evenly over the parts; None spreads nothing.
-            "auto" takes the first head whose classes all have two rows for each part, or else the first one: its
-            classes that have fewer are then spread at random, of which a `UserWarning` tells.
-        group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. Fractions
-            are then met as well as the groups allow.
-        order: a column of the table (numbers, dates, or ISO 8601 text): the first part has the earliest rows, the last
-            one the latest, as a model has that is to foretell. Rows of one time stay in one part. Nothing is drawn or
-            stratified then, and `group` is refused.
+        seed: seed of the random assignment.
+        stratify: name of the single-label head to stratify by; None for no stratification. "auto" uses the first head
+            whose classes all have two rows for each part, or else the first head: rarer classes are then assigned at
+            random, with a `UserWarning`.
+        group: a column of the table (a speaker, a scene, a patient): all rows of a group stay in one part. The
+            fractions are then approximate.
+        order: a column of the table (numbers, dates, or ISO 8601 text): the first part has the earliest rows and the
+            last part the latest, as in forecasting. Rows of the same time stay in one part. It can't be combined with
+            `group` or `stratify`.
 
     Returns:
-        A tuple of `Examples`, one per fraction; none is empty. Faults of rows that were left out of `raw` belong to no
-        part: the first one carries them as `skipped`, so that they count once.
+        A tuple of `Examples`, one per fraction, none of them empty. Faults of rows that were left out of `raw` are
+        listed in `skipped` of the first part only, so that they are counted once.
 
     Raises:
-        TypeError: `raw` is a stream, which does not know its rows, or `fractions` is no list of numbers.
-        ValueError: fractions do not add up to 1; the head or the column does not exist, or has gaps; classes are too
-            rare for `stratify`; a part would be empty.
+        TypeError: `raw` is a stream without random access, or `fractions` is not a list of numbers.
+        ValueError: fractions do not add up to 1; the head or the column does not exist, or has missing values; classes
+            are too rare for `stratify`; a part would be empty.
     """
     _check_fractions(fractions)
     if not isinstance(raw, Examples):
@@ -104,7 +104,7 @@ def _check_enough(groups, fractions):
 
 
 def stratified_head(raw, stratify, least):
-    """The head whose classes are spread, or None; "auto" takes the first whose classes have `least` rows, if any."""
+    """The head to stratify by, or None; "auto" prefers the first whose classes all have `least` rows."""
     single = {head.name: head for head in raw.heads if head.label == ((), "int32")}
     if stratify == "auto":
         fewest = {name: np.unique(raw.table[name], return_counts=True)[1].min() for name in single}

@@ -5,41 +5,42 @@
     model = edge.Model("saved_models/sentiment.tflite")
     model({"review": "Lovely!", "photo": open("1.jpg", "rb").read()})
 
-It needs numpy, Pillow, ai-edge-litert and the standard library: `pip install --no-deps mmkeras` beside those three.
+It needs numpy, Pillow and ai-edge-litert only: install these three, then `pip install --no-deps mmkeras`.
 
-To port it to Kotlin, Swift or C++, write these steps again; each file here is short, and is the reference.
+To port it to Kotlin, Swift or C++, implement the following steps; the modules of this package are the reference.
 
-1. Open the `.tflite` as a zip archive too and read `preprocess.json`: `inputs` has one entry per modality, `outputs`
-   one per head; what `unprepared` names comes from layers of your own. Feed and read the file by the names of its
-   signature, never by position.
-2. `text`: the steps of `edge.text`: at most 1024 bytes for each token (65,536 at least) are read; markup, NFKC, case
-   folding, NFKC, blanks, split, look-up; a required text must have a token. Ids are int32 (1, T), 0 behind the text;
-   the mask (1, T) is true for the text. Where the signature leaves the length free (-1), feed fewer where the text is
-   short, in steps of 16: time grows with the length, but each new length costs, too. Unicode is that of ICU
+1. Open the `.tflite` file as a ZIP archive and read `preprocess.json`: `inputs` has one entry per modality, `outputs`
+   one per head; `unprepared` lists the inputs that custom layers compute. Access the tensors of the file by the names
+   of its signature, not by position.
+2. `text`: the steps of `edge.text`: read at most 1024 bytes per token (but at least 65,536); remove markup; NFKC, case
+   folding, NFKC; whitespace; split; look up. A required text must have a token. Ids are int32 (1, T), padded with 0;
+   the mask (1, T) is true for the tokens. If the length is dynamic (-1) in the signature, pad short texts to a multiple
+   of 16 only: time grows with the length, but each new length has a cost as well. Unicode is that of ICU
    (java.text.Normalizer and android.icu, Foundation, ICU4C): its categories and its full case folding. `wordpiece`,
    of a pretrained model: the steps of `edge.wordpiece` in place of these.
-3. `image`: refuse a file whose header tells of more than `max_pixels` pixels, and a damaged one (a PNG whose
-   checksums are wrong, a JPEG with zeros in its pixels' data: `edge.jpeg`). Decode JPEG, PNG, BMP or the first picture
-   of a GIF to RGB, turn a JPEG by its EXIF orientation, lay what is transparent over white, then scale
-   with a triangle filter that widens as it shrinks (`edge.image`), round; uint8 (1, H, W, C), untouched where the size
-   fits. The platform's own bilinear scaling is not the same: it skips pixels as it shrinks.
+3. `image`: refuse files with more than `max_pixels` pixels according to the header, and damaged files (a PNG with
+   wrong checksums, a JPEG with overwritten data: `edge.jpeg`). Decode JPEG, PNG, BMP or the first picture
+   of a GIF to RGB, rotate a JPEG by its EXIF orientation, composite transparent pixels over white, then
+   resize with an antialiased triangle filter (`edge.image`) and round; uint8 (1, H, W, C), not resampled if the size is
+   right already. Bilinear scaling of the platform differs: it skips pixels when it reduces the size.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
-   polyphase filter of `edge.audio`, cut or filled with zeros; the mask (1, S) is true where the file had sound. An
-   input of int16 takes min(32767, round(32768 x)).
-5. `video`: a GIF, each frame laid over those before it, the first over white, all of them together of at
-   most 4 `max_pixels`; or a ZIP of stored JPEG and PNG files in their order. Of N frames take all where N <= F, else
-   frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare them as an `image`; uint8
-   (1, F, H, W, C), zeros behind the last; the mask (1, F) is true for the frames.
-6. `table`: numbers (x - mean) / std, then ids of categories from 2 on (1 unknown, 0 missing); float32 (1, N), and the
-   mask (1, N) is true where a value was given.
-7. `vector`: the numbers as they are, float32 (1, D); its mask (1, 1) is true.
-8. What is absent has zeros, and a mask of false; so a missing photo is told from a black one.
-9. `outputs`: of a classification the scores come in the order of `classes`; a regression gives its own units. A
-   transcription gives logits (1, T, V) for each moment: of the most probable unit of each moment, repetitions are
-   joined, id 0 (the blank) is dropped, and the `pieces` of what is left, joined, without blanks at both ends, are the
-   text (`edge.transcription`; with `beams` above 1 a beam search stands in for the first two steps, and the best path
-   through a graph of nodes where one is `allowed`). A generation gives ids (1, L), 0 from the end on: the `pieces` of
-   these numbers, joined, without blanks at both ends, are the text.
+   polyphase filter of `edge.audio`, truncated or padded with zeros; the mask (1, S) is true for samples of the file. An
+   int16 input takes min(32767, round(32768 x)).
+5. `video`: a GIF, each frame drawn over the previous ones, the first over white, with at most 4 `max_pixels` in all
+   frames together; or a ZIP of stored (uncompressed) JPEG and PNG files in order. Of N frames take all if N <= F, else
+   frame floor((2i + 1) N / 2F) for each i < F, check their CRC-32, and prepare each like an `image`; uint8
+   (1, F, H, W, C), padded with zeros; the mask (1, F) is true for the frames.
+6. `table`: the numeric columns, then nine numbers of each of the `dates` (`mmkeras.formats.dates`), all of them
+   (x - mean) / std, clipped to -10 and 10; then the ids of categories, from 2 on (1 unknown, 0 missing); float32
+   (1, N), and the mask (1, N) is true where a value is present.
+7. `vector`: the numbers unchanged, float32 (1, D); its mask (1, 1) is true.
+8. Absent modalities are zeros with a mask of false, which distinguishes a missing photo from a black one.
+9. `outputs`: a classification gives scores in the order of `classes`; a regression gives values in their units. A
+   transcription gives logits (1, T, V) of each time step: of the most probable unit of each step, repetitions are
+   merged, id 0 (the blank) is dropped, and the `pieces` of the others, joined and stripped, are the
+   text (`edge.transcription`; with `beams` above 1 a beam search replaces the first two steps; with `allowed`, the best
+   path through its graph is taken). A generation gives ids (1, L), 0 after the end: the `pieces` of
+   these ids, joined and stripped, are the text.
 """
 
 from mmkeras.edge.audio import Audio

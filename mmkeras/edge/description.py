@@ -17,6 +17,7 @@ from mmkeras.edge.text import Text
 from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
+from mmkeras.formats.dates import PARTS
 
 # A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`; and `MEANING`, what
 # viewers show of its outputs, a format string of what `preprocess.json` says.
@@ -93,9 +94,12 @@ def _check_together(entry):
         if max(entry["ends"]) >= len(known) or unknown not in known:
             raise _fault("must name ends and an unknown token of the vocabulary", f"{entry['ends']}, {unknown!r}")
     if entry["kind"] == "table":
-        columns = entry.get("numeric", [])
-        if not len(columns) == len(entry.get("mean", [])) == len(entry.get("std", [])):
-            raise _fault("must give each numeric column a mean and a deviation", columns)
+        columns, dates = entry.get("numeric", []), entry.get("dates", [])
+        count = len(columns) + len(PARTS) * len(dates)
+        if not count == len(entry.get("mean", [])) == len(entry.get("std", [])):
+            raise _fault(
+                "must give each numeric column a mean and a deviation, and each part of a date", columns + dates
+            )
 
 
 def check_signature(description, modalities, inputs, outputs):
@@ -192,6 +196,7 @@ _RULES = {
     "samples": _COUNT,
     "sample_rate": _COUNT,
     "numeric": _NAMES,
+    "dates": _NAMES,
     "mean": _NUMBERS,
     "std": ("a list of numbers above 0", _list_of(lambda value: _is_number(value) and value > 0)),
     "categories": ("lists of different strings by column", _is_categories),

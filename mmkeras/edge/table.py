@@ -8,28 +8,31 @@ import numpy as np
 
 from mmkeras.edge.errors import refusal
 from mmkeras.edge.modality import Modality
+from mmkeras.formats import dates as calendar
 
 LIMIT = 10.0  # deviations from the mean; why, says mmkeras.preprocess.TableRow, which clips to the same
 
 
 class Table(Modality):
-    """Numeric and categorical columns -> row (1, N) float32 and its mask (1, N) bool.
+    """Columns of numbers, dates and categories -> row (1, N) float32 and its mask (1, N) bool.
 
     Standardised numbers are clipped to [-10, 10].
 
     Args:
         name: name of the modality.
         numeric: names of the numeric columns.
-        mean, std: mean and standard deviation of each of them.
+        dates: names of the columns of dates, each of which becomes nine numbers.
+        mean, std: mean and standard deviation of each numeric column, then of each part of each date.
         categories: dict, name of a categorical column -> its values in the order of their ids, from 2 on.
         optional: whether all columns may be missing at once.
 
     Call arguments:
-        values: dict, column -> number or string; None, NaN or "" if missing.
+        values: dict, column -> number, date (text such as "2024-01-31 18:30", or of Python's `datetime`) or string;
+            None, NaN or "" if missing.
 
     Raises:
-        ValueError: a number is invalid or not finite in float32, a category is not text, or all columns of a required
-            row are missing.
+        ValueError: a number is invalid or not finite in float32, a value is no date, a category is not text, or all
+            columns of a required row are missing.
 
     Example:
 
@@ -38,7 +41,7 @@ class Table(Modality):
     ([[1.0, 2.0]], [[0.0, 1.0]])
     """
 
-    meaning = "numbers {numeric}, standardised, then ids of categories"
+    meaning = "numbers {numeric}, standardised, then parts of dates, then ids of categories"
     allowed, relative = 1e-5, True  # of numbers of any size
     takes_columns = True
 
@@ -47,26 +50,30 @@ class Table(Modality):
         name: str,
         *,
         numeric: Sequence[str] = (),
+        dates: Sequence[str] = (),
         mean: Sequence[float] = (),
         std: Sequence[float] = (),
         categories: Mapping[str, Sequence[str]] | None = None,
         optional: bool = False,
     ) -> None:
-        self.name, self.numeric, self.optional = name, tuple(numeric), optional
+        self.name, self.numeric, self.dates, self.optional = name, tuple(numeric), tuple(dates), optional
         self.mean, self.std = np.array(mean, "float32"), np.array(std, "float32")
         categories = categories or {}
         self.ids = {column: {value: i for i, value in enumerate(values, 2)} for column, values in categories.items()}
 
     @property
     def raw_names(self) -> list[str]:
-        return [*self.numeric, *self.ids]
+        return [*self.numeric, *self.dates, *self.ids]
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        return self._masked((len(self.raw_names),), (len(self.raw_names),))
+        size = (len(self.mean) + len(self.ids),)
+        return self._masked(size, size)
 
     def __call__(self, values):
-        given = np.array([self._number(column, values.get(column)) for column in self.numeric], "float32")
+        given = [self._number(column, values.get(column)) for column in self.numeric]
+        given += [part for column in self.dates for part in self._parts(column, values.get(column))]
+        given = np.array(given, "float32")
         there = ~np.isnan(given)
         with np.errstate(over="ignore"):
             standardised = np.clip((given - self.mean) / self.std, -LIMIT, LIMIT)
@@ -87,6 +94,17 @@ class Table(Modality):
             rule = f"column '{column}' holds finite numbers."
             raise refusal(self.name, rule, _shown(value), "Leave it out where it is missing.")
         return number
+
+    def _parts(self, column, value):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else _shown(value)
+        text = text if isinstance(value, bytes | int) else str(value)  # Python refuses to write large integers
+        written = isinstance(value, str | bytes)
+        if value is None or text == "" or (not written and text in ("nan", "NaT", "<NA>")):
+            return [math.nan] * len(calendar.PARTS)
+        found = calendar.parts(text)
+        if found is None:
+            raise refusal(self.name, f"column '{column}': {calendar.RULE}", _shown(value), "Leave out a missing date.")
+        return found
 
     def _id(self, column, value):
         try:

@@ -49,7 +49,7 @@ def _video(spec, raw, ready):
 
 
 def _table(spec, raw, ready):
-    cells = (f"{name}: {_value(raw[name])}" for name in spec.columns)
+    cells = (f"{name}: {_value(raw[name])}" for name in spec.raw)
     return f"<p>{html.escape('; '.join(cells))}</p>"
 
 

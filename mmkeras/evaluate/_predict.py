@@ -18,19 +18,19 @@ from mmkeras.heads import Head, check_heads
 def predict(
     model: keras.Model, batches: Iterable[Any], heads: Sequence[Head] | None = None, *, with_weights: bool = False
 ) -> tuple[Any, ...]:
-    """Labels and outputs in one pass over the batches, so that they belong together also where the order is random.
+    """Collects labels and outputs in one pass over the batches, so that they match even if the order is random.
 
     Args:
-        model: `keras.Model`, dict of ready tensors -> dict {head: output}. It is given those inputs that it names, so
-            that a model of one modality takes the batches of all.
-        batches: `tf.data.Dataset`, or iterable, of (inputs dict, labels dict) or (inputs, labels, sample weights), of
-            which all or none have weights: (n,), or a dict of them by head.
-        heads: None for every label there is, or a list of heads: others are left out.
-        with_weights: whether the sample weights are given back, too.
+        model: `keras.Model`, dict of ready tensors -> dict {head: output}. It receives only its own inputs, so that a
+            model of one modality can be evaluated on batches of all modalities.
+        batches: `tf.data.Dataset`, or iterable, of (inputs dict, labels dict) or (inputs, labels, sample weights).
+            Either all or none have weights: (n,), or a dict of them by head.
+        heads: list of heads to collect; None for all labels.
+        with_weights: whether to return the sample weights as well.
 
     Returns:
-        (labels, outputs), or (labels, outputs, weights): dicts, head name -> array (n, ...); weights None where the
-        batches have none.
+        (labels, outputs), or (labels, outputs, weights): dicts, head name -> array (n, ...); weights is None if
+        the batches have none.
 
     Raises:
         ValueError: the batches lack an input, or the label or the weights of a head, or the model lacks its output.
@@ -47,7 +47,7 @@ def predict(
     ((3, 1), [[2.0], [2.0], [2.0]])
     """
     names = None if heads is None else [head.name for head in heads]
-    # `model.predict` would lose the labels; `predict_on_batch` repeats each row per replica under MirroredStrategy.
+    # `model.predict` drops the labels, and `predict_on_batch` repeats rows per replica under MirroredStrategy.
     call = compiled(model)
     parts = []
     for x, y, w in map(_parts, _told(batches)):
@@ -71,9 +71,9 @@ _COMPILED = weakref.WeakKeyDictionary()
 
 
 def compiled(model):
-    """`model(x, training=False)` as a graph, traced once for all that is asked of a model: that takes seconds."""
+    """`model(x, training=False)` as a graph. It is cached for each model, since tracing takes seconds."""
     if model not in _COMPILED:
-        alive = weakref.ref(model)  # the graph must not keep its key alive
+        alive = weakref.ref(model)  # the cached graph must not keep the model alive
         _COMPILED[model] = tf.function(lambda x: alive()(x, training=False), reduce_retracing=True)
     return _COMPILED[model]
 
@@ -88,15 +88,15 @@ def _check_weights(parts):
 
 
 def _told(batches):
-    """The batches; what is wrong with an example is a ValueError."""
+    """Yields the batches; errors in examples are raised as ValueError."""
     with readable_errors():
         yield from batches
 
 
 def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray]:
-    """What one would answer without looking at the inputs: class frequencies, means, or the most frequent text.
+    """The best constant answers, without looking at the inputs: class frequencies, means, or the most frequent text.
 
-    The weights of raw examples count; those of batches do not, for class weights are among them.
+    Weights of raw examples are used. Weights of batches are ignored, since they include class weights.
 
     Args:
         heads: list of heads.
@@ -104,8 +104,8 @@ def majority_baseline(heads: Sequence[Head], train: Any) -> dict[str, np.ndarray
             name: encoded labels}.
 
     Returns:
-        Dict, head name -> float64 (N,) or (K,), of which the largest frequency is the majority class; of a text,
-        outputs that spell it.
+        Dict, head name -> float64 (N,) or (K,), the largest frequency belonging to the majority class; for
+        a text, the outputs that spell it.
 
     Example:
 
@@ -126,7 +126,7 @@ def _constant(head, labels, weights):
 
 
 def _train_labels(heads, train):
-    """Labels by head, targets where the loss takes such, and the weights of raw examples."""
+    """Labels by head (targets if the head `needs_targets`), and the weights of raw examples."""
     names, raw, table = [head.name for head in heads], True, train
     if isinstance(train, RawExamples):
         table = train.columns([name for name in [*names, SAMPLE_WEIGHT] if name in train.element_spec])
@@ -138,7 +138,7 @@ def _train_labels(heads, train):
 
 
 def _stacked(names, elements):
-    """Raw examples are one row each, batches several: whether they are raw, and the labels."""
+    """Whether the elements are raw examples (one row each) or batches, and their labels."""
     if not elements:
         raise ValueError("train= needs examples. Received: none. Give raw examples, or batches, of the training part.")
     raw = isinstance(elements[0], dict)
@@ -150,7 +150,7 @@ def _stacked(names, elements):
 
 
 def _parts(element):
-    """Inputs, labels and weights of a batch; None where it has no weights."""
+    """Inputs, labels and weights of a batch; weights are None if there are none."""
     ok = isinstance(element, tuple | list) and len(element) in (2, 3) and isinstance(element[1], dict)
     if not ok:
         raise ValueError(

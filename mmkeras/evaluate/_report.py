@@ -1,4 +1,4 @@
-"""One model and those it must beat, on the same examples."""
+"""Scores of a model and its baselines on the same examples."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,29 +30,29 @@ def report(
     name: str = "model",
     specs: Sequence[Spec] | None = None,
 ) -> dict[str, Any]:
-    """Scores of a model and its baselines on labelled batches; `scores` says what each number is.
+    """Scores of a model and its baselines on labelled batches; see `scores` for their definitions.
 
     Args:
         model: `keras.Model`, dict of ready tensors -> dict {head: output}.
-        batches: `tf.data.Dataset` of (inputs, labels[, sample weights]), as `mmkeras.data.eval_batches` makes it. Where
-            it has weights, every score is weighted, and `weighted` in it says so.
-        heads: list of the heads to score; None for all that the model was built with.
+        batches: `tf.data.Dataset` of (inputs, labels[, sample weights]), as `mmkeras.data.eval_batches` makes it. With
+            sample weights, all scores are weighted and marked as `weighted`.
+        heads: list of heads to score; None for all heads of the model.
         out_dir: folder for `report.json` and the pictures of `model`: confusion, ROC and PR of a classification, a
-            scatter of a regression, a table of the texts of a transcription; None: nothing is written.
-        train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", the
-            answer without looking at the inputs (most frequent class, mean of the numbers).
-        baselines: dict, name of the row -> a `keras.Model` that takes the same batches, or fewer of their inputs.
-        name: of the row of `model`.
-        specs: the specs of `model`: adds a row for each subset of modalities that are present, called "NAME: A + B",
-            where the others are absent; `subsets` says which. Required images are always there.
+            scatter of a regression, a table of the texts of a transcription. If None, nothing is written.
+        train: the training examples, raw or in batches, or their labels as a dict: adds the row "majority", a
+            constant answer (most frequent class, mean of the numbers).
+        baselines: dict, name of the row -> a `keras.Model` that takes all or some of the inputs of the batches.
+        name: name of the row of `model`.
+        specs: the specs of `model`: adds a row "NAME: A + B" for each subset of modalities that is present while the
+            others are masked, see `subsets`. Required images are always present.
 
     Returns:
-        Dict that JSON holds, what is undefined as None: `models`, {row: {head: scores}} in the order model, its
-        subsets, baselines, majority; `skipped`, what was left out of `batches` and `train` and why, a line each; and
+        JSON-serializable dict, with None for undefined values: `models`, {row: {head: scores}} in the order model, its
+        subsets, baselines, majority; `skipped`, the examples left out of `batches` and `train`, with a reason each; and
         `files`, names of the pictures in `out_dir`.
 
     Raises:
-        ValueError: a label, an input or an output is missing, or a baseline has the name of another row.
+        ValueError: a label, an input or an output is missing, or the name of a baseline is taken.
 
     Example:
 
@@ -75,7 +75,7 @@ def report(
         rows[row] = _scores(heads, *found)
         if row == name:
             kept = found
-    out_dir = out_dir if cluster().is_chief else None  # of several workers, one writes
+    out_dir = out_dir if cluster().is_chief else None  # only one of several workers writes
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
     files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)
@@ -88,12 +88,12 @@ def report(
 
 
 def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = None) -> Table:
-    """A `rich.table.Table` of a report: a row for each model, the best number of each column in bold.
+    """A `rich.table.Table` of a report, with a row for each model and the best value of each column in bold.
 
     Args:
         report: what `report` returned, or the content of `report.json`.
-        published: figures of others to show below: dict, row -> {head: {score: number}}, of as many scores as are
-            known. They are not compared with ours.
+        published: published results to show below: dict, row -> {head: {score: number}}, of which some may be missing.
+            They are not considered for the best value.
 
     Example:
 
@@ -126,7 +126,7 @@ def _check_rows(rows, baselines):
 
 
 def _subset_rows(name, model, batches, specs):
-    """Row -> the model, and the batches in which some modalities are absent."""
+    """Dict, row -> (model, batches with some modalities masked)."""
     found = {}
     for absent in subsets(specs):
         present = " + ".join(spec.name for spec in specs if spec.name not in absent)
@@ -154,7 +154,7 @@ def _draw(heads, labels, outputs, weights, found, out_dir):
 
 
 def as_json(value):
-    """What JSON holds: NaN and infinities are None."""
+    """Replaces NaN and infinities by None, which JSON can represent."""
     if isinstance(value, dict):
         return {key: as_json(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -25,7 +25,7 @@ def column_importance(
     """Permutation importance of the columns of a table: how much worse the main score gets where one is shuffled.
 
     A value is exchanged with that of another example, together with whether it is there. Columns that say the same
-    cover for each other, and look less important than they are.
+    cover for each other, and look less important than they are. The parts of a date are columns of their own.
 
     Args:
         model: model of a builder of this package.

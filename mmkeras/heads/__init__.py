@@ -1,14 +1,14 @@
-"""Heads: what a model answers. Output layer, loss, metrics, label encoding and decoding under one name.
+"""Heads: the answers of a model. A head holds output layer, loss, metrics, label encoding and decoding.
 
-A head's name is its key everywhere: in the data set, in the model's output, in the metrics and in the signature.
+The name of a head is the key of its labels, its output and its metrics, and of its answers in the signature.
 
 | head | label in the data | model output | serving output |
 |---|---|---|---|
 | `classification(name, classes)` | class name | probabilities (B, N) | `name`, `name_scores`, `name_classes` |
-| the same, `multi_label=True` | names joined by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
-| `regression(name, size)` | number, or list of them, or joined by a bar | values (B, K) in their unit | `name` |
-| `transcription(name, units)` | text | logits (B, T, V) of every moment | `name`, `name_score` |
-| `generation(name)` | text | ids (B, L), 0 from the end on | `name`, `name_ids` |
+| the same, `multi_label=True` | names separated by a bar | probabilities (B, N) | `name_scores`, `name_classes` |
+| `regression(name, size)` | number, list, or text separated by bars | values (B, K) in their unit | `name` |
+| `transcription(name, units)` | text | logits (B, T, V) of each time step | `name`, `name_score` |
+| `generation(name)` | text | ids (B, L), 0 after the end | `name`, `name_ids` |
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,19 +46,20 @@ def compile_for(
 ) -> dict[str, Any]:
     """Arguments of `model.compile`: the loss and the metrics of every head, by name.
 
-    Metrics take sample weights, so that a missing label does not count; while training, class weights count, too.
+    The metrics are weighted by the sample weights, so missing labels are excluded; during training, class weights apply
+    to them as well.
 
     Args:
         heads: the heads that the model was built with.
         loss_weights: dict, head name -> weight of its loss in the sum.
-        auxiliary: names of the specs of a model with `auxiliary=True`, whose own answers have losses and metrics, too.
-        auxiliary_weight: of the loss of each of these answers, times the weight of the head.
+        auxiliary: names of the specs of a model with `auxiliary=True`, whose outputs also get losses and metrics.
+        auxiliary_weight: weight of the loss of each auxiliary output, multiplied by the weight of its head.
 
     Returns:
-        Dict with `loss`, `weighted_metrics`, and `loss_weights` where given. Metric names begin with the head's name.
+        Dict with `loss`, `weighted_metrics`, and `loss_weights` if given. Metric names start with the head's name.
 
     Raises:
-        ValueError: weights of heads that are not there.
+        ValueError: `loss_weights` names a head that is not in `heads`.
 
     Example:
 
@@ -87,23 +88,22 @@ def compile_for(
 
 
 def adapt(heads: Sequence[Head], raw: Any, *, verbose: bool = True) -> list[Any]:
-    """Learns from the labels what heads leave open: class weights, mean and standard deviation of regression targets.
+    """Learns class weights, the mean and standard deviation of regression targets, and vocabularies from the labels.
 
-    `mm.adapt` does the same for a preprocess.
-
-    Sample weights of the examples count: an example of weight 2 is like two examples.
+    It is the counterpart of `mm.adapt`, which does this for a preprocess. Sample weights are respected: an example of
+    weight 2 counts like two examples.
 
     Args:
-        heads: list of heads, which are left as they are.
+        heads: list of heads; they are not modified.
         raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only. Only its labels and
             weights are read.
-        verbose: show what was learned.
+        verbose: whether to print what was learned.
 
     Returns:
-        A list of heads that have learned, in the same order; those that have nothing to learn are the same objects.
+        A list of adapted heads in the same order; heads with nothing to learn are returned unchanged.
 
     Raises:
-        ValueError: the data set is empty, infinite, or has no labels of a head that has to learn from them.
+        ValueError: the data set is empty, infinite, or has no labels for a head that needs them.
 
     Example:
 
@@ -159,15 +159,15 @@ def _learned_from(head, raw, weighted):
 
 
 def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[Any]:
-    """The heads that are given, or those that the model was built with.
+    """Returns the given heads, or those that the model was built with.
 
     Args:
         model: model of a builder of this package, which knows its heads, or any other `keras.Model`.
         heads: list of heads; None for those of the model.
 
     Raises:
-        ValueError: no heads are given and the model knows none, or classes differ from the model's, also in order: its
-            outputs are in the order of its own.
+        ValueError: no heads are given and the model has none, or a head differs from the model's head of that name, for
+            example in the order of its classes.
     """
     known = {head.name: head for head in getattr(model, "heads", ())}
     if heads is None and not known:
@@ -188,7 +188,7 @@ def heads_of(model: keras.Model, heads: Sequence[Head] | None = None) -> list[An
 
 
 def check_heads(heads: Sequence[Head]) -> None:
-    """Raises ValueError where there is no head, or two share a name; TypeError where one stands alone, or is none."""
+    """Raises ValueError for no heads or repeated names, and TypeError for anything but a list of heads."""
     check_list("heads", heads)
     wrong = [head for head in heads if not isinstance(head, Head)]
     if wrong:

@@ -10,7 +10,8 @@ import numpy as np
 
 from mmkeras.checks import check, check_choice, check_name, check_share, check_whole
 from mmkeras.decoding import Beam, Greedy
-from mmkeras.heads.base import Head, is_absent
+from mmkeras.heads.base import is_absent
+from mmkeras.heads.text_head import LearnsUnits
 from mmkeras.heads.token_loss import TokenAccuracy, TokenCrossentropy
 from mmkeras.heads.units import KINDS, Units, from_code_points, normalised, to_code_points
 from mmkeras.layers import TokenDecoder
@@ -18,7 +19,7 @@ from mmkeras.layers import TokenDecoder
 
 @keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Generation(Head):
+class Generation(LearnsUnits):
     """Writes a text: a Transformer decoder that reads the tokens of all branches, for `mm.encoder_decoder`.
 
     It learns under teacher forcing in plain `fit`: each token from the true ones before it. Asked, it makes one token
@@ -57,7 +58,6 @@ class Generation(Head):
     kind = "generation"
     reads = "tokens"
     teacher_forcing = True
-    needs_targets = True
 
     max_tokens: int = 32
     units: str = "words"
@@ -99,14 +99,6 @@ class Generation(Head):
         return self.max_tokens + 1
 
     @property
-    def coding(self) -> Units:
-        """The vocabulary, which knows how texts are split; ValueError before it is learned."""
-        known = self.vocabulary is not None
-        rule = f"Head '{self.name}' needs a vocabulary."
-        check(known, rule, "vocabulary=None", "Call heads = mm.heads.adapt(heads, raw) first, or give vocabulary=.")
-        return Units(self.units, self.vocabulary)
-
-    @property
     def end(self) -> int:
         """The id that ends a text."""
         return len(self.coding.pieces)
@@ -141,10 +133,6 @@ class Generation(Head):
         warnings.warn(f"{rule} {received}; what is beyond is cut off.", stacklevel=4)
         return [_first(text, most, units.kind) for text in texts]
 
-    @property
-    def needs_adapt(self) -> bool:
-        return self.vocabulary is None
-
     def adapted(self, labels: Any, weights: Any = None) -> Self:
         """This head with the vocabulary of `labels`, code points as `encode` gives them."""
         units = Units.learned(from_code_points(labels), self.units, self.vocabulary_size)
@@ -171,18 +159,7 @@ class Generation(Head):
 
     def constant(self, labels: Any, weights: Any = None) -> np.ndarray:
         """The most frequent of the targets (n, L)."""
-        rows, inverse = np.unique(np.asarray(labels), axis=0, return_inverse=True)
-        return rows[np.bincount(inverse.ravel(), weights).argmax()]
-
-    @property
-    def meaning(self) -> tuple:
-        return *super().meaning, self.units, self.vocabulary
-
-    def averageable(self, labels: Any) -> Any:
-        raise ValueError(
-            f"Texts can't be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
-            "the other augmentations keep the text."
-        )
+        return self.most_frequent(labels, weights)
 
     def output(self, features: Any, name: str | None = None) -> Any:
         """Tokens (B, M, any width) and their mask (B, M) -> ids (B, L) int32, called `name`."""

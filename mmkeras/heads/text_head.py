@@ -13,8 +13,55 @@ from mmkeras.heads.base import Head, is_absent
 from mmkeras.heads.units import FIRST, KINDS, Units, from_code_points, normalised, split, to_code_points
 
 
+class LearnsUnits(Head):
+    """A head whose answers are texts made of units: words, characters or word pieces.
+
+    The subclasses have the fields `units` and `vocabulary`, which is None before `heads.adapt`.
+    """
+
+    needs_targets = True
+
+    @functools.cached_property
+    def coding(self) -> Units:
+        """The units and how texts are made of them.
+
+        Raises:
+            ValueError: the vocabulary is not learned yet.
+        """
+        if self.vocabulary is None:
+            raise ValueError(
+                f"Head '{self.name}' does not know its vocabulary yet. Received: vocabulary=None. Call "
+                "heads = mm.heads.adapt(heads, raw) first and give these heads to train_batches, eval_batches and the "
+                "model; or give vocabulary=[...]."
+            )
+        return Units(self.units, self.vocabulary)
+
+    @property
+    def needs_adapt(self) -> bool:
+        return self.vocabulary is None
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        return *super().meaning, self.units, self.vocabulary
+
+    def labelled(self, labels: Any) -> Any:
+        """Encoded labels or targets (B, L) -> (B,) bool, False where they are missing."""
+        return ops.convert_to_tensor(labels)[:, 0] >= 0
+
+    def averageable(self, labels: Any) -> Any:
+        raise ValueError(
+            f"Texts can't be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
+            "the other augmentations keep the text."
+        )
+
+    def most_frequent(self, labels: Any, weights: Any = None) -> np.ndarray:
+        """The most frequent row of targets (n, L), by the sum of their weights (n,)."""
+        rows, inverse = np.unique(np.asarray(labels), axis=0, return_inverse=True)
+        return rows[np.bincount(inverse.ravel(), weights).argmax()]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TextHead(Head):
+class TextHead(LearnsUnits):
     """A head whose labels are texts.
 
     They are read as code points, since the vocabulary may be learned from them later, and become ids in the batches.
@@ -22,8 +69,6 @@ class TextHead(Head):
     Args:
         units, vocabulary, vocabulary_size, max_tokens, max_characters, lowercase, allow_empty: see `transcription`.
     """
-
-    needs_targets = True
 
     units: str = "words"
     vocabulary: tuple | None = None
@@ -52,25 +97,6 @@ class TextHead(Head):
         rule = f"vocabulary of '{self.name}' must hold units, each once."
         check(pieces and all(pieces) and not repeated, rule, repeated[:5] or list(vocabulary)[:5], "Give it as a list.")
         return pieces
-
-    @functools.cached_property
-    def coding(self) -> Units:
-        """The units and how texts are made of them.
-
-        Raises:
-            ValueError: the vocabulary is not learned yet.
-        """
-        if self.vocabulary is None:
-            raise ValueError(
-                f"Head '{self.name}' does not know its vocabulary yet. Received: vocabulary=None. Call "
-                "heads = mm.heads.adapt(heads, raw) first and give these heads to train_batches, eval_batches and the "
-                "model; or give vocabulary=[...]."
-            )
-        return Units(self.units, self.vocabulary)
-
-    @property
-    def meaning(self) -> tuple[Any, ...]:
-        return *super().meaning, self.units, self.vocabulary
 
     @property
     def label(self) -> tuple[tuple[int, ...], str]:
@@ -129,25 +155,11 @@ class TextHead(Head):
         hint = "Give a larger max_tokens= (the model must have as many moments), or shorter texts."
         check(needed <= self.max_tokens, rule, f"{needed}, {_short(text)!r} in row {row}", hint)
 
-    def labelled(self, labels: Any) -> Any:
-        """Encoded labels or targets (B, L) -> (B,) bool, False where they are missing."""
-        return ops.convert_to_tensor(labels)[:, 0] >= 0
-
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Code points (n, max_characters) -> ids (n, max_tokens) int32, zeros behind each; -1 where missing."""
         found = self.coding.padded(from_code_points(labels), self.max_tokens)
         found[np.asarray(labels)[:, 0] < 0] = -1
         return found
-
-    def averageable(self, labels: Any) -> Any:
-        raise ValueError(
-            f"Texts can't be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
-            "augment.audio, augment.image and layers.SpecAugment keep the text."
-        )
-
-    @property
-    def needs_adapt(self) -> bool:
-        return self.vocabulary is None
 
     def adapted(self, labels: Any, weights: Any = None) -> Self:
         """This head with the vocabulary of `labels` (n, max_characters), the most frequent units first.
@@ -163,11 +175,6 @@ class TextHead(Head):
             for number, text in enumerate(texts):
                 found._check_moments(text, number)
         return found
-
-    def most_frequent(self, labels: Any, weights: Any = None) -> np.ndarray:
-        """The most frequent row of targets (n, max_tokens), by the sum of their weights (n,)."""
-        rows, inverse = np.unique(np.asarray(labels), axis=0, return_inverse=True)
-        return rows[np.bincount(inverse.ravel(), weights).argmax()]
 
 
 def _short(text):

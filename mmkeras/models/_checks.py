@@ -3,7 +3,7 @@
 import keras
 
 from mmkeras import fusion as fusions
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import check_keys
 from mmkeras.received import kind
 
 _GIVES = "tokens (B, T, D) and their mask (B, T) bool."
@@ -22,13 +22,7 @@ def check_branches(specs, branches):
             f"branches is a dict, name of a spec -> its branch. Received: {kind(branches)}. "
             f"Give {{{', '.join(f'{name!r}: ...' for name in names)}}}."
         )
-    missing = [name for name in names if name not in branches]
-    extra = [f"{name!r} {did_you_mean(name, names)}".strip() for name in branches if name not in names]
-    if missing or extra:
-        raise ValueError(
-            f"Each spec needs a branch under its own name. Expected: {names}. Received: {list(branches)}. "
-            f"Missing: {missing}. Unknown: {extra}."
-        )
+    check_keys("Each spec needs a branch under its own name.", branches, names)
     for spec in specs:
         _check_branch(spec, branches[spec.name])
     _check_swapped(specs, branches)

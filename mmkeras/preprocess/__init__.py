@@ -54,7 +54,7 @@ KINDS = {
     "audio": lambda spec, name: DecodeAudio(spec.samples, **_fields(spec, "sample_rate", "optional"), name=name),
     "video": lambda spec, name: DecodeVideo(spec.frames, **_fields(spec, "size", *_PICTURE), name=name),
     "table": lambda spec, name: TableRow(
-        **_fields(spec, "numeric", "categorical", "max_categories", "optional"), name=name
+        **_fields(spec, "numeric", "dates", "categorical", "max_categories", "optional"), name=name
     ),
     "vector": lambda spec, name: VectorRow(spec.size, optional=spec.optional, name=name),
 }
@@ -103,7 +103,9 @@ def _layer(spec):
     return KINDS[spec.kind](spec, f"{spec.name}_preprocess")
 
 
-def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 1024, verbose: bool = True) -> Preprocess:
+def adapt(
+    preprocess: Preprocess, raw: tf.data.Dataset | None, *, batch_size: int = 1024, verbose: bool = True
+) -> Preprocess:
     """Learns vocabularies and statistics from the raw examples, in one pass.
 
     Only the columns that something is learned from are read; no image or sound file is opened. Build branches from
@@ -111,7 +113,8 @@ def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 102
 
     Args:
         preprocess: model from `preprocessor`, which is left as it is.
-        raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only.
+        raw: `tf.data.Dataset` of raw examples (dicts), finite; the *training* part only. May be
+            None where there is nothing to learn.
         batch_size: examples per step.
         verbose: show a progress bar and what was learned.
 
@@ -123,6 +126,8 @@ def adapt(preprocess: Preprocess, raw: tf.data.Dataset, *, batch_size: int = 102
         ValueError: the data set is empty, infinite, or lacks a column.
     """
     check_preprocess("adapt", preprocess, raw)
+    if raw is None and not _adapting(preprocess):
+        return preprocess
     check_examples("adapt", raw)
     if not _adapting(preprocess):
         return preprocess

@@ -1,4 +1,4 @@
-"""Walks through the blocks of GIF files, a whole batch at once, and decodes them, in TensorFlow's own ops.
+"""Parses the blocks of a batch of GIF files and decodes them, in TensorFlow ops.
 
 Source: CompuServe's GIF89a, appendix B (the grammar) and F (the compression).
 """
@@ -10,21 +10,21 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import first_true, length, little, peek
 
-_FULL = 64  # so many sub-blocks of 255 bytes are leapt over at once; encoders fill all but the last of a picture
+_FULL = 64  # sub-blocks of 255 bytes skipped in one step; encoders fill all but the last of a picture
 _MOST = 65_535  # steps: a picture of 16 KB takes one, the extension before it another
 
 
 class Blocks(NamedTuple):
-    """What the blocks of each file say; positions and counts are (B,) int64, `broken` is (B,) bool.
+    """Contents of the blocks of each file; positions and counts are (B,) int64, `broken` is (B,) bool.
 
     Args:
-        start: where the blocks begin.
-        first_end: where those up to and with the first picture end.
-        end: where the trailer is.
-        count: number of pictures, by their descriptors.
-        height, width: of the canvas: the largest of what the header and the pictures say.
-        first_height, first_width: the same, of the header and the first picture only.
-        broken: whether the blocks do not lead to the trailer, or hold no picture.
+        start: offset of the first block.
+        first_end: offset of the end of the first picture.
+        end: offset of the trailer.
+        count: number of image descriptors.
+        height, width: of the canvas: the maximum over the header and all pictures.
+        first_height, first_width: the same for the header and the first picture only.
+        broken: whether the blocks do not end with a trailer, or contain no picture.
     """
 
     start: object
@@ -39,7 +39,7 @@ class Blocks(NamedTuple):
 
 
 def blocks(x, active):
-    """Follows the blocks from the header to the trailer; what lies behind it does not count.
+    """Parses the blocks from the header to the trailer; data after the trailer is ignored.
 
     Args:
         x: (B,) string.
@@ -81,21 +81,23 @@ def blocks(x, active):
 
 
 def _colours(flags):
-    """Length of a table of colours in bytes."""
+    """Size of a color table in bytes."""
     return tf.where(flags >= 128, 3 * tf.bitwise.left_shift(tf.ones_like(flags), flags % 8 + 1), tf.zeros_like(flags))
 
 
 def _over_sub_blocks(x, at):
-    """The position behind the full sub-blocks that begin there and the one that is not; and whether that is the last.
+    """Skips full sub-blocks and the next one that is not full; also returns whether this was the last one.
 
-    Past the end of the file all bytes are 0: the sub-blocks end there, and no block begins.
+    Bytes past the end of the file are 0, which ends the sub-blocks there, and starts no block.
     """
     at = tf.minimum(at, length(x))
     part = tf.strings.substr(x, at, tf.fill(tf.shape(at), tf.constant(256 * _FULL + 256, tf.int64)))
     part = tf.io.decode_raw(part, tf.uint8, fixed_length=256 * _FULL + 256)
     sizes = part[:, : 256 * _FULL : 256]
     full = tf.reduce_sum(tf.math.cumprod(tf.cast(sizes == 255, tf.int64), axis=1), axis=1)
-    last = tf.gather(part, full * 256, batch_dims=1)  # of what is left, its length; past 64 full ones, whatever it is
+    last = tf.gather(
+        part, full * 256, batch_dims=1
+    )  # length of the next sub-block, which may be full after 64 full ones
     behind = full * 256 + 1 + tf.cast(last, tf.int64)
     next_one = tf.gather(part, tf.minimum(behind, 256 * _FULL + 255), batch_dims=1)
     ends = (last == 0) | (next_one == 0) & (behind < 256 * _FULL + 256)
@@ -103,21 +105,21 @@ def _over_sub_blocks(x, at):
 
 
 def decode(file, start, end, count, height, width, most):
-    """The pictures of one file, each laid over those before it, the first over white.
+    """Decodes the pictures of one file, each drawn over the previous ones, the first over white.
 
-    `tf.io.decode_gif` makes black what is transparent in the first picture, and gives what it got of a damaged file,
-    and no error. So a white picture is put before the others, and one of a single pixel behind them: that one is
-    missing where a picture before it is damaged.
+    `tf.io.decode_gif` renders transparent pixels of the first picture black, and returns the readable part of a damaged
+    file without an error. Therefore a white picture is inserted before the others, and a picture of one pixel after
+    them, which is missing from the result if one before it is damaged.
 
     Args:
         file: () string.
-        start, end: () int64, where the blocks of the pictures begin and end, as `blocks` says.
-        count: () int64, how many pictures these are.
-        height, width: () int64, of the canvas, as `blocks` says.
-        most: pixels, an int: no canvas is larger.
+        start, end: () int64, start and end of the blocks of the pictures, from `blocks`.
+        count: () int64, number of pictures.
+        height, width: () int64, of the canvas, from `blocks`.
+        most: maximum number of pixels of a canvas, an int.
 
     Returns:
-        Pixels (N, h, w, 3) uint8; and how many of the pictures could be decoded, () int64.
+        Pixels (N, h, w, 3) uint8; and the number of pictures that could be decoded, () int64.
     """
     shape = tf.stack([width % 256, width // 256, height % 256, height // 256])
     shape = tf.strings.reduce_join(tf.gather([bytes([i]) for i in range(256)], shape))

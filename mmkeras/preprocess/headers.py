@@ -1,15 +1,15 @@
-"""Reads the headers of a whole batch of files at once, in TensorFlow's own ops, and refuses wrong files by name."""
+"""Reads the headers of a batch of files in TensorFlow ops, and raises errors that name the invalid file."""
 
 import tensorflow as tf
 
 
 def peek(x, at, count):
-    """`count` bytes of each file from its position `at` on; zeros past its end.
+    """Reads `count` bytes of each file, starting at position `at`; zeros past its end.
 
     Args:
         x: (B,) string, the files.
         at: (B,) int64, positions in bytes.
-        count: how many bytes, a Python int.
+        count: number of bytes, a Python int.
 
     Returns:
         (B, count) int64 in 0..255.
@@ -30,22 +30,22 @@ def length(x):
 
 
 def little(data):
-    """The unsigned number in the last axis of `data`, its lowest byte first."""
+    """Unsigned little-endian integers from the bytes in the last axis of `data`."""
     return tf.reduce_sum(data * [256**i for i in range(data.shape[-1])], axis=-1)
 
 
 def big(data):
-    """The unsigned number in the last axis of `data`, its highest byte first."""
+    """Unsigned big-endian integers from the bytes in the last axis of `data`."""
     return little(data[..., ::-1])
 
 
 def spells(data, text):
-    """Whether the bytes (B, n) begin with `text`, (B,) bool."""
+    """Whether the bytes (B, n) start with `text`, (B,) bool."""
     return tf.reduce_all(data[:, : len(text)] == list(text), axis=-1)
 
 
 def first_true(*conditions):
-    """Number of the first condition, (B,) bool each, that is True, counted from 1; 0 where none is. (B,) int32."""
+    """Index of the first true condition ((B,) bool each), counted from 1; 0 if there is none. (B,) int32."""
     code = tf.zeros_like(conditions[0], tf.int32)
     for number in range(len(conditions), 0, -1):
         code = tf.where(conditions[number - 1], number, code)
@@ -53,10 +53,10 @@ def first_true(*conditions):
 
 
 def follow(step, state):
-    """Repeats `step` on the state (positions, active, ...) while a file of the batch is active; 256 steps at most.
+    """Repeats `step` on the state (positions, active, ...) while any file is active, for at most 256 steps.
 
     Args:
-        step: function of the state's tensors, gives the next ones.
+        step: function of the tensors of the state, which returns the next ones.
         state: tensors of B rows each; the second is (B,) bool.
     """
 
@@ -67,18 +67,18 @@ def follow(step, state):
 
 
 def refuse(x, name, problem, messages, details=None, place=None):
-    """Passes `x` on, or stops the graph with the message of the first file that has a problem.
+    """Returns `x`, or raises an error with the message of the first file that has a problem.
 
     Args:
         x: (B,) string, the files.
-        name: of the modality, for the message.
-        problem: (B,) int32, number of the problem, counted from 1; 0 where there is none.
-        messages: (rule, remedy) per problem, in the order of the problems.
-        details: function -> (B,) string, more about what was received; called for the message only.
-        place: function, row -> what the message calls it, () string; None: "example ROW of the batch".
+        name: name of the modality, for the message.
+        problem: (B,) int32, number of the problem, counted from 1; 0 for no problem.
+        messages: list of (rule, remedy), one for each problem.
+        details: function that returns further text about what was received, (B,) string; called only on errors.
+        place: function, row -> its description in the message, () string; None: "example ROW of the batch".
 
     Raises:
-        tf.errors.InvalidArgumentError: where `problem` is not 0, in eager code and in a graph alike.
+        tf.errors.InvalidArgumentError: if `problem` is not 0 for all files, in eager and graph mode.
 
     Example:
 
@@ -107,7 +107,7 @@ def _example(row):
 
 
 def _shown(file):
-    """'17 bytes beginning with "hello"', in printable characters only: an error message has to be UTF-8."""
+    """'17 bytes beginning with "hello"', with other characters replaced, since error messages must be UTF-8."""
     start = tf.strings.unicode_transcode(
         tf.strings.substr(file, 0, 16), "US-ASCII", "UTF-8", "replace", ord("?"), replace_control_characters=True
     )

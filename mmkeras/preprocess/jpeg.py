@@ -1,4 +1,4 @@
-"""Walks through the segments of JPEG files, in TensorFlow's own ops: their size, their EXIF data, overwritten parts.
+"""Parses the segments of JPEG files in TensorFlow ops: image size, EXIF data, overwritten parts.
 
 Source: ITU-T T.81, B.1 and B.2 (segments and markers), C.2 (Huffman codes), G.1 (progressive scans).
 """
@@ -7,22 +7,22 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, follow, length, peek, spells
 
-# Bytes of 0 in a row. The longest run in the scans of 1,141 real JPEGs is 4. In a refinement scan an encoder may write
+# Runs of zero bytes. The longest run in the scans of 1,141 real JPEGs is 4. In a refinement scan an encoder may write
 # up to 937 correction bits in a row (libjpeg, jcphuff.c), and all may be 0: 117 bytes.
 _LONG, _LONG_IN_REFINEMENT = 64, 128
-_MOST = 4096  # steps, a segment or a table each
+_MOST = 4096  # steps, one per segment or table
 
 
 def walk(x, jpeg):
-    """Where the frame header (SOF0, 1 or 2) and the EXIF data of each file are.
+    """Finds the frame header (SOF0, 1 or 2) and the EXIF data of each file.
 
     Args:
         x: (B,) string, the files.
-        jpeg: (B,) bool, which of them are JPEGs; the others are not looked at.
+        jpeg: (B,) bool, which of them are JPEGs; the others are skipped.
 
     Returns:
-        Two (B,) int64: the position of the frame header's marker, 0 where the segments do not lead to one; and where
-        the TIFF structure of the first Exif segment begins, 0 where there is none.
+        Two (B,) int64: the offset of the marker of the frame header, 0 if the segments do not lead to one; and the
+        offset of the TIFF structure of the first Exif segment, 0 if there is none.
     """
 
     def step(at, active, frame, tiff):
@@ -38,7 +38,7 @@ def walk(x, jpeg):
         frame, tiff = tf.where(found, at, frame), tf.where(exif, at + 10, tiff)
         return at + tf.where(fill, tf.ones_like(at), 2 + size), fill | skipped, frame, tiff
 
-    # Most encoders begin with 18 bytes of JFIF and two tables of quantisation of 67 bytes: no steps for these.
+    # Most files start with a JFIF segment of 18 bytes and two quantisation tables of 67 bytes: skipped in one go.
     head = peek(x, tf.zeros_like(length(x)), 162)
     usual = jpeg & spells(head[:, 2:], b"\xff\xe0\0\x10")
     for at in (20, 89):

@@ -1,4 +1,4 @@
-"""Which kind of picture each file of a batch is, by its header, and whether it can be read."""
+"""Detects the format of each image file of a batch by its header, and whether it can be decoded."""
 
 from typing import NamedTuple
 
@@ -30,14 +30,14 @@ _MESSAGES = [
 
 
 class Looks(NamedTuple):
-    """What the headers of a batch of files say, (B,) each.
+    """Contents of the headers of a batch of files, (B,) each.
 
     Args:
-        kind: int32, one of the numbers above.
-        problem: int32, number in `messages`, counted from 1; 0 where there is none.
-        height, width: int64, in pixels, before a JPEG is turned upright.
-        tiff: int64, where the EXIF data of a JPEG begins; 0 without.
-        start, end: int64, where the blocks of the first picture of a GIF begin and end.
+        kind: int32, ABSENT, JPEG, PNG, ...
+        problem: int32, index in `messages`, counted from 1; 0 for no problem.
+        height, width: int64, in pixels, before the EXIF orientation is applied.
+        tiff: int64, offset of the EXIF data of a JPEG; 0 if there is none.
+        start, end: int64, offsets of the start and end of the blocks of the first picture of a GIF.
     """
 
     kind: object
@@ -50,12 +50,12 @@ class Looks(NamedTuple):
 
 
 def messages(max_pixels):
-    """(rule, remedy) of each problem."""
+    """List of (rule, remedy), one for each problem."""
     return [(rule.format(max_pixels), remedy) for rule, remedy in _MESSAGES]
 
 
 def look(x, optional, max_pixels):
-    """What each file is by its header, and whether it can be read: `Looks`."""
+    """Reads the headers of a batch of files (B,) string; returns `Looks`."""
     head = peek(x, tf.zeros_like(length(x)), bmp.HEAD)
     empty, riff = tf.equal(x, b""), spells(head, b"RIFF")
     is_jpeg, is_png = spells(head, b"\xff\xd8\xff"), spells(head, b"\x89PNG\r\n\x1a\n")
@@ -88,13 +88,13 @@ def look(x, optional, max_pixels):
 
 
 def told_size(looks):
-    """ ", 22000 x 22000 pixels", where a picture has a size, for the message; (B,) string."""
+    """ ", 22000 x 22000 pixels", for the message, if the size is known; (B,) string."""
     parts = tf.strings.as_string(looks.height), tf.strings.as_string(looks.width)
     return tf.where(looks.kind == ABSENT, "", tf.strings.join([", ", parts[0], " x ", parts[1], " pixels (h x w)"]))
 
 
 def _first_of_gif(x, is_gif):
-    """Where the first picture begins and ends, whether the file is broken, and height and width; (B,) each."""
+    """Start and end of the first picture, whether the file is damaged, height and width; (B,) each."""
 
     def walked():
         found = gif.blocks(x, is_gif)
@@ -107,12 +107,14 @@ def _first_of_gif(x, is_gif):
 def is_text(head):
     """Whether the first 8 bytes of each file are printable, (B,) bool."""
     data = head[:, :8]
-    printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)  # 0: past a short file's end
+    printable = (
+        (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
+    )  # 0: past the end of a short file
     return tf.reduce_all(printable, axis=1)
 
 
 def _cut_off(x, jpeg, png):
-    """Whether the mark of the file's end is missing. A file that has something else at its end is searched for it."""
+    """Whether the end marker is missing. If it isn't at the end of the file, the whole file is searched for it."""
     end = peek(x, length(x) - 8, 8)
     doubtful = (jpeg & ~spells(end[:, 6:], b"\xff\xd9")) | (png & ~spells(end, b"IEND"))
 

@@ -1,4 +1,4 @@
-"""Whether PNG files are transparent, read from their headers in TensorFlow's own ops.
+"""Reads from the headers of PNG files whether they are transparent, in TensorFlow ops.
 
 Source: the PNG specification, third edition (W3C), 5.5 (checksums), 11.3.1 (tRNS), 15 and annex D (the checksum).
 """
@@ -11,17 +11,17 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, follow, length, peek, spells
 
-_LONGEST = 256  # bytes, a level of transparency for each colour of the palette
+_LONGEST = 256  # bytes, one alpha value per color of the palette
 
 
 def transparency(x, png, head):
     """Whether each PNG has an alpha channel or a tRNS chunk, and whether that chunk is damaged; (B,) bool both.
 
-    TensorFlow's decoder drops a damaged one, and makes up levels of transparency then where a sample has few bits.
+    TensorFlow's decoder ignores a damaged chunk, and then invents alpha values for samples of few bits.
 
     Args:
         x: (B,) string, the files.
-        png: (B,) bool, which of them are PNGs; the others are not looked at.
+        png: (B,) bool, which of them are PNGs; the others are skipped.
         head: (B, N) int64, their first bytes, 41 or more.
     """
 
@@ -34,7 +34,7 @@ def transparency(x, png, head):
 
     alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
     none = tf.zeros_like(length(x))
-    # tRNS is one of the few chunks that may come before the first IDAT, and the last of them with a palette.
+    # tRNS comes before the first IDAT, and after the palette if there is one.
     start = (none + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), none, none)
     _, _, found, colours = follow(step, start)
     has = found > 0

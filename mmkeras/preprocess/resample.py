@@ -1,30 +1,30 @@
-"""Changes the sample rate, from any rate, known only when the file is there: a polyphase filter in TensorFlow's ops."""
+"""Resamples a waveform whose sample rate is known only at run time: a polyphase filter in TensorFlow ops."""
 
 import tensorflow as tf
 
-_AT_ONCE = 2**20  # products
+_AT_ONCE = 2**20  # products in memory
 _CROSSINGS, _BETA = 10, 5.0  # half length of the filter in zero crossings of its sinc; shape of its Kaiser window
 
 
 def resample(wave, rate, target, samples):
-    """The first `samples` samples of `wave` at `target` Hz.
+    """Resamples `wave` to `target` Hz and returns the first `samples` samples.
 
     With up / down = target / rate in lowest terms and R = max(up, down), output m is
 
-        y[m] = sum over k of  x[k] g(m down - k up),      where x is 0 before its first and after its last sample,
+        y[m] = sum over k of  x[k] g(m down - k up),      where x is 0 outside its range,
         g(j) = up h(j) / sum of h,                        for |j| <= 10 R, else 0,
         h(j) = sinc(j / R) I0(5 sqrt(1 - (j / 10R)^2)),
 
-    which is `scipy.signal.resample_poly(x, up, down)`. The sum of h, divided by R, hardly depends on R: from R = 64 on
-    (within 2e-7) it is taken at 64. Weights are computed in float64, products and sums in float32. There are
-    20 R / up + 2 taps: 22 upwards, 57 from 44100 to 16000 Hz, 962 from 767999. About 2^20 products are in memory at
-    once, whatever the rates and the length.
+    which is `scipy.signal.resample_poly(x, up, down)`. The sum of h, divided by R, is nearly independent of R:
+    above R = 64 the value at 64 is used (error below 2e-7). Weights are computed in float64, products and sums in
+    float32. The filter has 20 R / up + 2 taps: 22 for upsampling, 57 from 44100 to 16000 Hz, 962 from 767999 Hz. About
+    2^20 products are in memory at a time, for any rates and length.
 
     Args:
-        wave: (N,) float32, N >= 1; `input_samples` of it are enough.
+        wave: (N,) float32, N >= 1; only its first `input_samples` are needed.
         rate: its sample rate in Hz, a scalar int64 tensor.
-        target: the wanted one, a Python int.
-        samples: most samples of the result, a Python int.
+        target: target sample rate in Hz, a Python int.
+        samples: maximum length of the result, a Python int.
 
     Returns:
         (M,) float32, M = min(samples, ceil(N up / down)).
@@ -39,7 +39,7 @@ def resample(wave, rate, target, samples):
     common = _greatest_common_divisor(rate, tf.constant(target, tf.int64))
     up, down = target // common, rate // common
     count = tf.minimum(tf.constant(samples, tf.int64), -(-tf.size(wave, tf.int64) * up // down))
-    phases = tf.minimum(up, count)  # after `up` outputs the weights come again
+    phases = tf.minimum(up, count)  # the weights repeat after `up` outputs
     rounds = -(-count // phases)
     reach = _CROSSINGS * tf.maximum(up, down) // up
     taps = tf.range(2 * reach + 2)

@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from mmkeras.checks import check_resolution
 from mmkeras.edge.table import LIMIT
+from mmkeras.formats.dates import PARTS
 from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.dates import date_parts
 from mmkeras.preprocess.headers import first_true, refuse
 
 _MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table is called so
@@ -24,7 +26,7 @@ _NOT_UTF8 = ("a category must be UTF-8.", "Was a file of another modality fed un
 
 @keras.saving.register_keras_serializable("mmkeras")
 class TableRow(RawLayer):
-    """Columns of numbers and categories -> one row: standardised numbers, then category ids.
+    """Columns of numbers, dates and categories -> one row: standardised numbers, parts of dates, category ids.
 
     This is the one numeric step on this side of the model, since its statistics are learned from the raw examples.
     Standardised numbers are clipped to -10 and 10 deviations: one absurd value must not drown all other modalities. By
@@ -32,20 +34,21 @@ class TableRow(RawLayer):
     ones none in 10^22.
 
     Args:
-        numeric, categorical, max_categories, optional: as in `mm.Table`.
+        numeric, dates, categorical, max_categories, optional: as in `mm.Table`.
 
     Call arguments:
         columns: dict, column name -> (B,) float32, NaN where missing; or (B,) string, "" where missing.
 
     Returns:
-        row (B, N) float32, (x - mean) / std for numbers, clipped to [-10, 10], and ids for categories (1 unknown), 0
-        where missing; and mask (B, N) bool, False where missing.
+        row (B, N) float32, (x - mean) / std for numbers and years, clipped to [-10, 10], sines and cosines for the
+        other parts of dates, and ids for categories (1 unknown), 0 where missing; and mask (B, N) bool, False where
+        missing.
 
     Raises:
         ValueError: means and vocabularies are not learned yet; or, while learning, float32 cannot tell the numbers of a
             column apart, or a category is not UTF-8.
-        InvalidArgumentError: a number is infinite, a category is not UTF-8, or every column of a required row is
-            missing.
+        InvalidArgumentError: a number is infinite, a text is no date, a category is not UTF-8, or every column of a
+            required row is missing.
 
     Source: the bound is that of OpenAI Baselines' and Stable-Baselines3's `VecNormalize(clip_obs=10)`.
     """
@@ -57,6 +60,7 @@ class TableRow(RawLayer):
         self,
         *,
         numeric: Sequence[str] = (),
+        dates: Sequence[str] = (),
         categorical: Sequence[str] = (),
         max_categories: int = 100,
         optional: bool = False,
@@ -64,6 +68,7 @@ class TableRow(RawLayer):
     ) -> None:
         super().__init__(**kwargs)
         self.numeric = tuple(numeric)
+        self.dates = tuple(dates)
         self.categorical = tuple(categorical)
         self.max_categories = max_categories
         self.optional = optional
@@ -74,11 +79,17 @@ class TableRow(RawLayer):
 
     @property
     def raw_names(self) -> list[str]:
-        return [*self.numeric, *self.categorical]
+        return [*self.numeric, *self.dates, *self.categorical]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Names of the numbers of a row: the numeric columns, and the parts of the dates."""
+        return [*self.numeric, *(f"{date}_{part}" for date in self.dates for part in PARTS)]
 
     def build(self, columns_shape):
-        self.mean = self.add_weight(name="mean", shape=(len(self.numeric),), initializer="zeros", trainable=False)
-        self.std = self.add_weight(name="std", shape=(len(self.numeric),), initializer="zeros", trainable=False)
+        count = len(self.numbers)
+        self.mean = self.add_weight(name="mean", shape=(count,), initializer="zeros", trainable=False)
+        self.std = self.add_weight(name="std", shape=(count,), initializer="zeros", trainable=False)
         for lookup in self.lookups:
             lookup.build((None,))
 
@@ -89,17 +100,16 @@ class TableRow(RawLayer):
         return sizes if any(size > 2 for size in sizes) else None  # the two special ones are always there
 
     def reset_state(self) -> None:
-        count, mean, squares = np.zeros((3, len(self.numeric)))
+        count, mean, squares = np.zeros((3, len(self.numbers)))
         values = [collections.Counter() for _ in self.categorical]
         # Keras would wrap bare lists and dicts to track them.
         self._seen = types.SimpleNamespace(count=count, mean=mean, squares=squares, values=values)
-        self._seen.low, self._seen.high = np.full((2, len(self.numeric)), [[np.inf], [-np.inf]])
-        self._seen.first = [np.zeros(0) for _ in self.numeric]
+        self._seen.low, self._seen.high = np.full((2, len(self.numbers)), [[np.inf], [-np.inf]])
+        self._seen.first = [np.zeros(0) for _ in self.numbers]
 
     def update_state(self, batch: Mapping[str, Any]) -> None:
         """Adds a batch to the means, the squared deviations, the extremes and the counts of categories."""
-        for i, column in enumerate(self.numeric):
-            numbers = batch[column].astype("float64")
+        for i, numbers in self._to_standardise(batch):
             numbers = numbers[np.isfinite(numbers)]
             if len(numbers):
                 self._merge(i, len(numbers), numbers.mean(), ((numbers - numbers.mean()) ** 2).sum())
@@ -108,6 +118,14 @@ class TableRow(RawLayer):
                 self._seen.first[i] = np.concatenate([self._seen.first[i], numbers])[:_FIRST]
         for counts, column in zip(self._seen.values, self.categorical, strict=True):
             counts.update(value for value in batch[column].tolist() if value)
+
+    def _to_standardise(self, batch):
+        """Position and values of each number; of the parts of a date the year only, for the others are within 1."""
+        for i, column in enumerate(self.numeric):
+            yield i, batch[column].astype("float64")
+        for i, column in enumerate(self.dates):
+            years = date_parts(self._text(column, tf.constant(batch[column])), self._place(column))[:, 0]
+            yield len(self.numeric) + i * len(PARTS), years.numpy().astype("float64")
 
     def _merge(self, i, count, mean, squares):
         """Chan, Golub and LeVeque's pairwise update: no precision is lost over many batches."""
@@ -121,7 +139,7 @@ class TableRow(RawLayer):
         """Sets means, deviations (1 for a constant column) and vocabularies; says what it learned."""
         seen = self._seen
         std = np.sqrt(seen.squares / np.maximum(seen.count, 1))
-        for column, mean, deviation in zip(self.numeric, seen.mean, std, strict=True):
+        for column, mean, deviation in zip(self.numbers, seen.mean, std, strict=True):
             check_resolution(f"{self.modality}: column '{column}'", mean, deviation)
         self.mean.assign(seen.mean)
         self.std.assign(np.where(std > np.finfo("float32").tiny, std, 1.0))
@@ -130,7 +148,8 @@ class TableRow(RawLayer):
             known = [value for value in values if value != _UNKNOWN]
             lookup.set_vocabulary([_MISSING, _UNKNOWN, *known[: self.max_categories - 2]])
         sizes = [f"{column} {len(counts):,}" for column, counts in zip(self.categorical, seen.values, strict=True)]
-        learned = f"mean and deviation of {len(self.numeric)} columns; categories: {', '.join(sizes) or 'none'}"
+        count = len(self.numeric) + len(self.dates)
+        learned = f"mean and deviation of {count} columns; categories: {', '.join(sizes) or 'none'}"
         return "; ".join([learned, *self._outliers(std)])
 
     def _decoded(self, column, value):
@@ -153,13 +172,13 @@ class TableRow(RawLayer):
             away, quartiles = abs(farthest - seen.mean[i]) / std[i], np.ptp(np.quantile(seen.first[i], [0.25, 0.75]))
             if away > LIMIT or std[i] > 10 * quartiles > 0:
                 told = f"{farthest:g} lies {away:.1f} deviations ({std[i]:.3g}) from the mean"
-                yield f"outliers in {self.numeric[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
+                yield f"outliers in {self.numbers[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
 
     def call(self, columns):
         self.check_adapted()
         rows, masks = [], []
-        if self.numeric:
-            numbers = tf.stack([tf.cast(columns[column], tf.float32) for column in self.numeric], axis=1)
+        if self.numbers:
+            numbers = self._numbers(columns)
             there = ~tf.math.is_nan(numbers)
             rows.append(tf.where(there, tf.clip_by_value((numbers - self.mean) / self.std, -LIMIT, LIMIT), 0.0))
             masks.append(there)
@@ -168,16 +187,24 @@ class TableRow(RawLayer):
             rows.append(ids)
             masks.append(ids > 0)
         row, mask = tf.concat(rows, axis=1), tf.concat(masks, axis=1)
-        with tf.control_dependencies(self._checks(numbers if self.numeric else row, mask)):
+        with tf.control_dependencies(self._checks(numbers if self.numbers else row, mask)):
             return tf.identity(row), mask
+
+    def _numbers(self, columns):
+        given = [tf.expand_dims(tf.cast(columns[column], tf.float32), 1) for column in self.numeric]
+        dates = [date_parts(self._text(column, columns[column]), self._place(column)) for column in self.dates]
+        return tf.concat([*given, *dates], axis=1)
+
+    def _place(self, column):
+        return f"{self.modality}, column '{column}'"
 
     def _text(self, column, strings):
         recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
-        return refuse(strings, f"{self.modality}, column '{column}'", first_true(recoded != strings), [_NOT_UTF8])
+        return refuse(strings, self._place(column), first_true(recoded != strings), [_NOT_UTF8])
 
     def _checks(self, numbers, mask):
         infinite = tf.math.is_inf(numbers)
-        rule = f"{self.modality}: numbers must be finite (a missing one is NaN). Columns: {self.raw_names}. Received:"
+        rule = f"{self.modality}: numbers must be finite (a missing one is NaN). Columns: {self.numbers}. Received:"
         received = tf.boolean_mask(numbers, tf.reduce_any(infinite, axis=1))
         checks = [tf.debugging.Assert(~tf.reduce_any(infinite), [rule, received])]
         if not self.optional:
@@ -187,7 +214,7 @@ class TableRow(RawLayer):
 
     def check_adapted(self) -> None:
         with tf.init_scope():
-            ready = (not self.numeric or bool(np.all(self.std.numpy() > 0))) and all(
+            ready = (not self.numbers or bool(np.all(self.std.numpy() > 0))) and all(
                 lookup.vocabulary_size() > 1 for lookup in self.lookups
             )
         if not ready:
@@ -198,11 +225,12 @@ class TableRow(RawLayer):
 
     def compute_output_spec(self, columns):
         first = next(iter(columns.values()))
-        shape = (first.shape[0], len(self.raw_names))
+        shape = (first.shape[0], len(self.numbers) + len(self.categorical))
         return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "bool")
 
     def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
-        return dict.fromkeys(self.numeric, [0.0] * 2) | dict.fromkeys(self.categorical, [b"a"] * 2)
+        numbers = dict.fromkeys(self.numeric, [0.0] * 2)
+        return numbers | dict.fromkeys(self.dates, [b"2024-01-31"] * 2) | dict.fromkeys(self.categorical, [b"a"] * 2)
 
     def describe(self) -> dict[str, Any] | None:
         special = 2  # missing and unknown have ids of their own
@@ -210,11 +238,11 @@ class TableRow(RawLayer):
         pairs = zip(self.categorical, values, strict=True)
         categories = {column: [str(value) for value in known] for column, known in pairs}
         learned = {"mean": self.mean.numpy().tolist(), "std": self.std.numpy().tolist(), "categories": categories}
-        return {"kind": "table", "numeric": list(self.numeric), **learned}
+        return {"kind": "table", "numeric": list(self.numeric), "dates": list(self.dates), **learned}
 
     def get_config(self):
-        config = {"numeric": self.numeric, "categorical": self.categorical, "max_categories": self.max_categories}
-        return super().get_config() | config | {"optional": self.optional}
+        columns = {"numeric": self.numeric, "dates": self.dates, "categorical": self.categorical}
+        return super().get_config() | columns | {"max_categories": self.max_categories, "optional": self.optional}
 
 
 @keras.saving.register_keras_serializable("mmkeras")

@@ -2,16 +2,16 @@
 
     run_dir/
       best.keras     the model of the best epoch so far
-      resume.npz     everything the next epoch depends on, as of the end of the last whole epoch
+      resume.npz     the complete training state at the end of the last completed epoch
       log.csv        one row per epoch
-      curves.png     the log, drawn
-      lock           which process trains here, or trained last
+      curves.png     a plot of the log
+      lock           the process that is training here, or was the last to do so
 
-The same script run again after a kill goes on behind the last whole epoch, and ends with the weights of a run that was
-never interrupted:
+When an interrupted script is run again, it continues after the last completed epoch and ends with the same weights as
+an uninterrupted run:
 
     keras.utils.set_random_seed(1)
-    tf.config.experimental.enable_op_determinism()      # else sums may differ in their last bits
+    tf.config.experimental.enable_op_determinism()      # otherwise sums may differ in the last bits
     ...
     model.fit(batches, validation_data=..., epochs=20, callbacks=mm.train.callbacks("runs/1", batches))
 """
@@ -55,33 +55,33 @@ def callbacks(
     """The callbacks of one training run, for `model.fit(..., callbacks=...)`.
 
     After `fit` the model has the weights of the best epoch, and heads that are no better than a constant answer are
-    named (see `Baseline`). Calling `fit` again with the same folder goes on behind its last epoch; where that was
-    already the last, or early stopping ended the run, nothing is trained (a message says so) until `epochs` or
-    `patience` is larger.
+    reported (see `Baseline`). Calling `fit` again with the same folder resumes after its last epoch. If the run was
+    already complete, or was ended by early stopping, nothing is trained and a message is printed, until `epochs` or
+    `patience` is increased.
 
-    Of several workers (see `distribute.strategy`) only the chief writes; all of them read `run_dir` where a run goes
-    on, so it must lie on a file system that they share.
+    With several workers (see `distribute.strategy`) only the chief writes. All workers read `run_dir` to resume, so it
+    must be on a shared file system.
 
     Args:
-        run_dir: folder of the run, `~` for the home folder; made where it is not there. One training at a time may use
-            it.
-        batches: what `fit` is given, made by `mmkeras.data.train_batches`: their `epoch` is set at the beginning of
-            each epoch, so that a resumed run sees the order of the uninterrupted one. None, or data sets without
-            `epoch`: the order is not replayed.
-        monitor: key of the log that says which epoch is the best.
-        mode: "min", "max", or "auto": what the monitored metric itself knows; losses are to fall. What no metric of the
-            model tells is refused after the first batch.
-        patience: epochs without improvement after which training stops. None: it does not stop, and the model keeps
-            the weights of the last epoch (`best.keras` has the best ones).
-        others: further callbacks. Of `ReduceLROnPlateau`, `EarlyStopping` and `ModelCheckpoint` among them, the state
-            is resumed too.
+        run_dir: folder of the run, created if it does not exist; `~` is the home folder. Only one training at a time
+            can use it.
+        batches: the training batches passed to `fit`, from `mmkeras.data.train_batches`. Their `epoch` is set at the
+            start of each epoch, so that a resumed run sees the examples in the same order as an uninterrupted one. If
+            None, or a data set without `epoch`, the order is not reproduced.
+        monitor: key of the log that determines the best epoch.
+        mode: "min", "max" or "auto", which takes the direction from the monitored metric; losses are minimized. If the
+            direction cannot be determined, an error is raised after the first batch.
+        patience: number of epochs without improvement after which training stops. If None, training does not stop
+            early, and the model keeps the weights of the last epoch (`best.keras` has the best ones).
+        others: further callbacks. The state of `ReduceLROnPlateau`, `EarlyStopping` and `ModelCheckpoint` is resumed as
+            well.
 
     Returns:
-        List of `keras.callbacks.Callback`, in an order that matters: put further ones into `others`.
+        List of `keras.callbacks.Callback`, whose order matters: pass further ones as `others`.
 
     Raises:
-        ValueError: an unknown `mode`; from `fit`, what `Direction`, `BestCheckpoint` and `Resume` raise.
-        RunInUseError: from `fit`, where another training uses the folder.
+        ValueError: `mode` is unknown; during `fit`, the errors of `Direction`, `BestCheckpoint` and `Resume`.
+        RunInUseError: during `fit`, if another training uses the folder.
 
     Example:
 

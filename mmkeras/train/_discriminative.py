@@ -11,29 +11,30 @@ from mmkeras.checks import did_you_mean
 def discriminative(
     optimizer: str | keras.optimizers.Optimizer, model: keras.Model, factors: Mapping[str, float]
 ) -> keras.optimizers.Optimizer:
-    """An optimizer with learning rates of their own for some branches: a small one for what is pretrained.
+    """An optimizer with separate learning rates for some branches, such as a small one for pretrained branches.
 
         optimizer = mm.train.discriminative("adam", model, {"review": 0.05, "photo": 0.1})
         model.compile(optimizer, **mm.heads.compile_for(heads))
 
-    Where blocks are thawed later, make it again, `mm.train.discriminative(model.optimizer, model, factors)`, before
-    compiling again.
+    After unfreezing further blocks, call it again, `mm.train.discriminative(model.optimizer, model, factors)`, and
+    recompile.
 
     Args:
-        optimizer: optimizer of Keras, or its name. It is copied, without what it has learned; of one that this function
-            made, the optimizer within it is.
-        model: model it is for, as built; what is frozen is frozen already.
+        optimizer: Keras optimizer, or its name. It is copied without its state; if it was made by this function, the
+            wrapped optimizer is copied.
+        model: the built model. Layers to be frozen must be frozen before the call.
         factors: dict, name of a branch's spec, of a head (all of its output weights), or of a layer of `model` ->
-            factor of the learning rate. 1 elsewhere. The last name that holds a weight counts.
+            factor of the learning rate, 1 by default. If several names include a weight, the last one applies.
 
     Returns:
-        `Discriminative`, to compile with; within a `LossScaleOptimizer` where one was given. Schedules and callbacks
-        change the common learning rate.
+        `Discriminative`, to compile with, wrapped in a `LossScaleOptimizer` if one was given. Schedules and callbacks
+        act on the common learning rate.
 
     Raises:
-        ValueError: no branch, head or layer is called so or it has nothing to train, or a factor is no positive number.
+        ValueError: a name is not that of a branch, head or layer, or has no trainable weights; or a factor is not a
+            positive number.
 
-    Source: Howard and Ruder, arXiv 1801.06146, section 3.2; by branch here, not by layer.
+    Source: Howard and Ruder, arXiv 1801.06146, section 3.2; applied to branches here, to layers there.
     """
     by_variable = {}
     for name, factor in factors.items():
@@ -44,7 +45,9 @@ def discriminative(
 
 
 def _wrapped(optimizer, variables, factors):
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):  # Keras looks for it outside only
+    if isinstance(
+        optimizer, keras.optimizers.LossScaleOptimizer
+    ):  # Keras only recognizes it as the outermost optimizer
         inner = _wrapped(optimizer.inner_optimizer, variables, factors)
         return keras.optimizers.LossScaleOptimizer(
             inner, optimizer.initial_scale, optimizer.dynamic_growth_steps, name=optimizer.name
@@ -56,7 +59,7 @@ def _wrapped(optimizer, variables, factors):
 
 
 def _trained(model, name):
-    """The variables that a name of `factors` stands for."""
+    """The trainable variables under a name of `factors`."""
     layers = [layer for layer in model.layers if name in names_of(layer)]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
@@ -71,9 +74,9 @@ def _trained(model, name):
 
 
 def names_of(layer):
-    """What a layer may be called: as itself, as a branch by its spec, as a part of a head's output."""
+    """Names that refer to a layer: its own, the spec of its branch, and the head whose output it is part of."""
     answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
-    whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all answer for head NAME, too
+    whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all belong to head NAME
     return [layer.name.removesuffix("_branch"), layer.name, answer, whole]
 
 
@@ -86,10 +89,10 @@ def _check_factor(name, factor):
 
 
 def _copied(optimizer):
-    """A new optimizer of the same settings: wrapping must not change the user's own one."""
+    """A new optimizer with the same settings, so that wrapping does not change the user's."""
     config = optimizer.get_config()
     if not isinstance(optimizer._learning_rate, keras.Variable):
-        config["learning_rate"] = optimizer._learning_rate  # a schedule, which may be of a class that Keras can't load
+        config["learning_rate"] = optimizer._learning_rate  # a schedule, possibly of an unregistered class
     copied = type(optimizer).from_config(config)
     excluded = {key: value for key, value in vars(optimizer).items() if key.startswith("_exclude_from_weight_decay")}
     vars(copied).update(excluded)  # not in the config
@@ -101,11 +104,11 @@ class Discriminative(keras.optimizers.Optimizer):
     """Wraps an optimizer so that each variable has a learning rate, and a weight decay, of its own.
 
     Args:
-        optimizer: optimizer of Keras; a copy of it does all the work: momentum, clipping, weight decay, averages.
-        factors: list, factor of the learning rate of each trainable variable of the model, in their order.
+        optimizer: optimizer of Keras; a copy of it applies momentum, clipping, weight decay and averaging.
+        factors: list, factor of the learning rate of each trainable variable of the model, in order.
 
     Raises:
-        ValueError: it is to train a variable that it was not made for, such as one thawed since.
+        ValueError: it is given a variable it was not made for, such as one unfrozen since.
     """
 
     def __init__(

@@ -67,7 +67,7 @@ DATES = pd.to_datetime(["2024-01-05", "2024-02-06"])
 @pytest.mark.parametrize(
     ("values", "spec", "message"),
     [
-        (DATES, NUMBER, "A number is needed. Received: dates .* as 'n'.*frame\\[\"n\"\\].dt.hour"),
+        (DATES, NUMBER, "A number is needed. Received: dates .* as 'n'.*mm.Table.*dates=..n..."),
         (DATES.tz_localize("UTC"), NUMBER, "Received: dates .datetime64.*UTC.* as 'n'"),
         (DATES.to_period("M"), NUMBER, "Received: dates .period.M.. as 'n'"),
         (DATES - DATES[0], NUMBER, "Received: spans of time .* as 'n'.*dt.total_seconds"),

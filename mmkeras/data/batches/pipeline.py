@@ -42,43 +42,43 @@ def train_batches(
 ) -> tf.data.Dataset:
     """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
 
-    The order is repeatable: a function of `seed` and the number of the epoch. The last examples that do not fill a
-    batch are left out of an epoch (other ones each time), so that every replica of a strategy gets the same share.
-    Keras may look at a batch before it trains (it does under MirroredStrategy), which counts as an epoch here; with
+    The order is reproducible: it depends on `seed` and the number of the epoch only. Incomplete batches are dropped
+    (different examples in each epoch), so that all replicas of a strategy get equal shares. Keras may read a batch
+    before training (under MirroredStrategy it does), which counts as an epoch here; with
     `train.callbacks(run_dir, batches)` the epochs are those of `fit`.
 
     Args:
-        raw: `Examples`, shuffled as a whole; or what `from_tfrecord` gives, whose shards are shuffled, then records
-            by buffer; or any `tf.data.Dataset` of raw examples, shuffled by buffer.
-        preprocess: model from raw to ready, adapted.
-        heads: list of heads, whose labels are among the raw examples; None takes those that `raw` was read with; ()
-            gives batches of inputs alone, for a model that learns without labels (`mm.dual_encoder`). Heads with class
-            weights give sample weights; those of the examples themselves (`from_csv(..., weights=)`) are
-            multiplied with them. A missing label has weight 0.
-        batch_size: examples of a batch, over all replicas.
-        seed: of order and augmentation.
-        cache: None decodes in every epoch; "memory" decodes now and keeps the *ready* tensors; a path keeps them in
-            that folder, for later runs too (a folder for each data set: one for training, one for validation). A
-            cached data set is shuffled as a whole.
-        bucket_by: name of a text: batches hold texts of similar length and are cut to the longest of them.
+        raw: `Examples`, which are fully shuffled; the result of `from_tfrecord`, of which the shards are shuffled, and
+            the records within a buffer; or any `tf.data.Dataset` of raw examples, shuffled within a buffer.
+        preprocess: adapted model, raw -> ready.
+        heads: list of heads whose labels are part of the raw examples. None uses those that `raw` was read with; ()
+            gives batches of inputs only, for models trained without labels (`mm.dual_encoder`). Class weights of heads
+            become sample weights, multiplied by those of the examples (`from_csv(..., weights=)`). A missing label has
+            weight 0.
+        batch_size: number of examples in a batch, over all replicas.
+        seed: seed of the order and of augmentation.
+        cache: None decodes in every epoch. "memory" decodes once, at the call, and keeps the *ready* tensors; a path
+            stores them in that folder for later runs (use one folder for each data set). A cached data set is fully
+            shuffled.
+        bucket_by: name of a text: batches contain texts of similar length, and are trimmed to the longest of them.
         augment: function (ready dict, labels dict, seed (2,) int64) -> (ready, labels) of a batch, such as those of
-            `mmkeras.augment`, or a list of them; each gets its own seed. Never cached, and never in evaluation.
-        balance: name of a classification head, or a list of them: rows are drawn so that each of its classes comes
-            equally often, in as many steps as without; see `data.balance` for several heads and several labels. Needs
-            `Examples` or `cache`; not for heads with class weights, which are the other way to the same end, nor for
-            examples with weights.
-        shuffle_buffer: for a `raw` that is not `Examples` and not cached.
-        on_error: "raise" or "skip"; None takes that of `raw`. What is skipped stands in `batches.skipped`.
-        verbose: show a progress bar while the cache is filled.
+            `mmkeras.augment`, or a list of them, each with its own seed. The results are not cached.
+        balance: name of a classification head, or a list of them: rows are sampled so that its classes are
+            equally frequent, with the same number of steps; see `data.balance` for several heads or multi-label heads.
+            Needs `Examples` or `cache`. It can't be combined with class weights, which serve the same purpose, or with
+            weights of examples.
+        shuffle_buffer: size of the buffer, for a `raw` that is neither `Examples` nor cached.
+        on_error: "raise" or "skip"; None uses that of `raw`. Skipped examples are listed in `batches.skipped`.
+        verbose: whether to show a progress bar while filling the cache.
 
     Returns:
-        tf.data.Dataset with more attributes: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming (None
-        where the order cannot be replayed), `fingerprint` by which it knows the examples and their order again,
-        `skipped`, a list of faults, `labels`, a dict of the encoded labels of each head in the order of the rows (None
-        where they are not known beforehand), and `preprocess` and `heads`, by which `data.show` knows what it shows.
+        tf.data.Dataset with additional attributes: `epoch`, the `tf.Variable` that `train.callbacks` sets on resuming
+        (None if the order cannot be reproduced); `fingerprint`, which identifies the examples and their order;
+        `skipped`, a list of faults; `labels`, a dict of the encoded labels of each head in the order of the rows (None
+        if they are not known in advance); and `preprocess` and `heads`, which `data.show` uses.
 
     Raises:
-        TypeError: a table, a path or a list of specs is given where raw examples or preprocess belong.
+        TypeError: a table, a path or a list of specs is given instead of raw examples or preprocess.
         ValueError: preprocess is not adapted; fewer examples than one batch (of a stream: at the end of an epoch);
             heads that the labels were not read with; a call within `strategy.scope()`; or a broken file, named with
             row, modality and cause.

@@ -103,6 +103,6 @@ def _of_time(name, values, rule):
             f'frame["{name}"] = frame["{name}"].dt.total_seconds().'
         )
     return (
-        f"{rule}. Received: dates ({values.dtype}) as '{name}'. Make columns of their parts first, in training and "
-        f'in serving: frame["hour"] = frame["{name}"].dt.hour, or year, month, weekday; name those in mm.Table.'
+        f"{rule}. Received: dates ({values.dtype}) as '{name}'. Declare the column as dates, of which the year, month, "
+        f'day, weekday and hour are used: mm.Table(..., dates=["{name}"]).'
     )

@@ -5,7 +5,7 @@ STAGE = "ready"
 
 def noise(values, spec, strength, rng):
     """Normal noise of up to 2 standard deviations on the numbers; categories stay."""
-    row, count = np.array(values[spec.name]), len(spec.numeric)
+    row, count = np.array(values[spec.name]), len(spec.numbers)
     row[:, :count] += rng.normal(0, 2 * strength, row[:, :count].shape)
     return values | {spec.name: np.where(values[f"{spec.name}_mask"], row, values[spec.name])}
 

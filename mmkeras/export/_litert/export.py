@@ -61,16 +61,16 @@ def litert(
     evaluation: Mapping[str, Any] | None = None,
     verbose: bool = True,
 ) -> dict[str, Any]:
-    """Writes the model as a .tflite file, after it has proved to run without TensorFlow and to answer as Python does.
+    """Exports the model as a .tflite file, and verifies that it runs without TensorFlow and gives the same answers.
 
-    Its only signature takes the ready tensors by name, as `preprocess` gives them: token ids int32, pixels uint8,
-    waveform float32, masks bool (normalisation and log-mel are inside). It gives the heads' outputs by name. Call it
-    through the signature: `Interpreter(path).get_signature_runner()(**ready)`; the order of tensors by index is
-    arbitrary. No state survives a call.
+    Its single signature takes the ready tensors by name, as `preprocess` gives them: token ids int32, pixels uint8,
+    waveform float32, masks bool (normalisation and log-mel are inside). It returns the heads' outputs by name. Call it
+    by its signature: `Interpreter(path).get_signature_runner()(**ready)`; the order of tensors by index is
+    arbitrary. Calls are stateless.
 
-    The file is all that a device needs: metadata for viewers (`unzip` lists what is packed in), and what
-    `mmkeras.edge.Model(path)` needs to take raw values without TensorFlow. Beside it lie, for people and scripts,
-    STEM.preprocess.json, from raw to ready, STEM.parity.json, the report, and STEM.MODEL_CARD.md (see `model_card`).
+    The file contains everything a device needs: metadata for viewers (`unzip` lists the packed files), and the
+    description from which `mmkeras.edge.Model(path)` prepares raw values without TensorFlow. Beside it are written
+    STEM.preprocess.json, this description, STEM.parity.json, the report, and STEM.MODEL_CARD.md (see `model_card`).
 
     | quantize | weights | computes in | size |
     |---|---|---|---|
@@ -79,11 +79,11 @@ def litert(
     | "dynamic" | 8 bits where a constant of 1,024 numbers or more is multiplied | 8 bits, scaled call by call | 1/4 |
     | "int8" | 8 bits, as above | 8 bits: from convolutions on by ranges measured before, the rest as above | 1/4 |
 
-    int8 keeps the inputs and outputs of the float file, and the log-mel front end in float32. Where it moves the
-    answers by more than 0.01 on average, or by more than `tolerance`, the part (a modality, or "fusion") that is to
-    blame falls back to "dynamic", and if that does not help to float32; the report says so under "int8".
+    With int8, inputs, outputs and the log-mel front end remain in float32. If the answers change by more than 0.01 on
+    average, or by more than `tolerance`, the part that causes it (a modality, or "fusion") falls back to "dynamic" or,
+    if that is not enough, to float32, which is reported under "int8".
 
-    A model trained in mixed precision is exported with its float32 weights, computing in float32.
+    A model trained in mixed precision is exported with its float32 weights and computes in float32.
 
     Args:
         preprocess: adapted model, raw -> ready.
@@ -91,17 +91,17 @@ def litert(
         path: of the file, NAME.tflite; `~` is the home folder.
         heads: list of heads; None for those that `model` was built with.
         quantize: None, "float16", "dynamic" or "int8".
-        representative: for quantize="int8", examples like those to come, of the training part: raw ones by name (a data
-            set, or dict of arrays), or batches of ready ones. Up to 200 are used, at even distances; of a data set that
-            does not know its rows the first, so shuffle it.
-        batch_size: B, which is fixed in the file.
-        samples: raw examples to compare on, as in `export.saved_model`, and one without anything optional; with labels
-            (a data set of `mm.data`) the heads' metrics are compared, too. None makes up two, which exercises the
-            graph, not your data: give real ones.
-        tolerance: largest difference from Python that one example may have, as in `export.saved_model`; None is 1e-4
-            for float32, 0.01 for float16, 0.1 for dynamic, 0.25 for int8. Over all samples, the mean difference may be
-            a quarter of it, and a quarter of that of a constant answer; and classes may change in near ties only, or at
-            a rate of 2 % (`export.distance`). A larger tolerance loosens all of these.
+        representative: for quantize="int8", training examples to measure ranges on: raw ones (a data set, or dict of
+            arrays by name), or batches of ready ones. Up to 200 evenly spaced examples are used; of a data set
+            without random access the first ones, so shuffle it.
+        batch_size: B, fixed in the file.
+        samples: raw examples to compare the answers on, as in `export.saved_model`, and one without its optional
+            modalities. With labels (a data set of `mm.data`), the metrics of the heads are compared as well. If None,
+            two examples are generated, which tests the graph but not your data.
+        tolerance: largest allowed difference of one example, as in `export.saved_model`. None is 1e-4 for float32, 0.01
+            for float16, 0.1 for dynamic, 0.25 for int8. Over all samples, the mean difference may be at most a quarter
+            of it, and a quarter of that of a constant answer; classes may change only in near ties, or in 2 % of the
+            samples (`export.distance`). A larger tolerance relaxes all of these limits.
         recurrent: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
             "unroll", every step as ops of its own, at most 64, with `fixed_length`: for int8, which then computes the
             steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file. "fused", LSTMs as
@@ -112,14 +112,14 @@ def litert(
         fixed_length: texts have exactly `max_tokens` ids, padded as `preprocess` gives them; otherwise any number of
             them, at most `max_tokens`.
         waveform: "float32" in [-1, 1], or "int16", which is what sound hardware gives.
-        overwrite: replace a file that is there.
-        timeout: seconds that the conversion, and then the check, may take.
-        n_samples: how many of `samples`, the first ones; every test example gives the accuracy of the file.
-        saved_model: path of a version that `export.saved_model` wrote, to be compared, too.
-        name: of the model, in the metadata; None is the stem of `path`.
-        version: of the model, in the metadata; any string.
+        overwrite: whether to replace an existing file.
+        timeout: time limit in seconds, for the conversion and for the verification each.
+        n_samples: number of `samples` to use, from the first on; the whole test set gives the accuracy of the file.
+        saved_model: path of a version written by `export.saved_model`, which is compared as well.
+        name: name of the model in the metadata; None is the stem of `path`.
+        version: version of the model in the metadata, any string.
         evaluation: as in `export.saved_model`, for the model card.
-        verbose: say what is going on, and the result.
+        verbose: whether to print progress and results.
 
     Returns:
         Dict, the report: "path", "name", "version", "quantize", "batch_size", "bytes", "samples", "tolerance",
@@ -133,11 +133,12 @@ def litert(
         "largest_change" of the answers on the representative "examples".
 
     Raises:
-        ValueError: the three do not fit together, a layer has no builtin op, a shape is not known, or answers differ.
-        FileExistsError: the file is there.
-        RuntimeError: the converter crashed (in a process of its own), or the file does not run without TensorFlow.
+        ValueError: preprocess, model and heads do not fit together, a layer needs ops that are not builtin, a shape is
+            unknown, or answers differ.
+        FileExistsError: the file exists.
+        RuntimeError: the converter crashed (in its own process), or the file does not run without TensorFlow.
         TimeoutError: a step took longer than `timeout`.
-            Whatever is raised, nothing is left behind.
+            After an error, no files are left behind.
     """
     path, saved_model = Path(path).expanduser(), saved_model and Path(saved_model).expanduser()
     check_file(path, ".tflite", overwrite, BESIDE)
@@ -150,7 +151,7 @@ def litert(
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
-    if not cluster().is_chief:  # of several workers, one writes
+    if not cluster().is_chief:  # only one of several workers writes
         return None
     form = Form.of(preprocess, model, batch_size, fixed_length or recurrent == "unroll", waveform)
     check_recurrent(recurrent, model, preprocess, form)

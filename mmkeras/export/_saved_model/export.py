@@ -37,45 +37,45 @@ def saved_model(
     version: str | None = None,
     evaluation: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Writes preprocessing, model and decoding as one SavedModel, after it has proved to answer as Python does.
+    """Exports preprocessing, model and decoding as one SavedModel, and verifies that it gives the same answers.
 
-    Three signatures, each with the heads' decoded answers by name, and a free batch dimension:
+    It has three signatures with a dynamic batch dimension, which return the decoded answers of the heads by name:
 
     | signature | takes |
     |---|---|
     | `serving_default` | raw tensors (B,) by name: strings, bytes of files, numbers; vectors (B, D) |
     | `ready` | ready tensors by name, as `preprocess` gives them; NaN, infinity and numbers beyond 1e12 are refused |
-    | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; what may be absent may be left out |
+    | `examples` | `examples` (B,), serialized `tf.Example`s of raw features; optional ones may be left out |
 
-    Before the folder gets its name, every op is looked up in the registries of TensorFlow and tensorflow-text, and a
-    fresh process that cannot import mmkeras loads the artefact and answers `samples` through every signature.
+    Before the folder gets its final name, all ops are checked to be those of TensorFlow and tensorflow-text, and a new
+    process without mmkeras loads the SavedModel and runs `samples` through every signature.
 
     Args:
         preprocess: adapted model, raw -> ready.
         model: trained model, ready -> outputs by head name.
-        path: `saved_models/NAME/VERSION`, a positive integer that is not there yet; `~` is the home folder.
+        path: `saved_models/NAME/VERSION`, a positive integer that does not exist yet; `~` is the home folder.
         heads: list of heads; None for those that `model` was built with.
-        samples: where the examples to compare come from: `tf.data.Dataset` of raw examples, or dict of arrays; labels
-            in it are ignored. The first 8 are taken, and one more without anything optional. None makes up two by
-            specs (the word "a", noise, zeros), which exercises the graph, not your data: give real ones.
-        tolerance: largest difference from Python that one example may have: of one class of N, half the sum of the
-            differences of all probabilities; of several classes, of any probability; of numbers, in standard deviations
-            of the head (rounding of float32 is taken off). The mean over the samples may be a quarter of it, and
-            names must be equal; `export.distance` says it all.
-        version: None where `path` ends in it; "next" for the next free number below `path`, `saved_models/NAME`.
-        evaluation: what `evaluate.report` or `evaluate.full_report` returned, whose numbers the model card then holds.
+        samples: raw examples to compare the answers on: `tf.data.Dataset`, or dict of arrays; labels are ignored. The
+            first 8 are used, and one without its optional modalities. If None, two examples are generated from the
+            specs (the word "a", noise, zeros), which tests the graph but not your data.
+        tolerance: largest allowed difference of one example: for a single label, half the sum of the differences of all
+            probabilities; for several labels, the largest difference of a probability; for numbers, in standard
+            deviations of the head (minus float32 rounding). The mean over the samples may be at most a quarter of it,
+            and class names must be equal; see `export.distance`.
+        version: None if `path` ends in the version; "next" for the next free number below `path`, `saved_models/NAME`.
+        evaluation: what `evaluate.report` or `evaluate.full_report` returned, shown in the model card.
 
     Returns:
         Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
-        and "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
-        are `MODEL_CARD.md` (see `model_card`), `request.json` (a REST body to copy), `signature.json` and the requests
-        that TF Serving warms up with.
+        "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
+        are `MODEL_CARD.md` (see `model_card`), `request.json` (the body of a REST request), `signature.json` and the
+        warm-up requests of TF Serving.
 
     Raises:
-        ValueError: the three do not fit together, an op may not be served, or answers differ.
-        FileExistsError: this version is there.
-        RuntimeError: the artefact does not load or run on its own.
-            Whatever is raised, nothing is left behind.
+        ValueError: preprocess, model and heads do not fit together, TF Serving lacks an op, or answers differ.
+        FileExistsError: the version exists.
+        RuntimeError: the SavedModel does not load or run in a new process.
+            After an error, no files are left behind.
     """
     started = time.perf_counter()
     path = Path(path).expanduser()
@@ -84,7 +84,7 @@ def saved_model(
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
-    if not cluster().is_chief:  # of several workers, one writes
+    if not cluster().is_chief:  # only one of several workers writes
         return None
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
