@@ -18,6 +18,7 @@
     export      SavedModel for TF Serving, LiteRT for devices, `Predictor` for tables of rows
     retrieval   an index of embeddings, in which any modality finds any other
     edge        runs the LiteRT file on a device, from raw values to answers, without TensorFlow
+    serve       a local server of SavedModels, by TF Serving's REST protocol
 
 Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
         models,
         preprocess,
         retrieval,
+        serve,
         specs,
         train,
     )
@@ -105,6 +107,7 @@ __all__ = [
     "preprocess",
     "preprocessor",
     "retrieval",
+    "serve",
     "specs",
     "train",
     "transcriber",

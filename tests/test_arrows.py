@@ -13,7 +13,7 @@ FLOORS = [
     "checks", "received", "unfinished", "config", "specs", "causes", "contract", "distribute", "presets",
     "layers", "losses", "preprocess", "augment", "data",
     "branches", "fusion", "decoding", "heads", "models",
-    "train", "evaluate", "export", "retrieval",
+    "train", "evaluate", "export", "retrieval", "serve",
     "loading", "cli", "demo",
 ]  # fmt: skip
 # Scripts of export/process run where mmkeras must not be imported; another test sees to that.

@@ -63,7 +63,7 @@ def test_every_public_name_is_there():
 
 ROOMS = ["augment", "branches", "branches.audio", "branches.image", "data", "data.generate", "decoding", "edge",
          "evaluate", "export", "contract", "distribute", "fusion", "heads", "layers", "losses", "models", "preprocess",
-         "retrieval", "specs", "train"]  # fmt: skip
+         "retrieval", "serve", "specs", "train"]  # fmt: skip
 
 
 @pytest.mark.parametrize("room", ROOMS)

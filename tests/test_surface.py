@@ -9,6 +9,7 @@ ROOMS = [
     "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
     "heads", "layers", "losses", "models", "preprocess", "retrieval", "specs", "train",
+    "serve",
 ]  # fmt: skip
 # What is passed by position after the first argument: what a function works on, not how.
 SUBJECTS = {

@@ -1,0 +1,76 @@
+"""One version of a SavedModel, loaded and warmed up."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  registers the ops that split text
+from google.protobuf import json_format
+from tensorflow.core.protobuf import saved_model_pb2
+
+from mmkeras.causes import cause_of
+from mmkeras.serve import protocol
+
+
+class SavedModel:
+    """A SavedModel that answers arrays.
+
+    Attributes:
+        inputs: dict by signature of dicts of `tf.TensorSpec` by input name.
+        metadata: the signatures as TF Serving's `/metadata` has them.
+
+    Raises:
+        OSError, ValueError, tf.errors.OpError: it cannot be loaded, or does not answer its own request.json.
+    """
+
+    def __init__(self, path, max_batch):
+        self.metadata = _signatures(path)
+        self._loaded = tf.saved_model.load(str(path))
+        self._functions = dict(self._loaded.signatures.items())
+        self.inputs = {name: function.structured_input_signature[1] for name, function in self._functions.items()}
+        self._max_batch = max_batch
+        self._warm_up(Path(path, "assets.extra", "request.json"))
+
+    def __call__(self, signature, arrays):
+        """Dict of answers (B, ...).
+
+        Raises:
+            protocol.Refused: an input cannot be used; the message is that of the graph.
+        """
+        count, size = len(next(iter(arrays.values()))), self._max_batch
+        starts = range(0, count, size)
+        parts = [self._answer(signature, {name: x[i : i + size] for name, x in arrays.items()}) for i in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _answer(self, signature, arrays):
+        specs = self.inputs[signature]
+        try:
+            found = self._functions[signature](
+                **{name: tf.constant(array, specs[name].dtype) for name, array in arrays.items()}
+            )
+            return {name: value.numpy() for name, value in found.items()}
+        except (tf.errors.InvalidArgumentError, tf.errors.DataLossError) as error:
+            cause = cause_of(error)
+            name = cause.partition(":")[0]
+            raise protocol.Refused(cause, name if name in specs else None) from error
+
+    def _warm_up(self, request):
+        """Answers the example request, alone and as a full batch: TensorFlow optimizes a graph when it first runs."""
+        if not request.is_file():
+            return
+        signature, values, rows = protocol.parsed(request.read_bytes())
+        arrays = protocol.arrays(values, rows, self.inputs[signature])
+        one = {name: array[:1] for name, array in arrays.items()}
+        full = {name: np.concatenate([array[:1]] * self._max_batch) for name, array in arrays.items()}
+        for each in (one, arrays, full, one):
+            self(signature, each)
+
+
+def _signatures(path):
+    meta = saved_model_pb2.SavedModel.FromString(Path(path, "saved_model.pb").read_bytes()).meta_graphs[0]
+    return {
+        name: json_format.MessageToDict(
+            signature, preserving_proto_field_name=True, including_default_value_fields=True
+        )
+        for name, signature in meta.signature_def.items()
+    }
