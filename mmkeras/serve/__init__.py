@@ -1,6 +1,6 @@
-"""A local server of exported models, which speaks TF Serving's REST protocol: `pip install "mmkeras[server]"`.
+"""A local server of exported models, which speaks TF Serving's REST protocol: `pip install "mmkeras[serve]"`.
 
-    python -m mmkeras.serve saved_models --port 8501
+    mmkeras serve saved_models --port 8501
 
 protocol    JSON <-> arrays by input name
 model       one SavedModel: loaded, warmed up, asked; refusals are readable
@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     raise ImportError(
         "mmkeras.serve needs starlette, uvicorn and prometheus-client. "
-        f"Received: {error}. Install them: pip install 'mmkeras[server]'."
+        f"Received: {error}. Install them: pip install 'mmkeras[serve]'."
     ) from error
 
 from mmkeras.serve.app import application

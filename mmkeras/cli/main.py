@@ -1,0 +1,46 @@
+"""`mmkeras SUBCOMMAND ...`."""
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+COMMANDS = ("serve",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand of `mmkeras`.
+
+    Args:
+        argv: its words, such as `["serve", "saved_models"]`; those of this process by default.
+
+    Returns:
+        The exit status: 0, or 1 where the subcommand refuses what it was given. Words that are no subcommand or
+        option end the process with status 2, as usual with argparse.
+    """
+    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
+    args = _parser().parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except (ValueError, OSError, ImportError) as error:
+        if args.traceback:
+            raise
+        print(f"mmkeras {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="mmkeras", description="Looks at exported models, asks them, serves them.")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"mmkeras.cli.{name}")
+        summary = module.__doc__.splitlines()[0]
+        each = subparsers.add_parser(name, help=summary, description=module.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+        module.add_arguments(each)
+        each.add_argument("--traceback", action="store_true", help="where an error arose")
+        each.set_defaults(run=module.run)
+    return parser
