@@ -3,14 +3,15 @@
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from operator import length_hint
 from typing import Any
 
 import keras
 import numpy as np
 
 from mmkeras.data.progress import shown_if_slow
-from mmkeras.evaluate._predict import predict
-from mmkeras.evaluate._subsets import mask_modalities
+from mmkeras.evaluate._predict import predict_each
+from mmkeras.evaluate._subsets import mask_names
 from mmkeras.evaluate.kinds import lower_is_better, main_score
 from mmkeras.heads import Head, heads_of
 from mmkeras.specs import Spec
@@ -57,14 +58,12 @@ def contributions(
     interaction (1999), for the pairs.
     """
     heads, names = heads_of(model, heads), _names(model, specs)
-    found = {}
     subsets = [subset for size in range(len(names) + 1) for subset in itertools.combinations(names, size)]
-    for present in shown_if_slow(subsets, "Asking with every subset of the modalities", len(subsets), verbose):
-        absent = [name for name in names if name not in present]
-        labels, outputs, weights = predict(
-            model, mask_modalities(batches, model.specs, absent), heads, with_weights=True
-        )
-        found[frozenset(present)] = outputs
+    absent = {frozenset(present): [name for name in names if name not in present] for present in subsets}
+    rows = {present: (model, mask_names(model.specs, absent)) for present, absent in absent.items()}
+    steps = length_hint(batches) or None
+    shown = shown_if_slow(batches, "Asking with every subset of the modalities", steps, verbose)
+    labels, found, weights = predict_each(rows, shown, heads)
     told = {}
     for head in heads:
         own = {key: outputs[head.name] for key, outputs in found.items()}

@@ -46,25 +46,57 @@ def predict(
     >>> labels["total"].shape, outputs["total"].tolist()
     ((3, 1), [[2.0], [2.0], [2.0]])
     """
+    labels, outputs, weights = predict_each({"model": (model, ())}, batches, heads)
+    return (labels, outputs["model"], weights)[: 2 + with_weights]
+
+
+def predict_each(rows, batches, heads=None):
+    """`predict` of several models, or of one model with different modalities masked, in one pass over the batches.
+
+    Reading and decoding takes most of the time, and is done once.
+
+    Args:
+        rows: dict, row -> (model, names of the masks that are all False for it).
+        batches, heads: as of `predict`.
+
+    Returns:
+        (labels, outputs, weights): labels and weights as of `predict`; outputs by row.
+    """
     names = None if heads is None else [head.name for head in heads]
     # `model.predict` drops the labels, and `predict_on_batch` repeats rows per replica under MirroredStrategy.
-    call = compiled(model)
     parts = []
     for x, y, w in map(_parts, _told(batches)):
-        outputs = _outputs(model, call(_own_inputs(model, x)))
         names = list(y) if names is None else names
         _check_names(names, y, "label", "the batches give")
-        _check_names(names, outputs, "output", "the model answers")
         w = dict.fromkeys(names, w) if w is not None and not isinstance(w, dict) else w
         _check_names(names if w is not None else (), w, "sample weight", "the batches give")
-        parts.append(
-            [{name: np.asarray(values[name]) for name in names} for values in (y, outputs, w) if values is not None]
-        )
+        answers = {row: _answers(model, masked(x, masks), names) for row, (model, masks) in rows.items()}
+        parts.append((_arrays(y, names), answers, w and _arrays(w, names)))
     if not parts:
         raise ValueError("Evaluating needs at least one batch. Received: no batch. Is a one-shot iterator used up?")
-    _check_weights(parts)
-    found = [{name: np.concatenate([part[i][name] for part in parts]) for name in names} for i in range(len(parts[0]))]
-    return tuple([*found, None][:3] if with_weights else found[:2])
+    labels, answers, weights = zip(*parts, strict=True)
+    _check_weights(weights)
+    return _joined(labels), {row: _joined([part[row] for part in answers]) for row in rows}, _joined(weights)
+
+
+def masked(x, masks):
+    """The inputs of a batch, with these masks all False."""
+    return x | {mask: np.zeros(x[mask].shape, bool) for mask in masks}
+
+
+def _answers(model, x, names):
+    outputs = _outputs(model, compiled(model)(_own_inputs(model, x)))
+    _check_names(names, outputs, "output", "the model answers")
+    return _arrays(outputs, names)
+
+
+def _arrays(values, names):
+    return {name: np.asarray(values[name]) for name in names}
+
+
+def _joined(parts):
+    """Dict of arrays of the whole data set; None where the batches have none."""
+    return parts[0] and {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 _COMPILED = weakref.WeakKeyDictionary()
@@ -78,11 +110,11 @@ def compiled(model):
     return _COMPILED[model]
 
 
-def _check_weights(parts):
-    lacking = sum(len(part) == 2 for part in parts)
-    if lacking not in (0, len(parts)):
+def _check_weights(weights):
+    lacking = sum(each is None for each in weights)
+    if lacking not in (0, len(weights)):
         raise ValueError(
-            f"All batches have sample weights, or none. Received: {lacking} of {len(parts)} without. "
+            f"All batches have sample weights, or none. Received: {lacking} of {len(weights)} without. "
             "Give 1 to the rest."
         )
 

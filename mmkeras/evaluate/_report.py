@@ -11,9 +11,9 @@ import numpy as np
 from rich.table import Table
 
 from mmkeras.distribute import cluster
-from mmkeras.evaluate._predict import majority_baseline, predict
+from mmkeras.evaluate._predict import majority_baseline, predict_each
 from mmkeras.evaluate._scores import scores
-from mmkeras.evaluate._subsets import mask_modalities, subsets
+from mmkeras.evaluate._subsets import mask_names, subsets
 from mmkeras.evaluate.kinds import kind_of
 from mmkeras.heads import Head, heads_of
 from mmkeras.specs import Spec
@@ -67,14 +67,12 @@ def report(
     (0.5, 1.5)
     """
     heads = heads_of(model, heads)
-    every = {name: (model, batches)} | _subset_rows(name, model, batches, specs or [])
+    every = {name: (model, ())} | _subset_rows(name, model, specs or [])
     _check_rows(every, baselines or {})
-    rows = {}
-    for row, (each, examples) in (every | {row: (each, batches) for row, each in (baselines or {}).items()}).items():
-        found = predict(each, examples, heads, with_weights=True)
-        rows[row] = _scores(heads, *found)
-        if row == name:
-            kept = found
+    every |= {row: (each, ()) for row, each in (baselines or {}).items()}
+    labels, outputs, weights = predict_each(every, batches, heads)
+    rows = {row: _scores(heads, labels, found, weights) for row, found in outputs.items()}
+    kept = labels, outputs[name], weights
     out_dir = out_dir if cluster().is_chief else None  # only one of several workers writes
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
@@ -125,12 +123,12 @@ def _check_rows(rows, baselines):
         raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
 
 
-def _subset_rows(name, model, batches, specs):
-    """Dict, row -> (model, batches with some modalities masked)."""
+def _subset_rows(name, model, specs):
+    """Dict, row -> (model, names of the masks of what is absent)."""
     found = {}
     for absent in subsets(specs):
         present = " + ".join(spec.name for spec in specs if spec.name not in absent)
-        found[f"{name}: {present}"] = model, mask_modalities(batches, specs, absent)
+        found[f"{name}: {present}"] = model, mask_names(specs, absent)
     return found
 
 

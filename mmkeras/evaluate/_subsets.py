@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
+from mmkeras.evaluate._predict import masked
 from mmkeras.specs import Spec
 
 
@@ -30,7 +29,12 @@ def mask_modalities(batches: Iterable[Any], specs: Sequence[Spec], absent: Seque
     >>> next(iter(mask_modalities([batch], [mm.Text("note")], ["note"])))[0]["note_mask"].tolist()
     [[False, False]]
     """
-    return _Hidden(batches, [_mask(specs, name) for name in absent])
+    return _Hidden(batches, mask_names(specs, absent))
+
+
+def mask_names(specs, absent):
+    """Names of the masks of these modalities."""
+    return [_mask(specs, name) for name in absent]
 
 
 class _Hidden:
@@ -39,7 +43,7 @@ class _Hidden:
 
     def __iter__(self):
         for x, *rest in self.batches:
-            yield x | {mask: np.zeros(x[mask].shape, bool) for mask in self.masks}, *rest
+            yield masked(x, self.masks), *rest
 
 
 def subsets(specs: Sequence[Spec]) -> list[list[str]]:
