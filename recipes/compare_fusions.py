@@ -97,7 +97,8 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     specs = preprocess.specs  # they know how many words were learned
     test = mm.data.eval_batches(raw_test, preprocess, [head], batch_size=256, cache="memory")
-    names = args.only or [*mm.fusion.__all__, "Concatenate + auxiliary", *STAGES]
+    one_vector = [name for name in mm.fusion.__all__ if name != "Aligned"]  # which is for `mm.transcriber`
+    names = args.only or [*one_vector, "Concatenate + auxiliary", *STAGES]
     files = {name: out / "litert" / task / f"{name}.tflite" for name in names}
     for seed in range(args.seeds):
         train = mm.data.train_batches(raw_train, preprocess, [head], batch_size=64, seed=seed, cache="memory")
