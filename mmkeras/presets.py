@@ -1,5 +1,6 @@
 """Pretrained weights: loaded, or an error that says how to get them."""
 
+import json
 from pathlib import Path
 
 
@@ -11,13 +12,27 @@ def load_preset(kind, preset, **options):
     """
     try:
         return kind.from_preset(str(preset), **options)
-    except Exception as fault:  # of the network, of Kaggle, of Hugging Face, of files: each raises its own
-        raise ValueError(
-            "A preset is a name of keras-hub that can be downloaded, or a folder with all its files. Received: "
-            f"'{preset}', {_told(fault)}. Without a network, call "
+    except Exception as fault:  # the network, Kaggle, Hugging Face and files each raise their own
+        remedy = (
+            "Without a network, call "
             "keras_hub.models.TextClassifier.from_preset(NAME, num_classes=2).save_to_preset(FOLDER) where there is "
             "one, copy the folder, and give its path."
+        )
+        if isinstance(fault, ImportError) and "safetensors" in str(fault):
+            remedy = "Weights of Hugging Face are read by safetensors: pip install 'mmkeras[weights]'."
+        raise ValueError(
+            "A preset is a name of keras-hub that can be downloaded, or a folder with all its files. Received: "
+            f"'{preset}', {_told(fault)}. {remedy}"
         ) from fault
+
+
+def wants_exact_gelu(preset):
+    """Whether the `config.json` of a folder of Hugging Face names the exact GELU, which keras-hub approximates."""
+    try:
+        config = json.loads(Path(preset, "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and config.get("hidden_act", config.get("activation")) == "gelu"
 
 
 def check_weights(where, weights, published):

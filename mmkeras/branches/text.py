@@ -15,7 +15,7 @@ from mmkeras.branches._backbone import Backbone
 from mmkeras.branches._model import branch, check_pool, inputs, mean_token, one_token
 from mmkeras.checks import check, check_whole
 from mmkeras.layers import GuardEmpty, UnknownDropout
-from mmkeras.presets import load_preset
+from mmkeras.presets import load_preset, wants_exact_gelu
 from mmkeras.specs import Text
 
 __all__ = ["conv1d", "gru", "lstm", "pretrained", "transformer"]
@@ -222,6 +222,9 @@ def pretrained(
     Prefer it for rich texts and few labelled examples. With `train="all"` a small learning rate is needed (2e-5 to
     5e-5), or `train.discriminative` to set one for this branch only.
 
+    Folders of Hugging Face (`config.json`, `model.safetensors`, `vocab.txt`) are presets, too: `pip install
+    "mmkeras[weights]"`. Where their config asks for the exact GELU, as those of BERT and MiniLM do, it is computed.
+
     Masking: padding is attended by no token; a text without tokens gives a masked token.
 
     Args:
@@ -275,4 +278,20 @@ def _encoder(spec, dropout, pool):
     output = encoder.output
     if isinstance(output, dict):
         output = output["pooled_output" if pool == "cls" else "sequence_output"]
-    return keras.Model(encoder.input, output, name=encoder.name)
+    model = keras.Model(encoder.input, output, name=encoder.name)
+    return _with_exact_gelu(model) if wants_exact_gelu(spec.preset) else model
+
+
+def _with_exact_gelu(model):
+    """The same model, whose blocks compute GELU by the error function instead of tanh."""
+    import keras_nlp  # imported here, since it takes seconds
+
+    def copied(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras_nlp.layers.TransformerEncoder):
+            config |= {"activation": "gelu"}
+        return type(layer).from_config(config)
+
+    exact = keras.models.clone_model(model, clone_function=copied)
+    exact.set_weights(model.get_weights())
+    return exact

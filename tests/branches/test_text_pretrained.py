@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -39,6 +41,77 @@ def test_it_is_the_encoder_of_the_preset(spec, ready, encoder, pool):
         kept = real[row] if pool is None else slice(None)
         np.testing.assert_allclose(tokens[row][kept], by_pool.get(pool, sequence)[row][kept], atol=1e-5)
     assert mask.numpy().any(axis=1).tolist() == [True, False, True, False]
+
+
+@pytest.fixture(scope="module")
+def folder(preset, tmp_path_factory):
+    """The encoder of the preset as a folder of Hugging Face."""
+    import keras_nlp
+    from safetensors.numpy import save_file
+
+    encoder = keras_nlp.models.Backbone.from_preset(str(preset))
+    layers = {layer.name: layer for layer in encoder.layers}
+    names = {"word": "token", "position": "position", "token_type": "segment"}
+    weights = {f"embeddings.{theirs}_embeddings.weight": layers[f"{ours}_embedding"].weights[0]
+               for theirs, ours in names.items()}  # fmt: skip
+    norms = {"embeddings": layers["embeddings_layer_norm"]}
+    dense = {"pooler": layers["pooled_dense"]}
+    for i in range(encoder.num_layers):
+        block, name = layers[f"transformer_layer_{i}"], f"encoder.layer.{i}"
+        heads = block._self_attention_layer
+        dense |= {
+            f"{name}.attention.self.{part}": getattr(heads, f"{part}_dense") for part in ("query", "key", "value")
+        }
+        dense |= {f"{name}.attention.output": heads.output_dense}
+        dense |= {f"{name}.intermediate": block._feedforward_intermediate_dense}
+        dense |= {f"{name}.output": block._feedforward_output_dense}
+        norms |= {f"{name}.attention.output": block._self_attention_layer_norm}
+        norms |= {f"{name}.output": block._feedforward_layer_norm}
+    for name, layer in norms.items():
+        weights |= {f"{name}.LayerNorm.weight": layer.gamma, f"{name}.LayerNorm.bias": layer.beta}
+    for name, layer in dense.items():
+        kernel, bias, name = np.array(layer.kernel), np.ravel(layer.bias), name + ".dense" * (".self." not in name)
+        weights |= {f"{name}.weight": np.ascontiguousarray(kernel.reshape(-1, bias.size).T), f"{name}.bias": bias}
+    arrays = {name: np.array(value) for name, value in weights.items()}
+    folder = tmp_path_factory.mktemp("presets") / "hugging_face"
+    folder.mkdir()
+    save_file(arrays, folder / "model.safetensors")
+    config = {"model_type": "bert", "vocab_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2,
+              "hidden_size": 8, "intermediate_size": 16, "max_position_embeddings": 12,
+              "hidden_act": "gelu_new"}  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}))
+    tokenizer = keras_nlp.models.Tokenizer.from_preset(str(preset))
+    (folder / "vocab.txt").write_text("\n".join(tokenizer.get_vocabulary()), encoding="utf-8")
+    return folder
+
+
+def test_folders_of_hugging_face_have_the_gelu_that_they_ask_for(spec, ready, folder, tmp_path):
+    ours = mm.Text("review", max_tokens=8, preset=folder, optional=True)
+    again = mm.preprocessor([ours])({"review": tf.constant(TEXTS)})
+    np.testing.assert_array_equal(again["review"][:2], ready["review"][:2])  # accents of the third are kept here
+    wanted = text.pretrained(spec, pool=None)
+    approximate = text.pretrained(ours, pool=None)
+    np.testing.assert_allclose(approximate(ready)[0], wanted(ready)[0], atol=1e-6)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_act": "gelu"}))
+    exact = text.pretrained(ours, pool=None)
+    for x, kind in ((exact, "exact"), (approximate, "approximate")):
+        blocks = [layer for layer in x._flatten_layers() if type(layer).__name__ == "TransformerEncoder"]
+        given = {round(float(block.activation(tf.constant(2.0))), 5) for block in blocks}
+        assert given == {{"exact": 1.95450, "approximate": 1.95460}[kind]} and len(blocks) == 2
+        x.set_weights([20 * weight for weight in x.get_weights()])  # the initial ones are too small to tell them apart
+    assert 1e-5 < np.abs(exact(ready)[0] - approximate(ready)[0]).max() < 0.5
+    exact.save(tmp_path / "exact.keras")
+    np.testing.assert_array_equal(mm.load_model(tmp_path / "exact.keras")(ready)[0], exact(ready)[0])
+
+
+def test_weights_of_hugging_face_need_safetensors(folder, monkeypatch):
+    from keras_hub.src.utils.transformers import safetensor_utils
+
+    monkeypatch.setattr(safetensor_utils, "safetensors", None)
+    with pytest.raises(ValueError, match=r"pip install 'mmkeras\[weights\]'"):
+        text.pretrained(mm.Text("review", max_tokens=8, preset=folder))
 
 
 def drops(branch):
