@@ -7,6 +7,11 @@ subgroup (0.552 to 0.666), seed 0; linear models have 0.76 and 0.56, of the name
 0.64 and 0.36. Chinese names got 0.804 and 0.607, Japanese 0.793 and 0.568, Hindi 0.789 and 0.554. Settings were chosen
 on 15 % of the concepts to learn from, before the test part was read.
 
+Encoders that were pretrained elsewhere know more: --text-weights takes a preset of the BERT family (a name of keras-hub
+or a folder, such as that of all-MiniLM-L6-v2), and the names are then the English ones; --image-weights takes a file
+NAME.keras of a network from pixels (0 to 255) to a feature map, such as one of keras.applications without its top. Both
+stay as they are; only what joins them learns (--rate 1e-3).
+
 DIR of --data holds emoji.tsv (groups of Unicode's emoji-test.txt, names of github.com/unicode-org/cldr-json, a column
 for each language), and ID.png in noto72.zip and blob128.zip (png/72 of github.com/googlefonts/noto-emoji, and its
 png/128 of 2016). A concept is in one part only, so that most words and drawings of the test part are new. The drawings
@@ -43,9 +48,11 @@ def main(args):
     data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
     # 1. What goes in and what comes out. A Chinese or Japanese character is a word of its own here.
-    name = mm.Text("name", max_tokens=20, vocabulary_size=16_000)
-    picture = mm.Image("picture", size=(32, 32))
-    specs, learn, check = [name, picture], rows(data, learn=True), rows(data, learn=False)
+    known = {"preset": args.text_weights} if args.text_weights else {"vocabulary_size": 16_000}
+    name = mm.Text("name", max_tokens=20, **known)
+    picture = mm.Image("picture", size=(128, 128) if args.image_weights else (32, 32))
+    languages = LANGUAGES[:1] if args.text_weights else LANGUAGES
+    specs, learn, check = [name, picture], rows(data, languages, learn=True), rows(data, languages, learn=False)
     heads = [mm.heads.classification(column, classes=sorted({*learn[column], *check[column]}), dropout=0.1)
              for column in ("group", "subgroup")]  # fmt: skip
 
@@ -70,6 +77,11 @@ def main(args):
         "name": lambda: text.transformer(name, dim=128, num_layers=0, dropout=0.5, pool="mean"),
         "picture": lambda: image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max"),
     }
+    if args.text_weights:
+        branches["name"] = lambda: text.pretrained(name, train="none", pool="mean")
+    if args.image_weights:
+        network = keras.models.load_model(args.image_weights, compile=False)
+        branches["picture"] = lambda: mm.branches.from_model(picture, network, train="none", pool="mean")
     run_dir = out / "training" / f"{len(raw_train.frame)}-rows-{epochs}-epochs-seed-{args.seed}"
     models = {}
     for row, inputs in {"both": specs, "name only": [name], "picture only": [picture]}.items():
@@ -77,7 +89,7 @@ def main(args):
         with mm.distribute.strategy().scope():
             own_branches = {spec.name: branches[spec.name]() for spec in inputs}
             model = mm.fusion_model(inputs, own_branches, mm.fusion.Concatenate(dim=None), heads)
-            rate = keras.optimizers.schedules.CosineDecay(5e-3, epochs * len(train))
+            rate = keras.optimizers.schedules.CosineDecay(args.rate, epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **mm.heads.compile_for(heads))
         callbacks = mm.train.callbacks(run_dir / row.replace(" ", "_"), train, monitor="loss", patience=None)
         own_train = mm.data.select_inputs(train, model)
@@ -97,7 +109,7 @@ def main(args):
 
     scores = {**mm.evaluate.summary(found), "languages": by_language(raw_test)}
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), specs, heads, root=args.test)
+        raw_other = mm.data.from_dataframe(rows(args.test, languages, learn=False), specs, heads, root=args.test)
         scores["other_test"] = by_language(raw_other)
 
     # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
@@ -118,7 +130,7 @@ def main(args):
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
-def rows(folder, learn):
+def rows(folder, languages, learn):
     """A row for each emoji (to learn from, or the others) and language that has a name for it.
 
     To learn from, every other language gets the drawing of 2016, English counts three times, and keywords are two
@@ -127,7 +139,7 @@ def rows(folder, learn):
     table = pd.read_csv(Path(folder, "emoji.tsv"), sep="\t", quoting=3, dtype=str, keep_default_na=False)
     table = table[(table.split == "train") == learn].rename(columns=lambda column: column.removeprefix("name_"))
     table = table.assign(keywords=table.keywords_en.str.replace("|", " "))
-    names = [*LANGUAGES, *["keywords"] * learn]
+    names = [*languages, *["keywords"] * learn]
     long = table.melt(["id", "has_blob", "group", "subgroup"], names, "language", "name").query("name != ''")
     long = pd.concat([long[long.language != "keywords"], *[long[long.language.isin(["en", "keywords"])]] * 2 * learn])
     old = (long.has_blob == "1") & (long.language.map(names.index) % 2 == 1) & learn
@@ -146,6 +158,9 @@ if __name__ == "__main__":
     parser.add_argument("--test", help="folder of another emoji.tsv and noto72.zip to answer: rows that are not train")
     parser.add_argument("--out", help="folder of the run, runs/emoji by default; its name is that of the export")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=5e-3, help="highest learning rate")
+    parser.add_argument("--text-weights", help="preset of the BERT family, a name or a folder; English names only")
+    parser.add_argument("--image-weights", help="a .keras file of a network from pixels to a feature map")
     parser.add_argument("--seed", type=int, default=0, help="of order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
     main(parser.parse_args())

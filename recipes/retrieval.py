@@ -4,6 +4,7 @@
 
 DIR of --data is that of emoji.py: emoji.tsv, noto72.zip and blob128.zip. The pairs to learn from are pictures and their
 names, without groups; emojis of the test part are of unseen concepts, so that most of their words and drawings are new.
+--text-weights and --image-weights are as in emoji.py: pretrained encoders, which stay as they are.
 """
 
 import argparse
@@ -35,8 +36,10 @@ def main(args):
     data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
     # 1. Two modalities. Which emoji a row is of says which rows belong together: it has several names and two drawings.
-    specs = [mm.Text("name", max_tokens=24, vocabulary_size=16_000), mm.Image("picture", size=(32, 32))]
-    learn, check = rows(data, learn=True), rows(data, learn=False)
+    known = {"preset": args.text_weights} if args.text_weights else {"vocabulary_size": 16_000}
+    specs = [mm.Text("name", max_tokens=24, **known), mm.Image("picture", size=128 if args.image_weights else 32)]
+    languages = LANGUAGES[:1] if args.text_weights else LANGUAGES
+    learn, check = rows(data, languages, learn=True), rows(data, languages, learn=False)
     emoji = mm.heads.classification("id", classes=sorted({*learn.id, *check.id}))
     group = mm.heads.classification("group", classes=sorted({*learn.group, *check.group}))
     raw_train = mm.data.from_dataframe(learn, specs, [emoji], root=data)
@@ -55,12 +58,21 @@ def main(args):
     english = mm.data.eval_batches(raw_english, preprocess, heads=(), cache="memory")
 
     # 3. Every name in a batch is compared with every picture in it.
+    def read(name):
+        if args.text_weights:
+            return text.pretrained(name, train="none", pool="mean")
+        return text.transformer(name, dim=256, num_layers=0, dropout=0.3, pool="mean")
+
+    def see(picture):
+        if args.image_weights:
+            network = keras.models.load_model(args.image_weights, compile=False)
+            return mm.branches.from_model(picture, network, train="none", pool="mean")
+        return image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max")
+
     with mm.distribute.strategy().scope():
-        branches = {
-            "name": text.transformer(name, dim=256, num_layers=0, dropout=0.3, pool="mean"),
-            "picture": image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max"),
-        }
-        model = mm.dual_encoder(specs, branches, dim=128, temperature=0.1, dropout=0.1)
+        branches = {"name": read(name), "picture": see(picture)}
+        drop = 0.5 if args.text_weights else 0.1
+        model = mm.dual_encoder(specs, branches, dim=128, temperature=0.1, dropout=drop)
         rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(train))
         model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), mm.losses.InfoNCE("id"))
     run_dir = out / "training" / f"{len(learn)}-rows-{epochs}-epochs-seed-{args.seed}"
@@ -88,7 +100,7 @@ def main(args):
     groups = mm.evaluate.report(zero_shot, mm.data.eval_batches(raw_english, preprocess, [group]))
     found["languages"] = by_language(raw_test)
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, learn=False), raw_test.specs, (), root=args.test)
+        raw_other = mm.data.from_dataframe(rows(args.test, languages, learn=False), raw_test.specs, (), root=args.test)
         found["other_test"] = by_language(raw_other)
 
     # 5. An index of all emojis: raw query in, identifiers out; and a file for each tower, for devices.
@@ -120,7 +132,7 @@ def main(args):
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
-def rows(folder, learn):
+def rows(folder, languages, learn):
     """A row for each emoji (to learn from, or the others) and language that has a name for it.
 
     To learn from, half of the rows have the drawing of 2016, and keywords, alone and after the name, are further names.
@@ -129,7 +141,7 @@ def rows(folder, learn):
     table = table[(table.split == "train") == learn].rename(columns=lambda column: column.removeprefix("name_"))
     table = table.assign(keywords=table.keywords_en.str.replace("|", " "))
     table = table.assign(both=table.en + " " + table.keywords)
-    names = [*LANGUAGES, *["keywords", "both"] * learn]
+    names = [*languages, *["keywords", "both"] * learn]
     long = table.melt(["id", "has_blob", "group"], names, "language", "name").query("name != ''")
     long = pd.concat([long, *[long[long.language.isin(["en", "keywords", "both"])]] * 2 * learn])
     old = (long.has_blob == "1") & (np.arange(len(long)) % 2 == 1) & learn
@@ -142,6 +154,8 @@ if __name__ == "__main__":
     parser.add_argument("--test", help="folder of another emoji.tsv and noto72.zip to answer: rows that are not train")
     parser.add_argument("--out", help="folder of the run, runs/retrieval by default; its name is that of the export")
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--text-weights", help="preset of the BERT family, a name or a folder; English names only")
+    parser.add_argument("--image-weights", help="a .keras file of a network from pixels to a feature map")
     parser.add_argument("--seed", type=int, default=0, help="of order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and two epochs, to see that everything works")
     main(parser.parse_args())
