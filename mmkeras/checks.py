@@ -74,7 +74,7 @@ def check_resolution(what, mean, std):
 
 
 def check_max_pixels(name, value):
-    most = 178_956_970  # Pillow refuses more, on a device
+    most = 178_956_970  # Pillow refuses larger images, and it decodes them on devices
     check_whole(name, max_pixels=value)
     rule = f"max_pixels of '{name}' may be {most} at most."
     check(value <= most, rule, f"max_pixels={value!r}", "Make larger files smaller beforehand.")

@@ -23,5 +23,5 @@ class Config:
 
     @classmethod
     def from_config(cls, config):
-        # JSON has no tuples.
+        # JSON has no tuples, so lists are converted back.
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})

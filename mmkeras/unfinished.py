@@ -12,7 +12,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: nothing is locked, nor removed
+except ImportError:  # not available on Windows, where nothing is locked or removed
     fcntl = None
 
 
@@ -66,13 +66,13 @@ def _locked_folder(prefix, parent):
     for _ in range(10):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock = _lock(folder)
-        # Between making and locking it, another process may have taken it for abandoned.
+        # Between creating and locking the folder, another process may have removed it as abandoned.
         if lock is not None and _is_still(folder, lock):
             return folder, lock
         if lock is not None:
             os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), None  # a file system without locks
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), None  # the file system does not support locks
 
 
 def _lock(folder, wait=False):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from mmkeras.augment.steps import seeds
 from mmkeras.preprocess.audio import DecodeAudio
 
-Files = str | os.PathLike | list  # a folder, or paths
-_LONGEST_NOISE = 60.0  # seconds of each file
+Files = str | os.PathLike | list  # a folder, or a list of paths
+_LONGEST_NOISE = 60.0  # seconds read from each file
 
 
 def each(wave, low, high, seed):
@@ -47,7 +47,7 @@ def made_up_rooms(wave, seconds, rate, seed):
     time = tf.range(1, length, dtype=tf.float32)[None] / rate
     falls = 10.0 ** (-3.0 * tf.math.divide_no_nan(time, each(wave, *seconds, by_time)))
     tail = tf.random.stateless_normal([tf.shape(wave)[0], length - 1], by_tail) * falls
-    energy = each(wave, 0.1, 1.0, by_level)  # of the tail, against that of the direct sound
+    energy = each(wave, 0.1, 1.0, by_level)  # energy of the reverberant tail relative to the direct sound
     tail *= tf.sqrt(tf.math.divide_no_nan(energy, tf.reduce_sum(tail**2, axis=1, keepdims=True)))
     return tf.concat([tf.ones_like(energy), tail], axis=1)
 

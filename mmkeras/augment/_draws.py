@@ -34,7 +34,7 @@ class Draws:
         try:
             yield
         finally:
-            self._seed = None  # a tensor of a graph that may be gone
+            self._seed = None  # the tensor may belong to a graph that no longer exists
 
     def _next(self):
         self._count += 1

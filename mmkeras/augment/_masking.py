@@ -57,14 +57,14 @@ def masking(
         made, same = {}, None
         if "matching" in model.output:
             ready, made["matching"] = _exchanged(ready, model.specs, mismatch, share, own[-1])
-            same = made["matching"][:, 0] != 0  # what is not known is a pair as it came
+            same = made["matching"][:, 0] != 0  # an unknown label (NaN) counts as a match
         for spec, drawn in zip(guessed, own, strict=False):
             hide, rate = {"text": (_words, words), "image": (_patches, patches), "audio": (_spans, patches)}[spec.kind]
             hidden, made[f"{spec.name}_masked"] = hide(spec, ready, same, rate, drawn, model.output)
             ready |= hidden
         return ready, labels | made
 
-    apply.gives = tuple(model.output)  # labels that were not there before
+    apply.gives = tuple(model.output)  # names of the labels that this step adds
     return apply
 
 

@@ -68,7 +68,8 @@ def mix(
     Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
     where the share is that of the rectangle's pixels within the picture; sounds: Tokozume et al., arXiv 1711.10282.
     """
-    # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
+    # keras-cv's MixUp and CutMix draw from `tf.random`, which ignores the given seed, and mix the labels of one head
+    # only.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)
     pictures = _check(specs, mixup, cutmix, share)
     known = {spec.name for spec in specs} | {*unmixed}
@@ -133,7 +134,7 @@ def _chance(mixup, cutmix):
 
 def _beta(rows, alpha, seed):
     """(rows,) float32 from Beta(alpha, alpha)."""
-    alpha = tf.cast(alpha, tf.float64)  # small alphas make numbers that float32 takes for zero
+    alpha = tf.cast(alpha, tf.float64)  # float32 gamma samples underflow to zero for small alphas
     one, two = tf.unstack(tf.random.stateless_gamma([2, rows], seed, alpha, dtype=tf.float64))
     return tf.cast(tf.where(one + two > 0, one / (one + two), 1.0), tf.float32)
 

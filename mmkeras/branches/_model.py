@@ -22,7 +22,8 @@ def ready_inputs(spec):
 def branch(spec, inputs, tokens, mask):
     """Names the branch after its modality."""
     if getattr(tokens, "_keras_mask", None) is not None:
-        tokens = ops.copy(tokens)  # without Keras' own mask, of which the next layer would warn: ours is explicit
+        # drops Keras' implicit mask, about which the next layer would warn; the explicit mask replaces it
+        tokens = ops.copy(tokens)
     return keras.Model(inputs, [tokens, mask], name=f"{spec.name}_branch")
 
 

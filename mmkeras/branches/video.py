@@ -17,7 +17,7 @@ from mmkeras.specs import Video
 
 __all__ = ["conv2plus1d", "frames"]
 
-_LOOKS = 8  # spatial weightings of a frame
+_LOOKS = 8  # number of spatial attention maps per frame
 
 
 def frames(
@@ -158,12 +158,13 @@ def _gru(x, mask, units, num_layers, num_heads, dropout):
     for i in range(num_layers):
         x = keras.layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x, mask=readable)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
-    # Zeros instead of the last state; and an op drops the implicit mask, about which layers without mask support warn.
+    # Masked steps give zeros instead of repeating the last state. The op also drops Keras' implicit mask, about which
+    # layers without mask support would warn.
     return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
 
 
 def _attention(x, mask, units, num_layers, num_heads, dropout):
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     x = PositionEmbedding(name="position")(x)
     for i in range(num_layers):

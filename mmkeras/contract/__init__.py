@@ -12,4 +12,4 @@ from mmkeras.contract.named_model import NamedModel, without_auxiliary
 
 __all__ = ["SAMPLE_WEIGHT", "NamedModel", "auxiliary_name", "without_auxiliary"]
 
-SAMPLE_WEIGHT = "sample_weight"  # the weight of an example, () float32, among the raw ones and beside the labels
+SAMPLE_WEIGHT = "sample_weight"  # raw key of the example weights, () float32, stored next to the labels

@@ -21,7 +21,7 @@ class RawExamples(abc.ABC):
         missing_labels: mapping, head name -> how many examples have no label for it; without those that have all.
     """
 
-    _examples = None  # the `tf.data.Dataset` that it stands for
+    _examples = None  # the `tf.data.Dataset` that this object stands for
     specs = heads = skipped = ()
     on_error = "raise"
     missing_labels = types.MappingProxyType({})

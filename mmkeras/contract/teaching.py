@@ -27,13 +27,13 @@ class Teaching:
         return x | {label_name(name): y[name] for name in names if name in y}, y, weights
 
     def _symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras looks at the outputs of one batch before it builds the metrics.
+        # Under a strategy, Keras calls the model on one batch before it builds the metrics.
         return super()._symbolic_build(iterator, data_batch and self._with_labels(data_batch))
 
     def taught(self):
         """The functional model with the labels as inputs; no property, since Keras would save what it gives."""
         if "_taught" not in self.__dict__:
-            # Not by setattr: Keras would count its layers, and save them, twice.
+            # `setattr` would make Keras track the layers of this model a second time, and save them twice.
             self.__dict__["_taught"] = _Kept(_taught_model(self))
         return self.__dict__["_taught"].model
 

@@ -59,7 +59,7 @@ def locate(error, batch, preprocess, row, origin):
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             names = layer.raw_names
-            try:  # eagerly: a decoder's own error then names the layer
+            try:  # run eagerly, so that the error of a decoder names the layer
                 layer({name: raw[name] for name in names} if layer.takes_columns else raw[names[0]])
             except tf.errors.OpError as failure:
                 return Fault(row, layer.modality, origin(names[0]), cause_of(failure))
@@ -90,7 +90,7 @@ def _lines(faults, most=5):
 def report(faults, most=20):
     """What is wrong, one line per fault, and what can be done."""
     lines = list(_lines(faults))
-    listed = "\n  ".join(lines[:most])  # the first one in the first line, which is what reports of errors show
+    listed = "\n  ".join(lines[:most])  # the first fault goes into the first line, which is what error summaries show
     more = f"\n  ... and {len(lines) - most} more" if len(lines) > most else ""
     return (
         f"{len(faults)} example(s) cannot be used: {listed}{more}\n"

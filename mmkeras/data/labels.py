@@ -60,7 +60,8 @@ def as_targets(heads, labels):
     labels = dict(labels)
     for head in heads:
         if head.needs_targets:
-            head.targets(head.blank[None])  # what it lacks is told here, not in the first batch
+            # fail here rather than in the first batch if the head lacks something, such as a vocabulary
+            head.targets(head.blank[None])
             shape, dtype = head.target
             made = tf.numpy_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)
             labels[head.name] = tf.ensure_shape(made, (labels[head.name].shape[0], *shape))

@@ -31,8 +31,8 @@ class Decoding(keras.layers.Layer):
         ids (B, L) int32, 0 from the end on; with labels, logits (B, L, V) float32.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
-    takes_uniform = False  # whether it needs numbers to draw by
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
+    takes_uniform = False  # whether `call` needs uniform random numbers
 
     def __init__(self, decoder: TokenDecoder, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)

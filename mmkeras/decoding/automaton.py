@@ -49,7 +49,7 @@ class Automaton:
         >>> Automaton.of_places([[[1], [2]], [[3]]]).units.tolist()
         [0, 0, 0, 1, 2, 3]
         """
-        arcs, count = [], len(places) + 1  # state i lies before place i
+        arcs, count = [], len(places) + 1  # state i is the one before place i
         for place, sequences in enumerate(places):
             for sequence in sequences:
                 between = [*range(count, count + len(sequence) - 1)]

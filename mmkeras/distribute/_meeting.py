@@ -35,7 +35,7 @@ def meet(addresses, worker, versions, patience=PATIENCE):
                     told |= _asked(addresses[i], i, worker)
             time.sleep(0.05)
         over.set()
-        answering.join()  # before that, the port is not free for TensorFlow
+        answering.join()  # release the port before TensorFlow binds it
     missing = [f"{i} ({addresses[i]})" for i in others if i not in told or i not in seen]
     _check(told, worker, list(addresses), versions)
     if missing:
@@ -68,7 +68,7 @@ def _answer(server, hello, seen, over):
     while not over.is_set():
         try:
             connection, _ = server.accept()
-        except OSError:  # most often because nobody asked
+        except OSError:  # usually a timeout because no worker connected
             continue
         with connection:
             connection.settimeout(2.0)

@@ -8,13 +8,13 @@ import numpy as np
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
-_UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
-_CHUNKS = 256  # at most, before the data
-_LOUDEST = 1e30  # of float samples, whose full scale is 1
-_AT_ONCE = 2**20  # products of the filter in memory
+_UNKNOWN = 0xFFFFFFFF  # written by programs that do not know the size yet
+_CHUNKS = 256  # maximum number of chunks before the data
+_LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
+_AT_ONCE = 2**20  # products of samples and filter weights held in memory at once
 _EXTENSIBLE = 0xFFFE
 _HIGHEST_RATE = 768_000
-_CROSSINGS, _BETA = 10, 5.0  # of the resampling filter
+_CROSSINGS, _BETA = 10, 5.0  # half length of the resampling filter in zero crossings; shape of its Kaiser window
 _NUMBERS = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "u1", (1, 32): "<i4", (3, 32): "<f4", (3, 64): "<f8"}
 
 
@@ -43,7 +43,7 @@ class Audio(Modality):
     """
 
     meaning = "waveform, {samples} samples at {sample_rate} Hz"
-    allowed = 1e-4  # of a filter
+    allowed = 1e-4  # allowed difference from `preprocess`, due to resampling
 
     def __init__(self, name: str, *, samples: int, sample_rate: int, optional: bool = False) -> None:
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
@@ -155,10 +155,11 @@ def resample(wave, rate, target, samples):
     reach = _CROSSINGS * widest // up
     taps = np.arange(2 * reach + 2)
     padded = np.pad(wave, (reach, reach + 2 + down))
-    coarse = min(widest, 64)  # the sum of h, divided by R, hardly depends on R
+    # the filter's mean weight hardly depends on its resolution, so compute it on a coarse grid
+    coarse = min(widest, 64)
     total = _filter(np.arange(-_CROSSINGS * coarse, _CROSSINGS * coarse + 1), coarse).sum() * widest / coarse
     result = np.empty(count, "float32")
-    for phase in range(min(up, count)):  # after `up` outputs the weights come again
+    for phase in range(min(up, count)):  # the filter weights repeat after `up` outputs
         weights = up / total * _filter(phase * down % up + (reach - taps) * up, widest)
         for start in range(phase, count, up * max(1, _AT_ONCE // len(taps))):
             outputs = np.arange(start, count, up)[: max(1, _AT_ONCE // len(taps))]

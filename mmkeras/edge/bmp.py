@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-_MASKS = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)  # red, green, blue: as in files that tell none
+_MASKS = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)  # red, green, blue: the default for files without masks
 
 
 def size(value):

@@ -58,7 +58,7 @@ def pictures(value):
         head, start = value[at : at + 10].ljust(10, b"\0"), at
         palette = at + 10 + _colours(head[9]) if kind == b"," else at + 1
         at = palette + 1
-        while at < len(value) and value[at]:  # sub-blocks: their length, and so many bytes; 0 ends them
+        while at < len(value) and value[at]:  # sub-blocks: a length byte, then that many bytes; length 0 ends the list
             at += 1 + value[at]
         at += 1
         if kind == b",":

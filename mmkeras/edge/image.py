@@ -13,7 +13,7 @@ from mmkeras.edge import bmp, gif, jpeg, png
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
-# What Pillow raises for damaged files; it does not say so.
+# What Pillow raises for damaged files; it does not document its exceptions.
 DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
            zlib.error, Pillow.DecompressionBombError)  # fmt: skip
 
@@ -40,7 +40,7 @@ class Image(Modality):
     """
 
     meaning = "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'"
-    allowed = 1.0  # a JPEG decoder may round a pixel in another way
+    allowed = 1.0  # JPEG decoders may round pixels differently
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ def _jpeg(value, check_size):
     height, width, orientation, adobe = jpeg.walk(value)
     check_size(height, width)
     jpeg.check(value)
-    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # PIL.Image.Transpose
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # EXIF orientation -> `PIL.Image.Transpose`
     with Pillow.open(io.BytesIO(value), formats=["JPEG"]) as picture:
         picture = picture if turn is None else picture.transpose(Pillow.Transpose(turn))
         return _of_cmyk(np.asarray(picture), adobe) if picture.mode == "CMYK" else np.asarray(picture.convert("RGB"))

@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-_FURTHER = 1024  # bytes that libpng decompresses behind the last row
-_WIDEST = 1_000_000  # libpng's limit of either side
+_FURTHER = 1024  # bytes that libpng decompresses after the last row
+_WIDEST = 1_000_000  # libpng's limit for width and height
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -153,10 +153,10 @@ def _transparent(header, data, samples, alphas):
     """Which pixels have the one colour that tRNS makes transparent, (h, w) bool."""
     bits, color = header[8:10]
     keys = np.frombuffer(alphas, ">u2").astype("int32") & (2**bits - 1)
-    if bits < 8:  # Pillow has spread them over 0 ... 255
+    if bits < 8:  # Pillow scales these samples to 0..255
         keys = keys * (255 // (2**bits - 1))
         samples = samples.astype("uint8") * 255 if bits == 1 else samples
-    if color == 2 and bits == 16:  # Pillow gives the high bytes; read as little endian, the low ones
+    if color == 2 and bits == 16:  # Pillow returns the high bytes only; reading as little endian gives the low ones
         samples = samples.astype("int32") << 8 | _samples(header, data, "RGB;16L")
     return (samples.reshape(*samples.shape[:2], -1) == keys).all(-1)
 
@@ -178,7 +178,7 @@ def _rgba(samples, bits, transparent):
         samples = samples.astype("uint8") * 255
     if samples.ndim == 2:
         samples = samples[..., None]
-    if samples.shape[-1] <= 2:  # grey, perhaps with alpha
+    if samples.shape[-1] <= 2:  # greyscale, with or without alpha
         samples = samples[..., [0, 0, 0, 1][: 2 + samples.shape[-1]]]
     if transparent is None:
         return samples
@@ -188,5 +188,6 @@ def _rgba(samples, bits, transparent):
 def _over_white(rgba):
     if rgba.shape[-1] == 3:
         return rgba
-    color, alpha = rgba[..., :3].astype("uint16"), rgba[..., 3:].astype("uint16")  # no product exceeds 65,152
+    # the sums below are at most 65,152, which fits into uint16
+    color, alpha = rgba[..., :3].astype("uint16"), rgba[..., 3:].astype("uint16")
     return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype("uint8")

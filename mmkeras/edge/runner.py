@@ -10,7 +10,7 @@ import numpy as np
 from mmkeras.edge.description import ANSWERS, KINDS, check_inputs, check_signature, describe
 from mmkeras.edge.errors import check_ready
 
-_STEP = 16  # tokens
+_STEP = 16  # input lengths are multiples of this number of tokens
 
 
 class Preprocess:
@@ -118,7 +118,7 @@ class Model:
         fed = {name: _fed(ready[name], details) for name, details in self._inputs.items()}
         with self._alone:
             outputs = self._signature(**fed)
-            return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again
+            return {name: value.copy() for name, value in outputs.items()}  # the interpreter reuses its output buffers
 
     def _cut(self, ready):
         for name, details in self._inputs.items():

@@ -5,7 +5,7 @@ import collections
 import numpy as np
 
 MEANING = "logits of each moment, the blank first; preprocess.json has the pieces of text of the other units"
-_LEAST = -15.0  # units less probable than its exponential at a moment begin nothing
+_LEAST = -15.0  # log-probability below which a unit does not start a new hypothesis
 
 
 def is_described(head):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmkeras.edge.text import _IGNORABLE, _MARKUP, Text
 
-# As BERT has them, and keras-hub.
+# Ranges of CJK characters, as in BERT's tokenizer and keras-hub.
 _CJK = (
     (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF),
     (0xF900, 0xFAFF), (0x2F800, 0x2FA1F),

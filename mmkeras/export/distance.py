@@ -17,12 +17,12 @@ This file needs NumPy alone, for `litert.quantize` runs in a process that holds 
 
 import numpy as np
 
-# A head that answers the mean answer to everything has 1, exchanged rows have 1.2 to 1.6, and honest int8 files had up
-# to 0.04.
+# For comparison: a head that answers everything with the mean has 1, exchanged rows have 1.2 to 1.6, and correct int8
+# files had at most 0.04.
 RELATIVE = 0.25
-# Answers that change class without a near tie: the rate that is taken for honest, and the risk of a false alarm.
+# Answers that change class without a near tie: the rate accepted for a correct file, and the risk of a false alarm.
 FLIPS, RISK = 0.02, 1e-3
-_ROUNDING = 1e-5  # of float32, on the average of the examples
+_ROUNDING = 1e-5  # mean difference due to float32 rounding
 _UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations",
           "texts": "total variation of the moments", "tokens": "of the tokens"}  # fmt: skip
 
@@ -214,7 +214,7 @@ def allowed_flips(n):
     >>> [allowed_flips(n) for n in (1, 8, 64, 1000)]
     [1, 2, 6, 35]
     """
-    from scipy.stats import binom  # not where `litert.quantize` runs
+    from scipy.stats import binom  # imported here, so that the process of `litert.quantize` does not load it
 
     return int(binom.isf(RISK, n, FLIPS))
 
@@ -241,7 +241,7 @@ def faults(unit, received, expected, tolerance, half=False):
     found, most, name = compare(unit, received, expected, half), limits(tolerance), _UNITS[unit["kind"]]
     said = []
     tokens = unit["kind"] == "tokens"
-    if not tokens and not found["largest"] <= tolerance:  # NaN is not, either
+    if not tokens and not found["largest"] <= tolerance:  # written so that NaN fails, too
         said.append(
             f"largest difference {found['largest']:.3g} {name}{_own(unit, found['largest'])}, allowed {tolerance:g}"
         )

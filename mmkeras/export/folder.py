@@ -39,7 +39,7 @@ def new_version(path):
     with _unfinished(path) as folder:
         yield folder / path.name
         with alone_in(path.parent):
-            check_version(path)  # somebody else may have been faster
+            check_version(path)  # another process may have written it in the meantime
             os.rename(folder / path.name, path)
 
 
@@ -64,7 +64,7 @@ def new_file(path, suffix, overwrite=False, beside=()):
     with _unfinished(path) as folder:
         yield folder / path.name
         with alone_in(path.parent):  # so that the files of two exports are not mixed
-            check_file(path, suffix, overwrite, beside)  # somebody else may have been faster
+            check_file(path, suffix, overwrite, beside)  # another process may have written it in the meantime
             _take_places(folder, path, [path.with_name(path.stem + ending) for ending in beside])
 
 
@@ -100,7 +100,7 @@ def _unfinished(path):
         made = []
     finally:
         for parent in made:
-            with contextlib.suppress(OSError):  # somebody else has put something there
+            with contextlib.suppress(OSError):  # another process has put something there
                 parent.rmdir()
 
 

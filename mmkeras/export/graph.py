@@ -38,7 +38,7 @@ def checked(ready):
     checks = []
     for name, values in ready.items():
         if values.dtype.is_floating:
-            # Grappler would make x > y of ~(x <= y), which lets NaN pass.
+            # Do not write ~(x <= LARGEST): Grappler rewrites it to x > LARGEST, which is False for NaN.
             wrong, mask = ~tf.math.is_finite(values) | (tf.abs(values) > LARGEST), ready.get(f"{name}_mask")
             fits = mask is not None and mask.shape.rank == values.shape.rank and mask.shape[1] in (1, values.shape[1])
             wrong = wrong & mask if fits else wrong

@@ -112,7 +112,7 @@ def _other_names(head, received, expected, name, tolerance):
         return max(len(ours), 1)
     scores, thresholds = np.asarray(expected[head.output_key]), getattr(head, "thresholds", None)
     differs = theirs != ours
-    if thresholds is not None and name != f"{head.name}_classes":  # at a threshold, either answer will do
+    if thresholds is not None and name != f"{head.name}_classes":  # at the threshold, both answers are correct
         near = np.abs(scores - np.float32(thresholds)) <= 2 * tolerance
         differs &= ~(near if differs.ndim > 1 else near[:, -1])
     rows = np.flatnonzero(differs.reshape(len(ours), -1).any(-1))

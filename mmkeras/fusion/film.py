@@ -93,7 +93,7 @@ class FiLM(keras.layers.Layer):
     def _pool(self, x, mask):
         if self.pool == "mean":
             return self.mean(x, mask)
-        # ReLU outputs are not negative, so zeros in place of masked tokens never exceed the maximum.
+        # ReLU outputs are never negative, so masked tokens set to zero never exceed the maximum.
         return ops.max(ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x)), axis=1)
 
     def compute_output_spec(self, tokens, masks, training=None):

@@ -42,7 +42,7 @@ class TokenAccuracy(keras.metrics.MeanMetricWrapper):
     def __init__(self, whole=False, name="token_accuracy", dtype=None):
         super().__init__(_whole_right if whole else _share_right, name, dtype)
         self.whole = whole
-        self._direction = "up"  # where Keras' callbacks have to tell better from worse
+        self._direction = "up"  # tells Keras' callbacks with mode="auto" that higher is better
 
     def get_config(self):
         return {"whole": self.whole, "name": self.name, "dtype": self.dtype}

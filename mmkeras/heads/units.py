@@ -90,7 +90,7 @@ class Units:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if kind != "wordpiece":
             return cls(kind, tuple(unit for unit, _ in ordered[: size - FIRST]))
-        from mmkeras.preprocess.pieces import learn_pieces  # loads TensorFlow Text
+        from mmkeras.preprocess.pieces import learn_pieces  # imported here because it loads TensorFlow Text
 
         return cls(kind, tuple(learn_pieces([(word[1:], count) for word, count in ordered], size - FIRST)))
 

@@ -45,7 +45,7 @@ class AttentionBlock(keras.layers.Layer):
     Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each sublayer, as in arXiv 2002.04745.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(
         self,

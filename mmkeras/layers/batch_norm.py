@@ -55,7 +55,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
 
     def add_weight(self, *args, trainable=True, **kwargs):
-        # Without an aggregation, each replica has moving averages of its own, and those of the first one are saved.
+        # Without an aggregation, each replica would keep its own moving averages, and only those of the first would be
+        # saved.
         return super().add_weight(*args, trainable=trainable, aggregation="none" if trainable else "mean", **kwargs)
 
     def call(self, inputs, mask=None, training=None):
@@ -78,7 +79,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         inner = [axis for axis in axes[1:] if real.shape[axis] == 1]
 
         def average(values, without):
-            values = ops.mean(values, inner, keepdims=True)  # first, as then the mask meets few values
+            # average unmasked axes first, which leaves fewer values to mask
+            values = ops.mean(values, inner, keepdims=True)
             total = ops.sum(ops.where(real, values, 0.0), axes)
             return ops.where(count > 0, total / ops.maximum(count, 1.0), without)
 

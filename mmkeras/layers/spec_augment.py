@@ -70,7 +70,7 @@ class SpecAugment(keras.layers.Layer):
         real = ops.cast(mask, "float32")
         frames = ops.sum(real, axis=1, keepdims=True)
         every = ops.full_like(frames, spectrum.shape[2])
-        # The real frames are counted, as the first ones may be masked as well.
+        # Index of each real frame; the mask need not start with real frames.
         moment = ops.cumsum(real, axis=1) - 1.0
         band = ops.expand_dims(ops.arange(spectrum.shape[2], dtype="float32"), 0)
         widest = ops.minimum(float(self.moment_width), ops.floor(self.most * frames))

@@ -50,7 +50,7 @@ class TokenDecoder(keras.layers.Layer):
     Source: Vaswani et al., arXiv 1706.03762.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from keras import ops
 from mmkeras.checks import check, did_you_mean
 from mmkeras.distribute.gather import first_row, gather
 
-_NEVER = -1e9  # a logit that no softmax sees; finite, so that its gradient is
+_NEVER = -1e9  # logit with probability 0 after softmax; finite, so that gradients are finite
 
 
 class Rows(NamedTuple):
@@ -124,7 +124,7 @@ class Contrastive:
         count = rows.vectors.shape[0]
         if self.chunk is None or count is None or count <= self.chunk:
             return term(rows, columns, *values)
-        # Recomputed for the gradient; what it depends on must be its arguments, flat.
+        # `remat` recomputes the term for its gradient. All tensors it depends on must be passed as flat arguments.
         again = keras.remat(lambda *flat: term(Rows(*flat[:5]), Rows(*flat[5:10]), *flat[10:]))
         starts = range(0, count, self.chunk)
         parts = [again(*(each[i : i + self.chunk] for each in rows), *columns, *values) for i in starts]

@@ -13,7 +13,7 @@ from mmkeras.models._parts import modalities
 from mmkeras.specs import Spec
 
 MATCHING = "matching"
-BANDS = 16  # of each span of a sound
+BANDS = 16  # frequency bands whose energy is predicted for each masked span of a sound
 
 
 def masked_model(

@@ -12,7 +12,7 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
 from mmkeras.preprocess.resample import input_samples, resample
 
-LOUDEST = 1e30  # of float samples, whose full scale is 1
+LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -121,7 +121,7 @@ class DecodeAudio(RawLayer):
 
     def _checked(self, values):
         """Float samples as they are; NaN and infinity, in float32, are refused, and what would become so in a sum."""
-        # Not ~(... <= LOUDEST): in a graph TensorFlow makes ... > LOUDEST of that, which NaN is not.
+        # Do not write ~(... <= LOUDEST): in a graph, TensorFlow rewrites it to ... > LOUDEST, which is False for NaN.
         wrong = tf.math.is_nan(values) | (tf.abs(values) > LOUDEST)
         rule = f"{self.modality}: a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}. Received: "
         first = tf.strings.as_string(tf.boolean_mask(values, wrong)[:1])

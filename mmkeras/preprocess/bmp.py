@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import length, little, peek
 
-HEAD = 66  # bytes: those of the file's header, of the picture's, and of the masks that may follow it
-_MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)  # red, green, blue: as in files that tell none
+HEAD = 66  # bytes: the file header, the image header, and the masks that may follow
+_MASKS = (0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0)  # red, green, blue: the default for files without masks
 
 
 def size(head):

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, little, peek, spells
 
-_ENTRIES = 64  # of the first directory; cameras write about 10 to 40, sorted, and the orientation is among the first
+# entries read of the first directory; cameras write about 10 to 40, sorted by tag, and the orientation comes early
+_ENTRIES = 64
 
 
 def orientation(x, tiff):

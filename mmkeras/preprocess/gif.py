@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import first_true, length, little, peek
 
-_FULL = 64  # sub-blocks of 255 bytes skipped in one step; encoders fill all but the last of a picture
-_MOST = 65_535  # steps: a picture of 16 KB takes one, the extension before it another
+_FULL = 64  # sub-blocks of 255 bytes skipped in one step; encoders fill all but the last one of an image
+_MOST = 65_535  # steps: an image of 16 KB takes one, and so does the extension before it
 
 
 class Blocks(NamedTuple):
@@ -136,10 +136,10 @@ def _even(pixels):
     """The code of a picture of colour 0 with so many pixels, or fewer: decoders pass over what is left then."""
     codes, found, code = [], 0, 4096
     while found < pixels:
-        if code > 4094:  # the table of codes is full, or there is none
-            codes += [(4, 12 if codes else 3), (0, 3)]  # clear it; one pixel
+        if code > 4094:  # the code table is full, or there is none yet
+            codes += [(4, 12 if codes else 3), (0, 3)]  # emit a clear code, then one pixel
             found, code = found + 1, 6
-        codes.append((code, code.bit_length()))  # one pixel more than the code before
+        codes.append((code, code.bit_length()))  # encodes one pixel more than the previous code
         found, code = found + code - 4, code + 1
     bits = "".join(format(code, f"0{size}b")[::-1] for code, size in codes)[::-1]
     data = int(bits, 2).to_bytes(len(bits) // 8 + 1, "little")
@@ -147,5 +147,5 @@ def _even(pixels):
     return b"\2" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
-# A picture of one pixel, and the trailer.
+# An image of one pixel, and the trailer.
 _LAST = b"\x2c\0\0\0\0\1\0\1\0\x80" + bytes(6) + b"\2\2\x44\1\0" + b"\x3b"

@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmkeras.preprocess import bmp, gif, jpeg, png
 from mmkeras.preprocess.headers import big, first_true, length, peek, spells
 
-ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # DecodeImage's branches are in this order
+ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # same order as the branches of `DecodeImage`
 
 _NEEDED = "a JPEG, PNG, GIF or BMP file is needed"
 _FETCH = "Was it copied or downloaded whole? Leave it out, or fetch it again."
@@ -109,7 +109,7 @@ def is_text(head):
     data = head[:, :8]
     printable = (
         (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
-    )  # 0: past the end of a short file
+    )  # zeros lie beyond the end of a short file
     return tf.reduce_all(printable, axis=1)
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, follow, length, peek, spells
 
-_LONGEST = 256  # bytes, one alpha value per color of the palette
+_LONGEST = 256  # bytes: one alpha value for each of the palette's 256 colours
 
 
 def transparency(x, png, head):
@@ -32,7 +32,7 @@ def transparency(x, png, head):
         found, colours = tf.where(here, at, found), tf.where(palette, big(chunk[:, :4]) // 3, colours)
         return at + 12 + big(chunk[:, :4]), active & ~ends, found, colours
 
-    alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
+    alpha = head[:, 25] >= 4  # colour type: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGB with alpha
     none = tf.zeros_like(length(x))
     # tRNS comes before the first IDAT, and after the palette if there is one.
     start = (none + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), none, none)
@@ -55,12 +55,12 @@ def _fits(x, at, color, colours):
 def _checksum_holds(x, at):
     """Whether the CRC-32 of the tRNS chunk there holds: the sum, modulo 2, of what each of its bits adds to it."""
     size = tf.minimum(big(peek(x, at, 4)), _LONGEST)
-    inverted = bytes(255 - byte for byte in b"tRNS")  # the checksum begins with ones
+    inverted = bytes(255 - byte for byte in b"tRNS")  # CRC-32 starts with a register of ones
     data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, tf.minimum(at + 8, length(x)), size)])
     data = tf.strings.substr(data, tf.fill(tf.shape(data), -4 - _LONGEST), tf.fill(tf.shape(data), 4 + _LONGEST))
     bits = _bits(tf.io.decode_raw(data, tf.uint8, fixed_length=4 + _LONGEST))
     said = _bits(tf.cast(peek(x, at + 8 + size, 4), tf.uint8)[:, ::-1])
-    return tf.reduce_all((bits @ _remainders() + said) % 2 == 1, axis=1)  # it is stored inverted
+    return tf.reduce_all((bits @ _remainders() + said) % 2 == 1, axis=1)  # the CRC is stored inverted
 
 
 def _bits(data):

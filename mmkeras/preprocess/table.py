@@ -19,8 +19,8 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.dates import date_parts
 from mmkeras.preprocess.headers import first_true, refuse
 
-_MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table is called so
-_FIRST = 10_000  # numbers of a column tell its quartiles well enough
+_MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table can have these names
+_FIRST = 10_000  # numbers of a column used to estimate its quartiles
 _NOT_UTF8 = ("a category must be UTF-8.", "Was a file of another modality fed under this name?")
 
 
@@ -97,12 +97,12 @@ class TableRow(RawLayer):
     def learned(self) -> Any:
         """How many ids each categorical column has, as `mm.Table(learned=)`; None before `adapt`."""
         sizes = tuple(int(lookup.vocabulary_size()) for lookup in self.lookups)
-        return sizes if any(size > 2 for size in sizes) else None  # the two special ones are always there
+        return sizes if any(size > 2 for size in sizes) else None  # more than the two ids for missing and unknown
 
     def reset_state(self) -> None:
         count, mean, squares = np.zeros((3, len(self.numbers)))
         values = [collections.Counter() for _ in self.categorical]
-        # Keras would wrap bare lists and dicts to track them.
+        # Hide them in a namespace, because Keras would wrap bare lists and dicts to track them.
         self._seen = types.SimpleNamespace(count=count, mean=mean, squares=squares, values=values)
         self._seen.low, self._seen.high = np.full((2, len(self.numbers)), [[np.inf], [-np.inf]])
         self._seen.first = [np.zeros(0) for _ in self.numbers]

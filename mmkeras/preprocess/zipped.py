@@ -14,9 +14,9 @@ MESSAGES = [
     ("a frame in the ZIP file is damaged: its checksum is wrong.",
      "Was it copied or downloaded whole? Leave it out, or fetch it again."),
 ]  # fmt: skip
-_MOST = 65_535  # members, by the format
-_ZIP64 = 0xFFFFFFFF  # the size stands elsewhere
-_CUT_OFF, DAMAGED = 2, 6  # numbers of messages, counted from 1
+_MOST = 65_535  # the format's maximum number of members
+_ZIP64 = 0xFFFFFFFF  # the size is stored in a ZIP64 field
+_CUT_OFF, DAMAGED = 2, 6  # indices of messages, counted from 1
 
 
 def members(x, active):

@@ -112,7 +112,8 @@ def _finder(index, name, items, identifiers, k):
 
     def find(raw):
         scores, rows = search(embed(raw), items, k)
-        # Of some examples the modality may be absent: fewer than k are found, and the rest has no name.
+        # Examples that lack the modality are not found, so there can be fewer than k results; the remaining names are
+        # empty.
         named = tf.where(rows >= 0, tf.gather(identifiers, tf.maximum(rows, 0)), "")
         return {"identifiers": named, "scores": tf.where(rows >= 0, scores, 0.0)}
 
@@ -141,7 +142,7 @@ def _difference(signature, received, expected, tolerance):
     rule = f"The exported index must answer as Python does, within tolerance={tolerance}."
     check(apart <= tolerance, rule, f"{signature}: {key} are {apart:.2g} apart", "Give a larger tolerance=.")
     if key == "scores":
-        near = np.abs(np.diff(expected[key], axis=1)) <= 2 * tolerance  # ties may change places
+        near = np.abs(np.diff(expected[key], axis=1)) <= 2 * tolerance  # items with nearly equal scores may swap places
         tied = np.pad(near, ((0, 0), (0, 1)), constant_values=True) | np.pad(near, ((0, 0), (1, 0)))
         other = (received["identifiers"] != expected["identifiers"]) & ~tied
         check(not other.any(), rule, f"{signature}: {int(other.sum())} other items", "Is it the export of this index?")

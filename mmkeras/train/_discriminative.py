@@ -47,7 +47,7 @@ def discriminative(
 def _wrapped(optimizer, variables, factors):
     if isinstance(
         optimizer, keras.optimizers.LossScaleOptimizer
-    ):  # Keras only recognizes it as the outermost optimizer
+    ):  # Keras only recognises it as the outermost optimizer
         inner = _wrapped(optimizer.inner_optimizer, variables, factors)
         return keras.optimizers.LossScaleOptimizer(
             inner, optimizer.initial_scale, optimizer.dynamic_growth_steps, name=optimizer.name
@@ -76,7 +76,7 @@ def _trained(model, name):
 def names_of(layer):
     """Names that refer to a layer: its own, the spec of its branch, and the head whose output it is part of."""
     answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
-    whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all belong to head NAME
+    whole = answer.partition(".")[0].removesuffix("-of-all")  # outputs NAME.SPEC and NAME-of-all belong to head NAME
     return [layer.name.removesuffix("_branch"), layer.name, answer, whole]
 
 
@@ -92,10 +92,11 @@ def _copied(optimizer):
     """A new optimizer with the same settings, so that wrapping does not change the user's."""
     config = optimizer.get_config()
     if not isinstance(optimizer._learning_rate, keras.Variable):
-        config["learning_rate"] = optimizer._learning_rate  # a schedule, possibly of an unregistered class
+        # keep a schedule as an object; its class may not be registered
+        config["learning_rate"] = optimizer._learning_rate
     copied = type(optimizer).from_config(config)
     excluded = {key: value for key, value in vars(optimizer).items() if key.startswith("_exclude_from_weight_decay")}
-    vars(copied).update(excluded)  # not in the config
+    vars(copied).update(excluded)  # these settings are not part of the config
     return copied
 
 
@@ -117,7 +118,8 @@ class Discriminative(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name=name)
         self.optimizer = _copied(optimizer)
         self.factors = list(factors)
-        self._own = types.SimpleNamespace(variables=None, factors={})  # Keras would track the variables
+        # hidden from Keras, which would track the variables
+        self._own = types.SimpleNamespace(variables=None, factors={})
         self._plain = self.optimizer.update_step, self.optimizer._apply_weight_decay
         self.optimizer.update_step = self._update
         self.optimizer._apply_weight_decay = self._decay
@@ -146,7 +148,8 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.weight_decay = whole
 
     def build(self, variables):
-        # Other variables fail in `apply`: a model that is loaded is built with all that is trained now.
+        # If the numbers differ, `apply` raises an error: a loaded model is built with all variables that are trainable
+        # now.
         if self._own.variables is None and len(variables) == len(self.factors):
             self.take(variables)
         self.optimizer.build(variables)
@@ -212,7 +215,8 @@ class Discriminative(keras.optimizers.Optimizer):
         optimizer = keras.optimizers.serialize(self.optimizer)
         factors = list(self.factors)
         if self._own.variables is not None:
-            # What is frozen by now counts no more: where as much is thawed, the loaded factors must not fit.
+            # Save factors of trainable variables only, so that they do not silently fit a model with other variables
+            # unfrozen.
             pairs = zip(self._own.variables, factors, strict=True)
             factors = [factor for variable, factor in pairs if variable.trainable]
         return {"name": self.name, "optimizer": optimizer, "factors": factors}

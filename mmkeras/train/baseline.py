@@ -9,8 +9,8 @@ import numpy as np
 
 from mmkeras.train.log import read_log
 
-_MOST = 10_000  # labels that are looked at
-_BETTER = 0.99  # a loss below this share of the baseline's is better
+_MOST = 10_000  # maximum number of labels used
+_BETTER = 0.99  # a head is better than the baseline if its loss is below this share of the baseline's loss
 
 
 class Baseline(keras.callbacks.Callback):

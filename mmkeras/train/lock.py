@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-_HELD = {}  # path -> (open file, thread): a lock is its process's, and ends where the file is closed
+_HELD = {}  # path -> (open file, thread); a POSIX lock belongs to the process and is released when the file is closed
 
 
 class RunInUseError(RuntimeError):
@@ -47,7 +47,7 @@ class Lock(keras.callbacks.Callback):
             file.close()
 
     def _taken(self):
-        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - closing it drops the lock
+        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - closing the file would release the lock
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -21,7 +21,7 @@ class Log(keras.callbacks.CSVLogger):
         epochs = whole_epochs(self.run_dir)
         if Path(self.filename).exists():
             head, *rows = Path(self.filename).read_text().splitlines(keepends=True) or [""]
-            # A kill may leave half a row, and the header alone where the first epoch was not whole.
+            # A killed run can leave a partial row, or only the header if it never completed an epoch.
             kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) < epochs]
             with whole(self.filename) as file:
                 file.write("".join([head, *kept] if kept else []).encode())

@@ -12,8 +12,8 @@ import numpy as np
 from mmkeras.distribute import cluster
 from mmkeras.train.saving import load, whole, whole_epochs
 
-# What EarlyStopping, ModelCheckpoint and ReduceLROnPlateau remember from epoch to epoch; never their arguments, so that
-# a run may go on with more patience.
+# State of EarlyStopping, ModelCheckpoint and ReduceLROnPlateau. Their arguments are not restored, so that a resumed run
+# may use a larger patience, for example.
 _REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter")
 
 
@@ -48,7 +48,7 @@ class Resume(keras.callbacks.Callback):
             raise ValueError("Resuming needs a built model. Received: one without weights. Call it on a batch first.")
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        strategy = getattr(self.model, "distribute_strategy", None)  # of the TensorFlow backend only
+        strategy = getattr(self.model, "distribute_strategy", None)  # only the TensorFlow backend sets it
         if hasattr(strategy, "check_alike"):
             saved = whole_epochs(self.path.parent)
             strategy.check_alike(f"run folder, which has the epochs saved so far ({self.path.parent})", saved)
@@ -70,12 +70,13 @@ class Resume(keras.callbacks.Callback):
             best = getattr(callback, "best_weights", None) or []
             arrays |= {f"{name}_best_{i}": array for i, array in enumerate(best)}
         if not cluster().is_chief:
-            return  # behind the reading of the variables, for which all workers have to meet
+            return  # after the variables are read, which synchronises all workers
         with whole(self.path) as file:
             np.savez(file, meta=json.dumps(meta), **arrays)
 
     def on_train_end(self, logs=None):
-        self.model._initial_epoch = None  # else a later fit without these callbacks would begin there, too
+        # otherwise a later `fit` without these callbacks would also start at this epoch
+        self.model._initial_epoch = None
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -152,5 +153,5 @@ def _flat(tensors):
 
 
 def _typed(array, dtype):
-    # NumPy files know no bfloat16: its bytes come back as void.
+    # NumPy files cannot store bfloat16: its bytes are loaded as void.
     return array.view(keras.backend.standardize_dtype(dtype)) if array.dtype.kind == "V" else array

@@ -67,7 +67,7 @@ def conv_tasnet(
     for i in range(num_repeats * num_layers):
         h = _block(x, mask, hidden_dim, kernel_size, 2 ** (i % num_layers), dropout, f"block_{i}")
         skips.append(keras.layers.Dense(dim, name=f"block_{i}_skip")(h))
-        if i < num_repeats * num_layers - 1:  # nothing reads what the last one would hand on
+        if i < num_repeats * num_layers - 1:  # the residual output of the last block is not used
             x = keras.layers.Add(name=f"block_{i}_out")([x, keras.layers.Dense(dim, name=f"block_{i}_residual")(h)])
     x = keras.layers.Add(name="skips")(skips) if len(skips) > 1 else skips[0]
     x = keras.layers.Dense(dim, name="features")(_prelu("skips_prelu")(x))

@@ -11,12 +11,13 @@ def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_a
         spec.sample_rate, mel_bands=mel_bands, frame_seconds=frame_seconds, hop_seconds=hop_seconds, name="log_mel"
     )(*ready.values())
     norm = BatchNorm(name="norm")
-    if mfcc is None:  # before anything is hidden: the statistics are of what is heard in inference
+    if mfcc is None:  # normalise before SpecAugment, so that the moving statistics match unmasked inference
         spectrum = ops.squeeze(norm(ops.expand_dims(spectrum, -1), mask=mask), -1)
     if spec_augment is not None:
         spectrum, mask = spec_augment(spectrum, mask)
     if mfcc is not None:
-        # Each coefficient is normalised by itself: the level's is a hundred times the others'.
+        # Normalise each coefficient separately: the first one (the level) is about a hundred times larger than the
+        # others.
         spectrum = norm(MFCC(mfcc, name="mfcc")(spectrum), mask=mask)
     return ops.expand_dims(spectrum, -1), mask
 

@@ -57,7 +57,7 @@ def transformer(
     of a vision transformer; this branch has no [CLS], is trained from scratch, and supports masks. The blocks are
     keras-hub's, pre-norm.
     """
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     check_pool(spec, pool, (None, "mean"))
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)

@@ -17,7 +17,7 @@ from mmkeras.presets import check_weights, load_weights
 from mmkeras.specs import Image
 
 _STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, as the published weights had it
+_MEAN_BGR = (103.939, 116.779, 123.68)  # ImageNet's channel means, as used for the published weights
 
 
 def resnet(

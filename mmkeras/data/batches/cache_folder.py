@@ -74,7 +74,8 @@ def _digest(told):
 
 
 def _opened(folder, rows, told):
-    fault = file_fault(folder / told["file"], told)  # a damaged header is not even read
+    # compare sizes and digests before reading a header that may be damaged
+    fault = file_fault(folder / told["file"], told)
     if fault:
         raise ValueError(fault)
     return np.lib.format.open_memmap(folder / told["file"], "r")[:rows]
@@ -133,5 +134,5 @@ def _file(path, shape, dtype):
 
 
 def _reserve(descriptor, size):
-    if hasattr(os, "posix_fallocate"):  # not on macOS
+    if hasattr(os, "posix_fallocate"):  # not available on macOS
         os.posix_fallocate(descriptor, 0, size)

@@ -58,7 +58,7 @@ class Feed:
         self.partly = partly_labelled(raw, heads)
         self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
         self.preprocess = preprocess
-        wanted = [*preprocess.input, *self.labelled]  # other files are not read
+        wanted = [*preprocess.input, *self.labelled]  # files of other modalities are not read
         self.raw = selected(raw, wanted)
 
     def ready(self, keyed, finish):
@@ -182,7 +182,7 @@ def _count(raw):
     known = int(raw.cardinality())
     if known >= 0:
         return known
-    counted = raw.dataset if isinstance(raw, Stream) else raw  # nothing need be converted to be counted
+    counted = raw.dataset if isinstance(raw, Stream) else raw  # counting does not need the converted examples
     return int(counted.reduce(np.int64(0), lambda n, *_: n + 1))
 
 

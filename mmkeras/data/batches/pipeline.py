@@ -115,7 +115,7 @@ def train_batches(
             x = _cut(x, bucket_by) if bucket_by else x
             x, y = augmented(x, y, _of_worker(key, worker)) if augment else (x, y)
             if not heads:
-                return (x, y) if y else x  # labels that an augmentation made
+                return (x, y) if y else x  # labels can come from an augmentation, such as `masking`
             return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
 
         batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)
@@ -223,7 +223,7 @@ def _finished(batches, steps, epoch, feed, heads):
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
     batches.epoch, batches.skipped, batches.fingerprint, batches.labels = epoch, feed.skipped, None, None
-    batches.preprocess, batches.heads = feed.preprocess, heads  # by which `data.show` knows what it shows
+    batches.preprocess, batches.heads = feed.preprocess, heads  # `data.show` needs them to display the batches
     return batches
 
 

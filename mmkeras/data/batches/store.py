@@ -10,7 +10,7 @@ from rich.progress import track
 from mmkeras.data import faults
 from mmkeras.data.batches import cache_folder
 
-_ALIGNED = 64  # bytes: TensorFlow uses memory that begins at a multiple of it without copying
+_ALIGNED = 64  # bytes; TensorFlow uses memory aligned to this without copying it
 
 
 class Store:
@@ -53,7 +53,7 @@ class Store:
 
 def _in_place(array):
     """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, temporarily twice."""
-    if array.dtype.hasobject:  # strings
+    if array.dtype.hasobject:  # an array of strings
         return tf.constant(array)
     array = array.view(np.uint8) if array.dtype == bool else array
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
@@ -124,7 +124,7 @@ def _collect(batches, rows, steps, skipped, allocate, verbose):
     arrays, filled = {}, 0
     try:
         stream = iter(batches)
-        first = list(itertools.islice(stream, 1))  # it says how large the rest will be
+        first = list(itertools.islice(stream, 1))  # its shapes determine how much memory to allocate
         if first:
             wanted = {name: ((rows, *x.shape[1:]), x.dtype) for name, x in _arrays(first[0]).items()}
             arrays, place = allocate(wanted)

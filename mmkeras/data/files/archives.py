@@ -22,7 +22,7 @@ from mmkeras.data.progress import shown_if_slow
 
 _SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
-_EXPANSION, _FREE = 200, 2**30  # how many times as large as the archive its files may be; up to so many bytes anyway
+_EXPANSION, _FREE = 200, 2**30  # largest ratio of unpacked to packed size, and the size in bytes that is always allowed
 _given = {}  # folder in the cache -> the archive that was extracted into it
 
 
@@ -108,7 +108,7 @@ def _finish(unfinished, folder):
     try:
         os.rename(unfinished, folder)
     except OSError:
-        if not folder.is_dir():  # else another process has been faster, with the same files
+        if not folder.is_dir():  # otherwise another process has extracted the same files first
             raise
 
 
@@ -128,7 +128,7 @@ def _extract(archive, folder, date):
         else:
             _extract_tar(archive, folder)
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno:  # the disk is full, a permission is missing, ...
+        if isinstance(error, OSError) and error.errno:  # a full disk, missing permissions, ...
             raise
         cause = (str(error).splitlines() or ["it ends too early"])[0].rstrip(":.")
         raise _refusal(archive, cause, "Was it copied or downloaded whole?") from error
@@ -148,7 +148,7 @@ def _extract_zip(archive, folder):
                 raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
         _check_size(archive, sum(member.file_size for member in opened.infolist()))
         for member in shown_if_slow(opened.infolist(), _UNPACKING, len(opened.infolist())):
-            opened.extract(member, folder)  # zipfile writes no more of a member than the directory says
+            opened.extract(member, folder)  # zipfile never writes more bytes than the directory declares
 
 
 def check_count(opened):
@@ -160,7 +160,7 @@ def check_count(opened):
     opened.fp.seek(max(0, opened.fp.tell() - _ZIP_END))
     end, count = opened.fp.read().rpartition(b"PK\5\6")[2], len(opened.infolist())
     promised = int.from_bytes(end[6:8], "little")
-    if promised not in (count % 2**16, 2**16 - 1):  # the largest: it stands elsewhere
+    if promised not in (count % 2**16, 2**16 - 1):  # 65,535 means that the count is stored in the ZIP64 record
         raise zipfile.BadZipFile(f"its directory lists {count} members instead of {promised}")
 
 
@@ -207,7 +207,7 @@ def _check_size(archive, total):
         raise _refusal(archive, problem, _UNPACK)
 
 
-_ZIP_END = 22 + 2**16  # bytes of the record at the end of a ZIP file, with its comment, at most
+_ZIP_END = 22 + 2**16  # bytes; maximum size of a ZIP file's end record with its comment
 _UNPACKING = "Unpacking an archive"
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
 _UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-_LOUDEST = 4.0  # of a float sound, whose full scale is 1: a decoder overshoots a little, 16-bit numbers a lot
+_LOUDEST = 4.0  # full scale is 1.0; decoders overshoot it slightly, whereas unscaled 16-bit samples exceed it by far
 
 
 def png_file(pixels):

@@ -18,7 +18,7 @@ from mmkeras.formats.zipped import ZipFault, members
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8")
-# What Python's archives and Pillow raise of damaged files; the latter does not say so.
+# What Python's archive modules and Pillow raise for damaged files; Pillow does not document its exceptions.
 DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
             struct.error, zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError,
             Pillow.DecompressionBombError)  # fmt: skip
@@ -60,7 +60,7 @@ def _in_name_order(name):
     >>> sorted(["z_1", "a_10", "a_2", "a_02", "intro_1"], key=_in_name_order)
     ['a_02', 'a_2', 'a_10', 'intro_1', 'z_1']
     """
-    parts = re.split(r"([0-9]+)", name)  # each second one is a number
+    parts = re.split(r"([0-9]+)", name)  # every second part is a number
     numbers = [part.lstrip("0") for part in parts[1::2]]
     parts[1::2] = [(len(number), number) for number in numbers]
     return parts, name
@@ -140,8 +140,8 @@ def check_directory(archive):
     """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be lost."""
     check_count(archive)
     for member in archive.infolist():
-        with contextlib.suppress(RuntimeError):  # encrypted, or packed in a way that is not known
-            archive.open(member).close()  # compares its names: a damaged one may say nothing of a picture
+        with contextlib.suppress(RuntimeError):  # encrypted, or an unknown compression method
+            archive.open(member).close()  # zipfile compares the names in the directory and the local header
 
 
 def _listed(content):
@@ -162,5 +162,6 @@ def packed(pictures):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         for i, picture in enumerate(pictures):
-            archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)  # ZipInfo: the same bytes each time
+            # a fresh ZipInfo has no timestamp, so equal frames give equal bytes
+            archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)
     return memory.getvalue()

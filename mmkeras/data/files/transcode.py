@@ -12,8 +12,8 @@ import tensorflow as tf
 from mmkeras.data.files.sound_checks import flac_fault, md5_fault, ogg_fault
 from mmkeras.preprocess.headers import big, follow, length, little, peek, spells
 
-# A sound FLAC frame that belongs to no file (sample number 2^36 - 1). Where frames are missing at the end of a file
-# tensorflow-io 0.37.1 asks its decoder for the next one for ever; it gets this one and stops with an error.
+# A valid FLAC frame with an impossible sample number (2^36 - 1). If frames are missing at the end of a file,
+# tensorflow-io 0.37.1 loops forever waiting for the next one; with this frame appended, it stops with an error.
 _FLAC_END = bytes.fromhex("fff91008febfbfbfbfbfbf680000004cce")
 
 
@@ -141,16 +141,18 @@ def _mp3_rate(head):
 
 
 def _flac(x, head):
-    # A frame with a wrong checksum would be decoded as silence.
+    # The decoder would return silence for a frame with a wrong checksum.
     x = _require(_flac_checksums_hold(x), "A FLAC file must be whole: a checksum is wrong.", x)
     file = _checked(flac_fault, x) + _FLAC_END
     bits = head[20] % 2 * 16 + head[21] // 16 + 1
     decode = functools.partial(_tfio().audio.decode_flac, file)
     cases = [
         (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.int32) - 2**7),
-        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),  # it comes shifted up by 8 bits
+        # tensorflow-io shifts 24-bit samples up by 8 bits
+        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),
     ]
-    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))  # or a refusal
+    # the decoder rejects other bit depths
+    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))
     x = _checked(md5_fault, x, samples, bits)
     full = tf.cast(tf.bitwise.left_shift(tf.constant(1, tf.int64), bits - 1), tf.float32)
     return _wav(tf.cast(samples, tf.float32) / full, big(head[18:21]) // 16, x)
@@ -167,7 +169,7 @@ def _flac_checksums_hold(x):
     frames = tf.reverse(tf.io.decode_raw(_from(x, start), tf.uint8), [0])
     bits = tf.bitwise.right_shift(frames[:, None], tf.cast(tf.range(8), tf.uint8))
     bits = tf.pad(tf.reshape(bits, [-1]), [[0, -tf.size(bits) % len(_powers())]])
-    # Sums of uint8 wrap, which leaves their lowest bits as they are: they say what is odd.
+    # uint8 sums wrap around, but their lowest bit still gives the parity.
     odd = tf.reduce_sum(tf.reshape(bits, [-1, len(_powers())]), 0) % 2
     remainder = tf.reduce_sum(odd[:, None] * _powers(), 0) % 2
     return (tf.size(frames) > 0) & tf.reduce_all(remainder == 0)
@@ -185,7 +187,8 @@ def _powers():
 def _vorbis(x, head):
     x = _checked(ogg_fault, x)
     samples = _tfio().audio.decode_vorbis(x)
-    # The decoder takes a missing or damaged last page for the end: the sound is as long as the page before says.
+    # If the last page is missing or damaged, the decoder silently ends at the page before it, and the sound has the
+    # length which that page states.
     before, last = tf.unstack(peek(tf.strings.split(x, "OggS")[-2:], tf.zeros([2], tf.int64), 10))
     count = tf.shape(samples, tf.int64)[0]
     whole = (last[1] // 4 % 2 == 1) & ((count == little(last[2:])) | (count != little(before[2:])))
@@ -203,7 +206,8 @@ def _checked(fault, x, *others):
     """The file, unless a function of the file and of other values, in Python, finds a fault: a text."""
 
     def check(content, *values):
-        return fault(content if isinstance(content, bytes) else content.item(), *values).encode()  # eagerly: an array
+        # in eager mode, it is an array
+        return fault(content if isinstance(content, bytes) else content.item(), *values).encode()
 
     found = tf.ensure_shape(tf.numpy_function(check, [x, *others], tf.string), ())
     return _require(found == "", found, x)
@@ -217,6 +221,6 @@ def _require(holds, rule, x):
 
 
 def _tfio():
-    import tensorflow_io as tfio  # its library is loaded where the first such file occurs
+    import tensorflow_io as tfio  # imported here, so that its library is only loaded if such a file occurs
 
     return tfio

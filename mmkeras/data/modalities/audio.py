@@ -7,7 +7,7 @@ from mmkeras.data.modalities.base import Media, refusal
 from mmkeras.data.viewing import page
 from mmkeras.edge import Audio as Waveform
 
-_HEARD = 10  # seconds of a sound that are shown
+_HEARD = 10  # seconds of audio shown
 
 
 class Audio(Media):
@@ -51,7 +51,7 @@ class Audio(Media):
         return wav_file(f"'{spec.name}' in row {row}", tf.constant(array), rate).numpy()
 
     def suffix(self, content, suffix):
-        # The decoder looks inside.
+        # The decoder detects the actual format from the content.
         return ".mp3" if needs_transcoding(content) and not needs_transcoding(suffix) else suffix
 
 

@@ -16,8 +16,8 @@ from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.viewing import page
 from mmkeras.specs import as_text
 
-_THREADS = 8  # that wait for files
-UNREAD = "fault"  # what `Modality.measured` calls why a file could not be measured
+_THREADS = 8  # threads that read file headers, mostly waiting for I/O
+UNREAD = "fault"  # key in `Modality.measured` for the reason why a file could not be measured
 
 
 class Modality:
@@ -136,7 +136,8 @@ def text_converter(name, leaf):
 
 def strings(name, values):
     """UTF-8 bytes, b"" where absent; bytes as they are."""
-    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)  # pandas' own iteration is several times slower
+    # iterating over lists is several times faster than over pandas objects
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
     try:
         return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
     except UnicodeEncodeError as error:
@@ -148,7 +149,7 @@ def strings(name, values):
 
 
 def _bytes(value):
-    if type(value) is str:  # the usual case
+    if type(value) is str:  # the most common case
         return value.encode()
     return value if isinstance(value, bytes) else as_text(value).encode()
 
@@ -167,11 +168,12 @@ class Media(Modality):
     """What pictures, sounds and clips share: each is the content of a file."""
 
     paths = media = True
-    takes = "nothing"  # what `encoded` takes, in words
+    takes = "nothing"  # description of what `encoded` accepts, for error messages
 
     def column(self, spec, name, values, root, faults):
         files = np.full(len(values), b"", object)
-        look = functools.cache(functools.partial(self.found, root, {}))  # a file is looked for once, in all rows
+        # look each file up once, even if many rows refer to it
+        look = functools.cache(functools.partial(self.found, root, {}))
         pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
         for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):
             held = b"" if absent else self._held(spec, name, values.index[i], value)
@@ -186,7 +188,7 @@ class Media(Modality):
 
     def _held(self, spec, name, row, value):
         """The path (`str`) or the content (`bytes`) of a file that a cell holds, or that is made of what it holds."""
-        if isinstance(value, dict) and {"bytes", "path"} & set(value):  # as Hugging Face stores files in tables
+        if isinstance(value, dict) and {"bytes", "path"} & set(value):  # how Hugging Face stores files in tables
             value = value.get("bytes") or value.get("path") or b""
         if isinstance(value, bytes | str | os.PathLike):
             return value if isinstance(value, bytes) else os.fspath(value)
@@ -221,7 +223,7 @@ class Media(Modality):
     def _size(self, spec, value):
         try:
             return self.size(spec, value)
-        except Exception as error:  # of Pillow, PyAV, zipfile, ...
+        except Exception as error:  # from Pillow, PyAV, zipfile, ...
             return {UNREAD: (str(error).splitlines() or [type(error).__name__])[0]}
 
     def transcoder(self, spec):
@@ -240,7 +242,7 @@ def file_reader(name, transcode):
 
     def read_file(path):
         content = tf.io.read_file(path)
-        # Zero bytes mean "absent" from here on, which a file is not.
+        # From here on, b"" means "absent", so an empty file has to fail now.
         empty = tf.debugging.Assert(tf.strings.length(content) > 0, [f"{name}: the file is empty (0 bytes)."])
         with tf.control_dependencies([empty] if empty is not None else []):
             return tf.identity(content)

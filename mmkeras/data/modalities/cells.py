@@ -37,13 +37,13 @@ def _stacked(values):
     ]
     try:
         array = np.array(parts)
-    except ValueError:  # of different shapes
+    except ValueError:  # parts of different shapes
         return None
     return array if array.size and array.dtype.kind in "biuf" else None
 
 
 def _plain(picture):
-    if picture.mode in _PLAIN or picture.mode[0] in "IF":  # the latter are refused for their values
+    if picture.mode in _PLAIN or picture.mode[0] in "IF":  # modes I and F are refused later because of their values
         return picture
     return picture.convert("L" if picture.mode == "1" else "RGBA" if "transparency" in picture.info else "RGB")
 

@@ -60,7 +60,7 @@ def _numbers(values):
     """float32 (n,), NaN for what is none."""
     try:
         return pd.to_numeric(values, errors="coerce").to_numpy("float32", na_value=np.nan)
-    except OverflowError:  # whole numbers beyond every float
+    except OverflowError:  # integers beyond the range of float64
         return np.array([_number(value) for value in values], "float32")
 
 

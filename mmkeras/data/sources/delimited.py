@@ -18,12 +18,12 @@ from pandas.io.common import get_handle
 from mmkeras.data.faults import Fault, report
 
 _BLOCK = 2**20
-# pandas cuts a field at NUL, and reads a line twice that ends in a carriage return alone where a blank follows.
+# pandas cuts fields at NUL, and reads a line twice if it ends in a lone carriage return followed by a blank.
 _MISREAD = ("\0", "\r ", "\r\t")
 _DIALECT = ("dialect", "quotechar", "doublequote", "escapechar", "skipinitialspace")
-# With these, only pandas knows what a row is.
+# With these options, only pandas can tell what a row is.
 _UNCOUNTED = ("comment", "on_bad_lines", "skipfooter", "lineterminator", "delim_whitespace", "chunksize", "iterator")
-# These do not hold for the text of the rows that are left.
+# These options apply to the file, not to the text of the remaining rows.
 _OF_FILES = ("compression", "encoding", "encoding_errors", "storage_options", "memory_map")
 
 
@@ -43,7 +43,7 @@ def read(path, options, on_error):
         ValueError: rows have more or fewer fields than the header, hold a NUL character, or are not in the encoding of
             the file, all of them named; or pandas cannot read it.
     """
-    # Guessed types would alter the data: 007 to 7.0, true to True.
+    # Letting pandas guess types would alter the data: 007 becomes 7.0, true becomes True.
     options = {"dtype": str, "keep_default_na": False, "na_values": [""], **options}
     file = _File(path, options)
     layout = _layout(options)
@@ -80,11 +80,11 @@ def _own_index(frame, options, file):
 class _Layout(NamedTuple):
     """Where the header and the rows are."""
 
-    skip: int  # records before anything else
-    header: int | None  # its number among the records that are not blank
+    skip: int  # records to skip at the beginning
+    header: int | None  # index of the header among the non-blank records
     names: list | None
-    most: int | None  # rows
-    ends_in_delimiter: bool  # rows may have empty fields more than the header
+    most: int | None  # maximum number of rows
+    ends_in_delimiter: bool  # rows may have extra empty fields at their end
     dialect: dict
 
 

@@ -47,7 +47,7 @@ def _compact(cell):
     try:
         return np.asarray(cell, "float32") if isinstance(cell, list) else cell
     except (TypeError, ValueError):
-        return cell  # its row is told when the table is read
+        return cell  # reported with its row when the table is read
 
 
 def _is_plain(feature):
@@ -58,7 +58,7 @@ def _batches(dataset, key):
     """Lists of the cells of a column as they are stored."""
     top = key if key in dataset.features else key.split(".")[0]
     stored, feature, pick = dataset.with_format(None).select_columns([top]), dataset.features[top], picker(key)
-    if _undecoded(feature) != feature:  # a cast of other columns would write them anew
+    if _undecoded(feature) != feature:  # casting unaffected columns would rewrite them
         stored = stored.cast_column(top, _undecoded(feature))
     for start in range(0, len(stored), _AT_ONCE):
         yield [pick({top: cell}) for cell in stored[start : start + _AT_ONCE][top]]

@@ -55,7 +55,7 @@ class Stream(RawExamples, tf.data.Dataset):
             return {name: make(leaves[name](element), position) for name, make in makers.items()}
 
         files = [spec.name for spec in specs if kind_of(spec).media and spec.name in makers]
-        files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
+        files = [name for name in files if self._spec(name).dtype == tf.string]  # decoded tensors are not files
         self._faults = {}  # position of an example -> Fault
         self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
         self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)

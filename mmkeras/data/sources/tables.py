@@ -62,7 +62,8 @@ def from_csv(
     root = _beside(path, specs, root)
     wanted = _wanted(specs, heads, columns, weights)
     frame, header, faults = delimited.read(path, read_csv, on_error)
-    _check_repeated([name for name in header or () if name in wanted.values()])  # pandas makes "text.1" of the second
+    # pandas renames a repeated "text" to "text.1"
+    _check_repeated([name for name in header or () if name in wanted.values()])
     return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 

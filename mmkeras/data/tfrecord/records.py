@@ -210,7 +210,7 @@ def _publish(pattern, paths, told):
     text = json.dumps(told | {"digest": manifest.digest(told)}, indent=1)
     complete = paths[0].with_name("manifest.json")
     complete.write_text(text, encoding="utf-8")
-    # Without its manifest no set is read: the old one's goes first, the new one's comes last.
+    # A set without a manifest is never read, so delete the old manifest first and write the new one last.
     for old in reversed(manifest.files_of(pattern)):
         old.unlink()
     for path in paths:
@@ -246,7 +246,7 @@ def _check_dtypes(raw, specs, heads, weighted):
     expected |= {head.name: head.label for head in heads} | ({SAMPLE_WEIGHT: ((), "float32")} if weighted else {})
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     for name, (shape, dtype) in expected.items():
-        there = received.get(name)  # names that are missing are told by `eval_batches`
+        there = received.get(name)  # `eval_batches` reports missing names
         if there is not None and (there.dtype != dtype or not there.shape.is_compatible_with(shape)):
             raise ValueError(
                 f"Raw examples must have the shapes and dtypes of specs and heads. Expected: '{name}' {dtype} {shape}. "

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-_LARGEST = 160  # pixels of a side
-_LETTERS = 400  # of a text
+_LARGEST = 160  # pixels per side
+_LETTERS = 400  # characters of a text
 _EMBEDDED = 2**20  # bytes of a sound
 STYLE = """<style>
 .mmkeras table{border-collapse:collapse;font-size:13px;color:inherit;background:transparent;margin:.4em 0}
@@ -90,7 +90,7 @@ def picture(content):
     """The bytes of a picture -> a small one, upright."""
     try:
         whole = Pillow.open(io.BytesIO(content))
-    except UnidentifiedImageError as error:  # its text tells of an object in memory
+    except UnidentifiedImageError as error:  # its message shows the address of an object in memory
         raise ValueError("it is no picture that Pillow knows") from error
     with whole as opened:
         told = f"{opened.width} × {opened.height} {opened.format}"

@@ -37,7 +37,7 @@ def _raw_cell(raw, spec, name, i):
         return kind_of(spec).html(spec, name, raw.read(tf.constant([i]), name)[name].numpy()[0])
     except tf.errors.OpError as error:
         return _fault(raw.origin(i, name), as_given(cause_of(error)))
-    except Exception as error:  # of Pillow and other decoders
+    except Exception as error:  # from Pillow and other decoders
         return _fault(raw.origin(i, name), error)
 
 

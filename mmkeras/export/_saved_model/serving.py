@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
+WARMUP = "tf_serving_warmup_requests"  # file name that TF Serving looks for
 
 
 def rest_request(raw):
@@ -31,7 +31,7 @@ def rest_request(raw):
 
 def _json_value(value):
     if not isinstance(value, bytes):
-        return np.asarray(value, "float64").tolist()  # a float, or a list of them
+        return np.asarray(value, "float64").tolist()  # a float, or a (nested) list of floats
     try:
         text = value.decode()
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmkeras.data.faults import locate, report
 
-_WORKERS = 4  # batches that are read and answered at once
+_WORKERS = 4  # number of batches that are processed concurrently
 
 
 def answered(answer, examples, count, preprocess, batch_size, skip):

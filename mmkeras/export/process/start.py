@@ -69,7 +69,7 @@ def scratch():
 
 def _run(script, files, timeout, watch):
     """(exit status, what it wrote to standard error); a negative status is the signal that ended it."""
-    # -P: without it the folder of the script comes first on the path, and its files stand before packages.
+    # Without -P, the script's folder would come first on the path, and its modules would shadow packages.
     command = [sys.executable, "-P", str(SCRIPTS / "child.py"), str(os.getpid()), str(script), *map(str, files)]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ends_with_us, held = os.pipe()

@@ -2,7 +2,8 @@
 
 import re
 
-# loc(callsite(callsite(fused["Svd:", "model_1/layer_1/Svd@__infer..."] at ...)): 'tf.Svd' op is neither a custom op
+# Example: loc(callsite(callsite(fused["Svd:", "model_1/layer_1/Svd@__infer..."] at ...)): 'tf.Svd' op is neither a
+# custom op
 _UNKNOWN = re.compile(r"""fused\["\w+:", "([^"@]*)[^"]*"\][^\n]*'tf\.(\w+)' op is neither a custom op nor a flex op""")
 
 

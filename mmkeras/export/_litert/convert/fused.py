@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-_SHUT = 200.0  # exp(-200) is 0 in float32
-_WIDEST = 3e4  # float16 ends at 65,504
+_SHUT = 200.0  # closes a gate completely: exp(-200) is 0 in float32
+_WIDEST = 3e4  # the largest float16 is 65,504
 
 
 def unfusable(layer):
@@ -61,7 +61,7 @@ def fused_loop(layer):
 
 
 def _from_the_end(x, places, lengths):
-    # By a gather: REVERSE_SEQUENCE has no kernel for 8 bits.
+    # Use a gather, because REVERSE_SEQUENCE has no 8-bit kernel.
     return tf.gather(x, tf.where(places < lengths, lengths - 1 - places, places), batch_dims=1)
 
 
@@ -80,8 +80,9 @@ def _with_reset(cell):
     """Kernel with a row for the feature that resets, recurrent kernel, bias, and the feature's value."""
     kernel, recurrent = (keras.ops.convert_to_numpy(each) for each in (cell.kernel, cell.recurrent_kernel))
     bias = keras.ops.convert_to_numpy(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
-    push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # states lie in [-1, 1]
-    row = max(float(np.abs(kernel).max()), push / _WIDEST)  # as large as the weights: 8 bits are shared with them
+    push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # LSTM states lie in [-1, 1]
+    # about as large as the weights, because they share an 8-bit scale
+    row = max(float(np.abs(kernel).max()), push / _WIDEST)
     gates = np.repeat(np.array([[-row, -row, 0.0, -row]], "float32"), cell.units, axis=1)  # input, forget, cell, output
     return np.concatenate([kernel, gates]), recurrent, bias, push / row
 

@@ -13,8 +13,8 @@ from mmkeras.export.parity import units
 from mmkeras.export.process.litert import quantize_file
 from mmkeras.export.samples import raw_samples
 
-COUNT = 200  # examples; ranges hardly widen after a hundred
-LIMIT = 0.01  # mean change of the answers that a quantised file may cost
+COUNT = 200  # examples; the measured ranges hardly widen after a hundred
+LIMIT = 0.01  # mean change of the answers allowed for a quantised file
 
 
 def check_representative(representative, preprocess, model):

@@ -10,7 +10,8 @@ import tensorflow as tf
 from mmkeras.export._litert.convert.fused import fused_loop, unfusable
 
 WAYS = ("while", "unroll", "fused")
-STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
+# longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size
+STEPS = 64
 
 
 class Seen(NamedTuple):
@@ -84,7 +85,7 @@ _NEEDS = {
 def _probes(specs):
     """Texts of several lengths, and each input absent: list of dicts, name -> share of its mask that is real."""
     probes = [dict.fromkeys(specs, share) for share in (1.0, 0.5, 0.1, 0.0)]
-    # Joined tokens have False before True where what comes first is absent and what comes next is not.
+    # When sequences are joined, an absent one before a present one gives a mask with False before True.
     return probes + [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
 
 

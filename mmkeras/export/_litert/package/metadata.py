@@ -59,9 +59,10 @@ def associated_files(description):
 
 def _archive(files):
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:  # stored, so that a phone can map it
+    with zipfile.ZipFile(memory, "w") as archive:  # uncompressed, so that a phone can memory-map it
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo: the same bytes at every export
+            # a fresh ZipInfo has no timestamp, so every export gives the same bytes
+            archive.writestr(zipfile.ZipInfo(name), text)
     return memory.getvalue()
 
 

@@ -130,7 +130,7 @@ def differences(path, model, heads, feeds, n, form, allowed, timeout):
     if isinstance(received, str):
         raise RuntimeError(f"A LiteRT file must run in a process that holds no TensorFlow. Received: {received}")
     size = form.batch_size
-    # The first batch was asked twice, and the last example fills the last batch.
+    # The first batch was run twice, and the last example was repeated to fill the last batch.
     rows = np.r_[: min(size, n), size : size + n]
     received, expected = (_joined(each, rows) for each in (received, keras_answers(model, feeds, form)))
     check_outputs(path.name, heads, received, expected, **allowed)

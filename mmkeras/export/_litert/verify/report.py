@@ -22,7 +22,8 @@ from mmkeras.export.process.litert import time_files
 from mmkeras.export.process.saved_model import run_fresh
 
 _CALLS = 30
-# Of a SavedModel, which was held to less when it was written; one in mixed precision is compared with float32 here.
+# Tolerances for a SavedModel, looser than those it was exported with; a mixed-precision one is compared with float32
+# here.
 SERVED = {"float32": 1e-3, "mixed": 5e-2}
 
 
@@ -117,7 +118,7 @@ def compared(heads, answers, labels, half=False):
 def _metrics(head, labels, outputs):
     there = np.asarray(head.labelled(labels))
     found = scores(head, labels[there], outputs[: len(labels)][there])
-    return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is undefined
+    return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN marks an undefined metric
 
 
 def _served(path, heads, raw, keras_, tolerance):
@@ -148,7 +149,7 @@ def _served(path, heads, raw, keras_, tolerance):
 def _latency(path, model, feed, form, timeout):
     """Median milliseconds of a call of the file and of `model.predict_on_batch`, on one feed, and their ratio."""
     (seconds,) = time_files([(path, feed)], _CALLS, timeout)
-    again = keras.Model(model.input, model.output)  # the model's own function for predict is not to be touched
+    again = keras.Model(model.input, model.output)  # leave the model's own predict function alone
     ready = {key: np.asarray(value) for key, value in form.ready(feed).items()}
     again.predict_on_batch(ready)
     times = {"litert": statistics.median(seconds), "predict_on_batch": statistics.median(_times(again, ready))}

@@ -1,6 +1,6 @@
 """Runs a SavedModel without mmkeras; `run_fresh` starts it."""
 
-BANNED = ("mmkeras",)  # the artefact must not need it
+BANNED = ("mmkeras",)  # the exported model must not need it
 
 
 def answer(done, path, ops, runs):

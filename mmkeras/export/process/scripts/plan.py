@@ -18,14 +18,14 @@ from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 GENTLER = {"int8": "dynamic", "dynamic": "float32"}
 _CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
 _PRODUCTS = _CONVOLUTIONS | {"FULLY_CONNECTED"}
-# What keeps an int8 part going.
+# Ops that stay int8 after an int8 op.
 _FOLLOWERS = _PRODUCTS | {
     "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PACK", "PAD", "RELU",
     "RESHAPE", "SELECT", "SELECT_V2", "SLICE", "SPLIT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE", "UNPACK",
 }  # fmt: skip
-_FLOAT_BEFORE = {"LOG", "RFFT2D"}  # powers span decades
-_WEIGHTS = 1024  # numbers a matrix needs to be worth it, as in LiteRT's converter
-_WIDEST = 1e4  # a mask's -1e9 leaves no steps for the scores beside it
+_FLOAT_BEFORE = {"LOG", "RFFT2D"}  # everything before these ops stays float: powers span decades
+_WEIGHTS = 1024  # smallest matrix worth quantising, in numbers, as in LiteRT's converter
+_WIDEST = 1e4  # with a wider range, such as a mask of -1e9, int8 has no resolution left for the other scores
 _TAG = re.compile(r"^(?:int8|dynamic|float32)/\d+\.\d+/")
 _KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
@@ -37,7 +37,7 @@ class Op:
         self.kind = kind
         self.inputs = [int(i) for i in op.inputs if i >= 0]
         self.outputs = [int(i) for i in op.outputs]
-        self.weights = weights  # how many numbers of it are constant
+        self.weights = weights  # number of its constant elements
         self.part, self.before_log = "fusion", False
 
 
@@ -113,7 +113,7 @@ class Graph:
 
     def _one(self, op, mode, known, follows, steps):
         if mode != "float32" and op.kind == "GATHER" and op.weights >= _WEIGHTS:
-            return "int8"  # a table of 8 bits, whose range is known
+            return "int8"  # an 8-bit table whose range is known
         starts = known and op.kind in _CONVOLUTIONS
         possible = op.kind not in _PRODUCTS or op.weights
         if mode == "int8" and possible and (follows or starts):
@@ -132,7 +132,7 @@ class Graph:
         """Ranges by name. Those of matrices are left out: each of their rows has one of its own."""
         matrices = {i for op in self.graphs[0] if op.kind in _PRODUCTS for i in op.inputs if not self._computed(i)}
         tensors = {i: tensor for i, tensor in enumerate(model.subgraphs[0].tensors) if i not in matrices}
-        known = {i: ranges[i] for i in tensors.keys() & ranges.keys()}  # an interpreter adds tensors of its own
+        known = {i: ranges[i] for i in tensors.keys() & ranges.keys()}  # the interpreter adds temporary tensors
         sizes = {i: (1,) * (0 if tensor.shape is None else len(tensor.shape)) for i, tensor in tensors.items()}
         return {
             tensors[i].name.decode(): {"min": np.full(sizes[i], low), "max": np.full(sizes[i], high)}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-BANNED = ("tensorflow", "keras", "mmkeras")  # they take seconds, and memory
-# Where `plan.py` and `distance.py` lie, which are imported as modules of no package.
+BANNED = ("tensorflow", "keras", "mmkeras")  # importing them takes seconds and memory
+# Folders of `plan.py` and `distance.py`, which are imported as top-level modules.
 _FOLDERS = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 
@@ -61,7 +61,7 @@ def measure(done, path, feeds):
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # Delegates keep what lies between their ops to themselves.
+    # Delegates do not expose the tensors between their ops.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(path, experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True)
     runner = interpreter.get_signature_runner()
@@ -78,7 +78,7 @@ def measure(done, path, feeds):
 def _widen(ranges, index, interpreter):
     try:
         value = interpreter.get_tensor(index)
-    except ValueError:  # it holds no data: an optional input, a list
+    except ValueError:  # the tensor holds no data: an optional input, a list
         return
     if value.size:
         low, high = ranges.get(index, (np.inf, -np.inf))

@@ -30,7 +30,7 @@ def _runner(path):
 def _answers(done, path, feeds):
     try:
         runner = _runner(path)
-        # Outputs are views of the interpreter's own memory, which the next call overwrites.
+        # Outputs are views of the interpreter's memory, which the next call overwrites.
         return [{name: value.copy() for name, value in runner(**feed).items()} for feed in feeds]
     except (RuntimeError, ValueError) as error:
         return str(error)
@@ -50,7 +50,8 @@ def _seconds(done, runs, calls):
                 except (RuntimeError, ValueError) as error:
                     seconds[i] = str(error)
         done()
-    return [found if isinstance(found, str) else found[1:] for found in seconds]  # the first one allocates
+    # drop the first call, which allocates memory
+    return [found if isinstance(found, str) else found[1:] for found in seconds]
 
 
 def _timed(runner, feed):
