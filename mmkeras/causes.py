@@ -1,4 +1,4 @@
-"""The readable part of TensorFlow's errors."""
+"""Extracts the readable part of TensorFlow's errors."""
 
 import contextlib
 import re
@@ -34,7 +34,7 @@ def cause_of(error):
 
 
 def _unescaped(text):
-    """Reverses the escapes of quotes and bytes that TensorFlow or `repr` added to a text."""
+    """Reverses the escaping of quotes and bytes by TensorFlow or `repr`."""
     return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are part of the config of a Keras model: specs and heads."""
+"""Base of the frozen dataclasses that are part of a Keras model's config: specs and heads."""
 
 import dataclasses
 from pathlib import Path

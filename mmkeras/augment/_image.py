@@ -1,4 +1,4 @@
-"""Random changes of single pictures, by keras-cv."""
+"""Random changes of single images, by keras-cv."""
 
 import importlib
 
@@ -114,7 +114,7 @@ def _allow_determinism():
 
 
 def _policy(cv, spec, magnitude):
-    """keras-cv's ten operations, without colour degeneration for greyscale pictures."""
+    """keras-cv's ten RandAugment operations, without colour degeneration for greyscale images."""
     tf.get_logger().addFilter(_tells_of_more_than_loops)
     policy = cv.RandAugment.get_standard_policy((0, 255), magnitude, magnitude_stddev=0.15, seed=0)
     return [layer for layer in policy if spec.channels == 3 or not isinstance(layer, cv.RandomColorDegeneration)]

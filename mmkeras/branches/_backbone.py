@@ -84,7 +84,7 @@ class Backbone(keras.layers.Layer):
         return frozen
 
     def build(self, inputs_shape=None):
-        """The model is built already."""
+        """Does nothing: the model is already built."""
 
     def call(self, inputs, training=None):
         return self.model(inputs, training=False if self._train == "none" else training)
@@ -109,7 +109,7 @@ def _drops(layer):
 
 
 def _block_of(model):
-    """Name of each layer -> that of its block, or None."""
+    """Name of each layer -> name of its block, or None."""
     found = {layer.name: _BLOCK.match(layer.name) for layer in model.layers}
     if any(found.values()):
         return {name: match and match[1] for name, match in found.items()}
@@ -117,7 +117,7 @@ def _block_of(model):
 
 
 def _blocks(model):
-    """Names of the blocks in their order."""
+    """Names of the blocks, in order."""
     return dict.fromkeys(filter(None, _block_of(model).values()))
 
 

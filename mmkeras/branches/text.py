@@ -254,7 +254,7 @@ def pretrained(
 
 
 def _encoder(spec, dropout, pool):
-    """The preset's encoder, functional, with the one output that is used."""
+    """The preset's encoder as a functional model with the single output that is used."""
     import keras_nlp  # imported here because it takes seconds
 
     if spec.preset is None:

@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` of the package's models do that Keras' own do not."""
+"""Extends `fit`, `evaluate` and `predict` of the package's models."""
 
 import contextlib
 import functools
@@ -60,7 +60,7 @@ class Fitting:
 
     @contextlib.contextmanager
     def _retraced_on_error(self):
-        """Lets the next call trace its step anew: one whose first trace failed may not create variables any more."""
+        """Retraces the step in the next call after an error: a failed first trace may not create variables again."""
         try:
             yield
         except Exception:
@@ -74,7 +74,7 @@ class Fitting:
         return loss
 
     def _count_examples(self, y, y_pred, sample_weight):
-        """Keras gave a batch of a size unknown to the graph the weight 1 in each head's loss; here comes the rest."""
+        """Completes the weight of each head's loss: Keras counts batches of unknown static size as one example."""
         trackers = self._compile_loss.metrics if self._compile_loss else []
         losses = self._compile_loss._flat_losses if trackers else []
         for ((name, *deeper), loss, _, _), tracker in zip(losses, trackers, strict=True):
@@ -87,7 +87,7 @@ class Fitting:
 
 
 def _quiet(model, arguments):
-    """The arguments without a progress bar where another worker shows one."""
+    """The arguments without a progress bar on workers that are not the chief."""
     is_chief = getattr(getattr(model, "distribute_strategy", None), "is_chief", True)
     return arguments if is_chief else arguments | {"verbose": 0}
 

@@ -38,7 +38,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
     def of(
         cls, inputs: Any, outputs: Any, specs: Sequence[Any] = (), heads: Sequence[Any] = (), *, name: str | None = None
     ) -> Self:
-        """A model that knows its specs and heads."""
+        """Builds a model that knows its specs and heads."""
         model = cls(inputs, outputs, name=name)
         model._specs, model._heads = tuple(specs), tuple(heads)
         return model
@@ -145,7 +145,7 @@ def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
 
 
 def _as_array(value):
-    """Converts lists to arrays; strings to object arrays, since NumPy's string dtype drops trailing zero bytes."""
+    """Converts lists to arrays, and strings to object arrays, since NumPy's string dtype drops trailing zero bytes."""
     array = value if hasattr(value, "dtype") else np.asarray(value)
     return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
 
@@ -169,5 +169,5 @@ def _shapes_agree(received, expected):
 
 
 def _kind(dtype):
-    """Kind of a dtype: dtypes of one kind can be cast to each other; strings and masks can't be cast to numbers."""
+    """Kind of a dtype. Dtypes of one kind can be cast to each other; strings and masks cannot be cast to numbers."""
     return dtype if dtype in ("string", "bool") else "integer" if "int" in dtype else "float"

@@ -179,6 +179,6 @@ class Examples(RawExamples, tf.data.Dataset):
 
 
 def _marked(values):
-    """Paths and contents of one column as bytes: b"@path", b"=content", b"=" where absent."""
+    """Paths and contents of one column as bytes: b"@path", b"=content", or b"=" if absent."""
     marked = [b"@" + value.encode() if isinstance(value, str) else b"=" + value for value in values]
     return np.array(marked, object)

@@ -1,4 +1,4 @@
-"""A progress bar for what is mostly quick."""
+"""A progress bar that only appears for slow steps."""
 
 import time
 

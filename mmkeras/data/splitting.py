@@ -181,7 +181,7 @@ def _by_row(groups, labels, fractions, seed, rare):
 
 
 def _by_group(groups, labels, fractions, seed):
-    """Takes the groups from the largest to the smallest, and gives each to the part that lacks most of what it holds.
+    """Assigns groups, largest first, each to the part that needs its classes most.
 
     That is, the part for which the sum over classes of (rows there - rows wanted)**2 / rows wanted grows least.
 
@@ -209,7 +209,7 @@ def _by_group(groups, labels, fractions, seed):
 
 
 def _contents(groups, labels):
-    """The classes of each group and their rows: those of group i stand at starts[i] to starts[i + 1]."""
+    """Classes and row counts of all groups; those of group i are at starts[i] to starts[i + 1]."""
     classes = labels.max() + 1
     pairs, counts = np.unique(groups * np.int64(classes) + labels, return_counts=True)
     starts = np.searchsorted(pairs // classes, np.arange(groups.max() + 2))

@@ -1,4 +1,4 @@
-"""Parts of a data set in the order of time."""
+"""Splits a data set in the order of time."""
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ def in_order(raw, column, fractions, group=None, stratify=None):
 
 
 def _times(frame, column):
-    """Numbers, one for each row, in the order of time."""
+    """One sortable number per row."""
     if column not in frame.columns:
         near = did_you_mean(column, frame.columns)
         raise ValueError(f"order names a column of the table. Received: {column!r}. {near} {list(frame.columns)}.")

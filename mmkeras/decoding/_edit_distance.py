@@ -26,7 +26,7 @@ def edit_distance(received: Any, *, expected: Any) -> Any:
     skips = ops.where(steps >= 0, steps, float("inf"))
 
     def one_more(row, ids):
-        """Distances to each beginning of `expected`, (B, U + 1), after one more of the received ids (B,)."""
+        """Distances to each prefix of `expected`, (B, U + 1), after one more received id (B,)."""
         ids = ops.expand_dims(ids, 1)
         replaced = row[:, :-1] + ops.cast(ops.not_equal(expected, ids), "float32")
         cost = ops.minimum(row + 1.0, ops.pad(replaced, ((0, 0), (1, 0)), constant_values=float("inf")))

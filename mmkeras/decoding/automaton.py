@@ -1,4 +1,4 @@
-"""The sequences that an answer may be: a list of them, or what may stand at each place."""
+"""The set of sequences that an answer may be: a list of them, or what may occur at each place."""
 
 import collections
 import dataclasses
@@ -59,7 +59,7 @@ class Automaton:
 
     @classmethod
     def _of(cls, arcs, finals, count):
-        """Of arcs (state, unit, next state), and the states where a sequence may end, of `count` states."""
+        """Builds it from arcs (state, unit, next state), the final states, and the number of states `count`."""
         into = collections.defaultdict(list)
         for i, (_, unit, target) in enumerate(arcs, count):
             into[target].append((i, unit))

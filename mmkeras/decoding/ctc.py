@@ -61,7 +61,7 @@ def ctc_greedy(logits: Any) -> tuple[Any, Any]:
 
 
 def _first(ids, counts):
-    """Ids (B, T): those that count, in their order, and zeros behind them."""
+    """Moves the ids (B, T) that count to the front, in order, followed by zeros."""
     size = ids.shape[1]
     # A stable sort; LiteRT supports it as `top_k` of distinct numbers.
     places = ops.arange(size, dtype="int32")

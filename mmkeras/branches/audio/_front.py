@@ -1,4 +1,4 @@
-"""What the audio branches share: their spectrogram, and the masks of what is cut out of a longer axis."""
+"""Front end shared by the audio branches: spectrograms, and masks of strided windows."""
 
 from keras import ops
 
@@ -6,7 +6,7 @@ from mmkeras.layers import MFCC, BatchNorm, LogMel
 
 
 def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment):
-    """Ready tensors -> normalised log-mel spectrogram or MFCC as an image (B, F, M, 1), and its frames' mask (B, F)."""
+    """Ready tensors -> normalised log-mel spectrogram or MFCC as an image (B, F, M, 1), and the frames' mask (B, F)."""
     spectrum, mask = LogMel(
         spec.sample_rate, mel_bands=mel_bands, frame_seconds=frame_seconds, hop_seconds=hop_seconds, name="log_mel"
     )(*ready.values())
@@ -23,5 +23,5 @@ def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_a
 
 
 def first_of_each(mask, count, step):
-    """The mask of `count` windows that start every `step` tokens: real where the first token is, as in `LogMel`."""
+    """Mask of `count` windows starting every `step` tokens: real if the first token is real, as in `LogMel`."""
     return mask[:, : (count - 1) * step + 1 : step]

@@ -1,4 +1,4 @@
-"""Backbones whose batch norms are `layers.BatchNorm`, which knows absent images and suits short trainings."""
+"""Replaces batch norms of backbones by `layers.BatchNorm`, which ignores absent images and suits short trainings."""
 
 import keras
 

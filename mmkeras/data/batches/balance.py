@@ -74,7 +74,7 @@ def _check_labelled(head, labels):
 
 
 def _share(labels):
-    """Probabilities (rows,), and (rows,) numbers by which the rows of a class are grouped."""
+    """Probabilities (rows,), and numbers (rows,) by which the rows of a class are grouped."""
     if labels.ndim == 1:
         count = np.bincount(labels)
         return 1 / (count[labels] * np.count_nonzero(count)), labels

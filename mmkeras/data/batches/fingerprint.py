@@ -1,4 +1,4 @@
-"""A digest of examples and of what preprocessing makes of them: equal digests, equal ready tensors."""
+"""Digest of examples and their preprocessing: equal digests mean equal ready tensors."""
 
 import functools
 import hashlib
@@ -62,7 +62,7 @@ def _parts(raw, preprocess, heads, stamps, verbose):
 
 
 def _objects(values, stamps, verbose):
-    """First how long each one is, so that the ends count, then all of them, not one by one."""
+    """The lengths of all objects, so that their boundaries count, followed by their joined contents."""
     told = functools.cache(_stamp if stamps else _name)  # stat each file once, even if many rows refer to it
     starts = range(0, len(values), _ROWS)
     for i in shown_if_slow(starts, "Looking at files", len(starts), verbose):

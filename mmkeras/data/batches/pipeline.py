@@ -158,7 +158,7 @@ def eval_batches(
 
 
 def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
-    """Batches (inputs, labels) in the order of the examples; missing labels are among them, as they are encoded."""
+    """Batches (inputs, labels) in the order of the examples, including those with missing labels."""
     feed = feed_of(raw, preprocess, heads, on_error=on_error)
     return _in_order(feed, heads, batch_size, lambda key, x, y: (x, y))
 
@@ -176,7 +176,7 @@ def _in_order(feed, heads, batch_size, finish):
 
 
 def _of_worker(key, worker):
-    """The seed of a batch for one worker: each draws other augmentations for its part."""
+    """Seed of a batch for one worker, so that workers draw different augmentations."""
     return key if worker == 0 else tf.random.experimental.stateless_fold_in(key, worker)
 
 

@@ -65,5 +65,5 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 
 
 def _of_any_size(tensor):
-    """Removes the static batch size, since skipped examples make the batch smaller."""
+    """Removes the static batch size, because skipping examples makes batches smaller."""
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])

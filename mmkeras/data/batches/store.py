@@ -37,7 +37,7 @@ class Store:
         return options
 
     def read(self, rows):
-        """Positions (B,) int64 -> dict of (B, ...)."""
+        """Positions (B,) int64 -> dict of tensors (B, ...)."""
         if self._tensors is not None:
             return {name: self._taken(name, rows) for name in self.arrays}
         arrays = list(self.arrays.values())
@@ -52,7 +52,7 @@ class Store:
 
 
 def _in_place(array):
-    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, temporarily twice."""
+    """The array as a tensor that shares its memory, booleans as bytes; `tf.constant` would copy it."""
     if array.dtype.hasobject:  # an array of strings
         return tf.constant(array)
     array = array.view(np.uint8) if array.dtype == bool else array
@@ -96,7 +96,7 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
 
 
 def _in_memory(wanted):
-    """Uninitialised arrays by name -> (shape, dtype), and where they are."""
+    """Uninitialised arrays by name -> (shape, dtype), and where they are stored."""
     try:
         return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
     except MemoryError as error:
@@ -116,7 +116,7 @@ def _aligned(shape, dtype):
 
 
 def megabytes(wanted):
-    """The size of arrays by name -> (shape, dtype), as text."""
+    """Total size of arrays by name -> (shape, dtype), as text."""
     return f"{sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values()) / 1e6:,.1f} MB"
 
 

@@ -57,7 +57,7 @@ def on_disk(path, known=None):
 
 
 def as_given(text):
-    """A text in which paths within the cache are replaced by those within their archives: `photos.zip/7.png`."""
+    """Replaces paths within the cache by those within their archives: `photos.zip/7.png`."""
     for folder, archive in reversed(_given.items()):
         text = text.replace(folder, archive)
     return text
@@ -113,7 +113,7 @@ def _finish(unfinished, folder):
 
 
 def _extracted(archive):
-    """The folder with the archive's files."""
+    """The folder with the archive's extracted files."""
     status = os.stat(archive)
     stamp = f"{os.path.realpath(archive)} {status.st_size} {status.st_mtime_ns}"
     _given[str(_place(archive, stamp))] = archive
@@ -121,7 +121,7 @@ def _extracted(archive):
 
 
 def _extract(archive, folder, date):
-    """The files get the date of the archive, so that caches of data derived from them stay valid."""
+    """Extracts an archive; files get its date, so that caches of data derived from them stay valid."""
     try:
         if archive.lower().endswith(".zip"):
             _extract_zip(archive, folder)
@@ -185,7 +185,7 @@ def _extract_tar(archive, folder):
 
 
 def _as_they_fit(archive, opened):
-    """Members of a tar file one by one: those of a compressed one are known only as they are unpacked."""
+    """Yields the members of a tar file one by one; those of a compressed one are only known while unpacking it."""
     total = 0
     for member in opened:
         total += member.size
@@ -194,7 +194,7 @@ def _as_they_fit(archive, opened):
 
 
 def expands_too_far(total, size, free):
-    """Why an archive of `size` bytes may not expand to `total`; None if it may, since `total` is at most `free`."""
+    """Why an archive of `size` bytes may not expand to `total` bytes; None if it may."""
     if total <= max(free, _EXPANSION * size):
         return None
     most = f"{_EXPANSION} times as large, and {free >> 20:,} MiB in any case"

@@ -113,7 +113,7 @@ def clip_reader(name, frames, max_pixels=48_000_000):
 
 
 def clip_of_pixels(pixels):
-    """Pixels (N, H, W, C) uint8 -> `bytes`, a ZIP file of PNGs; b"" (absent) where there are none."""
+    """Pixels (N, H, W, C) uint8 -> `bytes`, a ZIP file of PNGs; b"" (absent) if there are none."""
     pixels = np.asarray(pixels)
     return packed([png(Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)) for frame in pixels])
 

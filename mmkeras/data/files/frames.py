@@ -1,4 +1,4 @@
-"""Pictures of a folder or an archive -> the frames of a clip, in the order of their names, in a ZIP file."""
+"""Pictures of a folder or an archive -> the frames of a clip, ordered by name, in a ZIP file."""
 
 import contextlib
 import io
@@ -25,11 +25,11 @@ DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, Ke
 
 
 class ClipFault(Exception):
-    """A fault of a clip: the rule, details of what was received, the remedy."""
+    """An invalid clip: the rule, what was received, and the remedy."""
 
 
 def cause_of(error):
-    """The first line of what an error says, without its full stop."""
+    """The first line of an error's message, without its full stop."""
     return (str(error).splitlines() or [""])[0].rstrip(".:") or type(error).__name__
 
 
@@ -55,7 +55,7 @@ def sampled(files, frames, max_pixels):
 
 
 def _in_name_order(name):
-    """Sort key for names, in which numbers are compared as numbers.
+    """Sort key for names that compares the numbers in them by value.
 
     >>> sorted(["z_1", "a_10", "a_2", "a_02", "intro_1"], key=_in_name_order)
     ['a_02', 'a_2', 'a_10', 'intro_1', 'z_1']
@@ -98,7 +98,7 @@ def _as_picture(name, read, max_pixels):
 
 
 def check_pixels(width, height, max_pixels):
-    """Raises ClipFault where a frame is too large to be decoded."""
+    """Raises ClipFault if a frame is too large to be decoded."""
     if width * height > max_pixels:
         rule = f"a frame may have max_pixels={max_pixels} pixels at most."
         raise ClipFault(rule, f" with {height} x {width} pixels (h x w)", "Make it smaller, or raise max_pixels.")
@@ -128,7 +128,7 @@ def is_stored(content):
 
 
 def check_stored(content, frames):
-    """Raises ClipFault where the checksum of a frame that is taken is wrong; `content` is a clip as it is stored."""
+    """Raises ClipFault if a selected frame has a wrong checksum; `content` is a stored clip."""
     files = members(content) if content.startswith(b"PK") else []
     for name, picture, checksum in (files[i] for i in chosen(len(files), frames)):
         if zlib.crc32(picture) != checksum:
@@ -137,7 +137,7 @@ def check_stored(content, frames):
 
 
 def check_directory(archive):
-    """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be lost."""
+    """Raises zipfile.BadZipFile if a ZIP file's directory does not list all members, because frames would be lost."""
     check_count(archive)
     for member in archive.infolist():
         with contextlib.suppress(RuntimeError):  # encrypted, or an unknown compression method
@@ -145,7 +145,7 @@ def check_directory(archive):
 
 
 def _listed(content):
-    """Names in the directory of a ZIP file, in the order in which its files lie; None where it is damaged."""
+    """Names in the directory of a ZIP file, in the order of the files' offsets; None if it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_directory(archive)
@@ -156,7 +156,7 @@ def _listed(content):
 
 
 def packed(pictures):
-    """Contents of pictures -> `bytes`, a ZIP file of them; b"" (absent) where there are none."""
+    """Contents of pictures -> `bytes`, a ZIP file of them; b"" (absent) if there are none."""
     if not pictures:
         return b""
     memory = io.BytesIO()

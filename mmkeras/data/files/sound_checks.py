@@ -35,7 +35,7 @@ def ogg_fault(content):
 
 
 def _ogg_checksum(page):
-    """The polynomial is that of CRC-32, its bits in the other order, from a register of zeros."""
+    """Ogg's checksum: CRC-32's polynomial, but without bit reversal and from a register of zeros."""
     turned = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
     register = zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{register:032b}"[::-1], 2)
@@ -64,7 +64,7 @@ def flac_fault(content):
 
 
 def _first_frame(content):
-    """Where it begins, behind the blocks of metadata."""
+    """Offset of the first frame, after the metadata blocks."""
     at, last = 4, False
     while not last and at + 4 <= len(content):
         last = content[at] >= 128
@@ -73,7 +73,7 @@ def _first_frame(content):
 
 
 def _rate_of_frame(frame):
-    """Hz; 0 where the frame leaves it to the file's header."""
+    """Sample rate in Hz; 0 if the frame refers to the file's header."""
     if len(frame) < 16:
         return 0
     size, code = frame[2] >> 4, frame[2] & 15
@@ -87,7 +87,7 @@ def _rate_of_frame(frame):
 
 
 def _channels_and_bits(frame):
-    """0 where the frame leaves it to the file's header."""
+    """Number of channels and bits; 0 if the frame refers to the file's header."""
     if len(frame) < 16:
         return 0, 0
     channels = (frame[3] >> 4) + 1
@@ -111,7 +111,7 @@ def md5_fault(content, samples, bits):
 
 
 def too_long(samples):
-    """Why a sound of so many samples, of all channels together, is not decoded; "" where it is."""
+    """Why a sound with this many samples, over all channels, is not decoded; "" if it is."""
     if samples <= MOST:
         return ""
     return f"A sound that is decoded while reading may have {MOST:,} samples, this one up to {samples:,}: cut it."

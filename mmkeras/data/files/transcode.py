@@ -101,7 +101,7 @@ def to_png(content, max_pixels=48_000_000):
 
 
 def _within(x, max_pixels):
-    """The WebP file, or an error where its header tells of more pixels."""
+    """The WebP file, or an error if its header declares too many pixels."""
     head = _head(x, 30)
     extended = 1 + little(head[:, 24:27]), 1 + little(head[:, 27:30])
     lossless = 1 + little(head[:, 21:23]) % 2**14, 1 + little(head[:, 21:25]) // 2**14 % 2**14
@@ -159,7 +159,7 @@ def _flac(x, head):
 
 
 def _flac_checksums_hold(x):
-    """Whether each frame's CRC-16 holds: what a frame leaves is 0 then, and so is what all of them in a row leave."""
+    """Whether each frame's CRC-16 holds: its remainder is then 0, and so is that of all frames in a row."""
 
     def skip(at, active):
         block = peek(x[None], at, 4)
@@ -177,7 +177,7 @@ def _flac_checksums_hold(x):
 
 @functools.cache
 def _powers():
-    """x^k modulo x^16 + x^15 + x^2 + 1 as bits, (32767, 16) uint8; x^32767 is 1 again."""
+    """x^k modulo x^16 + x^15 + x^2 + 1 as bits, (32767, 16) uint8; the sequence repeats, since x^32767 is 1."""
     powers = [1]
     for _ in range(32766):
         powers.append(powers[-1] << 1 ^ (0x18005 if powers[-1] & 0x8000 else 0))
@@ -203,7 +203,7 @@ def _wav(samples, rate, x):
 
 
 def _checked(fault, x, *others):
-    """The file, unless a function of the file and of other values, in Python, finds a fault: a text."""
+    """The file, or an error if a Python function of the file and other values returns the description of a fault."""
 
     def check(content, *values):
         # in eager mode, it is an array

@@ -137,20 +137,20 @@ def _best_guess(cases, seen):
 
 
 def _all_scenes():
-    """((colour, shape) left, (colour, shape) right), tone."""
+    """All combinations of (colour, shape) on the left, (colour, shape) on the right, and the tone."""
     colours, shapes = itertools.permutations(COLOURS, 2), itertools.permutations(SHAPES, 2)
     return [(tuple(zip(c, s, strict=True)), tone) for c, s, tone in itertools.product(colours, shapes, SIDE_OF)]
 
 
 def _draw_scenes(rng, count):
-    """Shuffled rounds through all scenes, so that `count` of them are as even as they can be."""
+    """Draws `count` scenes in shuffled rounds through all of them, so that they are as balanced as possible."""
     everything = _all_scenes()
     rounds = [rng.permutation(len(everything)) for _ in range(-(-count // len(everything)))]
     return [everything[index] for index in np.concatenate(rounds)[:count]]
 
 
 def _answer(objects, tone, asked):
-    """`asked` is 0 for the colour, 1 for the shape."""
+    """The answer; `asked` is 0 for the colour, 1 for the shape."""
     return objects[SIDES.index(SIDE_OF[tone])][asked]
 
 
@@ -164,7 +164,7 @@ def _caption(objects):
 
 
 def _leave_out(rows, missing, seed):
-    """Empties the photo or the voice of some rows; draws from its own stream, so that nothing else changes."""
+    """Empties the photo or the voice of some rows, with random numbers of its own, so that nothing else changes."""
     rng = np.random.default_rng([seed, 1])
     which = [COLUMNS.index("photo"), COLUMNS.index("voice")]
     for row, absent, column in zip(rows, rng.random(len(rows)) < missing, rng.choice(which, len(rows)), strict=True):
@@ -187,7 +187,7 @@ def _picture(rng, objects, size):
 
 
 def _cover(x, y, area, turn, tips, inner, pixel):
-    """How much of each pixel a star of that `area` covers, 0 to 1: the distance to its edge, over one pixel."""
+    """How much of each pixel a star with this `area` covers, 0 to 1: its distance to the edge, in pixels."""
     sector = np.pi / tips
     radius = np.sqrt(area / (tips * inner * np.sin(sector)))
     turn = turn + (sector if tips == 4 else 0)  # rotate squares to stand on a side rather than on a corner

@@ -57,7 +57,7 @@ _COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
 
 
 def _one_shape(rng, shape, colour, size=64):
-    """Pixels (size, size, 3) of a rectangle, or of the half of one below its diagonal, on white."""
+    """Pixels (size, size, 3) of a rectangle, or of its lower-left half, on white."""
     pixels, (top, left) = np.full((size, size, 3), 255, "uint8"), rng.integers(2, size // 2, 2)
     side = int(rng.integers(size // 3, size // 2))
     rows, columns = np.mgrid[:side, :side]
@@ -107,7 +107,7 @@ def lip_speech(
 
 
 def _mouths(word):
-    """A sheet of frames of 48 x 72, 10 in a row: a dark bar, as high as the word's number tells."""
+    """A sheet of frames of 48 x 72, 10 in a row: a dark bar whose height depends on the word."""
     sheet = np.full((-(-len(word) // 10) * 48, 720, 1), 200, "uint8")
     for i, number in enumerate(word):
         top, left = i // 10 * 48 + 4, i % 10 * 72 + 16

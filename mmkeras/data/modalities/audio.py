@@ -11,7 +11,7 @@ _HEARD = 10  # seconds of audio shown
 
 
 class Audio(Media):
-    """Sounds: files, FLAC, MP3 and Ogg Vorbis among them, or samples of a data set."""
+    """Sounds: files, including FLAC, MP3 and Ogg Vorbis, or samples of a data set."""
 
     takes = 'a pair (rate in Hz, samples (S,)), or {"array": samples, "sampling_rate": Hz}'
 
@@ -60,7 +60,7 @@ def _player(samples, rate, told):
 
 
 def _checked(name, rate):
-    """The sample rate of a decoded sound, which nothing but the argument tells."""
+    """The sample rate of decoded samples, which only the argument can give."""
     if rate is None:
         raise ValueError(
             f"Decoded sounds do not say how fast they are. Received: samples for '{name}', and sample_rate=None. "

@@ -1,4 +1,4 @@
-"""The contract of a modality in reading, and what several share."""
+"""The interface for reading a modality, and what several modalities share."""
 
 import functools
 import os
@@ -109,25 +109,25 @@ class Modality:
 
 
 def refusal(name, wanted, received, remedy="Change it first: dataset.map(...)."):
-    """A ValueError of `converter`."""
+    """The ValueError that `converter` raises."""
     return ValueError(f"from_dataset needs {wanted} for '{name}'. Received: {received}. {remedy}")
 
 
 def check_scalar(name, leaf):
-    """Raises ValueError unless each example has one value."""
+    """Raises ValueError unless each example has a single value."""
     if leaf.shape.rank not in (0, None):
         raise refusal(name, "one value in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
 
 
 def as_string(value):
-    """A tensor as text, written as in a table."""
+    """A tensor as text, formatted as in a table."""
     if value.dtype == tf.bool:
         return tf.where(value, "True", "False")
     return value if value.dtype == tf.string else tf.strings.as_string(value)
 
 
 def text_converter(name, leaf):
-    """`Modality.converter` of texts and categories."""
+    """`Modality.converter` for texts and categories."""
     check_scalar(name, leaf)
     if leaf.dtype.is_floating:
         raise refusal(name, "a text, or an integer", leaf)
@@ -135,7 +135,7 @@ def text_converter(name, leaf):
 
 
 def strings(name, values):
-    """UTF-8 bytes, b"" where absent; bytes as they are."""
+    """UTF-8 bytes, b"" if absent; bytes are not changed."""
     # iterating over lists is several times faster than over pandas objects
     pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
     try:
@@ -159,13 +159,13 @@ def _is_broken(text):
 
 
 def found(root, known, value):
-    """The file's place on disk, and None or (file, cause)."""
+    """The file's path on disk, and None or (file, cause)."""
     path = archives.on_disk(str(root / os.path.expanduser(value)), known)
     return path, None if os.path.isfile(path) else archives.absence(path)
 
 
 class Media(Modality):
-    """What pictures, sounds and clips share: each is the content of a file."""
+    """Base class for pictures, sounds and clips, whose values are contents of files."""
 
     paths = media = True
     takes = "nothing"  # description of what `encoded` accepts, for error messages
@@ -187,7 +187,7 @@ class Media(Modality):
     found = staticmethod(found)
 
     def _held(self, spec, name, row, value):
-        """The path (`str`) or the content (`bytes`) of a file that a cell holds, or that is made of what it holds."""
+        """The path (`str`) or the content (`bytes`) of the file that a cell holds or its value is converted to."""
         if isinstance(value, dict) and {"bytes", "path"} & set(value):  # how Hugging Face stores files in tables
             value = value.get("bytes") or value.get("path") or b""
         if isinstance(value, bytes | str | os.PathLike):
@@ -210,7 +210,7 @@ class Media(Modality):
         return file_reader(spec.name, self.transcoder(spec) if any(map(needs_transcoding, ends)) else None)
 
     def size(self, spec, value):
-        """Dict of what the header of a file says, `str` path or `bytes`."""
+        """Dict of the sizes in the header of a file, given as a path (`str`) or as `bytes`."""
         return {}
 
     def measured(self, spec, name, values):
@@ -227,18 +227,18 @@ class Media(Modality):
             return {UNREAD: (str(error).splitlines() or [type(error).__name__])[0]}
 
     def transcoder(self, spec):
-        """Function of a content () string -> one that `preprocess` can decode."""
+        """Function from a content () string to one that `preprocess` can decode."""
         raise NotImplementedError
 
     def file_converter(self, spec, name, leaf, stream):
-        """`converter` of contents of files."""
+        """`converter` for contents of files."""
         check_scalar(name, leaf)
         convert = self.transcoder(spec) if any(map(needs_transcoding, stream.first(name, 100))) else tf.identity
         return lambda value, position: convert(value)
 
 
 def file_reader(name, transcode):
-    """`Modality.reader` of files that are read, and converted where there is something to convert with."""
+    """`Modality.reader` that reads files, and transcodes them if `transcode` is given."""
 
     def read_file(path):
         content = tf.io.read_file(path)

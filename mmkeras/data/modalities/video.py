@@ -19,7 +19,7 @@ class Video(Media):
 
     @staticmethod
     def found(root, known, value):
-        """As that of files; the last part may be a folder, and an archive there is a file like any other."""
+        """As for files, but the path may also be a folder or an archive."""
         whole = root / os.path.expanduser(value)
         path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
         return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)

@@ -1,4 +1,4 @@
-"""Conversion of the examples of a stream, where a file that fails is named with its example and modality."""
+"""Converts the examples of a stream; errors name the example and the modality."""
 
 import tensorflow as tf
 

@@ -149,7 +149,7 @@ def from_tfrecord(
 
 
 def _decoding(specs):
-    """A model from raw to raw, in which the files are decoded and what comes out is not used."""
+    """A model from raw to raw that decodes the files and discards the result."""
     files = [spec for spec in specs if kind_of(spec).paths]
     decoded = preprocessor(files) if files else None
     inputs = decoded.input if files else {}
@@ -159,7 +159,7 @@ def _decoding(specs):
 
 
 class _After(keras.layers.Layer):
-    """Gives back its inputs, once other tensors are computed."""
+    """Returns its inputs after other tensors have been computed."""
 
     def __init__(self):
         super().__init__(dtype="float32", autocast=False)
@@ -173,7 +173,7 @@ class _After(keras.layers.Layer):
 
 
 def _write(batches, paths, compression, steps, verbose):
-    """Deals the examples out to the shards; how many each got, and a digest of all of them."""
+    """Distributes the examples over the shards; returns the number of each, and a digest of all of them."""
     counts, written, content = [0] * len(paths), 0, hashlib.sha256()
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tf.io.TFRecordWriter(str(path), compression)) for path in paths]

@@ -96,7 +96,7 @@ class Shards(RawExamples, tf.data.Dataset):
         return order.counted(batches, steps)
 
     def describe(self, payload):
-        """The row that one record was, and a function from raw name to where it lies now."""
+        """The row of a record, and a function from raw name to its current location."""
         position = int(payload[0][0])
         record, number = divmod(position, len(self.told["shards"]))
         return position, lambda name: f"{self.told['shards'][number]['file']}, record {record}"
