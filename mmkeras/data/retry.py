@@ -40,7 +40,7 @@ def map_or_retry(dataset, function, retry, workers=None):
 
 
 def _of(value):
-    """Packs a tuple or a single value: `tf.data` would convert a list to a tensor."""
+    """Converts a list to a tuple, because `tf.data` would take a list for one tensor."""
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -1,4 +1,4 @@
-"""The workers of a cluster meet before TensorFlow starts, which would wait for a missing one without an end."""
+"""Lets the workers of a cluster find each other before TensorFlow starts, which would wait forever for missing ones."""
 
 import json
 import socket
@@ -64,7 +64,7 @@ def _listening(address, worker):
 
 
 def _answer(server, hello, seen, over):
-    """Tells whoever asks what `hello` says, until it is over."""
+    """Sends `hello` to every worker that connects, until `over` is set."""
     while not over.is_set():
         try:
             connection, _ = server.accept()
@@ -81,7 +81,7 @@ def _answer(server, hello, seen, over):
 
 
 def _asked(address, number, worker):
-    """{number: what that worker says}, or {} where it does not answer yet."""
+    """{number: that worker's hello}, or {} if it does not answer yet."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=2.0) as connection:

@@ -1,4 +1,4 @@
-"""WAV files -> waveforms, in numpy: the same decoding and resampling as in `mmkeras.preprocess`."""
+"""WAV files -> waveforms in NumPy, decoded and resampled as in `mmkeras.preprocess`."""
 
 import math
 import struct
@@ -78,7 +78,7 @@ class Audio(Modality):
         return np.clip(wave, -1, 1)
 
     def _chunks(self, value):
-        """(format tag, bits), channels, rate in Hz, where the data start, and how many bytes they are."""
+        """(format tag, bits), number of channels, sample rate in Hz, start of the data, and their length in bytes."""
         at, kind, channels, rate = 12, None, 0, 0
         for _ in range(_CHUNKS):
             name, size = struct.unpack_from("<4sI", value, at) if at + 8 <= len(value) else (b"", 0)
@@ -128,7 +128,7 @@ class Audio(Modality):
 
 
 def _is_streamed(value, start, size):
-    """Whether the header was written before the size of the data was known: they extend to the end of the file.
+    """Whether the header was written before the size was known: the data then extend to the end of the file.
 
     A size of 0 may also mean an empty chunk: then other chunks, such as notes, follow it.
     """

@@ -1,4 +1,4 @@
-"""The `preprocess.json` of a LiteRT file: read, and checked before anything is built from it."""
+"""Reads and checks the `preprocess.json` of a LiteRT file before anything is built from it."""
 
 import inspect
 import json
@@ -89,7 +89,7 @@ def _check_arguments(entry):
 
 
 def _check_together(entry):
-    """What one argument demands of another."""
+    """Checks arguments that depend on each other."""
     if entry["kind"] == "wordpiece":
         known, unknown = entry["vocabulary"], entry.get("unknown", "[UNK]")
         if max(entry["ends"]) >= len(known) or unknown not in known:

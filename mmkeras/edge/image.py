@@ -72,7 +72,7 @@ class Image(Modality):
         return _grey(pixels) if self.channels == 1 else pixels
 
     def _decoded(self, value):
-        """RGB pixels (h, w, 3) uint8, upright, transparency over white."""
+        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
         value = bytes(value) if isinstance(value, bytearray | memoryview) else value
         read = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
@@ -104,7 +104,7 @@ class Image(Modality):
 
 
 class TooLarge(Exception):
-    """Its argument is the error to be raised."""
+    """Wraps the error to be raised."""
 
 
 def _jpeg(value, check_size):
@@ -129,7 +129,7 @@ def _png(value, check_size):
 
 
 def _gif(value, check_size):
-    """The first picture; the others are only checked to exist."""
+    """The first picture; of the others, only their presence is checked."""
     canvas, found = gif.pictures(value)
     height, width = gif.canvas_of(canvas, found[:1])
     check_size(height, width)
@@ -159,7 +159,7 @@ def _place(resize, shape, size):
 
 
 def _weights(before, after, scaled, corner):
-    """Matrix (after, before) float32 of the triangle filter, as wide as `before / scaled` where that shrinks."""
+    """Matrix (after, before) float32 of the triangle filter, widened by `before / scaled` when shrinking."""
     step = before / scaled
     width = max(step, 1.0)
     centre = (np.arange(after) + 0.5 - corner) * step

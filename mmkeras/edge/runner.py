@@ -1,4 +1,4 @@
-"""Runs one LiteRT file on raw values."""
+"""Runs a LiteRT file on raw values."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -137,7 +137,7 @@ class Model:
 
 
 def _fed(value, details):
-    """Numbers in the dtype of the file's input: a waveform may be int16; an int8 input has a scale and a zero point."""
+    """Casts numbers to the dtype of the file's input: int16 for waveforms, or int8 with a scale and a zero point."""
     scale, zero = details["quantization"]
     if value.dtype == np.float32 and details["dtype"] == np.int16 and not scale:
         scale = 2.0**-15

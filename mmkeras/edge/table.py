@@ -1,4 +1,4 @@
-"""Columns -> one row, in numpy."""
+"""Columns -> one row, in NumPy."""
 
 import math
 import numbers
@@ -117,7 +117,7 @@ class Table(Modality):
 
 
 def _scalar(value):
-    """One number; an array of one element is refused, so that a column passed as a batch is noticed."""
+    """Returns one number; arrays are refused even with one element, to detect columns passed as batches."""
     if np.ndim(value):
         raise TypeError("not one value")
     return float(value)

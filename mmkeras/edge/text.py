@@ -96,7 +96,7 @@ class Text(Modality):
         return value
 
     def _beginning(self, text):
-        """The first bytes of the text, cut at a character, as in `mmkeras.preprocess`."""
+        """The first bytes of the text, cut at a character boundary, as in `mmkeras.preprocess`."""
         most = _BYTES_PER_TOKEN * max(self.max_tokens, _LEAST_TOKENS)
         return text[:most].encode()[:most].decode(errors="ignore")
 

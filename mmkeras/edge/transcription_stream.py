@@ -1,4 +1,4 @@
-"""Transcription of a sound that goes on: a window moved over the samples of a microphone."""
+"""Transcription of a live audio stream, in a window that moves over the samples of a microphone."""
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Stream:
         return text
 
     def _read(self, count, end):
-        """Asks the model for a window of so many samples; its moments from `_done` up to the sample `end` count."""
+        """Runs the model on a window of `count` samples, and takes its steps from `_done` up to the sample `end`."""
         wave = np.zeros((1, self._size), "float32")
         wave[0, :count] = self._waiting[:count]
         ready = {self._sound.name: wave, f"{self._sound.name}_mask": np.arange(self._size)[None] < count}
@@ -107,7 +107,7 @@ class Stream:
         return heads[0]
 
     def _others(self):
-        """Ready tensors of what is absent."""
+        """Ready tensors of the absent modalities."""
         others = [each for each in self.model.preprocess.modalities if each is not self._sound]
         required = [each.name for each in others if not getattr(each, "optional", False)]
         if required:

@@ -1,4 +1,4 @@
-"""Text -> token ids of BERT's tokenizer, equal to those of the keras-hub preset in `mmkeras.preprocess.preset`."""
+"""Text -> token ids of BERT's tokenizer, equal to those of keras-hub in `mmkeras.preprocess.preset`."""
 
 import functools
 import re
@@ -94,7 +94,7 @@ def _is_cjk(character):
 
 
 def _folded(word):
-    """NFKC_Casefold."""
+    """Applies Unicode's NFKC_Casefold."""
     return unicodedata.normalize("NFC", "".join(map(_folded_character, word)))
 
 

@@ -118,7 +118,7 @@ def compare(unit, received, expected, half=False):
 
 
 def _constant(unit, expected):
-    """The answer that one would give to everything: the mean, of sequences the most frequent one."""
+    """The best constant answer: the mean, or for sequences the most frequent one."""
     if unit["kind"] != "tokens":
         return expected.mean(0, dtype="float64", keepdims=True)
     rows, counts = np.unique(expected, axis=0, return_counts=True)
@@ -131,14 +131,14 @@ def _shares(logits):
 
 
 def _spelled(logits):
-    """The ids of each text: the best ones of all moments, repetitions joined, without blanks."""
+    """The ids of each text: the best id of each step, with repetitions merged and blanks removed."""
     best = logits.argmax(-1)
     new = (best > 0) & (best != np.pad(best, ((0, 0), (1, 0)))[:, :-1])
     return [row[some].tolist() for row, some in zip(best, new, strict=True)]
 
 
 def _edits(received, expected):
-    """Levenshtein's distance."""
+    """Levenshtein distance."""
     row, places = np.arange(len(expected) + 1), np.arange(len(expected) + 1)
     for part in received:
         replaced = row[:-1] + np.array([part != other for other in expected], int)
@@ -264,6 +264,6 @@ def faults(unit, received, expected, tolerance, half=False):
 
 
 def _own(unit, value):
-    """The same in the label's unit, where that is one number."""
+    """The same difference in the label's unit if it is a single number."""
     std = unit.get("std")
     return f" ({value * std[0]:.3g} in the unit of the label)" if std is not None and len(std) == 1 else ""

@@ -1,4 +1,4 @@
-"""Files and folders that are written atomically, such as the version folders of TF Serving."""
+"""Atomic writing of files and folders, such as the version folders of TF Serving."""
 
 import contextlib
 import os
@@ -77,7 +77,7 @@ def _take_places(folder, path, others):
 
 
 def check_file(path, suffix, overwrite=False, beside=()):
-    """Raises the errors of `new_file`, before any work is done."""
+    """Raises the errors of `new_file` before any work is done."""
     path = Path(path)
     if path.suffix != suffix:
         raise ValueError(f"The path must end in {suffix}. Received: '{path}'. Give '{path.with_suffix(suffix)}'.")
@@ -91,7 +91,7 @@ def check_file(path, suffix, overwrite=False, beside=()):
 
 @contextlib.contextmanager
 def _unfinished(path):
-    """A folder beside `path`, which vanishes; so do the folders above it that were made for it, where this fails."""
+    """A temporary folder next to `path`; parent folders made for it are removed if the block fails."""
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -105,7 +105,7 @@ def _unfinished(path):
 
 
 def check_version(path):
-    """Raises the errors of `new_version`, before any work is done."""
+    """Raises the errors of `new_version` before any work is done."""
     path = Path(path)
     if not path.name.isdecimal() or int(path.name) < 1:
         raise ValueError(

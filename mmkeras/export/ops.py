@@ -1,4 +1,4 @@
-"""Which ops a SavedModel holds, and which of them keep it from being served."""
+"""Lists the ops of a SavedModel, and those that prevent serving."""
 
 from pathlib import Path
 

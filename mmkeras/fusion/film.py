@@ -84,7 +84,7 @@ class FiLM(keras.layers.Layer):
         return self.drop(condition, training=training)
 
     def _modulate(self, x, condition, known, i):
-        """Modulates tokens (B, T, D) by a condition (B, D) in the rows where there is one (B, 1)."""
+        """Modulates tokens (B, T, D) by a condition (B, D) in the rows that have one (B, 1)."""
         scale, shift = (
             ops.expand_dims(ops.where(known, dense(condition), 0.0), 1) for dense in (self.scale[i], self.shift[i])
         )

@@ -69,7 +69,7 @@ class Gated(keras.layers.Layer):
         return self.drop(ops.sum(self._gates(means, there) * said, axis=-1), training=training)
 
     def _gates(self, means, there):
-        """Gates (B, D, n) of vectors of which some are there (B, n)."""
+        """Gates (B, D, n) of vectors, some of which are present (B, n)."""
         bits = ops.cast(there, self.compute_dtype)
         scores = ops.reshape(self.gate(ops.concatenate([*means, bits], axis=-1)), (-1, self.dim, len(means)))
         # Absent modalities get the lowest score. The highest score then belongs to a present one and has weight 1, so

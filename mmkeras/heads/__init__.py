@@ -129,7 +129,7 @@ def _changes(before, after):
 
 
 def _learned_from(head, raw, weighted):
-    """The labels that are not missing, and their weights where the examples have some."""
+    """The labels that are not missing, and their weights if the examples have any."""
     name = head.name
     there = list(raw.element_spec) if isinstance(raw.element_spec, dict) else []
     if name not in there:

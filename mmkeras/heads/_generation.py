@@ -121,7 +121,7 @@ class Generation(LearnsUnits):
         return to_code_points(self._short(texts, rows, "max_characters", Units("characters")), self.max_characters)
 
     def _short(self, texts, rows, argument, units):
-        """The texts, none of more units than that argument: refused or cut."""
+        """The texts with at most `argument` units each: longer ones are refused or cut."""
         lengths, most = [len(units.ids(text)) for text in texts], getattr(self, argument)
         long = [row for row, length in zip(rows, lengths, strict=True) if length > most]
         if not long:

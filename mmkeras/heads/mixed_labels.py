@@ -1,4 +1,4 @@
-"""Loss and metric of classes whose labels may be mixed, and so be distributions."""
+"""Loss and metric for class labels that may be mixed (MixUp), and so be distributions."""
 
 import keras
 from keras import ops

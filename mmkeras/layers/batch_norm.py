@@ -70,7 +70,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         return ops.cast(y, self.compute_dtype)
 
     def _statistics(self, x, mask):
-        """Mean and variance (D,) of what is present; the moving averages where nothing is."""
+        """Mean and variance (D,) of the present values; the moving averages if there are none."""
         axes = [axis for axis in range(len(x.shape)) if axis != self.axis % len(x.shape)]
         if mask is None:
             return ops.moments(x, axes)

@@ -148,7 +148,7 @@ class DecoderBlock(keras.layers.Layer):
 
 
 def _single(scores):
-    """Softmax over one score, of which Keras warns; its gradient is zero, but there."""
+    """Softmax over a single score, computed without Keras' warning; its gradient is zero but defined."""
     powers = ops.exp(scores - ops.stop_gradient(scores))
     return powers / powers
 

@@ -1,4 +1,4 @@
-"""Two or more modalities, each as a point of one space, in which what belongs together lies close."""
+"""Embeds two or more modalities into one space, in which matching examples are close."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -34,7 +34,7 @@ class TextLayer(RawLayer):
         self.optional = optional
 
     def _checked(self, strings):
-        """Fails, with the modality's name, on invalid text."""
+        """Fails on invalid text with an error that names the modality."""
         recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
         empty = tf.equal(strings, "") & (not self.optional)
         return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
@@ -44,7 +44,7 @@ class TextLayer(RawLayer):
         return tf.strings.regex_replace(strings, _MARKUP, " ") if self.strip_markup else strings
 
     def _padded(self, ids, strings):
-        """Rows of uneven length become a rectangle of zeros and ids, and its mask; a required row has one at least."""
+        """Pads ragged rows to a rectangle and returns its mask; a required text must have at least one token."""
         if not self.optional:
             problem = tf.where(ids.row_lengths() == 0, _NO_TOKEN, 0)
             with tf.control_dependencies([refuse(strings, self.modality, problem, _MESSAGES)]):
@@ -66,7 +66,7 @@ class TextLayer(RawLayer):
 
 
 def _beginning(strings, most):
-    """At most so many bytes of each string, and whole characters only.
+    """The first bytes of each string, at most `most`, cut at a character boundary.
 
     >>> _beginning(tf.constant(["abcd", "abß", "aß"]), 3).numpy().tolist() == [b"abc", b"ab", "aß".encode()]
     True

@@ -42,6 +42,6 @@ def date_parts(strings, name):
 
 
 def _group(strings, matches, i):
-    """Group `i` of the pattern as (B,) int32: of a time that is not given, 0; where nothing matches, 1."""
+    """Group `i` of the pattern as (B,) int32: 0 for a time that is not given, 1 if nothing matches."""
     digits = tf.strings.regex_replace(strings, f"^{PATTERN}$", rf"0\{i}")
     return tf.strings.to_number(tf.where(matches, digits, "1"), tf.int32)

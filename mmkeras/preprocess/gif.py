@@ -81,12 +81,12 @@ def blocks(x, active):
 
 
 def _colours(flags):
-    """Size of a color table in bytes."""
+    """Size of a colour table in bytes."""
     return tf.where(flags >= 128, 3 * tf.bitwise.left_shift(tf.ones_like(flags), flags % 8 + 1), tf.zeros_like(flags))
 
 
 def _over_sub_blocks(x, at):
-    """Skips full sub-blocks and the next one that is not full; also returns whether this was the last one.
+    """Skips full sub-blocks and the following partial one; also returns whether that was the last one.
 
     Bytes past the end of the file are 0, which ends the sub-blocks there, and starts no block.
     """
@@ -133,7 +133,7 @@ def decode(file, start, end, count, height, width, most):
 
 @functools.cache
 def _even(pixels):
-    """The code of a picture of colour 0 with so many pixels, or fewer: decoders pass over what is left then."""
+    """LZW data of an image of colour 0 with at most this many pixels; decoders ignore the rest."""
     codes, found, code = [], 0, 4096
     while found < pixels:
         if code > 4094:  # the code table is full, or there is none yet

@@ -82,7 +82,7 @@ def overwritten(x, frame):
 
 
 def _is_overwritten(file):
-    """The same for one file, () bool: its segments are followed from the first to the mark of its end."""
+    """The same for one file, () bool: follows its segments from the first one to the end marker."""
     whole = tf.strings.length(file)
     data = tf.pad(tf.cast(tf.io.decode_raw(file, tf.uint8), tf.int32), [[0, 32]])
     ones, after = data[:-1] == 0xFF, data[1:]
@@ -116,7 +116,7 @@ def _is_overwritten(file):
 
 
 def _evenness(head, first, progressive):
-    """Whether zeros in the scan of that header stand for even areas; and how long a run of them else may not be.
+    """Whether zeros in the scan of this header encode uniform areas, and the longest run of zeros accepted otherwise.
 
     Args:
         head: (20,) int32, the header of the scan.

@@ -77,7 +77,7 @@ class Preprocess(NamedModel):
 
 
 def check_adapted(preprocess):
-    """Raises ValueError, of the modality that lacks it, where what is to be learned has not been learned."""
+    """Raises ValueError, naming the modality, if a layer that has to be adapted has not been."""
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             layer.check_adapted()

@@ -1,4 +1,4 @@
-"""Strings of the pieces that ids stand for, and word pieces learned from words."""
+"""Joins the pieces of ids to strings, and learns word pieces from words."""
 
 import tensorflow as tf
 

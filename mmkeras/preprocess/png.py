@@ -1,4 +1,4 @@
-"""Reads from the headers of PNG files whether they are transparent, in TensorFlow ops.
+"""Detects transparency in the headers of PNG files, in TensorFlow ops.
 
 Source: the PNG specification, third edition (W3C), 5.5 (checksums), 11.3.1 (tRNS), 15 and annex D (the checksum).
 """
@@ -46,14 +46,14 @@ def transparency(x, png, head):
 
 
 def _fits(x, at, color, colours):
-    """Whether the chunk there is as long as it may be."""
+    """Whether this chunk has a valid length."""
     size = big(peek(x, at, 4))
     of_palette = (color == 3) & (size > 0) & (size <= tf.minimum(colours, _LONGEST))
     return (color == 0) & (size == 2) | (color == 2) & (size == 6) | of_palette
 
 
 def _checksum_holds(x, at):
-    """Whether the CRC-32 of the tRNS chunk there holds: the sum, modulo 2, of what each of its bits adds to it."""
+    """Whether the CRC-32 of this tRNS chunk is correct: the sum modulo 2 of the contributions of its bits."""
     size = tf.minimum(big(peek(x, at, 4)), _LONGEST)
     inverted = bytes(255 - byte for byte in b"tRNS")  # CRC-32 starts with a register of ones
     data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, tf.minimum(at + 8, length(x)), size)])
@@ -71,7 +71,7 @@ def _bits(data):
 
 @functools.cache
 def _remainders():
-    """What each bit of 4 + 256 bytes adds to their checksum, (2080, 32) float32."""
+    """Contribution of each bit of 4 + 256 bytes to their checksum, (2080, 32) float32."""
     count = 4 + _LONGEST
     sums = [zlib.crc32(bytes([1 << bit]) + bytes(count - 1 - i), 2**32 - 1) for i in range(count) for bit in range(8)]
     return ((2**32 - 1 - np.array(sums))[:, None] >> np.arange(32) & 1).astype("float32")

@@ -51,11 +51,11 @@ class PresetIds(TextLayer):
         _check_tokenizer(self.modality, tokenizer, max_tokens)
 
     def build(self, strings_shape):
-        """The tokenizer is built already."""
+        """Does nothing: the tokenizer is already built."""
 
     @classmethod
     def of(cls, spec: Any, **kwargs: Any) -> Self:
-        """The layer of an `mm.Text` with a preset."""
+        """Creates the layer of an `mm.Text` with a preset."""
         import keras_nlp  # imported here because it takes seconds
 
         tokenizer = load_preset(keras_nlp.models.Tokenizer, spec.preset)
@@ -126,7 +126,7 @@ class PresetIds(TextLayer):
 
 
 def _repeated(value, lengths):
-    """Ragged rows of one value."""
+    """Ragged rows that repeat one value."""
     return tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(lengths)], value), lengths)
 
 

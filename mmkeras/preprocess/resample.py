@@ -60,7 +60,7 @@ def resample(wave, rate, target, samples):
 
 
 def _in_parts(weights_of, outputs_of, rounds, phases, taps):
-    """Outputs (rounds, phases), computed so that at most `_AT_ONCE` products, or one output's, are in memory."""
+    """Outputs (rounds, phases), computed in parts of at most `_AT_ONCE` products, or of one output."""
     some = tf.clip_by_value(_AT_ONCE // taps, 1, phases)
     more = tf.clip_by_value(_AT_ONCE // (taps * some), 1, rounds)
 

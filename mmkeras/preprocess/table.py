@@ -120,7 +120,7 @@ class TableRow(RawLayer):
             counts.update(value for value in batch[column].tolist() if value)
 
     def _to_standardise(self, batch):
-        """Position and values of each number; of the parts of a date the year only, for the others are within 1."""
+        """Position and values of each number; of a date only the year, because its other parts are within 1."""
         for i, column in enumerate(self.numeric):
             yield i, batch[column].astype("float64")
         for i, column in enumerate(self.dates):
@@ -128,7 +128,7 @@ class TableRow(RawLayer):
             yield len(self.numeric) + i * len(PARTS), years.numpy().astype("float64")
 
     def _merge(self, i, count, mean, squares):
-        """Chan, Golub and LeVeque's pairwise update: no precision is lost over many batches."""
+        """Pairwise update by Chan, Golub and LeVeque, which loses no precision over many batches."""
         seen = self._seen
         total, delta = seen.count[i] + count, mean - seen.mean[i]
         seen.mean[i] += delta * count / total
@@ -162,7 +162,7 @@ class TableRow(RawLayer):
             ) from error
 
     def _outliers(self, std):
-        """What is to be said of columns with numbers that will be clipped, or whose deviation is that of a few numbers.
+        """Warnings about columns with numbers that will be clipped, or with a deviation dominated by few numbers.
 
         The latter is beyond ten times the distance between the quartiles (of normal numbers it is 0.74 of it).
         """

@@ -223,7 +223,7 @@ def _told_size(blocks, is_gif):
 
 
 def _look(x, optional):
-    """Whether each file is a GIF, a ZIP, (B,) bool; and its problem, (B,) int32."""
+    """Whether each file is a GIF, whether it is a ZIP file, (B,) bool; and the number of its problem, (B,) int32."""
     head = peek(x, tf.zeros_like(length(x)), 12)
     is_gif = spells(head, b"GIF87a") | spells(head, b"GIF89a")
     is_zip, empty = spells(head, b"PK"), tf.equal(x, b"")

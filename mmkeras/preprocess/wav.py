@@ -1,4 +1,4 @@
-"""The RIFF/WAVE header of a whole batch of files, read in TensorFlow's own ops."""
+"""Reads the RIFF/WAVE headers of a batch of files in TensorFlow ops."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ MESSAGES = [
 
 
 class Wav(NamedTuple):
-    """What the headers say, (B,) int64 each; `codec` is 0 where it is not one of the six, or the file is none."""
+    """Contents of the headers, (B,) int64 each; `codec` is 0 for other codecs and for files that are not WAV."""
 
     codec: tf.Tensor
     tag: tf.Tensor
@@ -81,7 +81,7 @@ def read(x):
 
 
 def _chunks(x):
-    """tag, channels, rate, bits, start, promised of `Wav`."""
+    """The fields tag, channels, rate, bits, start and promised of `Wav`."""
     zero = tf.zeros_like(length(x))
 
     def step(at, active, fields, start, promised):
@@ -99,7 +99,7 @@ def _chunks(x):
 
 
 def _format(chunk):
-    """Tag, channels, rate and bits (B, 4) of a "fmt " chunk; the extended form has its real tag in the subformat."""
+    """Tag, channels, rate and bits (B, 4) of a "fmt " chunk; the extended form has its actual tag in the subformat."""
     tag = little(chunk[:, 8:10])
     tag = tf.where(tag == _EXTENSIBLE, little(chunk[:, 32:34]), tag)
     return tf.stack([tag, little(chunk[:, 10:12]), little(chunk[:, 12:16]), little(chunk[:, 22:24])], axis=1)
@@ -111,7 +111,7 @@ def _is_wav(x):
 
 
 def problem(x, wav, optional):
-    """Number of each file's problem in MESSAGES, counted from 1; 0 where it can be read."""
+    """Number of each file's problem in MESSAGES, counted from 1; 0 for readable files."""
     empty = tf.equal(x, b"")
     codes = first_true(
         empty,

@@ -1,4 +1,4 @@
-"""An index and its towers, as files that need nothing of this package."""
+"""Exports an index and its towers to files that do not need this package."""
 
 import itertools
 import math
@@ -100,7 +100,7 @@ def _signatures(index, k):
 
 
 def _embedding(index, name):
-    """Raw values -> (B, D), and the tensor specs of the raw values."""
+    """Function from raw values to (B, D), and the tensor specs of the raw values."""
     preprocess, tower = index.preprocess.part([name]), index.model.tower(name)
     specs = {key: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=key)
              for key, tensor in preprocess.input.items()}  # fmt: skip
@@ -136,7 +136,7 @@ def _write(index, functions, path):
 
 
 def _difference(signature, received, expected, tolerance):
-    """The largest difference of a number; ValueError where it is too large, or other items were found."""
+    """Largest difference of a score; raises ValueError if it is too large, or other items were found."""
     key = "embedding" if "embedding" in expected else "scores"
     apart = float(np.abs(received[key] - expected[key]).max())
     rule = f"The exported index must answer as Python does, within tolerance={tolerance}."
@@ -175,7 +175,7 @@ def litert(
 
 
 def as_regression(model, name):
-    """The tower of a modality as a model of one head, whose K = D numbers have a deviation of 1 / sqrt(D)."""
+    """The tower of a modality as a model with one regression head of K = D numbers and a deviation of 1 / sqrt(D)."""
     tower, dim = model.tower(name), int(model.output[name].shape[-1])
     head = heads.regression(f"{name}_embedding", size=dim, mean=(0.0,) * dim, std=(1 / math.sqrt(dim),) * dim)
     return NamedModel.of(tower.input, {head.name: tower.output[name]}, tower.specs, [head], name=f"{name}_tower")

@@ -1,4 +1,4 @@
-"""Embeddings of a data set, with what they are called, and the search among them."""
+"""Embeddings of a data set with their identifiers, and search among them."""
 
 import importlib
 import json
@@ -238,7 +238,7 @@ def _compiled(tower):
 
 
 def _called(raw, identifiers):
-    """List of the identifiers of raw examples; None where their number is not known."""
+    """Identifiers of raw examples as a list; None if their number is unknown."""
     frame = getattr(raw, "frame", None)
     if isinstance(identifiers, str):
         columns = [] if frame is None else list(frame.columns)

@@ -77,5 +77,5 @@ def _named(model):
 
 
 def _is_loss(name, metric):
-    """Whether it is the loss or that of a head, which Keras keeps in plain means."""
+    """Whether it is the loss, or that of a head, which Keras tracks as plain means."""
     return type(metric) is keras.metrics.Mean and (name == "loss" or name.endswith("_loss"))

@@ -59,7 +59,7 @@ def _wrapped(optimizer, variables, factors):
 
 
 def _trained(model, name):
-    """The trainable variables under a name of `factors`."""
+    """The trainable variables under a name in `factors`."""
     layers = [layer for layer in model.layers if name in names_of(layer)]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
@@ -74,7 +74,7 @@ def _trained(model, name):
 
 
 def names_of(layer):
-    """Names that refer to a layer: its own, the spec of its branch, and the head whose output it is part of."""
+    """Names that refer to a layer: its own, the spec of its branch, and the head that it belongs to."""
     answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
     whole = answer.partition(".")[0].removesuffix("-of-all")  # outputs NAME.SPEC and NAME-of-all belong to head NAME
     return [layer.name.removesuffix("_branch"), layer.name, answer, whole]
@@ -89,7 +89,7 @@ def _check_factor(name, factor):
 
 
 def _copied(optimizer):
-    """A new optimizer with the same settings, so that wrapping does not change the user's."""
+    """A new optimizer with the same settings, so that wrapping does not change the user's optimizer."""
     config = optimizer.get_config()
     if not isinstance(optimizer._learning_rate, keras.Variable):
         # keep a schedule as an object; its class may not be registered

@@ -1,4 +1,4 @@
-"""Differentially private training: a model whose `fit` is DP-SGD, and what budget that spends."""
+"""Differentially private training: a model whose `fit` is DP-SGD, and the privacy budget that this spends."""
 
 import keras
 import tensorflow as tf  # noqa: TID251 - per-example gradients need TensorFlow's tape

@@ -1,4 +1,4 @@
-"""Whether a model has learned more than what the labels alone tell."""
+"""Checks whether a model has learned more than the distribution of the labels."""
 
 from os import PathLike
 from pathlib import Path
@@ -42,7 +42,7 @@ class Baseline(keras.callbacks.Callback):
 
 
 def _verdict(head, labels, columns, name):
-    """What is to be said of a head; None where it is better, or nobody knows."""
+    """Warning about a head; None if it is better than the baseline, or that is unknown."""
     baseline, found = constant_loss(head, labels), columns.get(f"val_{name}", np.array([np.nan]))
     if baseline is None or np.isnan(found).all() or np.nanmin(found) < _BETTER * baseline:
         return None

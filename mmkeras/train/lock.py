@@ -1,4 +1,4 @@
-"""One training at a time in one run folder."""
+"""Allows only one training at a time in a run folder."""
 
 import errno
 import fcntl
@@ -15,7 +15,7 @@ _HELD = {}  # path -> (open file, thread); a POSIX lock belongs to the process a
 
 
 class RunInUseError(RuntimeError):
-    """Another training writes into the run folder."""
+    """Another training is writing into the run folder."""
 
 
 class Lock(keras.callbacks.Callback):

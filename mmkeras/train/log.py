@@ -88,7 +88,7 @@ def _panel(axes, columns, name):
 
 
 def read_log(log):
-    """Columns of the CSV file, name -> float64 (n,), NaN for what is no number."""
+    """Columns of the CSV file, name -> float64 (n,), NaN for values that are not numbers."""
     with open(log, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([_number(row[name]) for row in rows]) for name in (rows[0] if rows else ())}

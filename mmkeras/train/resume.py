@@ -82,14 +82,14 @@ class Resume(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _named(self):
-        """(name, callback): the class, and which of that class it is."""
+        """(name, callback) pairs; the name is the class and a counter."""
         named, classes = [], [type(callback).__name__ for callback in self.callbacks]
         for i, callback in enumerate(self.callbacks):
             named.append((f"{classes[i]}_{classes[:i].count(classes[i])}", callback))
         return named
 
     def _signature(self):
-        """What must be equal for a run to go on; no names that Keras makes up, as they count on from model to model."""
+        """What must be equal to resume a run; without names made up by Keras, which count on from model to model."""
         ends = [f"{name} {tuple(t.shape)}" for ends in (self.model.input, self.model.output) for name, t in _flat(ends)]
         optimizer = [type(self.model.optimizer).__name__]
         weights = [f"{v.path.split('/')[-1]} {tuple(v.shape)} {v.dtype}" for v in self.model.variables]

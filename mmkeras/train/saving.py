@@ -15,7 +15,7 @@ from mmkeras.checks import did_you_mean
 
 @contextlib.contextmanager
 def whole(path):
-    """A binary file to write to, which replaces `path` when it is complete."""
+    """A binary file to write to; it replaces `path` once it is complete."""
     partial = Path(path).with_name(Path(path).name + ".writing")
     with open(partial, "wb") as file:
         yield file

@@ -207,7 +207,7 @@ def _frames_of_movie(av, content, frames, max_pixels):
 
 
 def _is_shown(packet):
-    """Whether a packet is a frame: not the empty one at the end, nor one of VP8 that only helps to decode others."""
+    """Whether a packet is a visible frame: not the empty last one, nor a hidden reference frame of VP8."""
     return packet.size > 0 and (packet.stream.codec_context.name != "vp8" or bool(bytes(packet)[0] & 16))
 
 

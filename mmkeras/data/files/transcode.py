@@ -123,7 +123,7 @@ def _head(x, count):
 
 
 def _after_id3(x):
-    """The file without the ID3v2 tag at its beginning: 10 bytes with the size in 4 x 7 bits; perhaps a footer."""
+    """The file without an ID3v2 tag at its start: 10 bytes with the size in 4 x 7 bits, perhaps a footer."""
     head = _head(x, 10)
     size = 10 + tf.reduce_sum(head[0, 6:] * [2**21, 2**14, 2**7, 1]) + head[0, 5] // 16 % 2 * 10
     return _from(x, tf.where(spells(head, b"ID3")[0], size, 0))
@@ -134,7 +134,7 @@ def _from(x, at):
 
 
 def _mp3_rate(head):
-    """Hz, by the header of a Layer III frame: 11 bits of 1, version, layer, ..., index of the rate. 0: it is none."""
+    """Sample rate in Hz from a Layer III frame header (sync, version, layer, ..., rate index); 0 for other data."""
     rates = [11025, 12000, 8000, 0, 0, 0, 0, 0, 22050, 24000, 16000, 0, 44100, 48000, 32000, 0]
     is_frame = (head[0] == 0xFF) & (head[1] // 32 == 7) & (head[1] // 2 % 4 == 1)
     return tf.where(is_frame, tf.gather(rates, head[1] // 8 % 4 * 4 + head[2] // 4 % 4), 0)

@@ -71,7 +71,7 @@ def _cause(error):
 
 
 def _other_keys(records, wanted):
-    """(row, cause) of objects that lack a key and have others in its place; one that is just left out is absent."""
+    """(row, cause) of objects that have an unknown key in place of a missing one; without one, the value is absent."""
     told = {}
     for key in wanted:
         lacking = [row for row, record in records.items() if key not in record]

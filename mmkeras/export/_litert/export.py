@@ -1,4 +1,4 @@
-"""Ready tensors in, the heads' outputs out: the .tflite file for phones, boards and browsers."""
+"""The .tflite file for phones, boards and browsers: ready tensors in, outputs of the heads out."""
 
 import json
 import time
@@ -212,7 +212,7 @@ def _check_arguments(quantize, recurrent, waveform, **counts):
 
 
 def _write(model, path, quantize, recurrent, form, timeout, console):
-    """Traces and converts, to float32 what is to become int8; returns the seconds of both."""
+    """Traces and converts the model, to float32 first if it will become int8; returns the seconds of both steps."""
     saved = path.with_name("saved_model")
     started = time.perf_counter()
     with console.status("Tracing the model for LiteRT"), written_as(recurrent, model):

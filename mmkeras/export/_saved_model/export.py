@@ -1,4 +1,4 @@
-"""Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
+"""The SavedModel for TF Serving: raw strings and bytes in, named answers out."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -150,7 +150,7 @@ def _features(preprocess):
 
 
 def _runs(preprocess, model, heads, raw):
-    """Every signature on the same samples, and one example alone; and Python's answers to each."""
+    """Runs of every signature on the same samples and on a single example, and Python's answers to each."""
     # run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision
     with tf.device("CPU:0"):
         ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)

@@ -1,4 +1,4 @@
-"""What stands beside the graph in `assets.extra`: a request to copy, the signatures, and requests to warm up with."""
+"""Files in `assets.extra`: a request to copy, the signatures, and warm-up requests."""
 
 import base64
 import json

@@ -155,7 +155,7 @@ class Predictor:
 
 
 def _reasons(faults, count, verbose):
-    """What is wrong with each row, None where nothing is."""
+    """What is wrong with each row; None for valid rows."""
     reasons = [None] * count
     for fault in faults:
         said = ": ".join(filter(None, [fault.modality, fault.file, fault.cause]))

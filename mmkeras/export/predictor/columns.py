@@ -31,5 +31,5 @@ def _text(values):
 
 
 def _names_classes(values, classes):
-    """Whether it is the list of the classes in each row."""
+    """Whether every row's value is the list of all classes."""
     return values.ndim == 2 and values.shape[1] == len(classes) and bool(np.all(values == np.array(classes, object)))

@@ -66,7 +66,7 @@ def _from_the_end(x, places, lengths):
 
 
 def _outputs(layer, states, last, places, lengths):
-    """Keras' outputs after the end: the last state again, or zeros; read backwards, padding comes first."""
+    """Keras' outputs after the end: the last state again, or zeros; if read backwards, padding comes first."""
     if layer.go_backwards:
         shift = places - (tf.shape(places)[1] - lengths)
         moved = tf.gather(states, tf.maximum(shift, 0), batch_dims=1)
@@ -77,7 +77,7 @@ def _outputs(layer, states, last, places, lengths):
 
 
 def _with_reset(cell):
-    """Kernel with a row for the feature that resets, recurrent kernel, bias, and the feature's value."""
+    """Kernel with a row for the reset feature, recurrent kernel, bias, and the value of that feature."""
     kernel, recurrent = (keras.ops.convert_to_numpy(each) for each in (cell.kernel, cell.recurrent_kernel))
     bias = keras.ops.convert_to_numpy(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
     push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # LSTM states lie in [-1, 1]
@@ -88,7 +88,7 @@ def _with_reset(cell):
 
 
 def _run(x, kernel, recurrent, bias, push):
-    """States (B, T, U) of an LSTM that begins at zero."""
+    """States (B, T, U) of an LSTM with an initial state of zero."""
     batch, units = x.shape[0], recurrent.shape[0]
     reset = np.zeros((batch, 1, kernel.shape[0]), "float32")
     reset[:, :, -1] = push
@@ -102,13 +102,13 @@ def _run(x, kernel, recurrent, bias, push):
 
 
 def _stand_in(x, h, c, kernel, recurrent, bias):
-    """Has the arguments and results of the function that the converter replaces, and their shapes."""
+    """A function with the signature and shapes of the one that the converter replaces."""
     states = tf.matmul(x, kernel)[:, :, : recurrent.shape[0]] + 0.0 * (tf.reduce_sum(recurrent) + tf.reduce_sum(bias))
     return states[:, -1], states, h, c, tf.constant(0.0)
 
 
 def unclip(path):
-    """Takes the clipping of cells out of a file, in place; returns how many LSTMs it holds."""
+    """Removes cell clipping from a file, in place; returns the number of its LSTMs."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(Path(path).read_bytes()))

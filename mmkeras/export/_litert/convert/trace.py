@@ -1,4 +1,4 @@
-"""keras.Model -> SavedModel of one signature, with the shapes that the LiteRT converter needs."""
+"""keras.Model -> SavedModel with one signature, with the shapes that the LiteRT converter needs."""
 
 import contextlib
 from typing import NamedTuple

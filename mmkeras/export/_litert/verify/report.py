@@ -122,7 +122,7 @@ def _metrics(head, labels, outputs):
 
 
 def _served(path, heads, raw, keras_, tolerance):
-    """What a SavedModel of `export.saved_model` answers, asked in a process without mmkeras.
+    """Answers of a SavedModel written by `export.saved_model`, run in a process without mmkeras.
 
     Args:
         path: of its version.
@@ -165,7 +165,7 @@ def _times(model, ready):
 
 
 def table(report):
-    """A `rich.table.Table` of the report: for each answer, how far from Keras, and the metrics of all."""
+    """Shows the report as a `rich.table.Table`: differences from Keras per answer, and the metrics of all."""
     several = len(report["mean_difference"]) > 1
     names = [who for who in _TITLES if who in report["metrics"]]
     shown = Table("", "largest", "mean", "same answer", *(_TITLES[name] for name in names))

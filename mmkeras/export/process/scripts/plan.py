@@ -1,4 +1,4 @@
-"""Which op of a float .tflite becomes what in its int8 form. Imported by `quantize.py` only, where mmkeras is not.
+"""Plans which ops of a float .tflite become int8. Only `quantize.py` imports it, in a process without mmkeras.
 
 int8     weights and activations, by ranges that were measured: convolutions, and what follows them up to the first op
          that is better left in float (softmax, norms, attention)
@@ -31,7 +31,7 @@ _KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if n
 
 
 class Op:
-    """One op: its kind, its tensors by index, and the modalities that reach it."""
+    """One op: its kind, the indices of its tensors, and the modalities that it depends on."""
 
     def __init__(self, kind, op, weights):
         self.kind = kind
@@ -65,7 +65,7 @@ class Graph:
         return ops
 
     def _trace(self, graph, ops):
-        """Finds the part of each op, by the inputs that reach it, and what lies before a logarithm."""
+        """Assigns each op to a part by the inputs that it depends on, and finds the ops before a logarithm."""
         names = {entry.tensorIndex: entry.name.decode() for entry in self.model.signatureDefs[0].inputs}
         reach = {index: {name.removesuffix("_mask")} for index, name in names.items()}
         for op in ops:
@@ -78,7 +78,7 @@ class Graph:
             wanted.update(op.inputs if op.before_log else ())
 
     def parts(self):
-        """Names of the parts that hold something to quantise: modalities, "fusion"."""
+        """Names of the parts with something to quantise: modalities, and "fusion"."""
         heavy = (op for op in self.graphs[0] if op.kind == "WHILE" or self._weighs(op))
         found = {op.part for op in heavy if not op.before_log}
         return sorted(found)
@@ -129,7 +129,7 @@ class Graph:
         return buffer.data is None or not len(buffer.data)
 
     def _statistics(self, model, ranges):
-        """Ranges by name. Those of matrices are left out: each of their rows has one of its own."""
+        """Ranges by name, except those of matrices, which are quantised per row."""
         matrices = {i for op in self.graphs[0] if op.kind in _PRODUCTS for i in op.inputs if not self._computed(i)}
         tensors = {i: tensor for i, tensor in enumerate(model.subgraphs[0].tensors) if i not in matrices}
         known = {i: ranges[i] for i in tensors.keys() & ranges.keys()}  # the interpreter adds temporary tensors
@@ -140,7 +140,7 @@ class Graph:
         }
 
     def quantised(self, parts, ranges, steps):
-        """Bytes of the file in which each part is treated as `parts` says."""
+        """The file's bytes, with each part quantised as `parts` says."""
         treatments = self.treatments(parts, ranges, steps)
         if not any(map(any, treatments)):
             return self.data
@@ -176,7 +176,7 @@ def _is_float(tensor):
 
 
 def _tag(model, treatments):
-    """Gives tensors names of their own, which the quantiser asks for, that begin with what their op becomes."""
+    """Renames tensors uniquely, as the quantiser requires, with their op's treatment as the prefix."""
     for i, graph in enumerate(model.subgraphs):
         tags = dict.fromkeys(range(len(graph.tensors)), "float32")
         for op, treatment in zip(graph.operators, treatments[i], strict=True):

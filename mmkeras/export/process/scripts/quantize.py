@@ -86,7 +86,7 @@ def _widen(ranges, index, interpreter):
 
 
 def answers(data, feeds):
-    """What a file answers, as it runs on devices."""
+    """The answers of a file, run as on devices."""
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_content=data, num_threads=1).get_signature_runner()

@@ -39,7 +39,7 @@ def _answers(done, path, feeds):
 
 
 def _seconds(done, runs, calls):
-    """In rounds, so that other load affects all files equally."""
+    """Times the files in turns, so that other load affects all of them equally."""
     seconds, runners = [[] for _ in runs], [None for _ in runs]
     for _ in range(calls + 1):
         for i, (path, feeds) in enumerate(runs):
