@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from mmkeras.checks import did_you_mean
 from mmkeras.specs import Audio, Image, Table, Text, Vector, Video
 
-if TYPE_CHECKING:  # lets type checkers see what `__getattr__` imports lazily
+if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
     from mmkeras import (
         augment,
         branches,
@@ -113,7 +113,7 @@ __all__ = [
     "transcriber",
 ]  # fmt: skip
 
-if not TYPE_CHECKING:  # hidden from type checkers, which would otherwise accept any attribute name
+if not TYPE_CHECKING:  # a type checker would take any name for one of these
 
     def __getattr__(name):
         if name in __all__:

@@ -1,7 +1,7 @@
 """Temporary folders to write into; those left by a killed process are removed by the next one.
 
-A kill runs no `finally`. So each folder is locked (flock) by the process that writes into it, the system drops the lock
-when that process ends however it may end, and an unlocked folder of the same name is nobody's.
+A killed process runs no `finally`. So each folder is locked (flock) by the process that writes into it. The system
+releases the lock when that process ends, in whatever way, so an unlocked folder with such a name is abandoned.
 """
 
 import contextlib

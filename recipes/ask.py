@@ -29,7 +29,7 @@ def main(path, *pairs):
 def _value(value, dtype):
     if dtype != tf.string:
         return float(value)
-    file = os.path.expanduser(value)  # the shell does not expand the ~ in photo=~/a.jpg
+    file = os.path.expanduser(value)  # the shell leaves the ~ of photo=~/a.jpg
     return Path(file).read_bytes() if os.path.isfile(file) else value.encode()
 
 

@@ -12,7 +12,7 @@ Total variation is the share of the probability that lies on other classes. Unli
 probability it does not shrink as N grows: of an untrained model with 100 classes no probability exceeds 0.03, so that
 exchanging its rows moved none of them by more than 0.023, while the total variation was 0.15 on average.
 
-This file needs NumPy alone, for `litert.quantize` runs in a process that holds nothing else.
+This file imports only NumPy, because `litert.quantize` uses it in a process that is kept small.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Uncompressed BMP files -> pixels, in TensorFlow's own ops.
 
-`tf.io.decode_bmp` hands out the indices of a palette as if they were grey, and the alpha of others, often all 0.
+`tf.io.decode_bmp` returns palette indices as if they were grey values, and an alpha channel that is often all 0.
 """
 
 import tensorflow as tf

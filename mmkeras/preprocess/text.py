@@ -1,7 +1,6 @@
 """Text -> token ids. What is done to a string, in this order, so that it can be ported:
 
-0. of a text of more than 1024 bytes for each of `max_tokens` (65,536 at least) only so many are read, less those of a
-   character that would be cut;
+0. only the first 1024 bytes for each of `max_tokens` (at least 65,536) are read, up to the last complete character;
 1. tags `<...>` and entities `&...;` become a space (`strip_markup`);
 2. Unicode normal form NFKC, then full case folding (`lowercase`), which drops what is ignorable by default (joiners,
    variation selectors), then NFKC again;

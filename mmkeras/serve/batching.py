@@ -1,7 +1,7 @@
 """Requests that wait together are answered together.
 
-No request waits for others to come: while one batch is computed, the next one gathers. So a lone request is as fast as
-without batching.
+No request waits for others to arrive: the next batch is collected while the current one is computed. So a single
+request is as fast as without batching.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-WARMUP = "tf_serving_warmup_requests"  # file name that TF Serving looks for
+WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
 
 
 def rest_request(raw):

@@ -1,7 +1,7 @@
 """Runs a script in a separate process that cannot crash this one and ends with it.
 
-All scripts share one protocol: a script defines `answer(done, **request)`, and `BANNED`, the packages that it must do
-without. It is run by `scripts/child.py` with three files: the pickled request, the pickled answer, and one that gets
+All scripts share one protocol: a script defines `answer(done, **request)`, and `BANNED`, packages that must not be
+imported. It is run by `scripts/child.py` with three files: the pickled request, the pickled answer, and one that gets
 a byte whenever the script calls `done()`.
 """
 

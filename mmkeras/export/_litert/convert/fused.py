@@ -3,11 +3,11 @@
 The converter replaces a call to a function whose attribute `api_implements` begins with "lstm_", as Keras 2 wrote it,
 by this op, whatever the function computes. The op differs from Keras' LSTM as follows:
 
-state     It keeps its state from call to call. A step is put before the sequence, with a feature of its own that
-          drives the input, forget and output gates to exactly 0: whatever was there is gone before the first real step.
-masks     It knows none. Padding lies at the end, so that the states of real tokens are right, and the last one is
-          picked by its place. To read from the end, a sequence is reversed up to its length.
-clipping  The converter makes it clip the cell at 10; `unclip` takes that out of the file.
+state     It keeps its state between calls. A step is inserted before the sequence, with an additional feature that
+          drives the input, forget and output gates to exactly 0, which resets the state before the first real step.
+masks     It does not support masks. Padding is at the end, so the states of real tokens are correct, and the last one
+          is selected by its position. To go backwards, a sequence is reversed up to its length.
+clipping  The converter makes it clip the cell state at 10; `unclip` removes that from the file.
 """
 
 import uuid

@@ -2,9 +2,9 @@
 
     python -P child.py PARENT SCRIPT REQUEST ANSWER PROGRESS
 
-PARENT is the id of that process; standard input is a pipe that it holds open. Two ways, for neither is enough: the
-system's own signal exists on Linux only, and the end of the pipe is seen by a thread, which waits for the interpreter
-lock while a converter holds it.
+PARENT is the id of that process; standard input is a pipe that it holds open. Both a signal and the pipe are used: the
+signal of the parent's death exists on Linux only, and the thread that waits for the end of the pipe is blocked while a
+converter holds the interpreter lock.
 """
 
 import ctypes

@@ -1,9 +1,9 @@
 """Plans which ops of a float .tflite become int8. Only `quantize.py` imports it, in a process without mmkeras.
 
-int8     weights and activations, by ranges that were measured: convolutions, and what follows them up to the first op
-         that is better left in float (softmax, norms, attention)
-dynamic  8-bit weights, activations scaled call by call: other products with a constant matrix, those in loops too
-float32  the rest, and all that lies before a logarithm or a Fourier transform: the log-mel front end
+int8     weights and activations, with measured ranges: convolutions, and the ops after them up to the first one that
+         is better left in float (softmax, norms, attention)
+dynamic  8-bit weights, activations scaled in each call: other products with a constant matrix, also in loops
+float32  all other ops, and everything before a logarithm or a Fourier transform: the log-mel front end
 
 LiteRT's own quantiser does the work: https://github.com/google-ai-edge/ai-edge-quantizer
 """

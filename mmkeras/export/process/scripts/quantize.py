@@ -1,8 +1,8 @@
 """Quantises a float32 .tflite to int8; `quantize_file` starts it.
 
-The file stays one, with the inputs and outputs it had. Each op gets one of three treatments, which `plan.py` chooses.
-A part that costs too much is treated more gently, until the answers are as they were: that is why it happens here,
-next to the float file.
+The result is a single file with the same inputs and outputs. Each op gets one of three treatments, which `plan.py`
+chooses. If the answers change too much, the part that is responsible gets a gentler treatment, until they do not. This
+needs answers of the float file, and therefore runs in the same process.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Runs .tflite files without TensorFlow; `run_files` and `time_files` start it.
 
-TensorFlow must not be imported: its Flex kernels would be available to the interpreter, and a file that fails on every
-device would pass.
+TensorFlow must not be imported: its Flex kernels would become available to the interpreter, and a file that fails on
+every device would pass the check.
 """
 
 import time
