@@ -126,7 +126,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of these
 
 
 def _join_cluster(name):
-    """Joins the cluster of TF_CONFIG, which TensorFlow requires before it creates its first tensor."""
+    """Under TF_CONFIG with several workers, TensorFlow has to join the others before it makes its first tensor."""
     if os.environ.get("TF_CONFIG") and name not in ("edge", "specs", "distribute"):
         distribute = importlib.import_module("mmkeras.distribute")
         if distribute.cluster().workers > 1:

@@ -78,9 +78,9 @@ def counted(batches, steps):
 def _drawn(rows, ends, size, seed, epoch):
     """Systematic sampling: the rows at `size` equidistant points.
 
-    A row, or a class that lies in one piece, is drawn as often as its share of `size` says, rounded up or down. From
-    epoch to epoch the points move on by the golden ratio of their distance: over the epochs, too, a row is drawn as
-    often as its share says, and none waits long.
+    A row, or a class that lies in one piece, is drawn as often as its share of `size` says, rounded up or down. In each
+    epoch the points are shifted by the golden ratio of their distance, so that a row is also drawn as often as its
+    share says over all epochs, at fairly regular intervals.
 
     Source: W. G. Madow and L. H. Madow, On the Theory of Systematic Sampling, Annals of Mathematical Statistics 15
     (1944); the steps are the one-dimensional Kronecker sequence of least discrepancy.

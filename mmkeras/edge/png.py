@@ -111,7 +111,7 @@ def _samples(header, data, mode=None):
     """Samples as decoded by Pillow: palette indices or grey (h, w), or (h, w, 3 or 4); 16 bits for grey only.
 
     Args:
-        mode: Pillow's name of the way in which they lie in the file, where it is not to be the usual one.
+        mode: Pillow's raw mode, if not the default one.
     """
     data = zlib.compress(_rows(header, data), 0)
     parts = [(b"IHDR", header), (b"PLTE", bytes(768)), (b"IDAT", data), (b"IEND", b"")]

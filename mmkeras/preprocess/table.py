@@ -164,7 +164,7 @@ class TableRow(RawLayer):
     def _outliers(self, std):
         """Warnings about columns with numbers that will be clipped, or with a deviation dominated by few numbers.
 
-        The latter is beyond ten times the distance between the quartiles (of normal numbers it is 0.74 of it).
+        A deviation is suspicious beyond ten times the interquartile range (for normal numbers, it is 0.74 times that).
         """
         seen = self._seen
         for i in np.flatnonzero(std > 0):
