@@ -33,14 +33,14 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
     path = Path(path).expanduser() if local else path
     config = _config(path) if local else b""
     rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess", "models")]
-    # import only what the file needs, since these take seconds
+    # Import only what the file needs, since these take seconds.
     marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}
     for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
         importlib.import_module(room)
     try:
         return keras.saving.load_model(path)
     except Exception as error:
-        # Keras, h5py, zipfile, zlib, ... raise their own errors, and a damaged weight can fail in any of them
+        # Keras, h5py, zipfile, zlib, ... raise their own errors, and a damaged weight can fail in any of them.
         if config and (damage := _damage(path)):
             raise _refusal(path, f"is damaged: {damage}") from error
         raise

@@ -32,7 +32,7 @@ import mmkeras as mm
 from mmkeras.branches import audio, video
 from mmkeras.layers import SpecAugment
 
-# maximum frames per clip; audio samples per second; height and width of a frame
+# Maximum frames per clip; audio samples per second; height and width of a frame.
 FRAMES, RATE, TALL, WIDE = 64, 8000, 48, 72
 KINDS = ("white", "babble")
 
@@ -63,7 +63,7 @@ def cut(sheet, count):
         for i in range(count):
             left, top, frame = i % 10 * WIDE, i // 10 * TALL, io.BytesIO()
             picture.crop((left, top, left + WIDE, top + TALL)).save(frame, "PNG", compress_level=1)
-            # without a timestamp, so equal frames give equal bytes
+            # Without a timestamp, so equal frames give equal bytes.
             archive.writestr(zipfile.ZipInfo(f"{i:02d}.png"), frame.getvalue())
     return memory.getvalue()
 

@@ -107,7 +107,7 @@ class WeighedWords(keras.layers.Layer):
 
 
 def own_branch(spec):
-    # any model works; this one extends a branch of the package
+    # Any model works; this one extends a branch of the package.
     words = text.transformer(spec, dim=32, num_heads=2, num_layers=1)
     tokens, mask = words.output
     pooled = WeighedWords(name="weighed")(tokens, mask)

@@ -33,7 +33,7 @@ def is_own(path, kind):
 
 
 PUBLIC = [getattr(room, name) for room in (mm.specs, mm.heads, preprocess, edge) for name in room.__all__]
-# for example, Image and DecodeImage: image
+# For example, Image and DecodeImage: image.
 KIND_OF = {each.__name__: _kind(each) for each in PUBLIC if isinstance(each, type)}
 
 

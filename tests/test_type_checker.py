@@ -58,7 +58,7 @@ def test_a_type_checker_finds_mistakes_in_a_script_and_none_in_a_correct_one(tmp
     pytest.importorskip("mypy")
     (tmp_path / "correct.py").write_text(textwrap.dedent(CORRECT))
     (tmp_path / "mistaken.py").write_text("\n".join(["import mmkeras as mm", *MISTAKES]))
-    # following the imports of keras alone would take a minute
+    # Following the imports of keras alone would take a minute.
     settings = ["[mypy]", "ignore_missing_imports = True", "follow_imports = skip"]
     settings += ["[mypy-mmkeras.*]", "follow_imports = silent"]
     (tmp_path / "mypy.ini").write_text("\n".join(settings))

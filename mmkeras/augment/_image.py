@@ -121,7 +121,7 @@ def _policy(cv, spec, magnitude):
 
 
 def _tells_of_more_than_loops(record):
-    # keras-cv's equalization loops over the images and warns about it on every trace
+    # keras-cv's equalization loops over the images and warns about it on every trace.
     return "HistogramFixedWidth" not in record.getMessage()
 
 

@@ -68,8 +68,7 @@ def mix(
     Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
     where the share is that of the rectangle's pixels within the picture; sounds: Tokozume et al., arXiv 1711.10282.
     """
-    # keras-cv's MixUp and CutMix draw from `tf.random`, which ignores the given seed, and mix the labels of one head
-    # only.
+    # keras-cv's MixUp and CutMix draw from `tf.random`, whatever the given seed, and mix the labels of one head only.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)
     pictures = _check(specs, mixup, cutmix, share)
     known = {spec.name for spec in specs} | {*unmixed}

@@ -3,7 +3,7 @@ import re
 
 import keras
 
-# layer names of transformer blocks in keras-hub's BERT family, keras.applications, and this package
+# Layer names of transformer blocks in keras-hub's BERT family, keras.applications, and this package.
 _BLOCK = re.compile(
     r"(transformer_layer_\d+|disentangled_attention_encoder_layer_\d+|group_\d+_inner_layer_\d+|conv\d_block\d+"
     r"|expanded_conv(?:_\d+)?|block_?\d+[a-z]?)(?:_|$)"
@@ -32,7 +32,7 @@ class Backbone(keras.layers.Layer):
     """
 
     def __init__(self, model, train="all", **kwargs):
-        # the inner layers cast their inputs themselves, each to its own dtype
+        # The inner layers cast their inputs themselves, each to its own dtype.
         super().__init__(autocast=False, **kwargs)
         self.model = model
         self._rates = {id(layer): layer.rate for layer in model._flatten_layers() if _drops(layer)}
@@ -60,7 +60,7 @@ class Backbone(keras.layers.Layer):
         self._thaw(value)
 
     def _thaw(self, value):
-        # a plain assignment has no effect if this layer's own flag does not change
+        # A plain assignment has no effect if this layer's own flag does not change.
         set_trainable = keras.layers.Layer.trainable.fset
         set_trainable(self, value)
         frozen = {id(layer) for layer in self._frozen()}
@@ -94,7 +94,7 @@ class Backbone(keras.layers.Layer):
 
     def get_config(self):
         train, self.train = self.train, "all"  # save the model as it was given, without freezing applied
-        # turn tuples into lists, as they are after loading from a file
+        # Turn tuples into lists, as they are after loading from a file.
         model = json.loads(json.dumps(keras.saving.serialize_keras_object(self.model)))
         self.train = train
         return super().get_config() | {"model": model, "train": train}

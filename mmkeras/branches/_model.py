@@ -22,7 +22,7 @@ def ready_inputs(spec):
 def branch(spec, inputs, tokens, mask):
     """Builds the branch's model, named after its modality."""
     if getattr(tokens, "_keras_mask", None) is not None:
-        # drops Keras' implicit mask, about which the next layer would warn; the explicit mask replaces it
+        # Drops Keras' implicit mask, about which the next layer would warn; the explicit mask replaces it.
         tokens = ops.copy(tokens)
     return keras.Model(inputs, [tokens, mask], name=f"{spec.name}_branch")
 

@@ -32,7 +32,7 @@ class Fitting:
         for data in (x, given.get("validation_data")):
             check_fed("fit", self, data)
         _check_replicas(x, _replicas(self))
-        # Keras warns that it cannot shuffle a `tf.data.Dataset`
+        # Keras warns that it cannot shuffle a `tf.data.Dataset`.
         if hasattr(x, "element_spec") and len(args) < _SHUFFLE:
             kwargs.setdefault("shuffle", False)
         with self._retraced_on_error(), readable_errors():

@@ -162,7 +162,7 @@ class Examples(RawExamples, tf.data.Dataset):
         """The rows at these positions, in this order, without `skipped`, whose rows are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
-        # the indices refer to the whole table's tensors, so strings are not copied for each part
+        # The indices refer to the whole table's tensors, so strings are not copied for each part.
         with tf.device("CPU:0"):
             chosen = tf.constant(np.arange(len(self.frame))[positions] if self._positions is None
                                  else self._positions.numpy()[positions])  # fmt: skip

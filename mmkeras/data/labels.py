@@ -60,7 +60,7 @@ def as_targets(heads, labels):
     labels = dict(labels)
     for head in heads:
         if head.needs_targets:
-            # fail here rather than in the first batch if the head lacks something, such as a vocabulary
+            # Fail here rather than in the first batch if the head lacks something, such as a vocabulary.
             head.targets(head.blank[None])
             shape, dtype = head.target
             made = tf.numpy_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)

@@ -172,7 +172,7 @@ def _by_row(groups, labels, fractions, seed, rare):
         size = round(len(rest) * fraction / sum(fractions[i:]))
         size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # leave at least one row for each remaining part
         chosen = None if labels is None else labels[rest]
-        # `train_test_split` needs two rows of each class, and a row for each class in both parts
+        # `train_test_split` needs two rows of each class, and a row for each class in both parts.
         if chosen is not None and rare is not None:
             chosen = joined(chosen, 2, rare, min(size, len(rest) - size))
         part, rest = train_test_split(rest, train_size=size, random_state=seed, stratify=chosen)

@@ -70,7 +70,7 @@ class Beam(Decoding):
     def _grown(self, totals, logits, done, offsets):
         """The best continuations: their log p (B, W), the rows they continue (B * W,), and their tokens (B * W,)."""
         size = self.decoder.num_ids
-        # a finished beam continues with padding at no cost
+        # A finished beam continues with padding at no cost.
         ended = np.where(np.arange(size) == PAD, 0.0, _NEVER).astype("float32")
         gains = ops.where(ops.expand_dims(done, 1), ended, ops.log_softmax(sayable(logits), axis=-1))
         rows = ops.shape(totals)[0]

@@ -121,7 +121,7 @@ def ctc_allowed(logits: Any, *, automaton: Automaton) -> tuple[Any, Any]:
     def one_more(row, shares):
         ways = ops.take(row, automaton.before, axis=-1)  # (B, N, P)
         best, way = (ops.squeeze(part, -1) for part in ops.top_k(ways, 1))
-        # on TensorFlow, `ops.scan` requires outputs of the carry's dtype
+        # On TensorFlow, `ops.scan` requires outputs of the carry's dtype.
         return best + shares, ops.cast(way, "float32")
 
     row, ways = ops.scan(one_more, row, shares[1:])

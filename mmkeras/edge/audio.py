@@ -155,7 +155,7 @@ def resample(wave, rate, target, samples):
     reach = _CROSSINGS * widest // up
     taps = np.arange(2 * reach + 2)
     padded = np.pad(wave, (reach, reach + 2 + down))
-    # the filter's mean weight hardly depends on its resolution, so compute it on a coarse grid
+    # The filter's mean weight hardly depends on its resolution, so compute it on a coarse grid.
     coarse = min(widest, 64)
     total = _filter(np.arange(-_CROSSINGS * coarse, _CROSSINGS * coarse + 1), coarse).sum() * widest / coarse
     result = np.empty(count, "float32")

@@ -80,7 +80,7 @@ def _check_arguments(entry):
         if name not in parameters:
             raise _fault(f"must give an input of kind '{entry['kind']}' its own arguments, {list(parameters)}", name)
         own = _RULES.get(f"{entry['kind']}.{name}") or _RULES.get(name)
-        # a kind that was added to KINDS has no rules here
+        # A kind that was added to KINDS has no rules here.
         rule, holds = own or ("its class takes it", lambda value: True)
         if name not in entry or not holds(entry[name]):
             where = f"{name} of '{_short(entry.get('name'))}'"

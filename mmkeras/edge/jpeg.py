@@ -3,7 +3,7 @@
 import re
 import struct
 
-# next marker that is neither stuffing, nor a restart marker, nor a fill byte
+# Next marker that is neither stuffing, nor a restart marker, nor a fill byte.
 _NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)
 # In files with restart markers, decoders skip a reserved marker in a scan and go on at the next marker.
 _NEXT_OF_RESTARTED = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")

@@ -188,6 +188,6 @@ def _rgba(samples, bits, transparent):
 def _over_white(rgba):
     if rgba.shape[-1] == 3:
         return rgba
-    # the sums below are at most 65,152, which fits into uint16
+    # The sums below are at most 65,152, which fits into uint16.
     color, alpha = rgba[..., :3].astype("uint16"), rgba[..., 3:].astype("uint16")
     return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype("uint8")

@@ -97,7 +97,7 @@ class Table(Modality):
 
     def _parts(self, column, value):
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else _shown(value)
-        # Python refuses to convert very large integers to text
+        # Python refuses to convert very large integers to text.
         text = text if isinstance(value, bytes | int) else str(value)
         written = isinstance(value, str | bytes)
         if value is None or text == "" or (not written and text in ("nan", "NaT", "<NA>")):

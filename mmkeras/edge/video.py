@@ -92,7 +92,7 @@ class Video(Modality):
             height, width = blocks.canvas_of(canvas, found)
             self._check_size(height, width, len(found))
             taken, pixels, frames = set(chosen(len(found), self.frames)), np.full((height, width, 3), 255, "uint8"), []
-            # frames are always drawn over the previous ones, whatever disposal the file asks for
+            # Frames are always drawn over the previous ones, whatever disposal the file asks for.
             for i, picture in enumerate(found):
                 pixels = blocks.laid(picture, pixels)
                 frames += [self.picture.fit(pixels)] if i in taken else []

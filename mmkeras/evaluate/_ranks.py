@@ -75,7 +75,7 @@ def by_chance(found, items):
     0.0357
     """
     right = found["right"][found["right"] > 0]
-    # probability of at least one right item among the first k
+    # Probability of at least one right item among the first k.
     hit = stats.hypergeom.sf(0, items, right[:, None], np.arange(1, items + 1)[None])
     scores = {f"R@{k}": hit[:, min(k, items) - 1].mean() for k in CUTS}
     harmonic = np.sum(1 / np.arange(1, items + 1)) / items

@@ -80,7 +80,7 @@ def _classes(names, truth, answers, outputs, weights):
     found = {}
     for i, name in enumerate(names):
         parts, support = _precision_recall_f1(truth[:, i], answers[:, i], weights), int(truth[:, i].sum())
-        # the class neither occurs nor is answered, so its scores are undefined
+        # The class neither occurs nor is answered, so its scores are undefined.
         if not support and not answers[:, i].any():
             parts = [float("nan")] * 3
         parts = (*parts, support, float(aucs[0][i]), float(aucs[1][i]))

@@ -4,8 +4,7 @@ import calendar
 import math
 import re
 
-# Month, day, weekday and hour are periodic: each becomes a point on a circle, so December is as close to January as to
-# November.
+# Month, day, weekday and hour are periodic: as points on a circle, December is as close to January as to November.
 PARTS = ("year", "month_sin", "month_cos", "day_sin", "day_cos", "weekday_sin", "weekday_cos", "hour_sin", "hour_cos")
 # ISO 8601, as written by pandas, databases and JSON; valid for Python's `re` and for RE2. Groups: year, month, day,
 # hour, minute.

@@ -75,7 +75,7 @@ class Bilinear(keras.layers.Layer):
         return ops.cast(ops.where(anything, self._normalised(z), ops.zeros_like(z)), self.compute_dtype)
 
     def _factor(self, factor, here):
-        # products overflow and squares of small values underflow in half precision
+        # Products overflow and squares of small values underflow in half precision.
         factor = ops.cast(factor, "float32")
         return ops.where(here, factor, ops.ones_like(factor))
 

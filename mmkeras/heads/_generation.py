@@ -180,7 +180,7 @@ class Generation(LearnsUnits):
 
     def decode(self, outputs: Any) -> dict[str, Any]:
         """Ids (B, L) -> the text (B,), and the ids."""
-        # needs TensorFlow, imported only where answers are decoded to strings
+        # Needs TensorFlow, imported only where answers are decoded to strings.
         from mmkeras.preprocess.pieces import join_pieces
 
         return {self.name: join_pieces(outputs, self.coding.pieces), f"{self.name}_ids": outputs}

@@ -55,8 +55,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
 
     def add_weight(self, *args, trainable=True, **kwargs):
-        # Without an aggregation, each replica would keep its own moving averages, and only those of the first would be
-        # saved.
+        # Without an aggregation, each replica would keep its own moving averages, and only the first ones be saved.
         return super().add_weight(*args, trainable=trainable, aggregation="none" if trainable else "mean", **kwargs)
 
     def call(self, inputs, mask=None, training=None):
@@ -79,7 +78,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         inner = [axis for axis in axes[1:] if real.shape[axis] == 1]
 
         def average(values, without):
-            # average unmasked axes first, which leaves fewer values to mask
+            # Average unmasked axes first, which leaves fewer values to mask.
             values = ops.mean(values, inner, keepdims=True)
             total = ops.sum(ops.where(real, values, 0.0), axes)
             return ops.where(count > 0, total / ops.maximum(count, 1.0), without)

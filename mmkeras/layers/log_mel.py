@@ -83,8 +83,7 @@ class LogMel(keras.layers.Layer):
     def call(self, waveform, mask):
         window, matrix, floor = self._constants(mask)
         heard = ops.where(mask, ops.cast(waveform, "float32"), 0.0)
-        # `stft` steps from the first sample of each frame but reads `fft_length` samples, so pad the end of the last
-        # frame.
+        # `stft` steps from frame to frame but reads `fft_length` samples each time, so pad the end of the last frame.
         heard = ops.pad(heard, ((0, 0), (0, self.fft_length - self.frame)))
         real, imaginary = ops.stft(heard, self.frame, self.hop, self.fft_length, window, center=False)
         power = ops.square(real) + ops.square(imaginary)

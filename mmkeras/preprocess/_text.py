@@ -72,7 +72,7 @@ def _beginning(strings, most):
     True
     """
     next_bytes = peek(strings, tf.fill(tf.shape(strings), tf.constant(most - 3, tf.int64)), 4)
-    # whether a byte starts a character; the zeros after the end count as starts
+    # Whether a byte starts a character; the zeros after the end count as starts.
     starts = tf.cast(next_bytes // 64 != 2, tf.int64)
     cut = most - tf.argmax(starts[:, ::-1], axis=1)
     return tf.strings.substr(strings, tf.zeros_like(cut), tf.where(length(strings) > most, cut, length(strings)))

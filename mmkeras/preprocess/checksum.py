@@ -33,7 +33,7 @@ def crc32(file):
     """
     of_rows, shifts = _tables()
     data = tf.cast(tf.io.decode_raw(tf.strings.join([_ONES, file]), tf.uint8), tf.int32)
-    # leading zeros do not change a register of zeros
+    # Leading zeros do not change a register of zeros.
     data = tf.reshape(tf.pad(data, [[-tf.size(data) % _ROW, 0]]), [-1, _ROW])
     sums = tf.gather(tf.reshape(of_rows, [-1]), data + 256 * np.arange(_ROW))
     while sums.shape[1] > 1:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, little, peek, spells
 
-# entries read of the first directory; cameras write about 10 to 40, sorted by tag, and the orientation comes early
+# Entries read of the first directory; cameras write about 10 to 40, sorted by tag, and the orientation comes early.
 _ENTRIES = 64
 
 

@@ -95,9 +95,8 @@ def _over_sub_blocks(x, at):
     part = tf.io.decode_raw(part, tf.uint8, fixed_length=256 * _FULL + 256)
     sizes = part[:, : 256 * _FULL : 256]
     full = tf.reduce_sum(tf.math.cumprod(tf.cast(sizes == 255, tf.int64), axis=1), axis=1)
-    last = tf.gather(
-        part, full * 256, batch_dims=1
-    )  # length of the next sub-block, which may be full after 64 full ones
+    # Length of the next sub-block, which may be full after 64 full ones.
+    last = tf.gather(part, full * 256, batch_dims=1)
     behind = full * 256 + 1 + tf.cast(last, tf.int64)
     next_one = tf.gather(part, tf.minimum(behind, 256 * _FULL + 255), batch_dims=1)
     ends = (last == 0) | (next_one == 0) & (behind < 256 * _FULL + 256)

@@ -99,8 +99,7 @@ class DecodeImage(RawLayer):
         x = refuse(x, self.modality, looks.problem, picture.messages(self.max_pixels), details, place)
         orientation = exif.orientation(x, looks.tiff)
         file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
-        # A conditional costs 20 us per image, so decide once for the whole batch. One op reads both JPEG and opaque
-        # PNG.
+        # A conditional costs 20 us per image, so decide once per batch. One op reads both JPEG and opaque PNG.
         has_size = (looks.height == self.size[0]) & (looks.width == self.size[1])
         fits = tf.reduce_all((kind == picture.PNG) & has_size)
         usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
@@ -121,7 +120,7 @@ class DecodeImage(RawLayer):
         try:
             return tf.map_fn(function, examples, fn_output_signature=result, parallel_iterations=1)
         except tf.errors.InvalidArgumentError as error:
-            # in eager mode only; in a graph, the name of the failing node contains the layer's name
+            # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a picture is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
 
@@ -165,8 +164,7 @@ class DecodeImage(RawLayer):
         scaled, corner = _PLACES[self.resize](shape, tf.constant(self.size, tf.int64))
         scale = tf.cast(scaled, tf.float32) / tf.cast(shape, tf.float32)
         corner = tf.cast(corner, tf.float32)
-        # This is the op behind `tf.image.resize(antialias=True)`. Its translation crops or pads without an intermediate
-        # image.
+        # The op behind `tf.image.resize(antialias=True)`; its translation crops or pads without an intermediate image.
         scaled = tf.raw_ops.ScaleAndTranslate(
             images=pixels, size=self.size, scale=scale, translation=corner, kernel_type="triangle"
         )

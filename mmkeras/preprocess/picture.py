@@ -107,9 +107,8 @@ def _first_of_gif(x, is_gif):
 def is_text(head):
     """Whether the first 8 bytes of each file are printable, (B,) bool."""
     data = head[:, :8]
-    printable = (
-        (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
-    )  # zeros lie beyond the end of a short file
+    # Zeros lie beyond the end of a short file.
+    printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
     return tf.reduce_all(printable, axis=1)
 
 

@@ -77,8 +77,7 @@ class PresetIds(TextLayer):
         tokenizer = self.held.tokenizer
         if not hasattr(tokenizer, "_sentence_piece"):
             return tokenizer.tokenize(strings)
-        # A SentencePiece model created outside the graph is destroyed by `tf.random.set_seed` (TensorFlow 2.17), so
-        # drop it.
+        # `tf.random.set_seed` (TensorFlow 2.17) destroys SentencePiece models of eager mode: create it anew.
         tokenizer._sentence_piece = None
         ids = tokenizer.tokenize(strings)
         tokenizer._sentence_piece = None

@@ -155,7 +155,7 @@ class DecodeVideo(RawLayer):
             everything = (x, where, pixels, mask)
             pixels, mask, decoded = tf.map_fn(one, everything, fn_output_signature=result, parallel_iterations=1)
         except tf.errors.InvalidArgumentError as error:
-            # in eager mode only; in a graph, the name of the failing node contains the layer's name
+            # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
         problem = tf.where(decoded == blocks.count, 0, _NOT_ALL)
@@ -183,7 +183,7 @@ class DecodeVideo(RawLayer):
 
     def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         pixels = rng.integers(0, 256, (self.frames, *self.size, 3), "uint8")
-        # a full clip, and one that needs padding
+        # A full clip, and one that needs padding.
         return {self.modality: [_clip(pixels), _clip(pixels[: (self.frames + 1) // 2])]}
 
     def describe(self) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ class Wav(NamedTuple):
     bits: tf.Tensor
     start: tf.Tensor  # byte offset of the data; 0 if they were not found
     promised: tf.Tensor  # bytes of data according to the header
-    # bool; the header was written before the size was known, so the data extend to the end of the file
+    # bool; the header was written before the size was known, so the data extend to the end of the file.
     streamed: tf.Tensor
     frames: tf.Tensor  # complete samples per channel that the file contains
 

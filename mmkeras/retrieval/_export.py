@@ -112,8 +112,7 @@ def _finder(index, name, items, identifiers, k):
 
     def find(raw):
         scores, rows = search(embed(raw), items, k)
-        # Examples that lack the modality are not found, so there can be fewer than k results; the remaining names are
-        # empty.
+        # Examples without the modality are not found, so there can be fewer than k results; other names are empty.
         named = tf.where(rows >= 0, tf.gather(identifiers, tf.maximum(rows, 0)), "")
         return {"identifiers": named, "scores": tf.where(rows >= 0, scores, 0.0)}
 

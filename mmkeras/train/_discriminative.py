@@ -45,9 +45,8 @@ def discriminative(
 
 
 def _wrapped(optimizer, variables, factors):
-    if isinstance(
-        optimizer, keras.optimizers.LossScaleOptimizer
-    ):  # Keras only recognises it as the outermost optimizer
+    # Keras only recognises a LossScaleOptimizer if it is the outermost optimizer.
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         inner = _wrapped(optimizer.inner_optimizer, variables, factors)
         return keras.optimizers.LossScaleOptimizer(
             inner, optimizer.initial_scale, optimizer.dynamic_growth_steps, name=optimizer.name
@@ -92,7 +91,7 @@ def _copied(optimizer):
     """A new optimizer with the same settings, so that wrapping does not change the user's optimizer."""
     config = optimizer.get_config()
     if not isinstance(optimizer._learning_rate, keras.Variable):
-        # keep a schedule as an object; its class may not be registered
+        # Keep a schedule as an object; its class may not be registered.
         config["learning_rate"] = optimizer._learning_rate
     copied = type(optimizer).from_config(config)
     excluded = {key: value for key, value in vars(optimizer).items() if key.startswith("_exclude_from_weight_decay")}
@@ -118,7 +117,7 @@ class Discriminative(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name=name)
         self.optimizer = _copied(optimizer)
         self.factors = list(factors)
-        # hidden from Keras, which would track the variables
+        # Hidden from Keras, which would track the variables.
         self._own = types.SimpleNamespace(variables=None, factors={})
         self._plain = self.optimizer.update_step, self.optimizer._apply_weight_decay
         self.optimizer.update_step = self._update
@@ -148,8 +147,7 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.weight_decay = whole
 
     def build(self, variables):
-        # If the numbers differ, `apply` raises an error: a loaded model is built with all variables that are trainable
-        # now.
+        # If the numbers differ, `apply` raises an error: loaded models are built with all currently trainable variables.
         if self._own.variables is None and len(variables) == len(self.factors):
             self.take(variables)
         self.optimizer.build(variables)
@@ -215,8 +213,7 @@ class Discriminative(keras.optimizers.Optimizer):
         optimizer = keras.optimizers.serialize(self.optimizer)
         factors = list(self.factors)
         if self._own.variables is not None:
-            # Save factors of trainable variables only, so that they do not silently fit a model with other variables
-            # unfrozen.
+            # Save factors of trainable variables only: they must not fit if equally many others are unfrozen later.
             pairs = zip(self._own.variables, factors, strict=True)
             factors = [factor for variable, factor in pairs if variable.trainable]
         return {"name": self.name, "optimizer": optimizer, "factors": factors}

@@ -75,7 +75,7 @@ class Resume(keras.callbacks.Callback):
             np.savez(file, meta=json.dumps(meta), **arrays)
 
     def on_train_end(self, logs=None):
-        # otherwise a later `fit` without these callbacks would also start at this epoch
+        # Otherwise a later `fit` without these callbacks would also start at this epoch.
         self.model._initial_epoch = None
 
     def _variables(self):

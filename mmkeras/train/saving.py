@@ -54,7 +54,7 @@ class BestCheckpoint(keras.callbacks.ModelCheckpoint):
     def __init__(self, path: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min") -> None:
         self.path = Path(path).expanduser()
         self.partial = self.path.with_suffix(".writing.keras")
-        # Keras formats the path, so braces are escaped
+        # Keras formats the path, so braces are escaped.
         template = str(self.partial).replace("{", "{{").replace("}", "}}")
         super().__init__(template, monitor, mode=mode, save_best_only=True)
 

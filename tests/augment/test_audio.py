@@ -147,10 +147,8 @@ def test_recorded_noise_has_the_asked_for_ratio(ready, tmp_path):
         ratio = 10 * np.log10(np.mean(ready["voice"][i, :count] ** 2) / np.mean(noise**2))
         assert ratio == pytest.approx(10, abs=0.5)  # a few samples may be clipped
     spectra = [np.abs(np.fft.rfft(augmented(ready, (0, i), noise=0, noise_files=tmp_path)[0][0])) for i in range(8)]
-    assert {spectrum.argmax() // 10 for spectrum in spectra} == {
-        2,
-        14,
-    }  # both files are drawn; the one with another rate is resampled
+    # Both files are drawn; the one with another rate is resampled.
+    assert {spectrum.argmax() // 10 for spectrum in spectra} == {2, 14}
 
 
 def test_files_and_ranges_are_checked(tmp_path):

@@ -52,7 +52,7 @@ def measure(signatures, decode, raw, rounds):
     times, ratios = {"serving_default": [], "preprocess": [], "ready": []}, []
     for index in range(rounds + 5):
         took = {}
-        # alternate the order, so that neither side is always second
+        # Alternate the order, so that neither side is always second.
         for part in (serve, parts) if index % 2 else (parts, serve):
             start = time.perf_counter()
             between = part()

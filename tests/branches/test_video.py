@@ -43,7 +43,7 @@ def test_a_clip_is_the_same_whatever_stands_behind_it(maker):
     """Frames behind the end count as nothing: not even as black ones."""
     model, x = MAKERS[maker](), feed([3])
     short = MAKERS_OF_THREE[maker]()
-    # (5, 6) is the shape of the position embedding
+    # (5, 6) is the shape of the position embedding.
     short.set_weights([w[:3] if w.shape == (5, 6) else w for w in model.get_weights()])
     alone = short({"clip": x["clip"][:, :3], "clip_mask": x["clip_mask"][:, :3]})[0]
     np.testing.assert_allclose(model(x)[0][:, :3], alone, atol=1e-5)

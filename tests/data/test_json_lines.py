@@ -9,7 +9,7 @@ HEADS = [mm.heads.classification("kind", ["a", "b"])]
 RIGHT = {"title": "x", "kind": "a"}
 WRONG = {
     "line 3 is no JSON: Expecting value at column 10": b'{"title": ',
-    # a form feed is not whitespace in JSON
+    # A form feed is not whitespace in JSON.
     "line 3 is no JSON: Extra data at column 28": b'{"title": "x", "kind": "a"}\f',
     "line 3 holds no JSON object, but list": b'["x", "a"]',
     "line 3 is not in UTF-8: byte 0xe9 at column 15": b'{"title": "caf\xe9", "kind": "a"}',

@@ -379,7 +379,7 @@ def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads,
 def test_a_broken_file_within_a_shard_is_named_by_record(broken, photo, heads, tmp_path, monkeypatch):
     pattern = tmp_path / "a-*.tfrecord"
     raw = {"photo": keras.Input((), dtype="string", name="photo")}
-    # skips decoding
+    # Skips decoding.
     monkeypatch.setattr("mmkeras.data.tfrecord.records._decoding", lambda specs: keras.Model(raw, raw))
     mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=4, verbose=False)
 

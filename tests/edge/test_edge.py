@@ -60,7 +60,7 @@ def test_ids_of_text_are_the_same(tokenizer):
         assert theirs.any(axis=1).mean() > 0.9
 
 
-# in BERT's tokenizer, the last one is unknown
+# In BERT's tokenizer, the last one is unknown.
 NO_TOKENS = ["<br />", " ", "\t\n", "\0", "\x85", "&nbsp;<p>", "\u00a0\u3000"]
 
 

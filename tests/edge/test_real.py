@@ -83,5 +83,5 @@ def test_ready_tensors_of_real_examples_are_the_same(name, tmp_path, monkeypatch
             apart[key] = max(apart.get(key, 0), float(np.abs(own.astype("float64") - value.numpy()).max()))
             told[key] = max(told.get(key, 0), float(np.std(own.astype("float64"))))
     assert {key: far for key, far in apart.items() if far > ALLOWED[theirs[key].numpy().dtype]} == {}
-    # the values vary, so something was read
+    # The values vary, so something was read.
     assert all(spread > 0 for key, spread in told.items() if not key.endswith("_mask"))

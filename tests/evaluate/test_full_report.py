@@ -60,7 +60,7 @@ def test_every_section_is_there_and_shows_something(made):
     assert list(page.sections) == list(evaluate.SECTIONS) and page.elsewhere == []
     failed = [name for name, section in page.sections.items() if section["failed"]]
     assert failed == list(found["failed"]) == []
-    # one head is not a classification
+    # One head is not a classification.
     assert "Rates by group are of a classification" in page.sections["slices"]["text"]
     pictures = {name: section["img"] for name, section in page.sections.items()}
     assert pictures["scores"] >= 9 and pictures["contributions"] == pictures["robustness"] == 3

@@ -48,7 +48,7 @@ def parts(raw):
         mm.heads.regression("stars", size=2, mean=1e5, std=1e4),
     ]
     preprocess = mm.adapt(mm.preprocessor(specs), tf.data.Dataset.from_tensor_slices(raw), verbose=False)
-    # independent of the order of the tests, because the errors of 8 bits depend on the weights
+    # Independent of the order of the tests, because the errors of 8 bits depend on the weights.
     keras.utils.set_random_seed(0)
     branches = {
         "review": mm.branches.text.lstm(specs[0], units=8, embed_dim=4),

@@ -37,7 +37,7 @@ def test_cross_attention_asks_one_after_the_other(three, plain):
         x = (b, c)[i % 2]
         q = plain.block(q, x, np.ones(len(x), bool), step)
     close(fused[0], plain.norm(q, layer.norm).mean(0))
-    # there is no other modality to attend to
+    # There is no other modality to attend to.
     close(fused[1], plain.norm(plain.embed(1, tokens, layer.embed)[0][:2], layer.norm).mean(0))
     close(fused[2], plain.norm(layer.stand_in.table.numpy()[0], layer.norm))  # no modality is present at all
 

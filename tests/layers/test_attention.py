@@ -17,7 +17,7 @@ def test_attention_block_reads_others_or_itself():
     thought = x[:1] + seen
     thought += layer.narrow(layer.widen(layer.norm_think(thought)))
     np.testing.assert_allclose(itself[:1], thought, atol=1e-5)
-    # without attention, only the feed-forward part
+    # Without attention, only the feed-forward part.
     nothing = x[1:] + layer.narrow(layer.widen(layer.norm_think(x[1:])))
     np.testing.assert_allclose(itself[1:], nothing, atol=1e-5)
 

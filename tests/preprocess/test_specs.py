@@ -48,7 +48,7 @@ def test_embeddings_have_a_row_for_each_id(learned, kind):
     ready = learned({name: tf.constant(values) for name, values in RAW.items()})
     for name, sizes in {"review": [review.ids], "who": [sum(who.ids)]}.items():
         assert rows(branches[name]) == sizes
-        # an id without an embedding row would raise an error
+        # An id without an embedding row would raise an error.
         branches[name]({key: ready[key] for key in branches[name].input})
     assert int(tf.reduce_max(ready["review"])) == review.ids - 1
     assert np.max(ready["who"][:, 1:], axis=0).tolist() == [size - 1 for size in who.ids]

@@ -38,7 +38,7 @@ def test_report_has_both_answers_of_every_row(run):
         assert low <= run.report["accuracy"][head] <= high
         right = run.report["accuracy"][head] * run.report["n"]
         assert math.isclose(right, round(right), abs_tol=1e-6)
-    # English names and keywords are counted two more times
+    # English names and keywords are counted two more times.
     assert run.report["n"] == 12 and run.report["n_train"] == 24 * (16 + 4)
     assert run.report["skipped"] == 0 and run.report["seed"] == 3
 

@@ -147,7 +147,7 @@ def test_curves_are_drawn(runs):
 def test_run_folder_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     model, data = run_and_kill.model(), run_and_kill.batches()
-    # braces are literal, not placeholders of Keras
+    # Braces are literal, not placeholders of Keras.
     model.fit(data, verbose=0, callbacks=train.callbacks("~/runs/{a}", data, monitor="loss"))
     names = {path.name for path in (tmp_path / "runs" / "{a}").iterdir()}
     assert names == {"best.keras", "curves.png", "lock", "log.csv", "resume.npz"}

@@ -16,8 +16,7 @@ def spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_a
     if spec_augment is not None:
         spectrum, mask = spec_augment(spectrum, mask)
     if mfcc is not None:
-        # Normalise each coefficient separately: the first one (the level) is about a hundred times larger than the
-        # others.
+        # Normalise each coefficient separately: the first one (the level) is about a hundred times the others.
         spectrum = norm(MFCC(mfcc, name="mfcc")(spectrum), mask=mask)
     return ops.expand_dims(spectrum, -1), mask
 

@@ -74,7 +74,7 @@ def _digest(told):
 
 
 def _opened(folder, rows, told):
-    # compare sizes and digests before reading a header that may be damaged
+    # Compare sizes and digests before reading a header that may be damaged.
     fault = file_fault(folder / told["file"], told)
     if fault:
         raise ValueError(fault)

@@ -34,7 +34,7 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True, verbose=False):
         return None
     digest = hashlib.sha256()
     for part in _parts(raw, preprocess, heads, stamps, verbose):
-        # the length prefix keeps the boundaries between the parts part of the digest
+        # The length prefix keeps the boundaries between the parts part of the digest.
         digest.update(f"{len(part)}:".encode() + part)
     digest.update(repr(settings).encode())
     return digest.hexdigest()
@@ -49,7 +49,7 @@ def _parts(raw, preprocess, heads, stamps, verbose):
         yield from (weight.numpy().tobytes() for weight in layer.weights)
         learned = [lookup.get_vocabulary() for lookup in getattr(layer, "lookups", ())]
         yield repr([*learned, getattr(layer, "vocabulary", None)]).encode()
-    # the vocabulary learned from the labels
+    # The vocabulary learned from the labels.
     yield repr([head.meaning for head in heads if head.needs_targets]).encode()
     weights = [SAMPLE_WEIGHT] if SAMPLE_WEIGHT in raw.element_spec else []
     for name in [*preprocess.input, *(head.name for head in heads), *weights]:

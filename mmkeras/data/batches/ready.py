@@ -44,7 +44,7 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
                 found.append(locate(error, functools.partial(read, one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
-        # the wording of causes varies; row labels may repeat, so modality and file count as well
+        # The wording of causes varies; row labels may repeat, so modality and file count as well.
         known = {fault[:3] for fault in skipped}
         skipped.extend(fault for fault in found if fault[:3] not in known)
         return finish(tf.nest.map_structure(lambda tensor: tf.gather(tensor, good), payload)) if good else None

@@ -162,6 +162,6 @@ def packed(pictures):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         for i, picture in enumerate(pictures):
-            # a fresh ZipInfo has no timestamp, so equal frames give equal bytes
+            # A fresh ZipInfo has no timestamp, so equal frames give equal bytes.
             archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)
     return memory.getvalue()

@@ -77,7 +77,7 @@ def _rate_of_frame(frame):
     if len(frame) < 16:
         return 0
     size, code = frame[2] >> 4, frame[2] & 15
-    # skip the frame number, which is encoded like UTF-8
+    # Skip the frame number, which is encoded like UTF-8.
     at = 5 + max(0, f"{frame[4]:08b}".index("0") - 1 if frame[4] < 255 else 7)
     at += {6: 1, 7: 2}.get(size, 0)
     if code < len(_RATES):
@@ -104,7 +104,7 @@ def md5_fault(content, samples, bits):
     """
     expected = content[26:42] if samples.size else bytes(16)
     little = samples.astype("<i4").reshape(-1, 1).view("u1")[:, : (bits + 7) // 8]
-    # all zeros means that no MD5 was stored
+    # All zeros means that no MD5 was stored.
     if expected == bytes(16) or hashlib.md5(little.tobytes()).digest() == expected:
         return ""
     return "A FLAC file must be whole: the checksum of all samples (MD5) is wrong."

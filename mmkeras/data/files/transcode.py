@@ -148,10 +148,10 @@ def _flac(x, head):
     decode = functools.partial(_tfio().audio.decode_flac, file)
     cases = [
         (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.int32) - 2**7),
-        # tensorflow-io shifts 24-bit samples up by 8 bits
+        # tensorflow-io shifts 24-bit samples up by 8 bits.
         (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),
     ]
-    # the decoder rejects other bit depths
+    # The decoder rejects other bit depths.
     samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))
     x = _checked(md5_fault, x, samples, bits)
     full = tf.cast(tf.bitwise.left_shift(tf.constant(1, tf.int64), bits - 1), tf.float32)
@@ -206,7 +206,7 @@ def _checked(fault, x, *others):
     """The file, or an error if a Python function of the file and other values returns the description of a fault."""
 
     def check(content, *values):
-        # in eager mode, it is an array
+        # In eager mode, it is an array.
         return fault(content if isinstance(content, bytes) else content.item(), *values).encode()
 
     found = tf.ensure_shape(tf.numpy_function(check, [x, *others], tf.string), ())

@@ -70,7 +70,7 @@ def _acted(rng, colour, body, ways, size, frames):
     middle = np.abs(np.arange(side) - (side - 1) / 2) < 1
     shape = middle[:, None] | middle if body == "cross" else np.ones((side, side), bool)
     for number, frame in enumerate(pixels):
-        # alternate the brightness: Pillow merges equal frames, which would give away the clips that pause
+        # Alternate the brightness: Pillow merges equal frames, which would give away the clips that pause.
         frame += np.uint8(12 * (number % 2))
         y, x = np.floor(place).astype(int)
         rows, columns = ((start + np.arange(side)) % size for start in (y, x))

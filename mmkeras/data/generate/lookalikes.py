@@ -94,7 +94,7 @@ def lip_speech(
         ):
             for name in (f"{part}{i}" for i in range(n)):
                 said = rng.choice(len(words), 3, replace=False)
-                # word index of each frame, -1 for silence
+                # Word index of each frame, -1 for silence.
                 word = np.repeat(np.concatenate([[-1], said, [-1]]), each)[:frames]
                 tone = np.sin(np.repeat(2000 + 1500 * word, 320) * np.arange(320 * frames) / 8000)
                 voices.writestr(f"{name}.wav", wav(0.5 * tone * np.repeat(word >= 0, 320)))

@@ -136,7 +136,7 @@ def text_converter(name, leaf):
 
 def strings(name, values):
     """UTF-8 bytes, b"" if absent; bytes are not changed."""
-    # iterating over lists is several times faster than over pandas objects
+    # Iterating over lists is several times faster than over pandas objects.
     pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
     try:
         return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
@@ -172,7 +172,7 @@ class Media(Modality):
 
     def column(self, spec, name, values, root, faults):
         files = np.full(len(values), b"", object)
-        # look each file up once, even if many rows refer to it
+        # Look each file up once, even if many rows refer to it.
         look = functools.cache(functools.partial(self.found, root, {}))
         pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
         for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):

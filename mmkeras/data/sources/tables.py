@@ -62,7 +62,7 @@ def from_csv(
     root = _beside(path, specs, root)
     wanted = _wanted(specs, heads, columns, weights)
     frame, header, faults = delimited.read(path, read_csv, on_error)
-    # pandas renames a repeated "text" to "text.1"
+    # pandas renames a repeated "text" to "text.1".
     _check_repeated([name for name in header or () if name in wanted.values()])
     return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 

@@ -85,7 +85,7 @@ class Shards(RawExamples, tf.data.Dataset):
         def batches(epoch):
             start = tf.stack([tf.constant(seed, tf.int64), epoch])
             numbers = tf.random.experimental.stateless_shuffle(tf.constant(self.numbers, tf.int64), start)
-            # fixes the op seeds in this traced function, so that the order does not depend on the global seed
+            # Fixes the op seeds in this traced function, so that the order does not depend on the global seed.
             tf.random.set_seed(1)
             drawn = tf.random.stateless_uniform([], start, maxval=2**31 - 1, dtype=tf.int64)
             records = self.records(numbers).shuffle(buffer, drawn, reshuffle_each_iteration=False)

@@ -118,8 +118,7 @@ def _write(preprocess, model, heads, path):
     def examples(protos):
         return functions["serving_default"](tf.io.parse_example(protos, _features(preprocess)))
 
-    # `examples` calls `serving_default`, which calls `ready`, so the model is traced once; TensorFlow inlines the
-    # calls.
+    # `examples` calls `serving_default`, which calls `ready`: the model is traced once. TensorFlow inlines the calls.
     functions = {
         "ready": _function(ready, _tensor_specs(model.input)),
         "serving_default": _function(serving_default, _tensor_specs(preprocess.input)),
@@ -151,7 +150,7 @@ def _features(preprocess):
 
 def _runs(preprocess, model, heads, raw):
     """Runs of every signature on the same samples and on a single example, and Python's answers to each."""
-    # run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision
+    # Run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision.
     with tf.device("CPU:0"):
         ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
         answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}

@@ -2,8 +2,7 @@
 
 import re
 
-# Example: loc(callsite(callsite(fused["Svd:", "model_1/layer_1/Svd@__infer..."] at ...)): 'tf.Svd' op is neither a
-# custom op
+# loc(callsite(callsite(fused["Svd:", "model_1/layer_1/Svd@__infer..."] at ...)): 'tf.Svd' op is neither a custom op
 _UNKNOWN = re.compile(r"""fused\["\w+:", "([^"@]*)[^"]*"\][^\n]*'tf\.(\w+)' op is neither a custom op nor a flex op""")
 
 

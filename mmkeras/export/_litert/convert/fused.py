@@ -81,7 +81,7 @@ def _with_reset(cell):
     kernel, recurrent = (keras.ops.convert_to_numpy(each) for each in (cell.kernel, cell.recurrent_kernel))
     bias = keras.ops.convert_to_numpy(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
     push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # LSTM states lie in [-1, 1]
-    # about as large as the weights, because they share an 8-bit scale
+    # About as large as the weights, because they share an 8-bit scale.
     row = max(float(np.abs(kernel).max()), push / _WIDEST)
     gates = np.repeat(np.array([[-row, -row, 0.0, -row]], "float32"), cell.units, axis=1)  # input, forget, cell, output
     return np.concatenate([kernel, gates]), recurrent, bias, push / row

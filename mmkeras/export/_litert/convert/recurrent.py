@@ -10,7 +10,7 @@ import tensorflow as tf
 from mmkeras.export._litert.convert.fused import fused_loop, unfusable
 
 WAYS = ("while", "unroll", "fused")
-# longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size
+# Longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size.
 STEPS = 64
 
 

@@ -61,7 +61,7 @@ def _archive(files):
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:  # uncompressed, so that a phone can memory-map it
         for name, text in files.items():
-            # a fresh ZipInfo has no timestamp, so every export gives the same bytes
+            # A fresh ZipInfo has no timestamp, so every export gives the same bytes.
             archive.writestr(zipfile.ZipInfo(name), text)
     return memory.getvalue()
 

@@ -22,8 +22,7 @@ from mmkeras.export.process.litert import time_files
 from mmkeras.export.process.saved_model import run_fresh
 
 _CALLS = 30
-# Tolerances for a SavedModel, looser than those it was exported with; a mixed-precision one is compared with float32
-# here.
+# Tolerances for a SavedModel, looser than those of its export; in mixed precision, it is compared with float32 here.
 SERVED = {"float32": 1e-3, "mixed": 5e-2}
 
 

@@ -50,7 +50,7 @@ def _seconds(done, runs, calls):
                 except (RuntimeError, ValueError) as error:
                     seconds[i] = str(error)
         done()
-    # drop the first call, which allocates memory
+    # Drop the first call, which allocates memory.
     return [found if isinstance(found, str) else found[1:] for found in seconds]
 
 
