@@ -1,4 +1,4 @@
-"""A self-contained HTML file, without external scripts, fonts or other resources."""
+"""One HTML file that holds all it shows: no script, no font, nothing from a network."""
 
 import base64
 import html
@@ -110,16 +110,16 @@ def cell(value):
 
 
 def picture(path, caption=""):
-    """A PNG file embedded in the page; on a narrow screen it scrolls instead of shrinking until it is unreadable."""
+    """A PNG file, inside the page; on a narrow screen it scrolls by itself rather than to become unreadable."""
     content = Path(path).read_bytes()
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    width = int.from_bytes(content[16:20], "big")  # width from the PNG header
+    width = int.from_bytes(content[16:20], "big")  # PNG's header
     caption = html.escape(caption or Path(path).stem)
     return f'<figure style="--width: {width}px"><img src="{source}" alt="{caption}"></figure>'
 
 
 def gallery(cards):
-    """Cards side by side; each is a list of HTML blocks."""
+    """Cards beside each other; each is a list of HTML blocks."""
     return (
         '<div class="gallery">' + "".join(f'<div class="card">{"".join(blocks)}</div>' for blocks in cards) + "</div>"
     )

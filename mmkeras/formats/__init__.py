@@ -2,5 +2,5 @@
 
 zipped    the members of ZIP files, by their local headers
 dates     dates as text, and the numbers they are expanded into
-sampling  which frames of a clip are used
+sampling  which frames are taken of a clip
 """

@@ -147,7 +147,7 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.weight_decay = whole
 
     def build(self, variables):
-        # If the numbers differ, `apply` raises an error: a loaded model is built with all variables that are now trainable.
+        # If the numbers differ, `apply` raises an error: a loaded model is built with all that is trainable now.
         if self._own.variables is None and len(variables) == len(self.factors):
             self.take(variables)
         self.optimizer.build(variables)
