@@ -1,9 +1,9 @@
-"""The readable part of TensorFlow's errors."""
+"""Extracts the readable part of TensorFlow's errors."""
 
 import contextlib
 import re
 
-# What Keras, AutoGraph and tf.data put around the words of an op.
+# Text that Keras, AutoGraph and tf.data add around an op's own message.
 _WRAPPINGS = [
     r"Exception encountered when calling .*?\n\n",
     r"\n\nArguments received by .*",
@@ -20,7 +20,7 @@ def cause_of(error):
     """The readable part of a TensorFlow error."""
     message = re.sub(r"\x1b\[[0-9;]*m", "", error.message or str(error))
     own = _RAISED.search(message)
-    if own:  # one that Python raised within a graph
+    if own:  # the error was raised by Python code inside a graph
         return own.group(1).strip()
     kernel = re.search(r"assertion failed: \[(.*?)\]\s*(?:\[\[\{\{|\[Op:|\Z)", message, re.DOTALL)
     if kernel:
@@ -34,7 +34,7 @@ def cause_of(error):
 
 
 def _unescaped(text):
-    """Reverses the escapes of quotes and bytes that TensorFlow or `repr` added to a text."""
+    """Reverses the escaping of quotes and bytes by TensorFlow or `repr`."""
     return text.encode().decode("unicode_escape", "replace").encode("latin-1", "replace").decode("utf-8", "replace")
 
 
@@ -54,6 +54,6 @@ def readable_errors():
 
 
 def _is_of_data(error):
-    # By the module's name: model code imports no TensorFlow.
+    # Compare the module's name, because this module must not import TensorFlow.
     message = getattr(error, "message", None) if type(error).__module__.startswith("tensorflow") else None
     return isinstance(message, str) and bool(_RAISED.search(message) or "assertion failed: [" in message)

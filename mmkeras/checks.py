@@ -6,7 +6,7 @@ import numbers
 
 
 def check(ok, rule, received, remedy):
-    """Raises ValueError unless `ok`; the other three are sentences of its message."""
+    """Raises ValueError unless `ok`, with a message made of the other three sentences."""
     if not ok:
         raise ValueError(f"{rule} Received: {received}. {remedy}")
 
@@ -25,7 +25,7 @@ def check_list(argument, values):
 
 
 def check_positive(name, **values):
-    """Raises ValueError unless they are finite numbers above 0."""
+    """Raises ValueError unless all values are finite numbers above 0."""
     for argument, value in values.items():
         number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
         rule = f"{argument} of '{name}' must be positive."
@@ -33,7 +33,7 @@ def check_positive(name, **values):
 
 
 def check_whole(name, **values):
-    """Raises ValueError unless they are whole numbers above 0."""
+    """Raises ValueError unless all values are whole numbers above 0."""
     for argument, value in values.items():
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         rule = f"{argument} of '{name}' must be a whole number."
@@ -42,7 +42,7 @@ def check_whole(name, **values):
 
 
 def check_pixels(spec):
-    """The (height, width) of a spec of pictures; ValueError unless its arguments are valid."""
+    """Returns (height, width) of an image spec; raises ValueError if its arguments are invalid."""
     size = spec.size if isinstance(spec.size, list | tuple) else (spec.size, spec.size)
     check(len(size) == 2, f"size of '{spec.name}' must be (height, width).", f"{spec.size!r}", "Give two numbers.")
     check_whole(spec.name, height=size[0], width=size[1], channels=spec.channels)
@@ -53,7 +53,7 @@ def check_pixels(spec):
 
 
 def check_share(name, **values):
-    """Raises ValueError unless they are numbers of at least 0 and below 1."""
+    """Raises ValueError unless all values are at least 0 and below 1."""
     for argument, value in values.items():
         number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         rule = f"{argument} of '{name}' must be at least 0 and below 1."
@@ -74,7 +74,7 @@ def check_resolution(what, mean, std):
 
 
 def check_max_pixels(name, value):
-    most = 178_956_970  # Pillow refuses more, on a device
+    most = 178_956_970  # Pillow refuses larger images, and it decodes them on devices
     check_whole(name, max_pixels=value)
     rule = f"max_pixels of '{name}' may be {most} at most."
     check(value <= most, rule, f"max_pixels={value!r}", "Make larger files smaller beforehand.")

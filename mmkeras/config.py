@@ -1,4 +1,4 @@
-"""Frozen dataclasses that are part of the config of a Keras model: specs and heads."""
+"""Base of the frozen dataclasses that are part of a Keras model's config: specs and heads."""
 
 import dataclasses
 from pathlib import Path
@@ -23,5 +23,5 @@ class Config:
 
     @classmethod
     def from_config(cls, config):
-        # JSON has no tuples.
+        # JSON has no tuples, so lists are converted back.
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})

@@ -33,19 +33,21 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
     path = Path(path).expanduser() if local else path
     config = _config(path) if local else b""
     rooms = [f"mmkeras.{room}" for room in ("branches", "fusion", "heads", "preprocess", "models")]
-    marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}  # what is not needed takes seconds
+    # Import only what the file needs, since these take seconds.
+    marks = {b"keras_hub": "keras_nlp", b"mmkeras>Discriminative": "mmkeras.train"}
     for room in [*rooms, *(room for mark, room in marks.items() if mark in config)]:
         importlib.import_module(room)
     try:
         return keras.saving.load_model(path)
-    except Exception as error:  # of Keras, h5py, zipfile, zlib, ...: a damaged weight can fail anywhere
+    except Exception as error:
+        # Keras, h5py, zipfile, zlib, ... raise their own errors, and a damaged weight can fail in any of them.
         if config and (damage := _damage(path)):
             raise _refusal(path, f"is damaged: {damage}") from error
         raise
 
 
 def _config(path):
-    """The bytes of `config.json` of a .keras file; none of what Keras reads otherwise."""
+    """The bytes of `config.json` in a .keras file; b"" for other files that Keras can load."""
     if not path.exists():
         near = sorted(file.name for file in path.parent.glob("*.keras")) if path.parent.is_dir() else []
         raise FileNotFoundError(f"There is no such file. Received: '{path}'. Its folder holds the .keras files {near}.")
@@ -83,7 +85,7 @@ def _config_of_folder(path):
 
 
 def _other_kind(path, head):
-    """What a file is by its first bytes, if it is no ZIP archive; None if it may be one, or HDF5 that Keras reads."""
+    """Kind of a file by its first bytes; None for a ZIP archive or an HDF5 file, which Keras can load."""
     if head[4:] == b"TFL3":
         return "is a LiteRT file, which has no layers. Run it with mmkeras.edge.Model"
     if head == _HDF5:
@@ -99,7 +101,7 @@ def _other_kind(path, head):
 
 
 def _damage(path):
-    """What is wrong with the archive; None where every checksum is right."""
+    """What is wrong with the archive; None if all checksums are correct."""
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()

@@ -1,4 +1,4 @@
-"""Pretrained weights: loaded, or an error that says how to get them."""
+"""Loads pretrained weights; errors say how to get them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a function was given in place of what it takes: said in one message, with what to do about it."""
+"""Checks of the kind of an argument; errors say what was received in its place and what to do."""
 
 import os
 
@@ -19,7 +19,7 @@ def check_examples(function, raw):
 
 
 def check_preprocess(function, preprocess, raw):
-    """Raises TypeError unless `preprocess` is a model; `raw` is what stands beside it, which may be swapped."""
+    """Raises TypeError unless `preprocess` is a model; `raw` is the next argument, with which it may be swapped."""
     if isinstance(preprocess, type) or not hasattr(preprocess, "layers"):
         swapped = hasattr(preprocess, "element_spec") and hasattr(raw, "layers")
         remedy = "Make it of the specs, and adapt it: preprocess = mm.adapt(mm.preprocessor(specs), raw)."
@@ -62,7 +62,7 @@ def check_fed(method, model, data):
 
 
 def check_class_weight(model, class_weight):
-    """Raises ValueError where Keras' class weights, which are for a single output, are given to a model with heads."""
+    """Raises ValueError if Keras' class weights, which need a single output, are given to a model with heads."""
     if class_weight is not None and isinstance(model.output, dict):
         raise ValueError(
             "The class weights of a model with heads are those of its heads. Received: class_weight= in fit. Say "
@@ -72,7 +72,7 @@ def check_class_weight(model, class_weight):
 
 
 def looks_raw(inputs, model):
-    """Whether a dict of tensors, arrays or `tf.TensorSpec` by name is what a preprocess takes, and not this model."""
+    """Whether a dict of tensors, arrays or `tf.TensorSpec` is an input of a preprocess rather than of this model."""
     wanted, specs = model.input, getattr(model, "specs", ())
     if not isinstance(inputs, dict) or not isinstance(wanted, dict):
         return False
@@ -83,7 +83,7 @@ def looks_raw(inputs, model):
 
 
 def is_frame(value):
-    """Whether a value is of pandas, which is not imported here."""
+    """Whether a value is a pandas object, checked without importing pandas."""
     return type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "iloc")
 
 

@@ -1,7 +1,7 @@
-"""Folders to write into until all is there; those of a process that was killed are removed by the next one.
+"""Temporary folders to write into; those left by a killed process are removed by the next one.
 
-A kill runs no `finally`. So each folder is locked (flock) by the process that writes into it, the system drops the lock
-when that process ends however it may end, and an unlocked folder of the same name is nobody's.
+A killed process runs no `finally`. So each folder is locked (flock) by the process that writes into it. The system
+releases the lock when that process ends, in whatever way, so an unlocked folder with such a name is abandoned.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: nothing is locked, nor removed
+except ImportError:  # not available on Windows, where nothing is locked or removed
     fcntl = None
 
 
@@ -43,7 +43,7 @@ def unfinished(prefix, parent):
 
 
 def remove_abandoned(prefix, parent):
-    """Removes the folders in `parent` whose names begin with `prefix` and that no living process writes into."""
+    """Removes the folders in `parent` whose names begin with `prefix` and that no running process writes into."""
     for folder in [child for child in Path(parent).iterdir() if child.name.startswith(prefix)]:
         lock = None if folder.is_symlink() else _lock(folder)
         if lock is not None:
@@ -53,7 +53,7 @@ def remove_abandoned(prefix, parent):
 
 @contextlib.contextmanager
 def alone_in(folder):
-    """Waits until no other process is in such a block for this folder; for the moment in which names are taken."""
+    """Waits until no other process is in such a block for this folder; used while files are renamed."""
     lock = _lock(folder, wait=True)
     try:
         yield
@@ -66,17 +66,17 @@ def _locked_folder(prefix, parent):
     for _ in range(10):
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock = _lock(folder)
-        # Between making and locking it, another process may have taken it for abandoned.
+        # Between creating and locking the folder, another process may have removed it as abandoned.
         if lock is not None and _is_still(folder, lock):
             return folder, lock
         if lock is not None:
             os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), None  # a file system without locks
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=parent)), None  # the file system does not support locks
 
 
 def _lock(folder, wait=False):
-    """File descriptor that holds the lock of a folder; None where it is another's, gone, or cannot be locked."""
+    """File descriptor that holds the lock of a folder; None if it is gone, locked elsewhere, or cannot be locked."""
     if fcntl is None:
         return None
     try:

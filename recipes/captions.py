@@ -30,13 +30,13 @@ SHAPES = {"circle", "rectangle", "triangle"}
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/captions-smoke" if args.smoke else "runs/captions"))
     data = Path(args.data or mm.data.generate.lookalikes.captions(out / "data", seed=args.seed))
     read = emojis if (data / "emoji.tsv").is_file() else shapes
 
-    # 1. What goes in and what comes out: a picture, and a text that is made word by word, or letter by letter.
+    # 1. What goes in and what comes out: a picture, and a text generated word by word, or letter by letter.
     picture = mm.Image("picture", size=(48, 48))
     words = {"max_tokens": 12} if read is shapes else {"units": "characters", "max_tokens": 60, "too_long": "cut"}
     heads = [mm.heads.generation("caption", dim=96, num_layers=1 if read is shapes else 2, dropout=0.1, **words)]
@@ -47,7 +47,7 @@ def main(args):
     raw_test = mm.data.from_dataframe(read(data, "test"), [picture], heads, root=data)
     heads = mm.heads.adapt(heads, raw_train)
 
-    # 3. Bytes become numbers. Pictures are moved and turned anew each epoch; a shape keeps its name by that.
+    # 3. Strings and bytes become numbers. Pictures are shifted and rotated anew each epoch; shapes keep their names.
     preprocess = mm.adapt(mm.preprocessor([picture]), raw_train)
     augment = mm.augment.image(picture, shift=0.05, zoom=0.1, rotate=8, fill="nearest", flip=read is emojis)
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory",
@@ -55,7 +55,7 @@ def main(args):
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256)
 
-    # 4. The regions of the picture are tokens, and a decoder reads them while it writes. `fit` hands it the sentences.
+    # 4. The regions of the picture are tokens, which a decoder reads while it writes; `fit` uses teacher forcing.
     epochs = (6 if args.smoke else args.epochs) or (8 if read is shapes else 60)
     with mm.distribute.strategy().scope():
         branches = {"picture": image.conv2d(picture, filters=(16, 32, 64, 96), pool=None)}
@@ -66,7 +66,7 @@ def main(args):
     callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
     model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    # 5. Scores of the sentences as they are answered, without a teacher; OUT/evaluation has them one by one.
+    # 5. Scores of the sentences as they are answered, without teacher forcing; OUT/evaluation lists the answers.
     beam = mm.decoding.decode_with(model, decoding=mm.decoding.Beam, beams=4, length_penalty=0.6)
     found = mm.evaluate.report(model, test, heads, out_dir=out / "evaluation", train=raw_train,
                                baselines={"beam search": beam}, name="greedy")  # fmt: skip
@@ -76,7 +76,7 @@ def main(args):
         other = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=256)
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other, heads))
 
-    # 6. Files in, sentences out, on a server and on a device; both have proved to answer as Python does.
+    # 6. Files in, sentences out, on a server and on a device; both are checked to answer like Python.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     device = mm.export.litert(preprocess, model, f"saved_models/{out.name}.tflite", samples=raw_test, overwrite=True)
     report = {

@@ -31,7 +31,7 @@ from mmkeras.branches import table, text
 COLUMNS = {"review": "Review Text", "title": "Title", "age": "Age", "feedback": "Positive Feedback Count",
            "division": "Division Name", "department": "Department Name", "kind": "Class Name",
            "stars": "Rating", "rating": "Rating", "recommended": "Recommended IND"}  # fmt: skip
-# Of the class "recommended", on the same reviews; the first two are told the stars.
+# Scores of the class "recommended" on the same reviews; the first two models also get the stars.
 PUBLISHED = {
     "BERT, text and stars": {"f1": 0.957, "pr_auc": 0.992},
     "best of Multimodal-Toolkit": {"f1": 0.968, "pr_auc": 0.995},
@@ -41,13 +41,13 @@ PUBLISHED = {
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes four models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about four models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or "runs/clothing_reviews" + "-with_rating" * args.with_rating + "-smoke" * args.smoke)
     epochs = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.clothing_reviews(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out. A review may lack its title, its text, or facts.
+    # 1. What goes in and what comes out. A review may lack its title, its text, or its facts.
     review = mm.Text("review", max_tokens=128, vocabulary_size=8000, optional=True)
     title = mm.Text("title", max_tokens=16, vocabulary_size=3000, optional=True)
     numeric = ["age", "feedback", *["stars"] * args.with_rating]
@@ -56,7 +56,7 @@ def main(args):
     heads = [mm.heads.classification("recommended", classes=[0, 1], dropout=0.3)]
     heads += [] if args.with_rating else [mm.heads.classification("rating", classes=range(1, 6), dropout=0.3)]
 
-    # 2. The table; a part of the reviews to learn from says when it is enough.
+    # 2. The table; a part of the training reviews is held out for early stopping.
     def read(folder, learn):
         raw = mm.data.from_csv(Path(folder, "reviews.csv.gz"), specs, heads, columns=COLUMNS)
         return raw.subset(np.flatnonzero(raw.frame["split"].isin(["train", "valid"]) == learn))
@@ -66,7 +66,7 @@ def main(args):
 
     # 3. Strings become numbers; batches hold texts of similar length.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    review, title, facts = specs = preprocess.specs  # they know how many words and categories there are
+    review, title, facts = specs = preprocess.specs  # with the sizes of the learned vocabularies
     drop = [mm.augment.text(spec, drop=0.1) for spec in (review, title)]
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory",
                                   bucket_by="review", augment=drop)  # fmt: skip
@@ -93,7 +93,7 @@ def main(args):
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[row] = model
 
-    # 5. Scores on the test part; the curves lie in OUT/evaluation.
+    # 5. Scores on the test part; curves are in OUT/evaluation.
     model = models.pop("all")
     found = mm.evaluate.report(
         model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all"
@@ -103,7 +103,7 @@ def main(args):
         other = mm.data.eval_batches(read(args.test, learn=False), preprocess, heads)
         scores["other_test"] = summary(mm.evaluate.report(model, other, name="all"))
 
-    # 6. Strings and numbers in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Strings and numbers in, answers out. The export is kept only if a process without mmkeras answers the same.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,

@@ -33,7 +33,7 @@ STAGES = ["late mean", "late learned", "late product", "hybrid"]
 
 
 def main(args):
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes many models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about many models in one process
     out = Path(args.out or ("runs/compare_fusions-smoke" if args.smoke else "runs/compare_fusions"))
     budget = out / f"{args.examples}-examples-{args.epochs}-epochs-{args.seeds}-seeds"
     budget.mkdir(parents=True, exist_ok=True)
@@ -95,9 +95,9 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
     picked = np.random.default_rng(0).permutation(len(raw_train.frame))[: args.examples]
     raw_train = raw_train.subset(np.sort(picked))
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    specs = preprocess.specs  # they know how many words were learned
+    specs = preprocess.specs  # with the sizes of the learned vocabularies
     test = mm.data.eval_batches(raw_test, preprocess, [head], batch_size=256, cache="memory")
-    one_vector = [name for name in mm.fusion.__all__ if name != "Aligned"]  # which is for `mm.transcriber`
+    one_vector = [name for name in mm.fusion.__all__ if name != "Aligned"]  # `Aligned` is for `mm.transcriber`
     names = args.only or [*one_vector, "Concatenate + auxiliary", *STAGES]
     files = {name: out / "litert" / task / f"{name}.tflite" for name in names}
     for seed in range(args.seeds):
@@ -111,7 +111,7 @@ def compare(args, out, task, specs, head, branches, raw_train, raw_test):
             model, losses = build(name, specs, own, head)
             rate = keras.optimizers.schedules.CosineDecay(2e-3, args.epochs * len(train))
             model.compile(keras.optimizers.Adam(rate), **losses)
-            seconds = []  # at the end of each epoch; the first one traces, which is not to be measured
+            seconds = []  # CPU time at the end of each epoch; the first epoch includes tracing and is not counted
             clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, s=seconds: s.append(time.process_time()))
             train.epoch.assign(0)  # every fusion sees the same batches
             model.fit(train, epochs=args.epochs, callbacks=[clock], shuffle=False, verbose=0)

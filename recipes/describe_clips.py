@@ -27,7 +27,7 @@ from mmkeras.branches import video
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/describe_clips-smoke" if args.smoke else "runs/describe_clips"))
     epochs, n = (1, 96) if args.smoke else (args.epochs, args.clips)
@@ -39,7 +39,7 @@ def main(args):
     clip = mm.Video("clip", frames=12, size=(32, 32))
     heads = [mm.heads.generation("story", max_tokens=10, dim=96, num_layers=1, dropout=0.0)]
 
-    # 2. Clips to learn from, to watch training by, and to score; the vocabulary is learned from the sentences.
+    # 2. Clips for training, validation and testing; the vocabulary is learned from the training sentences.
     raw = mm.data.from_csv(data / "examples.csv", [clip], heads)
     raw_train, raw_valid, raw_test = mm.data.split(raw, (0.8, 0.05, 0.15), seed=args.seed)
     heads = mm.heads.adapt(heads, raw_train)
@@ -50,7 +50,7 @@ def main(args):
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=64, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=64)
 
-    # 4. A token for each frame, which a GRU makes of what it saw until then; the other model sees them in no order.
+    # 4. One token per frame: a GRU's state so far. The other model ignores the order of the frames.
     options = {"in order": {"num_layers": 1}, "without order": {"num_layers": 0, "pool": "mean"}}
     models = {}
     for name, own_options in options.items():
@@ -68,7 +68,7 @@ def main(args):
         model.fit(train, validation_data=valid, epochs=own, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
-    # 5. Scores of the sentences as they are answered, without a teacher; OUT/evaluation has them one by one.
+    # 5. Scores of the sentences as they are answered, without teacher forcing; OUT/evaluation lists the answers.
     model = models.pop("in order")
     found = mm.evaluate.report(model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models,
                                name="in order")  # fmt: skip
@@ -78,7 +78,7 @@ def main(args):
         other = mm.data.eval_batches(raw_other, preprocess, heads, batch_size=64)
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other, heads))
 
-    # 6. Clips in, sentences out, on a server and on a device; both have proved to answer as Python does.
+    # 6. Clips in, sentences out, on a server and on a device; both are checked to answer like Python.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     device = mm.export.litert(preprocess, model, f"saved_models/{out.name}.tflite", samples=raw_test, overwrite=True)
     report = {

@@ -34,29 +34,29 @@ from mmkeras.branches import audio, image, text
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     out = Path(args.out or ("runs/digits-smoke" if args.smoke else "runs/digits"))
     data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out. Of a damaged word the letters are left, and "_" stands for a hidden one.
+    # 1. What goes in and what comes out. A damaged word keeps some of its letters; "_" stands for a hidden one.
     picture = mm.Image("image", size=(28, 28), channels=1, optional=True)
     sound = mm.Audio("audio", seconds=1.024, sample_rate=8000, optional=True)
     word = mm.Text("text", max_tokens=12, tokenizer="characters", vocabulary_size=200, optional=True)
     specs = [picture, sound, word]
     heads = [mm.heads.classification("digit", classes=range(10))]
 
-    # 2. Tables; the parts are given. Strings and bytes become numbers once, and stay in memory.
+    # 2. Tables; the parts are given. Preprocessing runs once, and its results stay in memory.
     raw_train, raw_valid, raw_test = (
         mm.data.from_csv(data / f"{part}.csv", specs, heads) for part in ("train", "valid", "test")
     )
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    picture, sound, word = specs = preprocess.specs  # they know how many words were learned
+    picture, sound, word = specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, batch_size=256, cache="memory")
 
-    # 3. The same branches in every model; a model for each subset. The one with all three learns three times as long,
-    # and with inputs hidden now and then, so that it does as well as the others where an input is absent.
+    # 3. One model for each subset of inputs, all with the same branches. The one with all three trains three times as
+    # long with modality dropout, so that it does as well as the others if an input is absent.
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     branches = {
         "image": lambda: image.conv2d(picture, filters=(16, 32), pool="flatten"),
@@ -82,7 +82,7 @@ def main(args):
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
-    # 4. Scores on recordings, noises and pictures that no model has seen; the curves lie in OUT/evaluation.
+    # 4. Scores on unseen recordings, noises and pictures; curves are in OUT/evaluation.
     model = models.pop("image + audio + text")
     found = mm.evaluate.report(
         model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all three", specs=specs
@@ -95,7 +95,7 @@ def main(args):
         other = mm.evaluate.report(model, other, baselines=models, name="all three", specs=specs)
         scores["other_test"] = mm.evaluate.summary(other)
 
-    # 5. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 5. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,

@@ -29,31 +29,31 @@ from mmkeras.branches import image, text
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/easy_vqa-smoke" if args.smoke else "runs/easy_vqa"))
     most = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out. The names are the keys of a request later.
+    # 1. What goes in and what comes out. The names will be the keys of a request.
     question = mm.Text("question", max_tokens=16)
     photo = mm.Image("photo", size=(48, 48))
     specs = [question, photo]
     heads = [mm.heads.classification("answer", classes=(data / "answers.txt").read_text().split())]
 
-    # 2. Tables of questions. Some ten of them share a picture: those that validate must not be those that are learned.
+    # 2. Tables of questions. About ten of them share a picture, which must not be in both training and validation.
     raw = read(data, "train", specs, heads)
     raw_train, raw_valid = mm.data.split(raw, (0.9, 0.1), seed=args.seed, group="id")
     raw_test = read(data, "test", specs, heads)
 
-    # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
+    # 3. Preprocessing turns strings and bytes into numbers. It is a model, part of the export; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    question, photo = specs = preprocess.specs  # they know how many words were learned
+    question, photo = specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, batch_size=256)
 
-    # 4. A branch for each input, a fusion, a head. The step size falls to nothing; the baselines need fewer epochs.
+    # 4. A branch for each input, a fusion, a head. The learning rate decays to zero; the baselines need fewer epochs.
     branches = {
         "question": lambda: text.transformer(question, dim=64, num_layers=1, pool="mean"),
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64, 128), pool="max"),
@@ -76,7 +76,7 @@ def main(args):
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
-    # 5. Scores on pictures that no model has seen; the curves lie in OUT/evaluation.
+    # 5. Scores on unseen pictures; curves are in OUT/evaluation.
     model = models.pop("both")
     found = mm.evaluate.report(
         model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="both"
@@ -87,7 +87,7 @@ def main(args):
         other = mm.data.eval_batches(raw_other, preprocess, batch_size=256)
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other, heads))
 
-    # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,

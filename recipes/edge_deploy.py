@@ -33,24 +33,24 @@ QUANTIZE = {"float32": None, "float16": "float16", "dynamic": "dynamic", "int8":
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several exports in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several exports in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/edge_deploy-smoke" if args.smoke else "runs/edge_deploy"))
     epochs = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.easy_vqa(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out, and tables of both. Questions about one picture stay together.
+    # 1. What goes in and what comes out, and tables of both. Questions about one picture stay in one part.
     question, photo = mm.Text("question", max_tokens=16), mm.Image("photo", size=(48, 48))
     specs = [question, photo]
     heads = [mm.heads.classification("answer", classes=(data / "answers.txt").read_text().split())]
     raw_train, raw_valid = mm.data.split(read(data, "train", specs, heads), (0.9, 0.1), seed=args.seed, group="id")
     raw_test = read(data, "test", specs, heads)
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    question, photo = specs = preprocess.specs  # they know how many words were learned
+    question, photo = specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
 
-    # 2. The model, of ops that all quantisations have.
+    # 2. The model, made of ops that all quantisations support.
     with mm.distribute.strategy().scope():
         branches = {"question": text.transformer(question, dim=64, num_layers=1, pool="mean"),
                     "photo": image.conv2d(photo, filters=(16, 32, 64, 128), pool="max")}  # fmt: skip
@@ -61,7 +61,7 @@ def main(args):
     callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
     model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    # 3. A file for each quantisation. It is asked every test question, where no TensorFlow is, before it is written.
+    # 3. A file for each quantisation. It has to answer every test question, without TensorFlow, before it is kept.
     files = {}
     for name, quantize in QUANTIZE.items():
         path = Path("saved_models", out.name, f"{name}.tflite")
@@ -69,7 +69,7 @@ def main(args):
         options = {"quantize": quantize, "representative": measured, "samples": raw_test, "overwrite": True}
         files[name] = mm.export.litert(preprocess, model, path, n_samples=len(raw_test.frame), **options)
 
-    # 4. Milliseconds of a call, one example at a time as on the device. In turns: a busy machine slows all alike.
+    # 4. Milliseconds per call, one example at a time as on the device; in turns, so that other load affects all alike.
     prepare = edge.Model(files["float32"]["path"]).preprocess
     calls = {name: edge.Model(file["path"]).predict for name, file in files.items()} | {"Keras": model.predict_on_batch}
     seconds = {name: [] for name in calls}

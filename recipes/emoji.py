@@ -41,7 +41,7 @@ LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes four models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about four models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/emoji-smoke" if args.smoke else "runs/emoji"))
     epochs = 1 if args.smoke else args.epochs
@@ -61,10 +61,10 @@ def main(args):
     raw_test = mm.data.from_dataframe(check, specs, heads, root=data)
     raw_english = raw_test.subset(np.flatnonzero(raw_test.frame.language == "en"))
 
-    # 3. Strings and bytes become numbers. What is learned from is moved and turned, and loses words, anew each epoch.
-    # Names are learned by heart long before pictures are understood: some are hidden, and the picture has to do.
+    # 3. Strings and bytes become numbers. Pictures are shifted and rotated, and words dropped, anew each epoch.
+    # Names are memorised long before pictures are understood, so some names are hidden and the picture has to suffice.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    name, picture = specs = preprocess.specs  # they know how many words were learned
+    name, picture = specs = preprocess.specs  # with the sizes of the learned vocabularies
     augment = [mm.augment.image(picture, flip=True, zoom=0.15, shift=0.1, rotate=12, fill="nearest"),
                mm.augment.text(name, drop=0.15, remove=True), hide_names]  # fmt: skip
     train = mm.data.train_batches(
@@ -96,7 +96,7 @@ def main(args):
         model.fit(own_train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[row] = model
 
-    # 5. Scores of the English names beside models of one input, and of every language.
+    # 5. Scores of the English names, next to models of a single input, and of every language.
     model = models.pop("both")
     found = mm.evaluate.report(
         model, english, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="both"
@@ -112,7 +112,7 @@ def main(args):
         raw_other = mm.data.from_dataframe(rows(args.test, languages, learn=False), specs, heads, root=args.test)
         scores["other_test"] = by_language(raw_other)
 
-    # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,

@@ -32,7 +32,8 @@ import mmkeras as mm
 from mmkeras.branches import audio, video
 from mmkeras.layers import SpecAugment
 
-FRAMES, RATE, TALL, WIDE = 64, 8000, 48, 72  # most frames of a clip; samples a second; of a frame
+# Maximum frames per clip; audio samples per second; height and width of a frame.
+FRAMES, RATE, TALL, WIDE = 64, 8000, 48, 72
 KINDS = ("white", "babble")
 
 
@@ -62,7 +63,8 @@ def cut(sheet, count):
         for i in range(count):
             left, top, frame = i % 10 * WIDE, i // 10 * TALL, io.BytesIO()
             picture.crop((left, top, left + WIDE, top + TALL)).save(frame, "PNG", compress_level=1)
-            archive.writestr(zipfile.ZipInfo(f"{i:02d}.png"), frame.getvalue())  # without the time: equal bytes
+            # Without a timestamp, so equal frames give equal bytes.
+            archive.writestr(zipfile.ZipInfo(f"{i:02d}.png"), frame.getvalue())
     return memory.getvalue()
 
 
@@ -104,7 +106,7 @@ def disturbed(ready, labels, seed):
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     out = Path(args.out or ("runs/lip_speech-smoke" if args.smoke else "runs/lip_speech"))
     first = max(1, round(0.4 * args.epochs))
     data = Path(args.data or mm.data.generate.lookalikes.lip_speech(out / "data", seed=args.seed))
@@ -125,8 +127,8 @@ def main(args):
     )
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
 
-    # 3. Convolutions see and hear 40 ms each; GRUs read both, moment by moment. First each moment is told its word,
-    # which is learned many times faster than sentences alone; then CTC takes over, which finds the moments itself.
+    # 3. Convolutions see and hear 40 ms each; GRUs read both step by step. First, each step is trained to give its
+    # word, which learns many times faster than whole sentences; then CTC takes over and finds the alignment itself.
     def by_moments(model):
         def told(x, y):
             words = tf.pad(y["sentence"], [[0, 0], [1, 0]])
@@ -158,7 +160,7 @@ def main(args):
     own_train = mm.data.select_inputs(train, model)
     model.fit(own_train, validation_data=valid, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    # 4. Word error rates on unseen sentences: as they are, in noise as loud as the voice, and four times as loud.
+    # 4. Word error rates on unseen sentences: clean, in noise as loud as the voice, and in noise four times as loud.
     def scored(frame, **where):
         batches = mm.data.eval_batches(mm.data.from_dataframe(frame, specs, heads), preprocess, heads, batch_size=32)
         return mm.evaluate.report(model, batches, name="both", specs=specs, **where)
@@ -174,7 +176,7 @@ def main(args):
         other = clips(args.test, "test")
         scores["other_test"] = mm.evaluate.summary(scored(other)) | {"noise": in_every_noise(other)}
 
-    # 5. Files in, text out. They appear after processes without mmkeras have come to the same answers.
+    # 5. Files in, text out. The exports are kept only if processes without mmkeras give the same answers.
     raw_test = mm.data.from_dataframe(test, specs, heads)
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     device = mm.export.litert(preprocess, model, f"saved_models/{out.name}.tflite", quantize="float16",

@@ -24,7 +24,7 @@ from retrieval import LANGUAGES, rows
 import mmkeras as mm
 from mmkeras.branches import image, text
 
-STEPS = 300  # of each training on labels
+STEPS = 300  # training steps for each model with labels
 
 
 def main(args):
@@ -36,7 +36,7 @@ def main(args):
     seeds = [args.seed + i for i in range(1 if args.smoke else args.seeds)]
     data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
 
-    # 1. All pairs to learn from without groups; of the English ones, some have labels.
+    # 1. All pairs for training, without groups; some of the English ones have labels.
     specs = [mm.Text("name", max_tokens=24, vocabulary_size=16_000), mm.Image("picture", size=(32, 32))]
     pairs, check = rows(data, learn=True), rows(data, learn=False).query("language == 'en'")
     emoji = mm.heads.classification("id", classes=sorted(set(pairs.id)))
@@ -56,7 +56,7 @@ def main(args):
             "picture": image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max"),
         }
 
-    # 2. Pretraining: names and pictures of one emoji belong together. retrieval.py has done the same.
+    # 2. Pretraining: names and pictures of the same emoji belong together, as in retrieval.py.
     def learned_from_pairs():
         keras.utils.set_random_seed(args.seed)
         size = 32 if args.smoke else 256
@@ -73,7 +73,7 @@ def main(args):
 
     pretrained = mm.load_model(args.pretrained) if args.pretrained else learned_from_pairs()
 
-    # 3. The same model, from scratch and fine-tuned, on as many labels and steps.
+    # 3. The same model from scratch and fine-tuned, with the same numbers of labels and steps.
     test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
 
     def learned(share, seed, source):
@@ -101,7 +101,7 @@ def main(args):
         curve[found["fine-tuned"][0][2]] = {kind: [each[1] for each in several] for kind, several in found.items()}
     model = found["fine-tuned"][0][0]
 
-    # 4. The picture, and the export of the one that knows all labels.
+    # 4. The plot, and the export of the model fine-tuned on all labels.
     draw(curve, out / "pretrain.png")
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {

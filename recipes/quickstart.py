@@ -29,12 +29,12 @@ from mmkeras.branches import audio, image, text
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes four models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about four models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/quickstart-smoke" if args.smoke else "runs/quickstart"))
     size, epochs = (240, 1) if args.smoke else (3600, args.epochs)
 
-    # 1. What goes in and what comes out. The names are the columns of the table, and the keys of a request later.
+    # 1. What goes in and what comes out. The names are the columns of the table, and later the keys of a request.
     question = mm.Text("question", max_tokens=24)
     photo = mm.Image("photo", size=(48, 48))
     voice = mm.Audio("voice", seconds=0.5, sample_rate=8000)
@@ -48,20 +48,20 @@ def main(args):
     raw = mm.data.from_csv(data / "examples.csv", specs, heads)
     raw_train, raw_valid, raw_test = mm.data.split(raw, (0.75, 0.1, 0.15), seed=args.seed, group="scene")
 
-    # 3. Strings and bytes become numbers in a model of their own, which the export will hold; the cache runs it once.
+    # 3. Preprocessing turns strings and bytes into numbers. It is a model, part of the export; the cache runs it once.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    question, photo, voice = specs = preprocess.specs  # they know how many words were learned
+    question, photo, voice = specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
 
-    # 4. A branch for each input, a fusion, a head for each answer. The baselines are the same with one input.
+    # 4. A branch for each input, a fusion, a head for each answer. The baselines have a single input each.
     branches = {
         "question": lambda: text.lstm(question, units=64),
         "photo": lambda: image.conv2d(photo, filters=(16, 32, 64), pool="flatten"),
         "voice": lambda: audio.conv2d(voice, filters=(16, 32), mel_bands=32, frame_seconds=0.032, hop_seconds=0.016),
     }
-    # A run that was interrupted goes on when it is started again, so each data set and seed gets a folder of its own.
+    # An interrupted run is resumed when it is started again, so each data set and seed gets a folder of its own.
     run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
     models = {}
     for name, inputs in {"all three": specs, **{f"{spec.name} only": [spec] for spec in specs}}.items():
@@ -75,22 +75,22 @@ def main(args):
         model.fit(own_train, validation_data=own_valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
-    # 5. Scores on scenes that no model has seen; the pictures lie in OUT/evaluation.
+    # 5. Scores on unseen scenes; plots are in OUT/evaluation.
     model = models.pop("all three")
     found = mm.evaluate.report(
         model, test, heads, out_dir=out / "evaluation", train=raw_train, baselines=models, name="all three"
     )
 
-    # 6. Files and strings in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
 
-    # 7. The file for a phone or a board. Its row in the table is what it answered, where no TensorFlow is.
-    file = f"saved_models/{out.name}-{Path(export['path']).name}.tflite"  # of the same version
+    # 7. The file for a phone or a board. Its row in the table has its answers in a process without TensorFlow.
+    file = f"saved_models/{out.name}-{Path(export['path']).name}.tflite"  # the version of the SavedModel
     lite = mm.export.litert(preprocess, model, file, samples=raw_test, n_samples=len(raw_test.frame),
                             saved_model=export["path"])  # fmt: skip
     first = {"all three": found["models"]["all three"], "all three, LiteRT": lite["metrics"]["litert"]}
 
-    # 8. One example of the test part, asked as a server would be.
+    # 8. One example of the test part, answered by the export alone, as on a server.
     row = raw_test.frame.iloc[0]
     example = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
     ask = [os.path.relpath(Path(__file__).with_name("ask.py")), export["path"], *example]

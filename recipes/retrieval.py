@@ -46,9 +46,9 @@ def main(args):
     raw_test = mm.data.from_dataframe(check, specs, [emoji, group], root=data)
     raw_english = raw_test.subset(np.flatnonzero(raw_test.frame.language == "en"))
 
-    # 2. Strings and bytes become numbers; pictures are moved and turned, names lose words, anew each epoch.
+    # 2. Strings and bytes become numbers; pictures are shifted and rotated, and words dropped, anew each epoch.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    name, picture = specs = preprocess.specs  # they know how many words were learned
+    name, picture = specs = preprocess.specs  # with the sizes of the learned vocabularies
     augment = [mm.augment.image(picture, flip=True, zoom=0.2, shift=0.12, rotate=12, fill="nearest"),
                mm.augment.text(name, drop=0.15, remove=True)]  # fmt: skip
     batch_size = 32 if args.smoke else 256
@@ -79,7 +79,7 @@ def main(args):
     callbacks = mm.train.callbacks(run_dir, train, monitor="loss", patience=None)
     model.fit(train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    # 4. Both ways among the unseen emojis, beside linear models and chance; in every language; and groups, unlearned.
+    # 4. Both directions on unseen emojis, next to linear models and chance; in every language; and zero-shot groups.
     first = np.flatnonzero((raw_train.frame.language == "en") & raw_train.frame.picture.str.startswith("noto"))
     linear = mm.data.eval_batches(raw_train.subset(first), preprocess, heads=())
     found = mm.evaluate.retrieval(

@@ -31,13 +31,13 @@ from mmkeras.branches import audio
 from mmkeras.layers import SpecAugment
 
 TRAIN, TEST = ("1", "2", "3"), "4"
-# Of the originals of 44.1 kHz, five folds.
+# Published accuracies on the original 44.1 kHz clips, over five folds.
 PUBLISHED = {"people": {"event": {"accuracy": 0.957}}, "random forest": {"event": {"accuracy": 0.727}}}
 
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     out = Path(args.out or ("runs/sound_events-smoke" if args.smoke else "runs/sound_events"))
     epochs = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.sound_events(out / "data", seed=args.seed))
@@ -47,7 +47,7 @@ def main(args):
     classes = sorted(set(pd.read_csv(data / "clips.tsv", sep="\t")["class"]))
     heads = [mm.heads.classification("event", classes=classes, dropout=0.3)]
 
-    # 2. A table of clips in a zip file. There is nothing to be learned about sounds before training.
+    # 2. A table of clips in a ZIP file. Preprocessing of sounds needs no `adapt`.
     def read(folder, without=()):
         frame = pd.read_csv(Path(folder, "clips.tsv"), sep="\t", dtype=str, keep_default_na=False)
         frame, columns = frame[~frame["fold"].isin(without)], {"clip": "file", "event": "class"}
@@ -62,8 +62,8 @@ def main(args):
     louder = mm.augment.audio(clip, gain_db=6.0, shift_seconds=1.0, noise=(10, 40))
     augment = [mm.augment.mix([clip], heads, mixup=0.3), louder]
 
-    # 3. Convolutions, then queries that look for the moments that matter. Training takes a fixed time, without a look
-    # at the fold that is left out: the clips are too few to validate on some.
+    # 3. Convolutions, then attention queries that find the relevant moments. The number of epochs is fixed in advance:
+    # there are too few clips for a validation set, and the fold left out must not be used for that.
     def trained(fold):
         rich.print(f"\n[bold]without fold {fold}[/bold]")
         keras.utils.set_random_seed(args.seed)
@@ -84,7 +84,7 @@ def main(args):
         model.fit(train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         return model, learn
 
-    # 4. The usual division: folds 1 to 3 are learned from, fold 4 is the test part.
+    # 4. The usual split: folds 1 to 3 for training, fold 4 for testing.
     model, learn = trained(TEST)
     found = mm.evaluate.report(
         model, batches(parts[TEST]), heads, out_dir=out / "evaluation", train=learn, name=f"fold {TEST}"
@@ -93,7 +93,7 @@ def main(args):
     if args.test:
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, batches(read(args.test, TRAIN)), heads))
 
-    # 5. Cross-validation: the other folds are left out in turn, too. Four folds tell little, which the interval says.
+    # 5. Cross-validation: the other folds are left out in turn, too. The interval shows how little four folds tell.
     for fold in sorted(set(parts) - {TEST}):
         rows[f"fold {fold}"] = mm.evaluate.report(trained(fold)[0], batches(parts[fold]), heads)["models"]["model"]
     crossed = {fold: rows[f"fold {fold}"]["event"]["accuracy"] for fold in parts}
@@ -101,7 +101,7 @@ def main(args):
     spread = stats.sem([*crossed.values()]) * stats.t.ppf(0.975, len(crossed) - 1)
     interval = [max(0.0, mean - spread), min(1.0, mean + spread)]
 
-    # 6. Files in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Files in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=parts[TEST], version="next")
     report = {
         **scores,

@@ -33,15 +33,15 @@ PUBLISHED = {"Keras CNN on MFCC": {"digit": {"accuracy": 0.97}}, "ResNet18 on me
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     out = Path(args.out or ("runs/spoken_digits-smoke" if args.smoke else "runs/spoken_digits"))
     data = Path(args.data or mm.data.generate.lookalikes.spoken_digits(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out. Hardly a word takes longer than a second.
+    # 1. What goes in and what comes out. Hardly any word takes longer than a second.
     voice = mm.Audio("voice", seconds=1.0, sample_rate=8000)
     heads = [mm.heads.classification("digit", classes=range(10), dropout=0.3)]
 
-    # 2. Tables of recordings in a zip file. Every speaker said each digit often; takes 38 to 42 validate.
+    # 2. Tables of recordings in a ZIP file. Every speaker said each digit many times; takes 38 to 42 validate.
     def read(folder, part):
         table, files = Path(folder, f"{part}.tsv"), Path(folder, f"{part}.zip")
         return mm.data.from_csv(table, [voice], heads, root=files, columns={"voice": "file"}, sep="\t")
@@ -51,7 +51,7 @@ def main(args):
     preprocess = mm.preprocessor([voice])
     augment = mm.augment.audio(voice, gain_db=6.0, shift_seconds=0.05, noise=(10, 40))
 
-    # 3. Training: frames of 32 ms every 16 ms, convolutions, then queries that look for the moments that matter.
+    # 3. Training: frames of 32 ms every 16 ms, convolutions, then attention queries that find the relevant moments.
     def trained(name, rows, epochs):
         rich.print(f"\n[bold]{name}[/bold]")
         keras.utils.set_random_seed(args.seed)
@@ -73,7 +73,7 @@ def main(args):
         model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
         return model
 
-    # 4. Speakers it knows: new takes of their words.
+    # 4. Known speakers: new takes of their words.
     def batches(examples):
         return mm.data.eval_batches(examples, preprocess)
 
@@ -84,14 +84,14 @@ def main(args):
         other = mm.evaluate.report(model, batches(read(args.test, "test")), heads)
         scores["other_test"] = mm.evaluate.summary(other)
 
-    # 5. Speakers it does not know: each in turn is left out of training and validation, then heard.
+    # 5. Unknown speakers: each in turn is left out of training and validation, and used for testing.
     for speaker in sorted(set(speakers)):
         stranger = raw.subset(np.flatnonzero(speakers == speaker))
         own_model = trained(f"without {speaker}", speakers != speaker, args.speaker_epochs)
         rows[f"{speaker}, a stranger"] = mm.evaluate.report(own_model, batches(stranger), heads)["models"]["model"]
     strangers = {name: row["digit"]["accuracy"] for name, row in rows.items() if "stranger" in name}
 
-    # 6. Files in, answers out. It appears after a process without mmkeras has come to the same answers.
+    # 6. Files in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     report = {
         **scores,

@@ -33,7 +33,7 @@ LANGUAGES = ["de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "cs"]
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/translate-smoke" if args.smoke else "runs/translate"))
     epochs = 1 if args.smoke else args.epochs
@@ -55,14 +55,14 @@ def main(args):
 
     # 3. Strings and bytes become numbers.
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    name, to, picture = specs = preprocess.specs  # they know how many characters were learned
+    name, to, picture = specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=64, seed=args.seed, cache="memory",
                                   bucket_by="name")  # fmt: skip
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, batch_size=256, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, heads, batch_size=256, cache="memory")
 
-    # 4. The decoder reads the letters of the name, the language and the regions of the picture, which is hidden from
-    # it in 3 of 10 examples.
+    # 4. The decoder reads the letters of the name, the language, and the regions of the picture. Modality dropout hides
+    # the picture in 3 of 10 examples.
     with mm.distribute.strategy().scope():
         branches = {
             "name": text.transformer(name, dim=128, num_layers=2, dropout=0.1, unknown_rate=0.0),
@@ -76,7 +76,7 @@ def main(args):
     callbacks = mm.train.callbacks(run_dir, train, patience=epochs)
     model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    # 5. Scores of the names as they are answered, without a teacher, of all languages together.
+    # 5. Scores of the names as they are answered, without teacher forcing, over all languages.
     found = mm.evaluate.report(model, test, heads, out_dir=out / "evaluation", train=raw_train, name="name + picture")
     alone = mm.evaluate.report(model, mm.evaluate.mask_modalities(test, specs, ["picture"]), heads)["models"]["model"]
     frame = raw_test.frame

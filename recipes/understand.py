@@ -28,7 +28,7 @@ from mmkeras.branches import audio, image, text
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     out = Path(args.out or ("runs/understand-smoke" if args.smoke else "runs/understand"))
     data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", seed=args.seed))
 
@@ -44,11 +44,11 @@ def main(args):
     if args.limit:
         raw_test = raw_test.subset(range(min(args.limit, len(raw_test.frame))))
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-    specs = preprocess.specs  # they know how many letters were learned
+    specs = preprocess.specs  # with the sizes of the learned vocabularies
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory")
     valid = mm.data.eval_batches(raw_valid, preprocess, batch_size=256, cache="memory")
 
-    # 2. One function builds the model of all inputs and every baseline, so that all have the same budget.
+    # 2. One function builds the full model and every baseline, so that all have the same budget.
     frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
     makers = {
         "image": lambda spec: image.conv2d(spec, filters=(16, 32), pool="flatten"),
@@ -59,7 +59,7 @@ def main(args):
     def build(inputs, late=False):
         keras.utils.set_random_seed(args.seed)
         branches = {spec.name: makers[spec.name](spec) for spec in inputs}
-        hide = 0.2 if len(inputs) > 1 else 0.0  # an input is hidden now and then, so that the model does without it
+        hide = 0.2 if len(inputs) > 1 else 0.0  # modality dropout, so that the model can do without an input
         if late:
             model = mm.late_fusion_model(inputs, branches, heads, combine="product", modality_dropout=hide)
         else:
@@ -75,7 +75,7 @@ def main(args):
         each.fit(train, **budget)
     baselines = mm.evaluate.train_baselines(build, specs, train, **budget) | {"late fusion": late}
 
-    # 3. Probabilities that are as often right as they say, then everything there is to know, in one page.
+    # 3. Calibrated probabilities, then a report of everything on one page.
     model = mm.evaluate.calibrated(model, valid)
     found = mm.evaluate.full_report(
         model, preprocess, raw_test, out_dir=out / "understanding", train=raw_train, valid=raw_valid, heads=heads,
@@ -83,7 +83,7 @@ def main(args):
         samples=20 if args.smoke else 200, cache="memory", title="Digits from a picture, a sound and a word",
     )  # fmt: skip
 
-    # 4. Files and strings in, answers out; the card beside it holds the scores and the verdict.
+    # 4. Files and strings in, answers out; the model card next to it holds the scores and the verdict.
     export = mm.export.saved_model(
         preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next", evaluation=found
     )

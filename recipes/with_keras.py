@@ -32,7 +32,7 @@ from mmkeras.contract import NamedModel
 
 def main(args):
     started = time.perf_counter()
-    logging.getLogger("tensorflow").setLevel("ERROR")  # it takes several models in one process for a mistake
+    logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/with_keras-smoke" if args.smoke else "runs/with_keras"))
     size, epochs = (120, 1) if args.smoke else (2400, args.epochs)
@@ -48,17 +48,17 @@ def main(args):
     valid = mm.data.eval_batches(raw_valid, preprocess, cache="memory")
     test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
 
-    # 2. An own branch is a keras.Model from ready tensors to tokens (B, T, D) and their mask (B, T); an own loss takes
-    # the place of the head's.
+    # 2. A custom branch is a keras.Model from ready tensors to tokens (B, T, D) and their mask (B, T); a custom loss
+    # replaces that of the head.
     branches = {"question": own_branch(question), "photo": image.conv2d(photo, filters=(16, 32))}
     built = mm.fusion_model(specs, branches, mm.fusion.Concatenate(64), heads)
     arguments = mm.heads.compile_for(heads) | {"loss": {"answer": poly_loss}}
 
-    # 3. An own train_step: the same inputs and outputs in a subclass.
+    # 3. A custom train_step, in a subclass with the same inputs and outputs.
     model = NoisyGradients.of(built.input, built.output, built.specs, built.heads)
     model.compile(mm.train.adamw(train, epochs=epochs, peak=3e-3), **arguments)
 
-    # 4. Callbacks of Keras stand beside those of the package. Look at them with: tensorboard --logdir OUT
+    # 4. Keras' callbacks, together with those of the package. View the logs with: tensorboard --logdir OUT
     board = keras.callbacks.TensorBoard(out / "tensorboard")
     callbacks = mm.train.callbacks(out / f"training-{epochs}-epochs-seed-{args.seed}", train, others=[board])
     model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
@@ -68,7 +68,7 @@ def main(args):
         other = mm.data.eval_batches(mm.data.from_csv(Path(args.test, "examples.csv"), specs, heads), preprocess)
         scores["other_test"] = mm.evaluate.summary(mm.evaluate.report(model, other))
 
-    # 1. preprocess and model are layers of a model of strings; what else a model is made of may stand between them.
+    # 1. preprocess and model become layers of a model of strings; other layers may come between them.
     inputs = {name: keras.Input((), dtype="string", name=name) for name in preprocess.input}
     answer = model(preprocess(inputs))["answer"]
     two_best = keras.ops.top_k(answer, 2)[1]
@@ -101,13 +101,14 @@ class WeighedWords(keras.layers.Layer):
         self.scorer = keras.layers.Dense(1)
         self.scorer.build(tokens_shape)
 
-    def call(self, tokens, real):  # Keras keeps the name "mask" for masks of its own
+    def call(self, tokens, real):  # not called "mask", which Keras reserves for its implicit masks
         scores = keras.ops.where(real, self.scorer(tokens)[..., 0], -1e4)
         return keras.ops.sum(keras.ops.softmax(scores)[..., None] * tokens, axis=1)
 
 
 def own_branch(spec):
-    words = text.transformer(spec, dim=32, num_heads=2, num_layers=1)  # any model; here one of the package goes on
+    # Any model works; this one extends a branch of the package.
+    words = text.transformer(spec, dim=32, num_heads=2, num_layers=1)
     tokens, mask = words.output
     pooled = WeighedWords(name="weighed")(tokens, mask)
     there = keras.ops.any(mask, axis=1, keepdims=True)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import mmkeras as mm
 
-# One physical CPU becomes two devices, so that MirroredStrategy has two replicas to keep equal.
+# Split the physical CPU into two logical devices, so that MirroredStrategy has two replicas.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )

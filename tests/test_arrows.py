@@ -16,7 +16,7 @@ FLOORS = [
     "train", "evaluate", "export", "retrieval", "serve",
     "loading", "cli", "demo",
 ]  # fmt: skip
-# Scripts of export/process run where mmkeras must not be imported; another test sees to that.
+# Scripts of export/process run where mmkeras must not be imported; another test checks that.
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "scripts" and path != ROOT / "__init__.py")
 
 
@@ -50,7 +50,7 @@ def _imported(node, room):
     if not isinstance(node, ast.ImportFrom):
         return []
     if node.level:
-        return [room]  # relative imports stay in their room: `test_no_import_is_relative`
+        return [room]  # relative imports stay in their room; see `test_no_import_is_relative`
     if node.module == "mmkeras":
         return [alias.name for alias in node.names]
     return [node.module] if node.module.startswith("mmkeras.") else []

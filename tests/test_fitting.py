@@ -12,7 +12,7 @@ from mmkeras import distribute
 
 SPECS = [mm.Image("photo", size=(8, 8)), mm.Vector("face", size=3)]
 HEADS = [mm.heads.classification("kind", ["a", "b", "c"]), mm.heads.regression("size", mean=2.0, std=3.0)]
-ROWS = 9  # in batches of 4: the last one has an example for one of two replicas
+ROWS = 9  # in batches of 4, so the last batch has a single example for two replicas
 
 
 @pytest.fixture(scope="module")

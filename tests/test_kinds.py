@@ -12,10 +12,10 @@ ROOT = Path(mm.__file__).parent
 LISTS = {"__init__.py", "specs/__init__.py", "preprocess/__init__.py", "data/modalities/__init__.py",
          "heads/__init__.py", "edge/__init__.py", "edge/description.py", "evaluate/kinds.py",
          "evaluate/attribution/__init__.py"}  # fmt: skip
-# Kinds of heads have their own files in heads/; modalities have files of their names, and texts these besides.
+# Heads have a file per kind in heads/, modalities have files named after them. Texts have these files in addition.
 OWN = {"text": ["text", "wordpiece", "preset"]}
-# What is about some kinds by definition: MixUp of pictures and sounds, CutMix of pictures; frames, which are pictures;
-# recorded noise; words, patches and spans that are masked; phrases that name classes; TF-IDF of texts.
+# Files that concern certain kinds by definition: MixUp of images and sounds, CutMix of images; frames, which are
+# images; recorded noise; masked words, patches and spans; phrases that name classes; TF-IDF of texts.
 EXCEPT = {
     "augment/_mix.py", "augment/_acoustics.py", "edge/video.py", "evaluate/_linear.py", "models/_masked.py",
     "preprocess/video.py", "retrieval/_zero_shot.py",
@@ -33,7 +33,8 @@ def is_own(path, kind):
 
 
 PUBLIC = [getattr(room, name) for room in (mm.specs, mm.heads, preprocess, edge) for name in room.__all__]
-KIND_OF = {each.__name__: _kind(each) for each in PUBLIC if isinstance(each, type)}  # Image, DecodeImage, ...: image
+# For example, Image and DecodeImage: image.
+KIND_OF = {each.__name__: _kind(each) for each in PUBLIC if isinstance(each, type)}
 
 
 def named(path, kinds):

@@ -76,7 +76,7 @@ def test_specs_may_share_a_branch(kind, tmp_path):
     branch, rng = build(), np.random.default_rng(0)
     model = mm.fusion_model(specs, {"left": branch, "right": branch}, mm.fusion.Concatenate(4), HEADS)
     weights = [weight.path for weight in model.trainable_weights]
-    assert len(weights) == len(branch.trainable_weights) + 2 + 2  # of the fusion, of the head
+    assert len(weights) == len(branch.trainable_weights) + 2 + 2  # two weights each of the fusion and the head
     x = {
         name: rng.integers(1, 200, (4, *tensor.shape[1:])).astype(tensor.dtype) for name, tensor in model.input.items()
     }

@@ -25,7 +25,7 @@ from mmkeras.specs import Spec, Tensor
 
 NAMES = ["red", "green", "blue"]
 
-# A modality: the name of a colour, ready as red, green and blue.
+# A modality: the name of a colour, whose ready form is red, green and blue.
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -102,7 +102,7 @@ def colour_branch(spec):
     return keras.Model(inputs, [ops.expand_dims(keras.layers.Dense(4)(row), 1), mask], name=f"{spec.name}_branch")
 
 
-# A kind of head: a count, trained with the Poisson loss, answered as a whole number.
+# A kind of head: a count, trained with the Poisson loss and answered as a whole number.
 
 
 @keras.saving.register_keras_serializable("tests")

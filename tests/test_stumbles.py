@@ -149,7 +149,7 @@ def test_a_stumble_is_told_in_short_with_what_to_do(it, stumble):
 def test_the_call_that_is_put_right_works(it):
     model = keras.models.clone_model(it.model)
     model.compile("adam", **mm.heads.compile_for(it.heads))
-    wrong = own_batches(tf.zeros([4, 3]))  # found while the step is traced
+    wrong = own_batches(tf.zeros([4, 3]))  # detected while the step is traced
     for call in (model.fit, model.evaluate):
         with pytest.raises(ValueError):
             call(wrong, verbose=0)

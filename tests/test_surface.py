@@ -11,7 +11,7 @@ ROOMS = [
     "heads", "layers", "losses", "models", "preprocess", "retrieval", "specs", "train",
     "serve",
 ]  # fmt: skip
-# What is passed by position after the first argument: what a function works on, not how.
+# Arguments that may be positional after the first one: what a function works on, not how it does so.
 SUBJECTS = {
     "absent", "baselines", "batches", "branches", "callbacks", "classes", "columns", "dtype", "example", "factors",
     "filters", "folds", "fractions", "fusion", "heads", "labels", "leaves", "max_categories", "model", "monitor",
@@ -40,7 +40,7 @@ def _own_parameters(function):
 def test_only_subjects_are_passed_by_position(name):
     thing = PUBLIC[name]
     if inspect.isclass(thing) and not getattr(thing.__init__, "__module__", "").startswith("mmkeras"):
-        return  # of Keras
+        return  # inherited from Keras
     by_position = [each.name for each in _own_parameters(thing) if each.kind is each.POSITIONAL_OR_KEYWORD]
     assert [each for each in by_position[1:] if each not in SUBJECTS] == []
 
@@ -58,7 +58,7 @@ def _functions(thing):
             yield value
 
 
-# What Keras calls, with tensors, and what it stores.
+# Methods that Keras calls with tensors, and values that it stores.
 KERAS = ("build", "call", "compute_mask", "compute_output_shape", "compute_output_spec", "get_config", "from_config")
 
 

@@ -33,7 +33,7 @@ CORRECT = """
     mm.evaluate.report(model, evaluation, out_dir="runs/1/report", train=train)
     mm.export.saved_model(preprocess, model, "saved_models/sentiment", version="next", samples=valid)
 """
-# A line of a user's script -> what mypy says of it.
+# A line of a user's script -> mypy's message about it.
 MISTAKES = {
     'mm.Text("review", max_token=64)': 'did you mean "max_tokens"',
     'mm.Text("review", max_tokens="64")': 'incompatible type "str"; expected "int"',
@@ -58,7 +58,8 @@ def test_a_type_checker_finds_mistakes_in_a_script_and_none_in_a_correct_one(tmp
     pytest.importorskip("mypy")
     (tmp_path / "correct.py").write_text(textwrap.dedent(CORRECT))
     (tmp_path / "mistaken.py").write_text("\n".join(["import mmkeras as mm", *MISTAKES]))
-    settings = ["[mypy]", "ignore_missing_imports = True", "follow_imports = skip"]  # keras alone would take a minute
+    # Following the imports of keras alone would take a minute.
+    settings = ["[mypy]", "ignore_missing_imports = True", "follow_imports = skip"]
     settings += ["[mypy-mmkeras.*]", "follow_imports = silent"]
     (tmp_path / "mypy.ini").write_text("\n".join(settings))
     command = [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "correct.py", "mistaken.py"]

@@ -1,4 +1,4 @@
-"""Speed, rooms and recorded noise: what `audio` does beyond gain, shift and white noise."""
+"""Changes of speed, room acoustics and recorded noise, used by `audio`."""
 
 import os
 from pathlib import Path
@@ -9,17 +9,17 @@ import tensorflow as tf
 from mmkeras.augment.steps import seeds
 from mmkeras.preprocess.audio import DecodeAudio
 
-Files = str | os.PathLike | list  # a folder, or paths
-_LONGEST_NOISE = 60.0  # seconds of each file
+Files = str | os.PathLike | list  # a folder, or a list of paths
+_LONGEST_NOISE = 60.0  # seconds read from each file
 
 
 def each(wave, low, high, seed):
-    """One number for each clip, (B, 1), drawn evenly."""
+    """Draws one uniform number per clip, (B, 1)."""
     return tf.random.stateless_uniform([tf.shape(wave)[0], 1], seed, low, high)
 
 
 def sped(wave, mask, speed, seed):
-    """Clips (B, S) played faster or slower by up to a share `speed`; what is slower than its window is cut."""
+    """Plays clips (B, S) faster or slower by up to the share `speed`; slower clips are cut at the end of the window."""
     samples = tf.shape(wave)[1]
     source = each(wave, 1.0 - speed, 1.0 + speed, seed) * tf.cast(tf.range(samples), tf.float32)[None]
     first = tf.cast(tf.floor(source), tf.int32)
@@ -31,7 +31,7 @@ def sped(wave, mask, speed, seed):
 
 
 def reverberant(wave, response):
-    """Clips (B, S) as they sound in rooms of impulse responses (B, L), as loud as before."""
+    """Convolves clips (B, S) with impulse responses (B, L) of rooms, keeping their loudness."""
     samples = tf.shape(wave)[1]
     length = samples + tf.shape(response)[1] - 1
     spectrum = tf.signal.rfft(wave, [length]) * tf.signal.rfft(response, [length])
@@ -41,13 +41,13 @@ def reverberant(wave, response):
 
 
 def made_up_rooms(wave, seconds, rate, seed):
-    """Impulse responses (B, L): the direct sound, then noise that falls by 60 dB in a time drawn from `seconds`."""
+    """Synthetic impulse responses (B, L): direct sound, then noise decaying by 60 dB in a time drawn from `seconds`."""
     by_time, by_tail, by_level = seeds(seed, 3)
     length = max(2, round(seconds[1] * rate))
     time = tf.range(1, length, dtype=tf.float32)[None] / rate
     falls = 10.0 ** (-3.0 * tf.math.divide_no_nan(time, each(wave, *seconds, by_time)))
     tail = tf.random.stateless_normal([tf.shape(wave)[0], length - 1], by_tail) * falls
-    energy = each(wave, 0.1, 1.0, by_level)  # of the tail, against that of the direct sound
+    energy = each(wave, 0.1, 1.0, by_level)  # energy of the reverberant tail relative to the direct sound
     tail *= tf.sqrt(tf.math.divide_no_nan(energy, tf.reduce_sum(tail**2, axis=1, keepdims=True)))
     return tf.concat([tf.ones_like(energy), tail], axis=1)
 
@@ -76,7 +76,7 @@ class Recordings:
             self.start = tf.constant(np.cumsum([0, *lengths[:-1]]), tf.int32)
 
     def draw(self, count, samples, seed):
-        """(count, samples): of a file each, from a place in it on; shorter files are repeated."""
+        """Random excerpts (count, samples), each from one file; shorter files are repeated."""
         by_file, by_place = seeds(seed, 2)
         file = tf.random.stateless_uniform([count], by_file, 0, len(self.length), tf.int32)
         length = tf.gather(self.length, file)
@@ -85,7 +85,7 @@ class Recordings:
         return tf.gather(self.sound, tf.gather(self.start, file)[:, None] + place % length[:, None])
 
     def whole(self, count, samples, seed):
-        """(count, samples): of a file each from its beginning on, with zeros behind its end."""
+        """Random files (count, samples) from their beginning, padded with zeros."""
         file = tf.random.stateless_uniform([count], seed, 0, len(self.length), tf.int32)
         place, length = tf.range(samples)[None], tf.gather(self.length, file)[:, None]
         sound = tf.gather(self.sound, tf.gather(self.start, file)[:, None] + tf.minimum(place, length - 1))

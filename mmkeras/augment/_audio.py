@@ -125,7 +125,7 @@ def _louder(wave, gain_db, seed):
 
 
 def _noisy(wave, mask, ratio, by_ratio, by_noise, recorded):
-    """White noise, or parts of recorded noise brought to the same power, against the power of the real samples."""
+    """Adds white or recorded noise at a signal-to-noise ratio relative to the power of the real samples."""
     real = tf.cast(mask, tf.float32)
     power = tf.math.divide_no_nan(tf.reduce_sum((wave * real) ** 2, 1, True), tf.reduce_sum(real, 1, True))
     deviation = tf.sqrt(power / 10.0 ** (each(wave, *map(float, ratio), by_ratio) / 10.0))

@@ -34,7 +34,7 @@ class Draws:
         try:
             yield
         finally:
-            self._seed = None  # a tensor of a graph that may be gone
+            self._seed = None  # the tensor may belong to a graph that no longer exists
 
     def _next(self):
         self._count += 1
@@ -53,7 +53,7 @@ class Draws:
         return self.uniform(shape, sampler.lower, sampler.upper, dtype)
 
     def drive(self, layer):
-        """Makes a layer draw from this object, and compute in float32 whatever Keras' dtype policy is."""
+        """Makes a layer take its random numbers from this object, and compute in float32 under any dtype policy."""
         random = keras_cv.core.NormalFactorSampler, keras_cv.core.UniformFactorSampler
         for name, value in list(vars(layer).items()):
             if isinstance(value, random):

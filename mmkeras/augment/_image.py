@@ -1,4 +1,4 @@
-"""Random changes of single pictures, by keras-cv."""
+"""Random changes of single images, by keras-cv."""
 
 import importlib
 
@@ -68,7 +68,7 @@ def image(
     check_range("image", 1e-3, 1, crop=crop)
     if flip and flip not in _FLIPS:
         raise ValueError(f"flip of mm.augment.image is False or one of {list(_FLIPS)}. Received: {flip!r}.")
-    cv = importlib.import_module("keras_cv").layers  # takes seconds, hence here
+    cv = importlib.import_module("keras_cv").layers  # imported here because keras-cv takes seconds to import
     _allow_determinism()
     draws = importlib.import_module("mmkeras.augment._draws").Draws()
     layers = [
@@ -106,22 +106,23 @@ def image(
 
 def _allow_determinism():
     try:
-        # Some keras-cv layers ask for TensorFlow's global generator whatever seed they are given (it is not used here),
-        # and op determinism refuses to make one up.
+        # Some keras-cv layers request TensorFlow's global generator even if they are given a seed. It is not used here,
+        # but creating it fails under op determinism, so create it with a fixed seed.
         tf.random.get_global_generator()
     except RuntimeError:
         tf.random.set_global_generator(tf.random.Generator.from_seed(0))
 
 
 def _policy(cv, spec, magnitude):
-    """keras-cv's ten operations, without colour degeneration for greyscale pictures."""
+    """keras-cv's ten RandAugment operations, without colour degeneration for greyscale images."""
     tf.get_logger().addFilter(_tells_of_more_than_loops)
     policy = cv.RandAugment.get_standard_policy((0, 255), magnitude, magnitude_stddev=0.15, seed=0)
     return [layer for layer in policy if spec.channels == 3 or not isinstance(layer, cv.RandomColorDegeneration)]
 
 
 def _tells_of_more_than_loops(record):
-    return "HistogramFixedWidth" not in record.getMessage()  # Equalization loops over pictures, and says so each time
+    # keras-cv's equalization loops over the images and warns about it on every trace.
+    return "HistogramFixedWidth" not in record.getMessage()
 
 
 def _one_of(pixels, policy, draws):
@@ -133,7 +134,7 @@ def _one_of(pixels, policy, draws):
     choice = draws.uniform([tf.shape(pixels)[0]], 0, len(policy) + 1, tf.int32)
     rows = tf.dynamic_partition(tf.range(tf.shape(pixels)[0]), choice, len(policy) + 1)
     parts = tf.dynamic_partition(pixels, choice, len(policy) + 1)
-    # Equalization cannot take zero pictures.
+    # Equalization fails on an empty batch.
     changed = [
         tf.cond(tf.size(part) > 0, lambda layer=layer, part=part: layer(part), lambda part=part: part)
         for layer, part in zip(policy, parts, strict=False)
@@ -142,7 +143,7 @@ def _one_of(pixels, policy, draws):
 
 
 def _cropped(pixels, crop, draws):
-    # `keras_cv.layers.RandomCropAndResize` draws in a loop, too, and then calls the same op.
+    # `keras_cv.layers.RandomCropAndResize` also draws in a loop before it calls the same op.
     rows = tf.shape(pixels)[0]
     area, ratio = draws.uniform([rows], crop, 1.0), (4 / 3) ** draws.uniform([rows], -1.0, 1.0)
     height, width = (tf.minimum(1.0, tf.sqrt(side)) for side in (area / ratio, area * ratio))

@@ -1,4 +1,4 @@
-"""Hides words, patches and spans of sound, and mixes pairs up: what `masked_model` learns from."""
+"""Masks words, patches and spans of sound, and mismatches pairs: the training task of a `masked_model`."""
 
 import math
 
@@ -57,26 +57,26 @@ def masking(
         made, same = {}, None
         if "matching" in model.output:
             ready, made["matching"] = _exchanged(ready, model.specs, mismatch, share, own[-1])
-            same = made["matching"][:, 0] != 0  # what is not known is a pair as it came
+            same = made["matching"][:, 0] != 0  # an unknown label (NaN) counts as a match
         for spec, drawn in zip(guessed, own, strict=False):
             hide, rate = {"text": (_words, words), "image": (_patches, patches), "audio": (_spans, patches)}[spec.kind]
             hidden, made[f"{spec.name}_masked"] = hide(spec, ready, same, rate, drawn, model.output)
             ready |= hidden
         return ready, labels | made
 
-    apply.gives = tuple(model.output)  # labels that were not there before
+    apply.gives = tuple(model.output)  # names of the labels that this step adds
     return apply
 
 
 def _there(ready, spec):
-    """(B,) bool: whether a modality is."""
+    """Whether a modality is present, (B,) bool."""
     name = next(iter(spec.ready))
     mask = ready.get(f"{spec.name}_mask")
     return tf.ones(tf.shape(ready[name])[:1], tf.bool) if mask is None else tf.reduce_any(mask, axis=1)
 
 
 def _exchanged(ready, specs, name, share, seed):
-    """The batch in which some examples have the modality of another one, and whether each is whole (B, 1)."""
+    """The batch with a modality exchanged between some examples, and whether each example still matches, (B, 1)."""
     first, second = seeds(seed, 2)
     spec = next(spec for spec in specs if spec.name == name)
     rows = tf.shape(ready[next(iter(spec.ready))])[0]
@@ -90,7 +90,7 @@ def _exchanged(ready, specs, name, share, seed):
 
 
 def _chosen(there, rate, seed):
-    """(B, T) bool of which `rate` is chosen among those that are there; where there are some, one at least."""
+    """(B, T) bool: a random share `rate` of the tokens that are present, at least one of them if there are any."""
     drawn = tf.where(there, tf.random.stateless_uniform(tf.shape(there), seed), 2.0)
     return there & ((drawn < rate) | (drawn == tf.reduce_min(drawn, axis=1, keepdims=True)))
 
@@ -130,7 +130,7 @@ def _spans(spec, ready, same, rate, seed, outputs):
 
 
 def _energies(parts, bands):
-    """(B, T, S) samples -> (B, T, bands), log of the mean power in bands of as many frequencies each."""
+    """Samples (B, T, S) -> log of the mean power in equally wide frequency bands, (B, T, bands)."""
     power = tf.abs(tf.signal.rfft(parts)) ** 2
     width = power.shape[-1] // bands
     power = tf.reshape(power[..., : width * bands], (-1, parts.shape[1], bands, width))
@@ -138,7 +138,7 @@ def _energies(parts, bands):
 
 
 def _cut(pixels, side):
-    """(B, H, W, C) -> (B, T, side * side * C), row by row."""
+    """Images (B, H, W, C) -> patches (B, T, side * side * C), row by row."""
     _, height, width, channels = pixels.shape
     x = tf.reshape(pixels, (-1, height // side, side, width // side, side, channels))
     return tf.reshape(tf.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height * width // side**2, side * side * channels))

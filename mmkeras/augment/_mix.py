@@ -68,7 +68,7 @@ def mix(
     Source: MixUp: Zhang et al., arXiv 1710.09412, equation 1; CutMix: Yun et al., arXiv 1905.04899, equations 1 and 2,
     where the share is that of the rectangle's pixels within the picture; sounds: Tokozume et al., arXiv 1711.10282.
     """
-    # keras-cv's MixUp and CutMix draw from tf.random, whose state no seed can replace, and mix the labels of one head.
+    # keras-cv's MixUp and CutMix draw from `tf.random`, whatever the given seed, and mix the labels of one head only.
     specs = [specs] if not isinstance(specs, list | tuple) else list(specs)
     pictures = _check(specs, mixup, cutmix, share)
     known = {spec.name for spec in specs} | {*unmixed}
@@ -127,19 +127,19 @@ def _present(ready, spec, rows):
 
 
 def _chance(mixup, cutmix):
-    """Of CutMix."""
+    """Probability of CutMix instead of MixUp."""
     return 0.5 if mixup and cutmix else float(bool(cutmix))
 
 
 def _beta(rows, alpha, seed):
-    """(rows,) float32 from Beta(alpha, alpha)."""
-    alpha = tf.cast(alpha, tf.float64)  # small alphas make numbers that float32 takes for zero
+    """Samples of Beta(alpha, alpha), (rows,) float32."""
+    alpha = tf.cast(alpha, tf.float64)  # float32 gamma samples underflow to zero for small alphas
     one, two = tf.unstack(tf.random.stateless_gamma([2, rows], seed, alpha, dtype=tf.float64))
     return tf.cast(tf.where(one + two > 0, one / (one + two), 1.0), tf.float32)
 
 
 def _outside(size, own, seed):
-    """(B, H, W, 1) bool: False in a rectangle of the share 1 - own, cut off at the edges of the picture."""
+    """(B, H, W, 1) bool: False inside a rectangle that covers the share 1 - own, cut off at the image's edges."""
     centre = tf.random.stateless_uniform([2, tf.shape(own)[0], 1], seed)
     side = tf.sqrt(1.0 - own)[:, None]
 

@@ -54,7 +54,7 @@ def text(spec: Text, *, drop: float = 0.1, remove: bool = False) -> Augmentation
 
 
 def _closed(ids, mask):
-    """Moves the real tokens to the front, in their order."""
+    """Moves the real tokens to the front, keeping their order."""
     order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)
     mask = tf.gather(mask, order, batch_dims=1)
     return tf.where(mask, tf.gather(ids, order, batch_dims=1), 0), mask

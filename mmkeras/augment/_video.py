@@ -1,4 +1,4 @@
-"""What may happen to one clip: the same to all of its frames."""
+"""Random changes of clips, equal for all frames of a clip."""
 
 import tensorflow as tf
 
@@ -82,7 +82,7 @@ def _wide(mask):
 
 
 def _each(x, low, high, seed):
-    """One number for each clip, (B, 1, 1, 1, 1)."""
+    """Draws one number per clip, (B, 1, 1, 1, 1)."""
     return tf.random.stateless_uniform([tf.shape(x)[0], 1, 1, 1, 1], seed, low, high)
 
 
@@ -95,7 +95,7 @@ def _apart(x, middle, factor):
 
 
 def _mean(x, mask):
-    """Of the real frames of each clip."""
+    """Mean over the real frames of each clip."""
     real = tf.cast(_wide(mask), tf.float32)
     count = tf.reduce_sum(real, axis=1, keepdims=True)
     return tf.math.divide_no_nan(tf.reduce_sum(x * real, [1, 2, 3, 4], True), count * float(_size(x)))
@@ -106,7 +106,7 @@ def _size(x):
 
 
 def _reversed(frames, mask, share, seed):
-    """The real frames, which come first, from the last to the first."""
+    """Reverses the order of the real frames, which come before the padding."""
     count = tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     turned = tf.reverse_sequence(frames, count, seq_axis=1, batch_axis=0)
     return tf.where(_chance(frames, share, seed), turned, frames)

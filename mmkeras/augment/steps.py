@@ -38,7 +38,7 @@ def seeds(seed, n):
 
 
 def check_spec(spec, kind):
-    """Raises TypeError where an augmentation is given the spec of another modality."""
+    """Raises TypeError if an augmentation is given the spec of another modality."""
     if spec.kind != kind.lower():
         raise TypeError(
             f"mm.augment.{kind.lower()} is for mm.{kind} specs. Received: {spec!r}. Give the spec of the modality."
@@ -46,7 +46,7 @@ def check_spec(spec, kind):
 
 
 def check_range(function, low, high, **values):
-    """Raises ValueError where an argument is outside [low, high]."""
+    """Raises ValueError if an argument is outside [low, high]."""
     for name, value in values.items():
         if not low <= value <= high:
             raise ValueError(f"{name} of mm.augment.{function} must be in [{low}, {high}]. Received: {name}={value!r}.")
@@ -65,7 +65,7 @@ def _check(step, given, result):
 
 
 def _gives(step):
-    """Names of the labels that a step makes, as `masking` does: it says so by its attribute `gives`."""
+    """Names of the labels that a step adds, such as `masking`: the step's attribute `gives`."""
     return getattr(step, "gives", ())
 
 

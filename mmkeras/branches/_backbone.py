@@ -3,7 +3,8 @@ import re
 
 import keras
 
-_BLOCK = re.compile(  # of keras-hub's BERT family, of keras.applications, and ours
+# Layer names of transformer blocks in keras-hub's BERT family, keras.applications, and this package.
+_BLOCK = re.compile(
     r"(transformer_layer_\d+|disentangled_attention_encoder_layer_\d+|group_\d+_inner_layer_\d+|conv\d_block\d+"
     r"|expanded_conv(?:_\d+)?|block_?\d+[a-z]?)(?:_|$)"
 )
@@ -31,7 +32,8 @@ class Backbone(keras.layers.Layer):
     """
 
     def __init__(self, model, train="all", **kwargs):
-        super().__init__(autocast=False, **kwargs)  # the layers of the model cast what they take, each to its own type
+        # The inner layers cast their inputs themselves, each to its own dtype.
+        super().__init__(autocast=False, **kwargs)
         self.model = model
         self._rates = {id(layer): layer.rate for layer in model._flatten_layers() if _drops(layer)}
         self.train = train
@@ -58,7 +60,8 @@ class Backbone(keras.layers.Layer):
         self._thaw(value)
 
     def _thaw(self, value):
-        set_trainable = keras.layers.Layer.trainable.fset  # plain assignment does nothing where the outer flag is equal
+        # A plain assignment has no effect if this layer's own flag does not change.
+        set_trainable = keras.layers.Layer.trainable.fset
         set_trainable(self, value)
         frozen = {id(layer) for layer in self._frozen()}
         for layer in self.model.layers:
@@ -81,7 +84,7 @@ class Backbone(keras.layers.Layer):
         return frozen
 
     def build(self, inputs_shape=None):
-        """The model is built already."""
+        """Does nothing: the model is already built."""
 
     def call(self, inputs, training=None):
         return self.model(inputs, training=False if self._train == "none" else training)
@@ -90,8 +93,9 @@ class Backbone(keras.layers.Layer):
         return self.model.compute_output_spec(inputs)
 
     def get_config(self):
-        train, self.train = self.train, "all"  # the model is written as it was given
-        model = json.loads(json.dumps(keras.saving.serialize_keras_object(self.model)))  # no tuples, as in a file
+        train, self.train = self.train, "all"  # save the model as it was given, without freezing applied
+        # Turn tuples into lists, as they are after loading from a file.
+        model = json.loads(json.dumps(keras.saving.serialize_keras_object(self.model)))
         self.train = train
         return super().get_config() | {"model": model, "train": train}
 
@@ -105,7 +109,7 @@ def _drops(layer):
 
 
 def _block_of(model):
-    """Name of each layer -> that of its block, or None."""
+    """Name of each layer -> name of its block, or None."""
     found = {layer.name: _BLOCK.match(layer.name) for layer in model.layers}
     if any(found.values()):
         return {name: match and match[1] for name, match in found.items()}
@@ -113,7 +117,7 @@ def _block_of(model):
 
 
 def _blocks(model):
-    """Names of the blocks in their order."""
+    """Names of the blocks, in order."""
     return dict.fromkeys(filter(None, _block_of(model).values()))
 
 

@@ -86,7 +86,7 @@ def from_model(
 
 
 def _given(where, spec, ready, model, prepare, rescale):
-    """What the model is called on, symbolic."""
+    """Symbolic inputs that the model is called on."""
     if prepare is not None and rescale is not None:
         raise ValueError(f"prepare makes all that {where} takes. Received: rescale={rescale!r}, too. Leave it out.")
     if prepare is not None:
@@ -105,18 +105,18 @@ def _given(where, spec, ready, model, prepare, rescale):
 
 
 def _inputs(model):
-    """The symbolic inputs of a functional model; none of a subclassed one."""
+    """Symbolic inputs of a functional model; an empty list for a subclassed one."""
     return getattr(model, "inputs", None) or []
 
 
 def _present(spec, ready):
-    """(B, 1) whether anything of an example is there; None where it always is."""
+    """Whether each example is present, (B, 1); None if it always is."""
     mask = ready.get(f"{spec.name}_mask")
     return None if mask is None else ops.any(mask, axis=1, keepdims=True)
 
 
 def _answer(where, model, train, given, present, output):
-    """The symbolic output of the model on what it is given."""
+    """Symbolic output of the model."""
     if isinstance(model, keras.Sequential):
         model = _functional(where, model, given)
     _check_train(where, model, train)
@@ -130,7 +130,7 @@ def _answer(where, model, train, given, present, output):
 
 
 def _functional(where, model, given):
-    """A functional model of the same layers: a `keras.Sequential` has no `input` of its own."""
+    """A functional model with the same layers, because a `keras.Sequential` has no named `input` of its own."""
     if not model.built:
         _call(where, model, given, [])
     x = start = keras.Input(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype)
@@ -165,7 +165,7 @@ def _call(where, layer, given, takes):
 
 
 def _picked(where, outputs, output):
-    """The one that is meant of all outputs of a model."""
+    """The selected one of a model's outputs."""
     several = outputs if isinstance(outputs, dict) else dict(enumerate(keras.tree.flatten(outputs)))
     if len(several) > 1 if output is None else output not in several:
         raise ValueError(f"output must say which one of {where} is taken: {list(several)}. Received: {output!r}.")
@@ -183,7 +183,7 @@ def _check_output(where, x):
 
 
 def _real(where, x, mask):
-    """The mask (B, T) of tokens."""
+    """Mask (B, T) of the tokens."""
     if mask is None or (mask.shape[1] == 1 and x.shape[1] != 1):
         return present_tokens(x, mask)
     if mask.shape[1] != x.shape[1]:

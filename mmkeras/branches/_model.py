@@ -13,16 +13,17 @@ def inputs(spec, kind):
 
 
 def ready_inputs(spec):
-    """As `inputs`, of a spec of any kind."""
+    """As `inputs`, for a spec of any kind."""
     if not hasattr(spec, "ready"):
         raise TypeError(f"A branch is for a spec. Received: {spec!r}. Give mm.Image, mm.Text, or another one.")
     return {name: keras.Input(shape, dtype=dtype, name=name) for name, (shape, dtype) in spec.ready.items()}
 
 
 def branch(spec, inputs, tokens, mask):
-    """Names the branch after its modality."""
+    """Builds the branch's model, named after its modality."""
     if getattr(tokens, "_keras_mask", None) is not None:
-        tokens = ops.copy(tokens)  # without Keras' own mask, of which the next layer would warn: ours is explicit
+        # Drops Keras' implicit mask, about which the next layer would warn; the explicit mask replaces it.
+        tokens = ops.copy(tokens)
     return keras.Model(inputs, [tokens, mask], name=f"{spec.name}_branch")
 
 

@@ -94,7 +94,7 @@ def transformer(
     Source: Gorishniy et al., FT-Transformer, arXiv 2106.11959, section 3.3. The blocks are keras-hub's, pre-norm with
     ReLU: theirs have ReGLU and no norm before the first attention. Missing values are masked here and imputed there.
     """
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     check_pool(spec, pool, ("cls", None))
     check_whole(spec.name, dim=dim, num_heads=num_heads, feedforward_dim=feedforward_dim or 2 * dim)

@@ -161,7 +161,7 @@ def conv1d(
         for i, width in enumerate(widths)
     ]
     x = ops.concatenate(convolved, axis=-1) if len(widths) > 1 else convolved[0]
-    if pool == "max":  # of ReLU nothing is below 0, so that zeros never are the maximum
+    if pool == "max":  # ReLU outputs are never negative, so masked positions set to zero never exceed the maximum
         x, mask = one_token(ops.max(ops.where(real, x, ops.zeros_like(x)), axis=1), mask)
     elif pool == "mean":
         x, mask = mean_token(x, mask)
@@ -200,7 +200,7 @@ def transformer(
 
     Source: Vaswani et al., arXiv 1706.03762; blocks and embeddings are keras-hub's.
     """
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     check_pool(spec, pool, ("mean", None))
     check_whole(spec.name, dim=dim, num_heads=num_heads, feedforward_dim=feedforward_dim or 2 * dim)
@@ -254,8 +254,8 @@ def pretrained(
 
 
 def _encoder(spec, dropout, pool):
-    """The preset's encoder, functional, with the one output that is used."""
-    import keras_nlp  # takes seconds
+    """The preset's encoder as a functional model with the single output that is used."""
+    import keras_nlp  # imported here because it takes seconds
 
     if spec.preset is None:
         raise ValueError(

@@ -41,8 +41,9 @@ def linear(spec: Vector, *, dim: int = 128, normalise: bool = True, dropout: flo
     check_whole(spec.name, dim=dim)
     x, mask = ready.values()
     if normalise:
-        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)  # reads float32 under every policy
+        # Computes in float32 under every dtype policy.
+        x = keras.layers.LayerNormalization(epsilon=1e-6, name="normalise")(x)
     x = keras.layers.Dropout(dropout, dtype=None if normalise else "float32")(x) if dropout else x
-    # Half precision needs values of unit scale: the largest float16 is 65,504.
+    # Half precision needs inputs of unit scale (the largest float16 is 65,504): unnormalised ones stay in float32.
     project = keras.layers.Dense(dim, dtype=None if normalise else "float32", name="project")
     return branch(spec, ready, *one_token(project(x), mask))

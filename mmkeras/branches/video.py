@@ -17,7 +17,7 @@ from mmkeras.specs import Video
 
 __all__ = ["conv2plus1d", "frames"]
 
-_LOOKS = 8  # spatial weightings of a frame
+_LOOKS = 8  # number of spatial attention maps per frame
 
 
 def frames(
@@ -127,7 +127,7 @@ def conv2plus1d(
 
 
 def _start(spec, filters):
-    """Symbolic ready tensors; pixels in [-1, 1] (B, F, H, W, C), black where a frame is masked; the mask (B, F)."""
+    """Symbolic ready tensors; pixels in [-1, 1] (B, F, H, W, C), black if a frame is masked; and the mask (B, F)."""
     ready = inputs(spec, "video")
     if min(spec.size) >> len(filters) == 0:
         raise ValueError(
@@ -141,12 +141,12 @@ def _start(spec, filters):
 
 
 def _each(x):
-    """(B, F, ...) -> (B F, ...): the frames of all clips as one batch, as layers for images expect."""
+    """(B, F, ...) -> (B F, ...): all frames as one batch, for image layers."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
 def _frame_vectors(x, units, count):
-    """Feature maps (B F, H', W', C) -> (B, F, units)."""
+    """Feature maps (B F, H', W', C) -> frame vectors (B, F, units)."""
     x = keras.layers.Reshape((x.shape[1] * x.shape[2], x.shape[3]), name="places")(x)
     x = keras.layers.Dense(_LOOKS, use_bias=False, name="looks")(ops.transpose(x, (0, 2, 1)))
     x = keras.layers.Reshape((x.shape[1] * _LOOKS,), name="seen")(x)
@@ -158,12 +158,13 @@ def _gru(x, mask, units, num_layers, num_heads, dropout):
     for i in range(num_layers):
         x = keras.layers.GRU(units, return_sequences=True, name=f"gru_{i}")(x, mask=readable)
         x = keras.layers.Dropout(dropout)(x) if dropout else x
-    # Zeros instead of the last state; and an op drops the implicit mask, about which layers without mask support warn.
+    # Masked steps give zeros instead of repeating the last state. The op also drops Keras' implicit mask, about which
+    # layers without mask support would warn.
     return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
 
 
 def _attention(x, mask, units, num_layers, num_heads, dropout):
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     x = PositionEmbedding(name="position")(x)
     for i in range(num_layers):
@@ -175,7 +176,7 @@ _OVER_TIME = {"gru": _gru, "attention": _attention}
 
 
 def _middle_width(before, after, kernel_size, time_size):
-    """Channels between the two convolutions, so that they have as many weights as the 3D convolution they replace.
+    """Channels between the two convolutions that give as many weights as the 3D convolution they replace.
 
     >>> _middle_width(64, 64, kernel_size=3, time_size=3)
     144
@@ -185,7 +186,7 @@ def _middle_width(before, after, kernel_size, time_size):
 
 
 def _in_time(x, mask, width, time_size, i):
-    """(B F, H, W, M) -> (B F, H, W, N)."""
+    """Convolution over time: (B F, H, W, M) -> (B F, H, W, N)."""
     height, wide, channels, count = *x.shape[1:], mask.shape[1]
     x = ops.reshape(x, (-1, count, height * wide, channels))
     x = ops.where(ops.reshape(mask, (-1, count, 1, 1)), x, ops.zeros_like(x))

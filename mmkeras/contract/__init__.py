@@ -1,10 +1,10 @@
 """Names are the contract: of inputs, outputs, labels and weights, checked by every model of the package.
 
-named_model  the `keras.Model` that refuses other names, shapes and dtypes, and knows its specs and heads
-fitting      what its `fit`, `evaluate` and `predict` do that Keras' own do not
-teaching     how heads that learn from true tokens are given their labels in `fit`
-auxiliary    the names of outputs that single modalities have
-raw_examples what raw examples know of themselves
+named_model  a `keras.Model` that refuses other names, shapes and dtypes, and knows its specs and heads
+fitting      its extensions of `fit`, `evaluate` and `predict`
+teaching     teacher forcing: passes labels to heads in `fit`
+auxiliary    the names of the outputs of single modalities
+raw_examples metadata of raw examples
 """
 
 from mmkeras.contract.auxiliary import auxiliary_name
@@ -12,4 +12,4 @@ from mmkeras.contract.named_model import NamedModel, without_auxiliary
 
 __all__ = ["SAMPLE_WEIGHT", "NamedModel", "auxiliary_name", "without_auxiliary"]
 
-SAMPLE_WEIGHT = "sample_weight"  # the weight of an example, () float32, among the raw ones and beside the labels
+SAMPLE_WEIGHT = "sample_weight"  # raw key of the example weights, () float32, stored next to the labels

@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `predict` of the package's models do that Keras' own do not."""
+"""Extends `fit`, `evaluate` and `predict` of the package's models."""
 
 import contextlib
 import functools
@@ -12,7 +12,7 @@ from mmkeras.received import check_class_weight, check_fed
 
 _FIT = inspect.signature(keras.Model.fit)
 
-_SHUFFLE = list(_FIT.parameters).index("shuffle") - 2  # its place behind self and x
+_SHUFFLE = list(_FIT.parameters).index("shuffle") - 2  # its position among the arguments after `self` and `x`
 
 
 class Fitting:
@@ -32,7 +32,8 @@ class Fitting:
         for data in (x, given.get("validation_data")):
             check_fed("fit", self, data)
         _check_replicas(x, _replicas(self))
-        if hasattr(x, "element_spec") and len(args) < _SHUFFLE:  # Keras warns that it does not shuffle a data set
+        # Keras warns that it cannot shuffle a `tf.data.Dataset`.
+        if hasattr(x, "element_spec") and len(args) < _SHUFFLE:
             kwargs.setdefault("shuffle", False)
         with self._retraced_on_error(), readable_errors():
             return super().fit(x, *args, **_quiet(self, kwargs))
@@ -54,12 +55,12 @@ class Fitting:
         try:
             with readable_errors():
                 return super().predict(x, *args, **_quiet(self, kwargs))
-        except UnboundLocalError as error:  # what Keras (3.15) says to data without a batch
+        except UnboundLocalError as error:  # what Keras 3.15 raises for data without any batch
             raise _no_batch("predict") from error
 
     @contextlib.contextmanager
     def _retraced_on_error(self):
-        """Lets the next call trace its step anew: one whose first trace failed may not create variables any more."""
+        """Retraces the step in the next call after an error: a failed first trace may not create variables again."""
         try:
             yield
         except Exception:
@@ -73,26 +74,26 @@ class Fitting:
         return loss
 
     def _count_examples(self, y, y_pred, sample_weight):
-        """Keras gave a batch of a size unknown to the graph the weight 1 in each head's loss; here comes the rest."""
+        """Completes the weight of each head's loss: Keras counts batches of unknown static size as one example."""
         trackers = self._compile_loss.metrics if self._compile_loss else []
         losses = self._compile_loss._flat_losses if trackers else []
         for ((name, *deeper), loss, _, _), tracker in zip(losses, trackers, strict=True):
             if deeper or y_pred[name].shape[0] is not None:
                 continue
             weight = sample_weight[name] if isinstance(sample_weight, dict) else sample_weight
-            # Under a strategy, a loss is divided by the number of replicas, so that their sum is the mean.
+            # Under a strategy, Keras divides the loss by the number of replicas, because their losses are summed.
             value = loss(y[name], y_pred[name], weight) * _replicas(self)
             tracker.update_state(value, sample_weight=ops.shape(y_pred[name])[0] - 1)
 
 
 def _quiet(model, arguments):
-    """The arguments without a progress bar where another worker shows one."""
+    """The arguments without a progress bar on workers that are not the chief."""
     is_chief = getattr(getattr(model, "distribute_strategy", None), "is_chief", True)
     return arguments if is_chief else arguments | {"verbose": 0}
 
 
 def _replicas(model):
-    strategy = getattr(model, "distribute_strategy", None)  # of the TensorFlow backend only
+    strategy = getattr(model, "distribute_strategy", None)  # only the TensorFlow backend sets it
     return strategy.num_replicas_in_sync if strategy is not None else 1
 
 

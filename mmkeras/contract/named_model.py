@@ -38,7 +38,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
     def of(
         cls, inputs: Any, outputs: Any, specs: Sequence[Any] = (), heads: Sequence[Any] = (), *, name: str | None = None
     ) -> Self:
-        """A model that knows its specs and heads."""
+        """Builds a model that knows its specs and heads."""
         model = cls(inputs, outputs, name=name)
         model._specs, model._heads = tuple(specs), tuple(heads)
         return model
@@ -91,7 +91,7 @@ class NamedModel(Teaching, Fitting, keras.Model):
         super().compile(optimizer, loss, *args, **kwargs)
 
     def compile_from_config(self, config):
-        # Keras does not compile a loaded model that overrides `compile`.
+        # Keras does not compile a loaded model whose class overrides `compile`.
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
@@ -137,7 +137,7 @@ def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
     names = [head.name for head in heads]
     extra = [name for name in model.output if name not in names] if isinstance(model.output, dict) else []
     if not extra or not all(head_of(name) in names for name in extra):
-        return model  # `export.fit` reports what does not fit
+        return model  # `export.fit` reports the mismatch
     outputs = {name: model.output[name] for name in names}
     return NamedModel.of(
         model.input, outputs, getattr(model, "specs", ()), getattr(model, "heads", ()), name=model.name
@@ -145,13 +145,13 @@ def without_auxiliary(model: keras.Model, heads: Sequence[Any]) -> keras.Model:
 
 
 def _as_array(value):
-    """Converts lists to arrays; strings to object arrays, since NumPy's string dtype drops trailing zero bytes."""
+    """Converts lists to arrays, and strings to object arrays, since NumPy's string dtype drops trailing zero bytes."""
     array = value if hasattr(value, "dtype") else np.asarray(value)
     return np.asarray(value, object) if getattr(array.dtype, "kind", None) in ("S", "U") else array
 
 
 def _check_tensor(model, key, received, expected, hint):
-    is_object = getattr(received.dtype, "kind", "") == "O"  # strings, or what cannot become any
+    is_object = getattr(received.dtype, "kind", "") == "O"  # strings, or objects that cannot be converted to strings
     dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
     if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
         raise ValueError(
@@ -162,12 +162,12 @@ def _check_tensor(model, key, received, expected, hint):
 
 
 def _shapes_agree(received, expected):
-    if getattr(received, "rank", 0) is None:  # a tf.TensorShape that knows nothing yet
+    if getattr(received, "rank", 0) is None:  # a `tf.TensorShape` of unknown rank
         return True
     pairs = zip(received, expected, strict=False)
     return len(received) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
 
 
 def _kind(dtype):
-    """Kind of a dtype: dtypes of one kind can be cast to each other; strings and masks can't be cast to numbers."""
+    """Kind of a dtype. Dtypes of one kind can be cast to each other; strings and masks cannot be cast to numbers."""
     return dtype if dtype in ("string", "bool") else "integer" if "int" in dtype else "float"

@@ -1,4 +1,4 @@
-"""What raw examples know of themselves, beyond being a `tf.data.Dataset` of flat dicts."""
+"""What raw examples know in addition to being a `tf.data.Dataset` of flat dicts."""
 
 import abc
 import types
@@ -21,7 +21,7 @@ class RawExamples(abc.ABC):
         missing_labels: mapping, head name -> how many examples have no label for it; without those that have all.
     """
 
-    _examples = None  # the `tf.data.Dataset` that it stands for
+    _examples = None  # the `tf.data.Dataset` that this object stands for
     specs = heads = skipped = ()
     on_error = "raise"
     missing_labels = types.MappingProxyType({})
@@ -35,7 +35,7 @@ class RawExamples(abc.ABC):
 
     @abc.abstractmethod
     def select(self, names):
-        """The same examples with some of the names only; what belongs to the others is not read."""
+        """The same examples with some of the names only; the files of the others are not read."""
 
     def batches(self, batch_size):
         """A `tf.data.Dataset` of dicts of tensors (B, ...), in the order of the examples."""
@@ -47,17 +47,17 @@ class RawExamples(abc.ABC):
 
 
 def columns_of(raw, names):
-    """As `RawExamples.columns`, of any `tf.data.Dataset` of dicts."""
+    """As `RawExamples.columns`, for any `tf.data.Dataset` of dicts."""
     return raw.columns(names) if isinstance(raw, RawExamples) else _stacked(raw, names)
 
 
 def selected(raw, names):
-    """As `RawExamples.select`; of any other `tf.data.Dataset` all of it, of which nothing is known to be left out."""
+    """As `RawExamples.select`; any other `tf.data.Dataset` is returned unchanged."""
     return raw.select(names) if isinstance(raw, RawExamples) else raw
 
 
 def heads_known_to(raw):
-    """The heads that raw examples were read with; none of any other data set."""
+    """The heads that raw examples were read with; None for any other data set."""
     return list(raw.heads) if isinstance(raw, RawExamples) else []
 
 

@@ -1,4 +1,4 @@
-"""Teacher forcing in plain `fit`: models that answer, and learn from the labels when they are given them."""
+"""Teacher forcing in plain `fit`: models that learn from the labels if they are given them."""
 
 import keras
 
@@ -27,19 +27,19 @@ class Teaching:
         return x | {label_name(name): y[name] for name in names if name in y}, y, weights
 
     def _symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras looks at the outputs of one batch before it builds the metrics.
+        # Under a strategy, Keras calls the model on one batch before it builds the metrics.
         return super()._symbolic_build(iterator, data_batch and self._with_labels(data_batch))
 
     def taught(self):
-        """The functional model with the labels as inputs; no property, since Keras would save what it gives."""
+        """The functional model with the labels as inputs. Not a property, because Keras would save its value."""
         if "_taught" not in self.__dict__:
-            # Not by setattr: Keras would count its layers, and save them, twice.
+            # `setattr` would make Keras track the layers of this model a second time, and save them twice.
             self.__dict__["_taught"] = _Kept(_taught_model(self))
         return self.__dict__["_taught"].model
 
 
 class _Kept:
-    """Hides a model from Keras' and TensorFlow's tracking."""
+    """Hides a model from the tracking of Keras and TensorFlow."""
 
     def __init__(self, model):
         self.model = model
@@ -55,7 +55,7 @@ def label_name(head):
 
 
 def taught_heads(model):
-    """Names of a model's heads that learn under teacher forcing."""
+    """Names of a model's heads that are trained with teacher forcing."""
     return [head.name for head in model.heads if head.teacher_forcing and head.name in model.output]
 
 

@@ -162,7 +162,8 @@ class Examples(RawExamples, tf.data.Dataset):
         """The rows at these positions, in this order, without `skipped`, whose rows are in no subset."""
         positions = np.asarray(positions)
         columns = {name: values[positions] for name, values in self.table.items()}
-        with tf.device("CPU:0"):  # the tensors are those of the whole table: strings are not copied for each part
+        # The indices refer to the whole table's tensors, so strings are not copied for each part.
+        with tf.device("CPU:0"):
             chosen = tf.constant(np.arange(len(self.frame))[positions] if self._positions is None
                                  else self._positions.numpy()[positions])  # fmt: skip
         shared = self._tensors, self._readers, chosen
@@ -178,6 +179,6 @@ class Examples(RawExamples, tf.data.Dataset):
 
 
 def _marked(values):
-    """Paths and contents of one column as bytes: b"@path", b"=content", b"=" where absent."""
+    """Paths and contents of one column as bytes: b"@path", b"=content", or b"=" if absent."""
     marked = [b"@" + value.encode() if isinstance(value, str) else b"=" + value for value in values]
     return np.array(marked, object)

@@ -1,4 +1,4 @@
-"""What is wrong with an example: found in the table, or when a file is read and decoded."""
+"""Faults of examples, found in the table or while a file is read and decoded."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from mmkeras.preprocess._layer import RawLayer
 
 
 class Fault(NamedTuple):
-    """One unusable value: the table's row, the modality, the file, and why."""
+    """One unusable value: the table's row, the modality, the file, and the cause."""
 
     row: object
     modality: str
@@ -59,7 +59,7 @@ def locate(error, batch, preprocess, row, origin):
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             names = layer.raw_names
-            try:  # eagerly: a decoder's own error then names the layer
+            try:  # run eagerly, so that the error of a decoder names the layer
                 layer({name: raw[name] for name in names} if layer.takes_columns else raw[names[0]])
             except tf.errors.OpError as failure:
                 return Fault(row, layer.modality, origin(names[0]), cause_of(failure))
@@ -67,7 +67,7 @@ def locate(error, batch, preprocess, row, origin):
 
 
 def _unread(failure, batch, names, row, origin):
-    """Which of the values cannot be read, or converted into a file that preprocess takes."""
+    """Finds the value that cannot be read, or converted into a file that preprocess accepts."""
     for name in names:
         try:
             batch(name)
@@ -77,7 +77,7 @@ def _unread(failure, batch, names, row, origin):
 
 
 def _lines(faults, most=5):
-    """A line for each fault; but one for all rows that have the same file."""
+    """One line per fault, or per file if several rows share it."""
     same = {}
     for number, fault in enumerate(faults):
         same.setdefault(fault[1:] if fault.file else number, []).append(fault)
@@ -88,9 +88,9 @@ def _lines(faults, most=5):
 
 
 def report(faults, most=20):
-    """What is wrong, one line per fault, and what can be done."""
+    """Message listing the faults, one per line, and the remedies."""
     lines = list(_lines(faults))
-    listed = "\n  ".join(lines[:most])  # the first one in the first line, which is what reports of errors show
+    listed = "\n  ".join(lines[:most])  # the first fault goes into the first line, which is what error summaries show
     more = f"\n  ... and {len(lines) - most} more" if len(lines) > most else ""
     return (
         f"{len(faults)} example(s) cannot be used: {listed}{more}\n"

@@ -1,4 +1,4 @@
-"""Parts of a data set that each serve as the test part once."""
+"""Cross-validation: splits a data set into parts, each of which serves as the test part once."""
 
 from collections.abc import Iterator
 
@@ -71,7 +71,7 @@ def _splitter(groups, labels):
 
 
 def _labels(labels, folds, head, stratify):
-    """Labels that can be stratified; None where less than two classes are left."""
+    """Labels to stratify by; None if fewer than two classes are left."""
     if stratify != "auto":
         fewest = np.unique(labels, return_counts=True)[1].min()
         if fewest < folds:

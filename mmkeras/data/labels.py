@@ -1,4 +1,4 @@
-"""Columns of labels -> encoded labels, where some may be missing."""
+"""Encodes columns of labels, some of which may be missing."""
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +43,7 @@ def _encoded(head, column, rows, missing):
 
 
 def _check_rows(heads, missing, rows):
-    """Without a required head, which refuses what is missing itself, some other head must have a label."""
+    """Raises an error for rows without any label, unless a required head refuses missing labels itself."""
     if len(missing) < len(heads) or not missing:
         return
     empty = np.flatnonzero(np.all(list(missing.values()), axis=0))
@@ -56,11 +56,12 @@ def _check_rows(heads, missing, rows):
 
 
 def as_targets(heads, labels):
-    """Labels of a batch, by name, with those that the loss takes otherwise made into its targets; in the graph."""
+    """Labels of a batch by name, converted to the targets of the loss if a head needs that; runs in the graph."""
     labels = dict(labels)
     for head in heads:
         if head.needs_targets:
-            head.targets(head.blank[None])  # what it lacks is told here, not in the first batch
+            # Fail here rather than in the first batch if the head lacks something, such as a vocabulary.
+            head.targets(head.blank[None])
             shape, dtype = head.target
             made = tf.numpy_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)
             labels[head.name] = tf.ensure_shape(made, (labels[head.name].shape[0], *shape))
@@ -104,6 +105,6 @@ def check_encoded(leaves, heads):
 
 
 def partly_labelled(raw, heads):
-    """Names of the heads of which raw examples lack some labels, as far as the examples know."""
+    """Names of the heads for which some raw examples are known to lack labels."""
     known = raw.missing_labels if isinstance(raw, RawExamples) else {}
     return [head.name for head in heads if known.get(head.name)]

@@ -1,4 +1,4 @@
-"""The order of rows: which rows form which batch of which epoch."""
+"""The order of rows: which rows make up each batch of each epoch."""
 
 import tensorflow as tf
 
@@ -68,7 +68,7 @@ def part(keyed, worker, workers, replicas=1):
 
 
 def counted(batches, steps):
-    """A data set whose n-th iteration is `batches(n)`, of `steps` elements; and n, a `tf.Variable`."""
+    """A data set whose n-th iteration is `batches(n)`, with `steps` elements; and the `tf.Variable` n."""
     with tf.device("CPU:0"):
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     number = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1) - 1)
@@ -76,11 +76,11 @@ def counted(batches, steps):
 
 
 def _drawn(rows, ends, size, seed, epoch):
-    """Systematic sampling: the rows at `size` points of equal distance.
+    """Systematic sampling: the rows at `size` equidistant points.
 
-    A row, or a class that lies in one piece, is drawn as often as its share of `size` says, rounded up or down. From
-    epoch to epoch the points move on by the golden ratio of their distance: over the epochs, too, a row is drawn as
-    often as its share says, and none waits long.
+    A row, or a class that lies in one piece, is drawn as often as its share of `size` says, rounded up or down. In each
+    epoch the points are shifted by the golden ratio of their distance, so that a row is also drawn as often as its
+    share says over all epochs, at fairly regular intervals.
 
     Source: W. G. Madow and L. H. Madow, On the Theory of Systematic Sampling, Annals of Mathematical Statistics 15
     (1944); the steps are the one-dimensional Kronecker sequence of least discrepancy.
@@ -93,7 +93,7 @@ def _drawn(rows, ends, size, seed, epoch):
 
 
 def _alike(order, lengths, batch_size, seed, pool=50):
-    """Sorts each pool of 50 batches by length, then shuffles the batches."""
+    """Groups rows of similar length: sorts pools of 50 batches by length, then shuffles the batches."""
     rank = tf.range(tf.size(order)) // (pool * batch_size)
     key = tf.cast(rank, tf.float64) * 1e9 + tf.cast(tf.gather(lengths, order), tf.float64)
     batches = tf.reshape(tf.gather(order, tf.argsort(key, stable=True)), [-1, batch_size])

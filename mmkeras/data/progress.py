@@ -1,11 +1,11 @@
-"""A progress bar for what is mostly quick."""
+"""A progress bar that only appears for slow steps."""
 
 import time
 
 from rich.errors import LiveError
 from rich.progress import Progress
 
-_QUICK, _REFRESH = 1.0, 0.1  # seconds
+_QUICK, _REFRESH = 1.0, 0.1  # seconds: delay before a bar appears, and interval of its updates
 
 
 def shown_if_slow(items, description, total=None, verbose=True):
@@ -43,6 +43,6 @@ def _started(description, total):
     bar.add_task(description, total=total)
     try:
         bar.start()
-    except LiveError:  # another bar is there
+    except LiveError:  # another live display is active
         bar.disable = True
     return bar

@@ -1,4 +1,4 @@
-"""A parallel map that tries again, one element at a time and in Python, where its function fails."""
+"""A parallel map that retries failed elements one at a time in Python."""
 
 import os
 
@@ -40,12 +40,12 @@ def map_or_retry(dataset, function, retry, workers=None):
 
 
 def _of(value):
-    """A tuple stays one; data sets would take a list for a tensor."""
+    """Converts a list to a tuple, because `tf.data` would take a list for one tensor."""
     return tuple(value) if isinstance(value, list) else value
 
 
 def _eagerly(function, element, spec):
-    """Calls a Python function of nested tensors within a graph; None from it stands for tensors without rows."""
+    """Calls a Python function of nested tensors within a graph; if it returns None, the tensors have no rows."""
     flat_spec = tf.nest.flatten(spec)
 
     def call(*flat):

@@ -170,9 +170,10 @@ def _by_row(groups, labels, fractions, seed, rare):
     rest, parts = np.arange(len(groups)), []
     for i, fraction in enumerate(fractions[:-1]):
         size = round(len(rest) * fraction / sum(fractions[i:]))
-        size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # a row is left for each other part
+        size = min(max(size, 1), len(rest) - len(fractions[i + 1 :]))  # leave at least one row for each remaining part
         chosen = None if labels is None else labels[rest]
-        if chosen is not None and rare is not None:  # what scikit-learn asks for
+        # `train_test_split` needs two rows of each class, and a row for each class in both parts.
+        if chosen is not None and rare is not None:
             chosen = joined(chosen, 2, rare, min(size, len(rest) - size))
         part, rest = train_test_split(rest, train_size=size, random_state=seed, stratify=chosen)
         parts.append(part)
@@ -180,7 +181,7 @@ def _by_row(groups, labels, fractions, seed, rare):
 
 
 def _by_group(groups, labels, fractions, seed):
-    """Takes the groups from the largest to the smallest, and gives each to the part that lacks most of what it holds.
+    """Assigns groups, largest first, each to the part that needs its classes most.
 
     That is, the part for which the sum over classes of (rows there - rows wanted)**2 / rows wanted grows least.
 
@@ -200,7 +201,7 @@ def _by_group(groups, labels, fractions, seed):
         kinds, rows = classes[held], counts[held]
         grows = (rows * (2 * over[:, kinds] + rows) / wanted[:, kinds]).sum(axis=1)
         if left <= np.count_nonzero(~filled):
-            grows[filled] = np.inf  # a group is left for each part
+            grows[filled] = np.inf  # leave at least one group for each empty part
         part = part_of[group] = np.argmin(grows)
         over[part, kinds] += rows
         filled[part] = True
@@ -208,7 +209,7 @@ def _by_group(groups, labels, fractions, seed):
 
 
 def _contents(groups, labels):
-    """The classes of each group and their rows: those of group i stand at starts[i] to starts[i + 1]."""
+    """Classes and row counts of all groups; those of group i are at starts[i] to starts[i + 1]."""
     classes = labels.max() + 1
     pairs, counts = np.unique(groups * np.int64(classes) + labels, return_counts=True)
     starts = np.searchsorted(pairs // classes, np.arange(groups.max() + 2))

@@ -1,4 +1,4 @@
-"""Parts of a data set in the order of time."""
+"""Splits a data set in the order of time."""
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ def in_order(raw, column, fractions, group=None, stratify=None):
     ends = np.round(np.cumsum(fractions)[:-1] * len(times)).astype(int)
     order = np.argsort(times, kind="stable")
     sorted_times = times[order]
-    # The end of a part moves to where its last time ends.
+    # Rows with equal times stay together: move each boundary behind the last row with the same time.
     ends = [int(np.searchsorted(sorted_times, sorted_times[max(end - 1, 0)], side="right")) for end in ends]
     parts = np.split(order, ends)
     if not all(map(len, parts)):
@@ -39,7 +39,7 @@ def in_order(raw, column, fractions, group=None, stratify=None):
 
 
 def _times(frame, column):
-    """Numbers, one for each row, in the order of time."""
+    """One sortable number per row."""
     if column not in frame.columns:
         near = did_you_mean(column, frame.columns)
         raise ValueError(f"order names a column of the table. Received: {column!r}. {near} {list(frame.columns)}.")
@@ -59,7 +59,7 @@ def _times(frame, column):
 
 
 def _dates(values, column):
-    # As UTC, so that times with and without offsets can be compared.
+    # Convert to UTC, so that times with and without offsets can be compared.
     kind = None if values.dtype.kind == "M" else "ISO8601"
     dates = pd.to_datetime(values, format=kind, utc=True, errors="coerce")
     if dates.isna().any():

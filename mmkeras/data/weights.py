@@ -35,7 +35,7 @@ def weights_of(column):
 
 
 def check_weights(weights, names):
-    """Raises ValueError where the examples have something else of the weights' name."""
+    """Raises ValueError if the examples have something else under the weights' name."""
     if weights is not None and SAMPLE_WEIGHT in names:
         raise ValueError(
             f"Examples keep their weights as '{SAMPLE_WEIGHT}'. Received: weights={weights!r}, and an input or a head "
@@ -53,7 +53,7 @@ def check_unbalanced(balance):
 
 
 def check_headless(heads, weighted):
-    """Raises ValueError for weighted examples of which no label is asked for."""
+    """Raises ValueError for weighted examples if no labels are requested."""
     if weighted and not heads:
         raise ValueError(
             "Sample weights belong to the labels of heads. Received: heads=() and examples with weights. Read them "

@@ -1,4 +1,4 @@
-"""What the ways to answer share: the decoder, teacher forcing, and which tokens may be said."""
+"""What all decoding layers share: the decoder, teacher forcing, and the tokens that may be generated."""
 
 from typing import Any, Self, Unpack
 
@@ -31,8 +31,8 @@ class Decoding(keras.layers.Layer):
         ids (B, L) int32, 0 from the end on; with labels, logits (B, L, V) float32.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
-    takes_uniform = False  # whether it needs numbers to draw by
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
+    takes_uniform = False  # whether `call` needs uniform random numbers
 
     def __init__(self, decoder: TokenDecoder, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
@@ -51,7 +51,7 @@ class Decoding(keras.layers.Layer):
         return ops.where(ops.equal(ids, self.decoder.end), PAD, ids)
 
     def answer(self, memory: Any, mask: Any) -> Any:
-        """Ids (B, L) int32, 0 behind the end."""
+        """Ids (B, L) int32, 0 after the end."""
         raise NotImplementedError(f"{type(self).__name__} needs answer(memory, mask).")
 
     def compute_mask(self, memory, previous_mask=None):
@@ -77,11 +77,11 @@ def sayable(logits):
 
 
 def best(scores):
-    """Scores (B, N) -> the place of the largest (B,) int32; `ops.argmax` is no builtin op of LiteRT."""
+    """Scores (B, N) -> index of the largest (B,) int32; LiteRT has no builtin op for `ops.argmax`."""
     return ops.cast(ops.top_k(scores, 1)[1], "int32")[:, 0]
 
 
 def placed(rows, i, ids):
-    """Ids (B,) written to column `i` of (B, L)."""
+    """Returns (B, L) with ids (B,) written to column `i`."""
     here = ops.equal(ops.arange(rows.shape[1]), i)
     return ops.where(ops.expand_dims(here, 0), ops.expand_dims(ids, 1), rows)

@@ -1,4 +1,4 @@
-"""The sequences that an answer may be: a list of them, or what may stand at each place."""
+"""The set of sequences that an answer may be: a list of them, or what may occur at each place."""
 
 import collections
 import dataclasses
@@ -49,7 +49,7 @@ class Automaton:
         >>> Automaton.of_places([[[1], [2]], [[3]]]).units.tolist()
         [0, 0, 0, 1, 2, 3]
         """
-        arcs, count = [], len(places) + 1  # state i lies before place i
+        arcs, count = [], len(places) + 1  # state i is the one before place i
         for place, sequences in enumerate(places):
             for sequence in sequences:
                 between = [*range(count, count + len(sequence) - 1)]
@@ -59,7 +59,7 @@ class Automaton:
 
     @classmethod
     def _of(cls, arcs, finals, count):
-        """Of arcs (state, unit, next state), and the states where a sequence may end, of `count` states."""
+        """Builds it from arcs (state, unit, next state), the final states, and the number of states `count`."""
         into = collections.defaultdict(list)
         for i, (_, unit, target) in enumerate(arcs, count):
             into[target].append((i, unit))

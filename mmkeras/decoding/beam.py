@@ -43,7 +43,7 @@ class Beam(Decoding):
         ids, readable, caches = keras.tree.map_structure(self._repeated, decoder.start(memory))
         mask, batch_size = self._repeated(mask), ops.shape(memory)[0]
         rows = ops.zeros((batch_size * width, decoder.max_tokens), "int32")
-        # All beams begin alike, so only the first one may.
+        # All beams start out equal, so only the first one may be extended in the first step.
         first = np.where(np.arange(width) == 0, 0.0, _NEVER).astype("float32")
         totals = ops.broadcast_to(ops.convert_to_tensor(first), (batch_size, width))
         offsets = ops.expand_dims(ops.arange(batch_size, dtype="int32") * width, 1)
@@ -70,7 +70,8 @@ class Beam(Decoding):
     def _grown(self, totals, logits, done, offsets):
         """The best continuations: their log p (B, W), the rows they continue (B * W,), and their tokens (B * W,)."""
         size = self.decoder.num_ids
-        ended = np.where(np.arange(size) == PAD, 0.0, _NEVER).astype("float32")  # goes on with padding, at no cost
+        # A finished beam continues with padding at no cost.
+        ended = np.where(np.arange(size) == PAD, 0.0, _NEVER).astype("float32")
         gains = ops.where(ops.expand_dims(done, 1), ended, ops.log_softmax(sayable(logits), axis=-1))
         rows = ops.shape(totals)[0]
         every = ops.expand_dims(totals, 2) + ops.reshape(gains, (rows, self.beams, size))

@@ -6,7 +6,7 @@ from keras import ops
 
 from mmkeras.decoding.automaton import Automaton
 
-MASKED = -1e4  # logit of every unit at a masked moment, beside 0 of the blank: their probability is 0 in float32
+MASKED = -1e4  # logit of all units at masked steps, where the blank has 0; their probability is 0 in float32
 
 
 def blank_where_masked(logits, mask):
@@ -32,7 +32,7 @@ def ctc_path(logits):
     Returns:
         ids (B, T) int32, counts (B, T) bool.
     """
-    # `argmax` of floats is no builtin op of LiteRT's converter (BitwiseAnd); `top_k` is.
+    # LiteRT has no builtin op for `argmax` of floats (it needs BitwiseAnd), but it has one for `top_k`.
     ids = ops.cast(ops.squeeze(ops.top_k(logits, 1)[1], axis=-1), "int32")
     before = ops.concatenate([ops.zeros_like(ids[:, :1]), ids[:, :-1]], axis=1)
     return ids, ops.logical_and(ids > 0, ops.not_equal(ids, before))
@@ -61,9 +61,9 @@ def ctc_greedy(logits: Any) -> tuple[Any, Any]:
 
 
 def _first(ids, counts):
-    """Ids (B, T): those that count, in their order, and zeros behind them."""
+    """Moves the ids (B, T) that count to the front, in order, followed by zeros."""
     size = ids.shape[1]
-    # A stable sort, which LiteRT has as `top_k` of different numbers.
+    # A stable sort; LiteRT supports it as `top_k` of distinct numbers.
     places = ops.arange(size, dtype="int32")
     rank = ops.where(counts, 2 * size - places, size - places)
     order = ops.cast(ops.top_k(ops.cast(rank, "float32"), size)[1], "int32")
@@ -121,7 +121,8 @@ def ctc_allowed(logits: Any, *, automaton: Automaton) -> tuple[Any, Any]:
     def one_more(row, shares):
         ways = ops.take(row, automaton.before, axis=-1)  # (B, N, P)
         best, way = (ops.squeeze(part, -1) for part in ops.top_k(ways, 1))
-        return best + shares, ops.cast(way, "float32")  # on TensorFlow, `ops.scan` stacks what has the carry's dtype
+        # On TensorFlow, `ops.scan` requires outputs of the carry's dtype.
+        return best + shares, ops.cast(way, "float32")
 
     row, ways = ops.scan(one_more, row, shares[1:])
     ways = ops.cast(ways, "int32")

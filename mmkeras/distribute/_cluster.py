@@ -1,4 +1,4 @@
-"""The workers in TF_CONFIG, and the index of this process among them; plain Python."""
+"""Reads the workers in TF_CONFIG, and this process' index among them, in plain Python."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The workers of a cluster meet before TensorFlow starts, which would wait for a missing one without an end."""
+"""Lets the workers of a cluster find each other before TensorFlow starts, which would wait forever for missing ones."""
 
 import json
 import socket
@@ -35,7 +35,7 @@ def meet(addresses, worker, versions, patience=PATIENCE):
                     told |= _asked(addresses[i], i, worker)
             time.sleep(0.05)
         over.set()
-        answering.join()  # before that, the port is not free for TensorFlow
+        answering.join()  # release the port before TensorFlow binds it
     missing = [f"{i} ({addresses[i]})" for i in others if i not in told or i not in seen]
     _check(told, worker, list(addresses), versions)
     if missing:
@@ -64,11 +64,11 @@ def _listening(address, worker):
 
 
 def _answer(server, hello, seen, over):
-    """Tells whoever asks what `hello` says, until it is over."""
+    """Sends `hello` to every worker that connects, until `over` is set."""
     while not over.is_set():
         try:
             connection, _ = server.accept()
-        except OSError:  # most often because nobody asked
+        except OSError:  # usually a timeout because no worker connected
             continue
         with connection:
             connection.settimeout(2.0)
@@ -81,7 +81,7 @@ def _answer(server, hello, seen, over):
 
 
 def _asked(address, number, worker):
-    """{number: what that worker says}, or {} where it does not answer yet."""
+    """{number: that worker's hello}, or {} if it does not answer yet."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=2.0) as connection:

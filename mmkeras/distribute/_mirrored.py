@@ -1,4 +1,4 @@
-"""One machine with several devices."""
+"""Strategy for one machine with several devices."""
 
 import tensorflow as tf
 
@@ -6,4 +6,4 @@ from mmkeras.distribute._under_fit import UnderFit
 
 
 class Mirrored(UnderFit, tf.distribute.MirroredStrategy):
-    """`tf.distribute.MirroredStrategy` under which `fit` takes masks and uneven batches."""
+    """`tf.distribute.MirroredStrategy` under which `fit` supports masks and uneven batches."""

@@ -1,4 +1,4 @@
-"""Several machines, or several processes on one: the workers of TF_CONFIG."""
+"""Strategy for several machines, or several processes on one: the workers of TF_CONFIG."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ from mmkeras.distribute._under_fit import UnderFit
 
 @functools.cache
 def multi_worker():
-    """The strategy of this process' cluster: one, since TensorFlow joins a cluster once."""
+    """The strategy of this process. There is only one, because TensorFlow can join a cluster only once."""
     if context.context()._context_handle is not None:
         raise RuntimeError(
             "Under TF_CONFIG, a process joins the other workers before TensorFlow makes its first tensor. Received: a "
@@ -35,7 +35,7 @@ def multi_worker():
 
 
 def _end(show, kind, error, traceback):
-    """Ends a worker that fails, so that its supervisor sees it: at its exit, TensorFlow would wait for the others."""
+    """Exits at once if a worker fails, so that its supervisor notices; a normal exit would wait for other workers."""
     show(kind, error, traceback)
     sys.stderr.flush()
     sys.stdout.flush()
@@ -87,7 +87,7 @@ class MultiWorker(UnderFit, tf.distribute.MultiWorkerMirroredStrategy):
             )
 
     def _digests(self, value):
-        """One of the first worker, and a list of those of the others."""
+        """The first worker's digest, and a list of those of the other workers."""
         own = np.frombuffer(_digest(value), np.int64)[None]
         gathered = self.gather(self.experimental_distribute_values_from_function(lambda _: tf.constant(own)), 0).numpy()
         first, *others = gathered[:: self.num_replicas_in_sync // cluster().workers]

@@ -77,7 +77,7 @@ def strategy(
 
 @functools.cache
 def _mirrored(devices):
-    """One strategy per set of devices: reductions of two strategies in one process would mix up their results."""
+    """One strategy per set of devices, because reductions of two strategies in one process would interfere."""
     return Mirrored(devices)
 
 

@@ -1,4 +1,4 @@
-"""What `model.fit` needs of a strategy, and TensorFlow's own strategies lack."""
+"""Adds what `model.fit` needs to TensorFlow's strategies."""
 
 import contextlib
 
@@ -16,7 +16,7 @@ class UnderFit:
     """
 
     def reduce(self, reduce_op, value, axis=None):
-        """As `tf.distribute.Strategy.reduce`; of a structure, such as a batch, the first replica's part."""
+        """As `tf.distribute.Strategy.reduce`; for a structure such as a batch, returns the first replica's part."""
         if tf.nest.is_nested(value):
             return tf.nest.map_structure(lambda leaf: self.experimental_local_results(leaf)[0], value)
         if axis == 0 and self.experimental_local_results(value)[0].shape.rank == 0:

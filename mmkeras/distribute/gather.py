@@ -1,4 +1,4 @@
-"""What all replicas of a strategy hold together, for losses that compare the examples of a batch with each other."""
+"""Gathers tensors over all replicas, for losses that compare the examples of a batch with each other."""
 
 import keras
 
@@ -14,7 +14,7 @@ def gather(x):
 
 
 def first_row(rows):
-    """The place among the rows of all replicas of the first of this one's, which has `rows` of them."""
+    """Index of this replica's first row among the rows of all replicas; this one has `rows` of them."""
     context = _context()
     return 0 if context is None else keras.ops.sum(_counts(context, rows)[: context.replica_id_in_sync_group])
 
@@ -33,12 +33,12 @@ def overweight(rows):
 
 
 def _counts(context, rows):
-    """(R,) int32, how many rows each replica has."""
+    """Number of rows of each replica, (R,) int32."""
     return context.all_gather(keras.ops.reshape(keras.ops.cast(rows, "int32"), (1,)), axis=0)
 
 
 def _context():
-    """The replica context of TensorFlow; None where there is nothing to gather."""
+    """TensorFlow's replica context; None if there is nothing to gather."""
     if keras.backend.backend() != "tensorflow":
         return None
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""WAV files -> waveforms, in numpy: the same decoding and resampling as in `mmkeras.preprocess`."""
+"""WAV files -> waveforms in NumPy, decoded and resampled as in `mmkeras.preprocess`."""
 
 import math
 import struct
@@ -8,13 +8,13 @@ import numpy as np
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
-_UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
-_CHUNKS = 256  # at most, before the data
-_LOUDEST = 1e30  # of float samples, whose full scale is 1
-_AT_ONCE = 2**20  # products of the filter in memory
+_UNKNOWN = 0xFFFFFFFF  # written by programs that do not know the size yet
+_CHUNKS = 256  # maximum number of chunks before the data
+_LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
+_AT_ONCE = 2**20  # products of samples and filter weights held in memory at once
 _EXTENSIBLE = 0xFFFE
 _HIGHEST_RATE = 768_000
-_CROSSINGS, _BETA = 10, 5.0  # of the resampling filter
+_CROSSINGS, _BETA = 10, 5.0  # half length of the resampling filter in zero crossings; shape of its Kaiser window
 _NUMBERS = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "u1", (1, 32): "<i4", (3, 32): "<f4", (3, 64): "<f8"}
 
 
@@ -43,7 +43,7 @@ class Audio(Modality):
     """
 
     meaning = "waveform, {samples} samples at {sample_rate} Hz"
-    allowed = 1e-4  # of a filter
+    allowed = 1e-4  # allowed difference from `preprocess`, due to resampling
 
     def __init__(self, name: str, *, samples: int, sample_rate: int, optional: bool = False) -> None:
         self.name, self.samples, self.sample_rate, self.optional = name, samples, sample_rate, optional
@@ -78,7 +78,7 @@ class Audio(Modality):
         return np.clip(wave, -1, 1)
 
     def _chunks(self, value):
-        """(format tag, bits), channels, rate in Hz, where the data start, and how many bytes they are."""
+        """(format tag, bits), number of channels, sample rate in Hz, start of the data, and their length in bytes."""
         at, kind, channels, rate = 12, None, 0, 0
         for _ in range(_CHUNKS):
             name, size = struct.unpack_from("<4sI", value, at) if at + 8 <= len(value) else (b"", 0)
@@ -128,7 +128,7 @@ class Audio(Modality):
 
 
 def _is_streamed(value, start, size):
-    """Whether the header was written before the size of the data was known: they extend to the end of the file.
+    """Whether the header was written before the size was known: the data then extend to the end of the file.
 
     A size of 0 may also mean an empty chunk: then other chunks, such as notes, follow it.
     """
@@ -155,10 +155,11 @@ def resample(wave, rate, target, samples):
     reach = _CROSSINGS * widest // up
     taps = np.arange(2 * reach + 2)
     padded = np.pad(wave, (reach, reach + 2 + down))
-    coarse = min(widest, 64)  # the sum of h, divided by R, hardly depends on R
+    # The filter's mean weight hardly depends on its resolution, so compute it on a coarse grid.
+    coarse = min(widest, 64)
     total = _filter(np.arange(-_CROSSINGS * coarse, _CROSSINGS * coarse + 1), coarse).sum() * widest / coarse
     result = np.empty(count, "float32")
-    for phase in range(min(up, count)):  # after `up` outputs the weights come again
+    for phase in range(min(up, count)):  # the filter weights repeat after `up` outputs
         weights = up / total * _filter(phase * down % up + (reach - taps) * up, widest)
         for start in range(phase, count, up * max(1, _AT_ONCE // len(taps))):
             outputs = np.arange(start, count, up)[: max(1, _AT_ONCE // len(taps))]

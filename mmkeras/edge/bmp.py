@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-_MASKS = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)  # red, green, blue: as in files that tell none
+_MASKS = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)  # red, green, blue: the default for files without masks
 
 
 def size(value):
@@ -46,7 +46,7 @@ def decode(value):
 
 
 def _palette(value, start, count):
-    """(256, 3) uint8; colours that the file has not are black."""
+    """(256, 3) uint8; colours that the file does not define are black."""
     colors = np.frombuffer(value[start : start + 1024].ljust(1024, b"\0"), "uint8").reshape(256, 4)[:, 2::-1].copy()
     colors[count or 256 :] = 0
     return colors

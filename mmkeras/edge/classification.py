@@ -1,4 +1,4 @@
-"""Answers of a classification."""
+"""Decodes the output of a classification head."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ MEANING = "probabilities of {classes}"
 
 
 def is_described(head):
-    """Whether the dict that describes a head is that of a classification: `classes`, `multi_label`, `thresholds`."""
+    """Whether a dict describes a classification head: `classes`, `multi_label` and `thresholds`."""
     classes = head.get("classes")
     named = isinstance(classes, list) and classes and all(isinstance(name, str) for name in classes)
     whole = bool(named) and len(set(classes)) == len(classes) and type(head.get("multi_label")) is bool
@@ -14,14 +14,14 @@ def is_described(head):
 
 
 def _are_thresholds(head):
-    """One for two classes, one for each of several that may hold at once."""
+    """Whether there is one threshold for two classes, or one for each class of a multi-label head."""
     thresholds, count = head["thresholds"], len(head["classes"]) if head["multi_label"] else 1
     numbers = isinstance(thresholds, list) and all(type(each) in (int, float) and 0 <= each <= 1 for each in thresholds)
     return numbers and len(thresholds) == count and (head["multi_label"] or len(head["classes"]) == 2)
 
 
 def width(head):
-    """How many outputs it has."""
+    """Number of outputs."""
     return len(head["classes"])
 
 

@@ -1,4 +1,4 @@
-"""The `preprocess.json` of a LiteRT file: read, and checked before anything is built from it."""
+"""Reads and checks the `preprocess.json` of a LiteRT file before anything is built from it."""
 
 import inspect
 import json
@@ -19,13 +19,13 @@ from mmkeras.edge.video import Video
 from mmkeras.edge.wordpiece import WordPiece
 from mmkeras.formats.dates import PARTS
 
-# A module for each kind of head; further ones may be added: `is_described`, `width` and `answers`; and `MEANING`, what
-# viewers show of its outputs, a format string of what `preprocess.json` says.
+# One module for each kind of head, which defines `is_described`, `width`, `answers`, and `MEANING`: a description of
+# its output for model viewers, formatted with the head's entry in `preprocess.json`. Further kinds may be added.
 ANSWERS = {"classification": classification, "regression": regression, "transcription": transcription,
            "generation": generation}  # fmt: skip
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip
-_LARGEST = 2**28  # bytes; a vocabulary of 250,000 tokens takes about 4 MB
+_LARGEST = 2**28  # bytes; for comparison, a vocabulary of 250,000 tokens takes about 4 MB
 _MOST = 2**31 - 1
 
 
@@ -80,7 +80,8 @@ def _check_arguments(entry):
         if name not in parameters:
             raise _fault(f"must give an input of kind '{entry['kind']}' its own arguments, {list(parameters)}", name)
         own = _RULES.get(f"{entry['kind']}.{name}") or _RULES.get(name)
-        rule, holds = own or ("its class takes it", lambda value: True)  # of a kind that was added
+        # A kind that was added to KINDS has no rules here.
+        rule, holds = own or ("its class takes it", lambda value: True)
         if name not in entry or not holds(entry[name]):
             where = f"{name} of '{_short(entry.get('name'))}'"
             raise _fault(f"must give {where} as {rule}", entry.get(name, "nothing"))
@@ -88,7 +89,7 @@ def _check_arguments(entry):
 
 
 def _check_together(entry):
-    """What one argument demands of another."""
+    """Checks arguments that depend on each other."""
     if entry["kind"] == "wordpiece":
         known, unknown = entry["vocabulary"], entry.get("unknown", "[UNK]")
         if max(entry["ends"]) >= len(known) or unknown not in known:
@@ -173,7 +174,7 @@ _STRING = "a string", lambda value: isinstance(value, str)
 _COUNT = "a whole number above 0", _is_count
 _NAMES = "a list of different strings", _is_names
 _NUMBERS = "a list of finite numbers", _list_of(_is_number)
-# Argument of a class in `mmkeras.edge` -> what it has to be, and a function that says whether it is.
+# Argument of a class in `mmkeras.edge` -> the description of a valid value, and a function that checks one.
 _RULES = {
     "name": ("a name", lambda value: isinstance(value, str) and value.isidentifier()),
     "optional": _YES_OR_NO,

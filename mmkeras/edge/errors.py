@@ -13,8 +13,8 @@ def shown(value):
     return f"{len(value)} bytes beginning with {value[:16]!r}" if isinstance(value, bytes) else type(value).__name__
 
 
-# Of ready float numbers. Norms square them and fusions multiply those of three modalities: that is still finite in
-# float32. No sensible feature comes near.
+# Largest ready float number. Even the square of a value (norms) or the product of three modalities (fusions) stays
+# finite in float32, and no sensible feature comes near it.
 LARGEST = 1e12
 
 

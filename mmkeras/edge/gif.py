@@ -1,4 +1,4 @@
-"""GIF files -> pixels, as `mmkeras.preprocess` and its decoder (giflib) read them: Pillow undoes the compression only.
+"""GIF files -> pixels, as `mmkeras.preprocess` and giflib decode them; Pillow only decompresses.
 
 Source: CompuServe's GIF89a, appendix B (the grammar) and F (the compression).
 """
@@ -58,7 +58,7 @@ def pictures(value):
         head, start = value[at : at + 10].ljust(10, b"\0"), at
         palette = at + 10 + _colours(head[9]) if kind == b"," else at + 1
         at = palette + 1
-        while at < len(value) and value[at]:  # sub-blocks: their length, and so many bytes; 0 ends them
+        while at < len(value) and value[at]:  # sub-blocks: a length byte, then that many bytes; length 0 ends the list
             at += 1 + value[at]
         at += 1
         if kind == b",":
@@ -73,12 +73,12 @@ def pictures(value):
 
 
 def canvas_of(canvas, found):
-    """Height and width of the canvas: the largest of what the file and these pictures of it say."""
+    """Height and width of the canvas: the largest of the file's screen size and these pictures' extents."""
     return max(canvas[0], *(each.height for each in found)), max(canvas[1], *(each.width for each in found))
 
 
 def _colours(flags):
-    """Length in bytes of the table of colours of which these flags tell."""
+    """Length in bytes of the colour table that these flags declare."""
     return 3 << (flags % 8 + 1) if flags >= 128 else 0
 
 
@@ -107,7 +107,7 @@ def laid(picture, canvas):
 
 
 def _indices(picture):
-    """(height, width) uint8, decoded as a file of its own with a palette of 256 colours."""
+    """(height, width) uint8, decoded as a separate file with a palette of 256 colours."""
     shape = struct.pack("<HH", picture.width, picture.height)
     flags = bytes([0x87 | 64 * picture.interlaced])
     file = b"GIF89a" + shape + bytes(3) + b"," + bytes(4) + shape + flags + bytes(768) + picture.data + b";"

@@ -13,7 +13,7 @@ from mmkeras.edge import bmp, gif, jpeg, png
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
-# What Pillow raises for damaged files; it does not say so.
+# What Pillow raises for damaged files; it does not document its exceptions.
 DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
            zlib.error, Pillow.DecompressionBombError)  # fmt: skip
 
@@ -40,7 +40,7 @@ class Image(Modality):
     """
 
     meaning = "pixels 0..255, height, width and channels: {size}, {channels}; scaled by '{resize}'"
-    allowed = 1.0  # a JPEG decoder may round a pixel in another way
+    allowed = 1.0  # JPEG decoders may round pixels differently
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Image(Modality):
         return _grey(pixels) if self.channels == 1 else pixels
 
     def _decoded(self, value):
-        """RGB pixels (h, w, 3) uint8, upright, transparency over white."""
+        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
         value = bytes(value) if isinstance(value, bytearray | memoryview) else value
         read = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
@@ -104,14 +104,14 @@ class Image(Modality):
 
 
 class TooLarge(Exception):
-    """Its argument is the error to be raised."""
+    """Wraps the error to be raised."""
 
 
 def _jpeg(value, check_size):
     height, width, orientation, adobe = jpeg.walk(value)
     check_size(height, width)
     jpeg.check(value)
-    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # PIL.Image.Transpose
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # EXIF orientation -> `PIL.Image.Transpose`
     with Pillow.open(io.BytesIO(value), formats=["JPEG"]) as picture:
         picture = picture if turn is None else picture.transpose(Pillow.Transpose(turn))
         return _of_cmyk(np.asarray(picture), adobe) if picture.mode == "CMYK" else np.asarray(picture.convert("RGB"))
@@ -129,7 +129,7 @@ def _png(value, check_size):
 
 
 def _gif(value, check_size):
-    """The first picture; the others are only checked to exist."""
+    """The first picture; of the others, only their presence is checked."""
     canvas, found = gif.pictures(value)
     height, width = gif.canvas_of(canvas, found[:1])
     check_size(height, width)
@@ -159,7 +159,7 @@ def _place(resize, shape, size):
 
 
 def _weights(before, after, scaled, corner):
-    """Matrix (after, before) float32 of the triangle filter, as wide as `before / scaled` where that shrinks."""
+    """Matrix (after, before) float32 of the triangle filter, widened by `before / scaled` when shrinking."""
     step = before / scaled
     width = max(step, 1.0)
     centre = (np.arange(after) + 0.5 - corner) * step

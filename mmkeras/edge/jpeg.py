@@ -3,11 +3,12 @@
 import re
 import struct
 
-_NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)  # not a byte of pixels, a restart, or filling
-# Where there are restarts, decoders pass over a reserved mark in a scan, up to the next one.
+# Next marker that is neither stuffing, nor a restart marker, nor a fill byte.
+_NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)
+# In files with restart markers, decoders skip a reserved marker in a scan and go on at the next marker.
 _NEXT_OF_RESTARTED = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
-_MOST = 256  # segments, and bytes that fill, before the frame
-# Why so long: `mmkeras.preprocess.jpeg`.
+_MOST = 256  # maximum number of segments and fill bytes before the frame header
+# `mmkeras.preprocess.jpeg` explains these lengths.
 _LONG, _LONG_IN_REFINEMENT = bytes(64), bytes(128)
 
 

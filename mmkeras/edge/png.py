@@ -1,4 +1,4 @@
-"""PNG files -> pixels, as TensorFlow's decoder (libpng) reads them: Pillow undoes the compression and the filters.
+"""PNG files -> pixels, as TensorFlow's decoder (libpng) reads them; Pillow only decompresses and unfilters.
 
 Pillow passes over wrong checksums, and reads chunks that do not matter here.
 
@@ -14,8 +14,8 @@ from PIL import Image as Pillow
 
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PASSES = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-_FURTHER = 1024  # bytes that libpng decompresses behind the last row
-_WIDEST = 1_000_000  # libpng's limit of either side
+_FURTHER = 1024  # bytes that libpng decompresses after the last row
+_WIDEST = 1_000_000  # libpng's limit for width and height
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -50,7 +50,7 @@ def decode(value):
 
 
 def _chunks(value):
-    """(name, data) of each chunk up to the end; one that does not matter and whose checksum is wrong is left out."""
+    """(name, data) of each chunk up to IEND, without ancillary chunks that have a wrong checksum."""
     at = 8
     while at + 12 <= len(value):
         length, name = struct.unpack_from(">I4s", value, at)
@@ -69,7 +69,7 @@ def _chunks(value):
 
 
 def _needed(chunks):
-    """Contents of the header, of the palette, of tRNS (b"" without) and of the compressed pixels."""
+    """Contents of the header, the palette, tRNS (b"" if missing) and the compressed pixels."""
     header, palette, alphas, data, closed = b"", b"", b"", [], False
     for name, content in chunks:
         if not header and (name != b"IHDR" or len(content) != 13):
@@ -108,10 +108,10 @@ def _alphas(header, palette, content):
 
 
 def _samples(header, data, mode=None):
-    """What Pillow makes of the pixels: indices or grey (h, w), or (h, w, 3 or 4); 16 bits for grey only.
+    """Samples as decoded by Pillow: palette indices or grey (h, w), or (h, w, 3 or 4); 16 bits for grey only.
 
     Args:
-        mode: Pillow's name of the way in which they lie in the file, where it is not to be the usual one.
+        mode: Pillow's raw mode, if not the default one.
     """
     data = zlib.compress(_rows(header, data), 0)
     parts = [(b"IHDR", header), (b"PLTE", bytes(768)), (b"IDAT", data), (b"IEND", b"")]
@@ -124,7 +124,7 @@ def _samples(header, data, mode=None):
 
 
 def _rows(header, data):
-    """The rows with their filters; Pillow takes it for the end where there are too few."""
+    """The filtered rows; Pillow stops silently if there are too few."""
     width, height, bits, color, *_, interlaced = struct.unpack(">IIBBBBB", header)
     bits *= {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     sizes = [(len(range(x, width, right)), len(range(y, height, down)))
@@ -138,7 +138,7 @@ def _rows(header, data):
 
 
 def _ends(stream):
-    """Whether the compressed data do not stop amid something; libpng minds neither more rows nor a wrong checksum."""
+    """Whether the compressed data are complete; libpng accepts additional rows and a wrong checksum."""
     try:
         return len(stream.decompress(stream.unconsumed_tail, _FURTHER)) == _FURTHER or stream.eof
     except zlib.error:
@@ -150,19 +150,19 @@ def _chunk(name, content):
 
 
 def _transparent(header, data, samples, alphas):
-    """Which pixels have the one colour that tRNS makes transparent, (h, w) bool."""
+    """Mask (h, w) of the pixels with the single colour that tRNS makes transparent."""
     bits, color = header[8:10]
     keys = np.frombuffer(alphas, ">u2").astype("int32") & (2**bits - 1)
-    if bits < 8:  # Pillow has spread them over 0 ... 255
+    if bits < 8:  # Pillow scales these samples to 0..255
         keys = keys * (255 // (2**bits - 1))
         samples = samples.astype("uint8") * 255 if bits == 1 else samples
-    if color == 2 and bits == 16:  # Pillow gives the high bytes; read as little endian, the low ones
+    if color == 2 and bits == 16:  # Pillow returns the high bytes only; reading as little endian gives the low ones
         samples = samples.astype("int32") << 8 | _samples(header, data, "RGB;16L")
     return (samples.reshape(*samples.shape[:2], -1) == keys).all(-1)
 
 
 def _with_alpha(palette, alphas):
-    """(256, 4) uint8; colours that the palette has not are black and opaque."""
+    """(256, 4) uint8; colours that the palette does not define are black and opaque."""
     colors = np.zeros((256, 4), "uint8")
     colors[:, 3] = 255
     colors[: len(palette) // 3, :3] = np.frombuffer(palette, "uint8").reshape(-1, 3)
@@ -171,14 +171,14 @@ def _with_alpha(palette, alphas):
 
 
 def _rgba(samples, bits, transparent):
-    """(h, w, 3) uint8, or (h, w, 4) where something may be transparent."""
+    """(h, w, 3) uint8, or (h, w, 4) if the image may be transparent."""
     if bits == 16 and samples.dtype.itemsize > 1:
         samples = (samples >> 8).astype("uint8")
     if bits == 1:
         samples = samples.astype("uint8") * 255
     if samples.ndim == 2:
         samples = samples[..., None]
-    if samples.shape[-1] <= 2:  # grey, perhaps with alpha
+    if samples.shape[-1] <= 2:  # greyscale, with or without alpha
         samples = samples[..., [0, 0, 0, 1][: 2 + samples.shape[-1]]]
     if transparent is None:
         return samples
@@ -188,5 +188,6 @@ def _rgba(samples, bits, transparent):
 def _over_white(rgba):
     if rgba.shape[-1] == 3:
         return rgba
-    color, alpha = rgba[..., :3].astype("uint16"), rgba[..., 3:].astype("uint16")  # no product exceeds 65,152
+    # The sums below are at most 65,152, which fits into uint16.
+    color, alpha = rgba[..., :3].astype("uint16"), rgba[..., 3:].astype("uint16")
     return ((color * alpha + 255 * (255 - alpha) + 127) // 255).astype("uint8")

@@ -1,18 +1,18 @@
-"""Answers of a regression."""
+"""Decodes the output of a regression head."""
 
 MEANING = "{size} value(s) in the target's own unit"
 
 
 def is_described(head):
-    """Whether the dict that describes a head is that of a regression: `size`."""
+    """Whether a dict describes a regression head: `size`."""
     return type(head.get("size")) is int and head["size"] > 0
 
 
 def width(head):
-    """How many outputs it has."""
+    """Number of outputs."""
     return head["size"]
 
 
 def answers(head, values):
-    """Values (K,) -> a number, or a list of them where there are several."""
+    """Values (K,) -> a number, or a list of numbers if K > 1."""
     return {head["name"]: float(values[0]) if len(values) == 1 else values.tolist()}

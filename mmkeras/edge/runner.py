@@ -1,4 +1,4 @@
-"""Runs one LiteRT file on raw values."""
+"""Runs a LiteRT file on raw values."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from mmkeras.edge.description import ANSWERS, KINDS, check_inputs, check_signature, describe
 from mmkeras.edge.errors import check_ready
 
-_STEP = 16  # tokens
+_STEP = 16  # input lengths are multiples of this number of tokens
 
 
 class Preprocess:
@@ -118,7 +118,7 @@ class Model:
         fed = {name: _fed(ready[name], details) for name, details in self._inputs.items()}
         with self._alone:
             outputs = self._signature(**fed)
-            return {name: value.copy() for name, value in outputs.items()}  # the interpreter writes into them again
+            return {name: value.copy() for name, value in outputs.items()}  # the interpreter reuses its output buffers
 
     def _cut(self, ready):
         for name, details in self._inputs.items():
@@ -137,7 +137,7 @@ class Model:
 
 
 def _fed(value, details):
-    """Numbers in the dtype of the file's input: a waveform may be int16; an int8 input has a scale and a zero point."""
+    """Casts numbers to the dtype of the file's input: int16 for waveforms, or int8 with a scale and a zero point."""
     scale, zero = details["quantization"]
     if value.dtype == np.float32 and details["dtype"] == np.int16 and not scale:
         scale = 2.0**-15

@@ -1,4 +1,4 @@
-"""Columns -> one row, in numpy."""
+"""Columns -> one row, in NumPy."""
 
 import math
 import numbers
@@ -10,7 +10,7 @@ from mmkeras.edge.errors import refusal
 from mmkeras.edge.modality import Modality
 from mmkeras.formats import dates as calendar
 
-LIMIT = 10.0  # deviations from the mean; why, says mmkeras.preprocess.TableRow, which clips to the same
+LIMIT = 10.0  # standard deviations from the mean; `mmkeras.preprocess.TableRow` clips to the same limit and explains it
 
 
 class Table(Modality):
@@ -42,7 +42,7 @@ class Table(Modality):
     """
 
     meaning = "numbers {numeric}, standardised, then parts of dates, then ids of categories"
-    allowed, relative = 1e-5, True  # of numbers of any size
+    allowed, relative = 1e-5, True  # numbers can have any magnitude, so the difference is relative
     takes_columns = True
 
     def __init__(
@@ -97,7 +97,8 @@ class Table(Modality):
 
     def _parts(self, column, value):
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else _shown(value)
-        text = text if isinstance(value, bytes | int) else str(value)  # Python refuses to write large integers
+        # Python refuses to convert very large integers to text.
+        text = text if isinstance(value, bytes | int) else str(value)
         written = isinstance(value, str | bytes)
         if value is None or text == "" or (not written and text in ("nan", "NaT", "<NA>")):
             return [math.nan] * len(calendar.PARTS)
@@ -116,7 +117,7 @@ class Table(Modality):
 
 
 def _scalar(value):
-    """One number; an array of one element is refused, so that a column passed as a batch is noticed."""
+    """Returns one number; arrays are refused even with one element, to detect columns passed as batches."""
     if np.ndim(value):
         raise TypeError("not one value")
     return float(value)
@@ -126,7 +127,7 @@ def _as_text(value):
     """A category as in the training table: 3 instead of 3.0; "" if missing."""
     if value is None or isinstance(value, str | bytes):
         text = value.decode() if isinstance(value, bytes) else value or ""
-        text.encode()  # lone surrogates are no text
+        text.encode()  # raises UnicodeEncodeError for lone surrogates
         return text
     if not isinstance(value, bool | np.bool_ | numbers.Real):
         raise TypeError("neither text nor a number")
@@ -135,6 +136,6 @@ def _as_text(value):
 
 
 def _shown(value):
-    huge = isinstance(value, int) and value.bit_length() > 1000  # of which Python may refuse to write the digits
+    huge = isinstance(value, int) and value.bit_length() > 1000  # Python may refuse to convert such an integer to text
     text = f"an integer of {value.bit_length():,} bits" if huge else repr(value)
     return text if len(text) < 60 else f"{text[:60]}..."

@@ -10,19 +10,19 @@ from mmkeras.edge.errors import refusal
 from mmkeras.edge.modality import Modality
 
 _MARKUP = re.compile(r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);")
-# Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (with extension A, compatibility, planes 2 and 3).
+# Blocks of Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (extension A, compatibility, planes 2 and 3).
 _UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF),
     (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF),
 )  # fmt: skip
-# Joiners, fillers, variation selectors: Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops. The graph
-# has the tables of Unicode 13; characters assigned later may differ.
+# Joiners, fillers, variation selectors: Unicode's Default_Ignorable_Code_Point, which NFKC_Casefold drops. The
+# TensorFlow graph uses the tables of Unicode 13; characters assigned later may differ.
 _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _LONGEST_WORD = 100  # UTF-8 bytes
-_BYTES_PER_TOKEN, _LEAST_TOKENS = 1024, 64  # so far a text is read
+_BYTES_PER_TOKEN, _LEAST_TOKENS = 1024, 64  # determine how many bytes of a long text are read
 
 
 class Text(Modality):
@@ -96,7 +96,7 @@ class Text(Modality):
         return value
 
     def _beginning(self, text):
-        """The first bytes of the text, cut at a character, as in `mmkeras.preprocess`."""
+        """The first bytes of the text, cut at a character boundary, as in `mmkeras.preprocess`."""
         most = _BYTES_PER_TOKEN * max(self.max_tokens, _LEAST_TOKENS)
         return text[:most].encode()[:most].decode(errors="ignore")
 
@@ -143,8 +143,8 @@ def _stands_alone(character):
 
 def _split(text, alone):
     """Splits at spaces; punctuation and characters of unspaced scripts become tokens, with their combining marks."""
-    tokens, open_word = [], False  # whether the next character may continue the last token
-    marks_only = False  # whether it may only if it is a mark
+    tokens, open_word = [], False  # open_word: whether the next character may extend the last token
+    marks_only = False  # whether only a combining mark may extend it
     for character in text:
         mark = unicodedata.category(character)[0] == "M"
         if character == " ":

@@ -1,15 +1,15 @@
-"""Answers of a transcription: the text that the logits of all moments spell."""
+"""Decodes the output of a transcription head: the text of the logits of all time steps."""
 
 import collections
 
 import numpy as np
 
 MEANING = "logits of each moment, the blank first; preprocess.json has the pieces of text of the other units"
-_LEAST = -15.0  # units less probable than its exponential at a moment begin nothing
+_LEAST = -15.0  # log-probability below which a unit does not start a new hypothesis
 
 
 def is_described(head):
-    """Whether the dict that describes a head is that of a transcription: `pieces`, `beams` and what is `allowed`."""
+    """Whether a dict describes a transcription head: `pieces`, `beams` and `allowed`."""
     pieces, beams = head.get("pieces"), head.get("beams")
     named = isinstance(pieces, list) and len(pieces) > 1 and all(isinstance(piece, str) for piece in pieces)
     return (
@@ -18,7 +18,7 @@ def is_described(head):
 
 
 def _is_allowed(allowed, pieces):
-    """Whether it is a graph of nodes, each with a unit, as `mmkeras.decoding.Automaton` has them."""
+    """Whether it is a graph of nodes with one unit each, as in `mmkeras.decoding.Automaton`."""
     if not isinstance(allowed, dict) or set(allowed) != {"units", "before", "begins", "ends"}:
         return False
     try:
@@ -36,12 +36,12 @@ def _within(numbers, end):
 
 
 def width(head):
-    """How many outputs each moment has."""
+    """Number of outputs at each time step."""
     return len(head["pieces"])
 
 
 def answers(head, logits):
-    """Logits (T, V) -> the text and its log-probability: that of all paths with several beams, else of the best one."""
+    """Logits (T, V) -> the text and its log-probability: over all paths if `beams` > 1, else of the best path."""
     shares = log_softmax(np.asarray(logits, "float64"))
     if "allowed" in head:
         ids, score = best_allowed(shares, **{key: np.array(value) for key, value in head["allowed"].items()})
@@ -55,7 +55,7 @@ def spelled(head, ids):
 
 
 def log_softmax(logits):
-    """Logs of probabilities, over the last axis."""
+    """Log-probabilities over the last axis."""
     shifted = logits - logits.max(-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 

@@ -1,4 +1,4 @@
-"""Transcription of a sound that goes on: a window moved over the samples of a microphone."""
+"""Transcription of a live audio stream, in a window that moves over the samples of a microphone."""
 
 import numpy as np
 
@@ -50,8 +50,8 @@ class Stream:
     def reset(self) -> None:
         """Forgets what was heard."""
         self._waiting = np.zeros(0, "float32")
-        self._start = self._last = 0  # where the waiting samples begin; the unit of the last moment
-        self._done = 0  # samples whose moments have been read
+        self._start = self._last = 0  # position of the first waiting sample; unit of the last step
+        self._done = 0  # number of samples whose steps have been decoded
         self._ids = []
 
     def __call__(self, samples: np.ndarray) -> str:
@@ -71,12 +71,12 @@ class Stream:
         return text
 
     def _read(self, count, end):
-        """Asks the model for a window of so many samples; its moments from `_done` up to the sample `end` count."""
+        """Runs the model on a window of `count` samples, and takes its steps from `_done` up to the sample `end`."""
         wave = np.zeros((1, self._size), "float32")
         wave[0, :count] = self._waiting[:count]
         ready = {self._sound.name: wave, f"{self._sound.name}_mask": np.arange(self._size)[None] < count}
         logits = self.model.predict(self._absent | ready)[self._head["name"]][0]
-        each = self._size / len(logits)  # samples of a moment
+        each = self._size / len(logits)  # samples per step
         first, last = (round((sample - self._start) / each) for sample in (self._done, end))
         for unit in log_softmax(logits).argmax(-1)[first:last].tolist():
             if unit not in (0, self._last):
@@ -107,7 +107,7 @@ class Stream:
         return heads[0]
 
     def _others(self):
-        """Ready tensors of what is absent."""
+        """Ready tensors of the absent modalities."""
         others = [each for each in self.model.preprocess.modalities if each is not self._sound]
         required = [each.name for each in others if not getattr(each, "optional", False)]
         if required:

@@ -1,4 +1,4 @@
-"""Precomputed vectors, in numpy."""
+"""Precomputed vectors, in NumPy."""
 
 import numpy as np
 

@@ -12,7 +12,7 @@ from mmkeras.edge.modality import Modality
 from mmkeras.formats.sampling import chosen
 from mmkeras.formats.zipped import ZipFault, members
 
-MOST_OF_GIF = 4  # times `max_pixels`: the frames of a GIF are decoded all at once, those of a ZIP file one by one
+MOST_OF_GIF = 4  # times `max_pixels`: all frames of a GIF are decoded at once, those of a ZIP file one by one
 
 
 class Video(Modality):
@@ -42,7 +42,7 @@ class Video(Modality):
     """
 
     meaning = "pixels 0..255 of {frames} frames, height, width and channels: {size}, {channels}; scaled by '{resize}'"
-    allowed = 1.0  # as of a picture
+    allowed = 1.0  # the same as for images
 
     def __init__(
         self,
@@ -92,7 +92,8 @@ class Video(Modality):
             height, width = blocks.canvas_of(canvas, found)
             self._check_size(height, width, len(found))
             taken, pixels, frames = set(chosen(len(found), self.frames)), np.full((height, width, 3), 255, "uint8"), []
-            for i, picture in enumerate(found):  # each lies over those before it, whatever the file says
+            # Frames are always drawn over the previous ones, whatever disposal the file asks for.
+            for i, picture in enumerate(found):
                 pixels = blocks.laid(picture, pixels)
                 frames += [self.picture.fit(pixels)] if i in taken else []
             return frames

@@ -1,4 +1,4 @@
-"""Text -> token ids of BERT's tokenizer, equal to those of the keras-hub preset in `mmkeras.preprocess.preset`."""
+"""Text -> token ids of BERT's tokenizer, equal to those of keras-hub in `mmkeras.preprocess.preset`."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmkeras.edge.text import _IGNORABLE, _MARKUP, Text
 
-# As BERT has them, and keras-hub.
+# Ranges of CJK characters, as in BERT's tokenizer and keras-hub.
 _CJK = (
     (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F), (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF),
     (0xF900, 0xFAFF), (0x2F800, 0x2FA1F),
@@ -94,7 +94,7 @@ def _is_cjk(character):
 
 
 def _folded(word):
-    """NFKC_Casefold."""
+    """Applies Unicode's NFKC_Casefold."""
     return unicodedata.normalize("NFC", "".join(map(_folded_character, word)))
 
 

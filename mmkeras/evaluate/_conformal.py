@@ -1,4 +1,4 @@
-"""Intervals of predicted numbers that hold as often as they say."""
+"""Prediction intervals for regressions with guaranteed coverage (conformal prediction)."""
 
 from typing import Any
 

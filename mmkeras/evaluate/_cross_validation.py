@@ -1,4 +1,4 @@
-"""The scores of a cross-validation: of all rows together, of each fold, and their mean."""
+"""Scores of a cross-validation: over all rows, for each fold, and their mean."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,7 +54,7 @@ def cross_validation(predictions: Sequence[tuple[Mapping[str, Any], ...]], heads
 
 
 def _stacked(parts):
-    """Dicts of arrays, one for each fold -> one dict; None where a fold has none."""
+    """Dicts of arrays, one per fold -> one dict; None if a fold has none."""
     if any(part is None for part in parts):
         return None
     return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}

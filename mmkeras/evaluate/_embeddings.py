@@ -1,4 +1,4 @@
-"""The vectors that a model makes of its inputs."""
+"""Embeddings that a model computes from its inputs."""
 
 from collections.abc import Iterable
 from typing import Any

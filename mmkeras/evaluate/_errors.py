@@ -1,4 +1,4 @@
-"""Errors to look at: the confident ones, labels that are likely wrong, and examples that are in both parts."""
+"""Errors worth a look: confident ones, labels that are probably wrong, and examples that occur in both parts."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def errors(head: Head, labels: Any, outputs: Any, *, frame: pd.DataFrame | None 
 
 
 def _rows(head, labels, outputs):
-    """Of any kind of head: labels as they are, and the answer that a served model gives under the head's name."""
+    """For any kind of head: the labels, and the answers that a served model gives under the head's name."""
     answers = head.decode(outputs)
     found = np.asarray(answers.get(head.name, outputs))
     told = [each.decode() if isinstance(each, bytes) else np.asarray(each).tolist() for each in found]

@@ -1,11 +1,11 @@
-"""A functional model run operation by operation, so that the output of any of them can be seen and replaced."""
+"""Runs a functional model operation by operation, so that the output of each can be read or replaced."""
 
 from keras import tree
 from keras.src.models.functional import Functional
 
 from mmkeras.branches._backbone import Backbone
 
-# What is computed from the shape of a tensor alone, and says nothing of its values.
+# Operations whose output depends only on the shape of their input, not on its values.
 _SHAPE_ONLY = ("ZerosLike", "OnesLike", "FullLike", "LearnedTokens")
 
 
@@ -60,7 +60,7 @@ def _called(node, known, replace, seen, scope):
 
 
 def inside(operation):
-    """The functional model that an operation runs; None where it is no model."""
+    """The functional model that an operation runs; None if it runs none."""
     model = operation.model if isinstance(operation, Backbone) else operation
     return model if isinstance(model, Functional) else None
 

@@ -1,4 +1,4 @@
-"""What linear models make of pairs: the baseline of retrieval."""
+"""Linear embeddings of pairs, the baseline for retrieval."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from mmkeras.checks import check
 from mmkeras.specs import Spec
 
-_SIDE, _BANDS, _MOST = 16, 64, 256  # pixels; bands of a spectrum; numbers that a modality is reduced to
+_SIDE, _BANDS, _MOST = 16, 64, 256  # pixels per side; frequency bands; maximum number of values per modality
 
 
 def linear_embeddings(
@@ -50,7 +50,7 @@ def linear_embeddings(
 
 
 def _columns(specs, batches):
-    """Modality -> (features (n, F), which rows are there (n,))."""
+    """Modality -> (features (n, F), which rows are present (n,))."""
     found = {spec.name: ([], []) for spec in specs}
     for batch in batches:
         ready = batch[0] if isinstance(batch, tuple) else batch
@@ -106,7 +106,7 @@ def _reduced(spec, train, test):
 
 
 def _cca(train, test, dim, ridge):
-    """Two views (n, F_i) -> those of the test part (m, dim)."""
+    """Canonical correlation analysis: two views (n, F_i) -> embeddings of the test part (m, dim)."""
     whiten = []
     for x in train:
         covariance = x.T @ x / len(x)

@@ -1,4 +1,4 @@
-"""Labels and answers of a whole data set, as arrays."""
+"""Labels and outputs of a whole data set as arrays."""
 
 import weakref
 from collections.abc import Iterable, Sequence
@@ -63,7 +63,7 @@ def predict_each(rows, batches, heads=None):
         (labels, outputs, weights): labels and weights as of `predict`; outputs by row.
     """
     names = None if heads is None else [head.name for head in heads]
-    # `model.predict` drops the labels, and `predict_on_batch` repeats rows per replica under MirroredStrategy.
+    # `model.predict` drops the labels, and `predict_on_batch` repeats rows on each replica under MirroredStrategy.
     parts = []
     for x, y, w in map(_parts, _told(batches)):
         names = list(y) if names is None else names
@@ -80,7 +80,7 @@ def predict_each(rows, batches, heads=None):
 
 
 def masked(x, masks):
-    """The inputs of a batch, with these masks all False."""
+    """The inputs of a batch, with all values of these masks False."""
     return x | {mask: np.zeros(x[mask].shape, bool) for mask in masks}
 
 
@@ -95,7 +95,7 @@ def _arrays(values, names):
 
 
 def _joined(parts):
-    """Dict of arrays of the whole data set; None where the batches have none."""
+    """Dict of arrays of the whole data set; None if the batches have none."""
     return parts[0] and {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -105,7 +105,7 @@ _COMPILED = weakref.WeakKeyDictionary()
 def compiled(model):
     """`model(x, training=False)` as a graph. It is cached for each model, since tracing takes seconds."""
     if model not in _COMPILED:
-        alive = weakref.ref(model)  # the cached graph must not keep the model alive
+        alive = weakref.ref(model)  # a weak reference, so that the cached graph does not keep the model alive
         _COMPILED[model] = tf.function(lambda x: alive()(x, training=False), reduce_retracing=True)
     return _COMPILED[model]
 
@@ -120,7 +120,7 @@ def _check_weights(weights):
 
 
 def _told(batches):
-    """Yields the batches; errors in examples are raised as ValueError."""
+    """Yields the batches; raises errors in examples as ValueError."""
     with readable_errors():
         yield from batches
 

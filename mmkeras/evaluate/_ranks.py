@@ -1,4 +1,4 @@
-"""Where the right answers stand in the ranking of each query."""
+"""Ranks of the right answers for each query."""
 
 import numpy as np
 from scipy import stats
@@ -58,7 +58,7 @@ def summarised(found, labels, items, seed=0):
 
 
 def _scores(first, precision, weights):
-    """Dict of (draws,) arrays, from (q,) and how often each query was drawn (draws, q)."""
+    """Dict of arrays (draws,), from ranks (q,) and how often each query was drawn (draws, q)."""
     total = weights.sum(1)
     found = {f"R@{k}": weights @ (first <= k) / total for k in CUTS}
     order = np.argsort(first)
@@ -75,7 +75,8 @@ def by_chance(found, items):
     0.0357
     """
     right = found["right"][found["right"] > 0]
-    hit = stats.hypergeom.sf(0, items, right[:, None], np.arange(1, items + 1)[None])  # some right one in the first k
+    # Probability of at least one right item among the first k.
+    hit = stats.hypergeom.sf(0, items, right[:, None], np.arange(1, items + 1)[None])
     scores = {f"R@{k}": hit[:, min(k, items) - 1].mean() for k in CUTS}
     harmonic = np.sum(1 / np.arange(1, items + 1)) / items
     share = (right - 1) / max(items - 1, 1)

@@ -73,7 +73,7 @@ def report(
     labels, outputs, weights = predict_each(every, batches, heads)
     rows = {row: _scores(heads, labels, found, weights) for row, found in outputs.items()}
     kept = labels, outputs[name], weights
-    out_dir = out_dir if cluster().is_chief else None  # only one of several workers writes
+    out_dir = out_dir if cluster().is_chief else None  # only the chief of several workers writes
     if train is not None:
         rows["majority"] = _majority_row(heads, train, *kept)
     files = [] if out_dir is None else _draw(heads, *kept, rows[name], out_dir)
@@ -124,7 +124,7 @@ def _check_rows(rows, baselines):
 
 
 def _subset_rows(name, model, specs):
-    """Dict, row -> (model, names of the masks of what is absent)."""
+    """Dict, row -> (model, names of the masks of absent modalities)."""
     found = {}
     for absent in subsets(specs):
         present = " + ".join(spec.name for spec in specs if spec.name not in absent)
@@ -152,7 +152,7 @@ def _draw(heads, labels, outputs, weights, found, out_dir):
 
 
 def as_json(value):
-    """Replaces NaN and infinities by None, which JSON can represent."""
+    """Replaces NaN and infinities by None, because JSON cannot represent them."""
     if isinstance(value, dict):
         return {key: as_json(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How well one modality finds another."""
+"""Evaluates how well one modality retrieves another."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Pictures of retrieval: some queries, and what they found."""
+"""Plots some queries with the items that they retrieved."""
 
 import io
 import itertools
@@ -62,8 +62,8 @@ def _show(axes, raw, name, row, colour, bold):
 
 
 def _value(raw, name, row):
-    """The pixels of a picture, or what is written of anything else."""
-    if name not in raw.table:  # of a table, several columns
+    """The pixels of an image, or a text for anything else."""
+    if name not in raw.table:  # the value of a table modality comes from several columns
         return f"row {raw.frame.index[row]}"
     content = next(raw.subset([row]).select([name]).as_numpy_iterator())[name]
     if not isinstance(content, bytes):

@@ -58,7 +58,7 @@ def subsets(specs: Sequence[Spec]) -> list[list[str]]:
     [['a'], ['b'], ['a', 'b']]
     """
     names = [spec.name for spec in specs if f"{spec.name}_mask" in spec.ready]
-    most = len(names) - (len(names) == len(specs))  # something has to be there
+    most = len(names) - (len(names) == len(specs))  # at least one modality must be present
     sizes = range(1, most + 1) if len(specs) <= 4 else sorted({1, most} & set(range(1, most + 1)))
     return [list(absent) for size in sizes for absent in itertools.combinations(names, size)]
 

@@ -1,4 +1,4 @@
-"""Does fusion pay? Baselines of the same budget, and a paired test against the best of them."""
+"""Does fusion pay? Trains baselines with the same budget, and tests the model against the best of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ def train_baselines(
     models = {}
     for name, part in _parts(specs, leave_one_out).items():
         model = build(part)
-        own = {"shuffle": False} | fit  # the batches are shuffled already
+        own = {"shuffle": False} | fit  # the batches are already shuffled
         if "validation_data" in own:
             own["validation_data"] = select_inputs(own["validation_data"], model)
         if callable(own.get("callbacks")):

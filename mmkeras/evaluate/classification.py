@@ -1,4 +1,4 @@
-"""How a classification is scored and drawn."""
+"""Scores and plots of a classification."""
 
 import numpy as np
 from sklearn import metrics
@@ -14,7 +14,7 @@ MAIN = "accuracy"
 
 
 def columns(found):
-    """Heading of a column of the table -> key of the score."""
+    """Heading in the table -> key of the score."""
     if found.get("multi_label"):
         return {"all right": "accuracy", "F1": "f1_macro", "F1 micro": "f1_micro", "ROC AUC": "roc_auc_macro"}
     return {"accuracy": "accuracy", "F1": "f1_macro", "ROC AUC": "roc_auc_macro", "log loss": "log_loss"}
@@ -50,7 +50,7 @@ def scores(head, labels, outputs, weights):
 
 
 def each(head, labels, outputs):
-    """Whether each example is answered right (of several labels: all of them), as 0 or 1 (n,)."""
+    """Whether each example is answered correctly (for several labels: all of them), as 0 or 1 (n,)."""
     chosen, labels = _chosen(head, outputs), np.asarray(labels)
     return (chosen == labels.astype(int)).all(-1).astype(float) if head.multi_label else (chosen == labels) * 1.0
 
@@ -60,7 +60,7 @@ def _chosen(head, outputs):
 
 
 def _top(head, labels, outputs, weights):
-    """Share of examples whose class is among the k most probable ones; of more than k classes only."""
+    """Share of examples whose class is among the k most probable ones; needs more than k classes."""
     if head.multi_label:
         return {}
     options = {"labels": range(outputs.shape[-1]), "sample_weight": weights}
@@ -80,7 +80,8 @@ def _classes(names, truth, answers, outputs, weights):
     found = {}
     for i, name in enumerate(names):
         parts, support = _precision_recall_f1(truth[:, i], answers[:, i], weights), int(truth[:, i].sum())
-        if not support and not answers[:, i].any():  # neither right nor wrong
+        # The class neither occurs nor is answered, so its scores are undefined.
+        if not support and not answers[:, i].any():
             parts = [float("nan")] * 3
         parts = (*parts, support, float(aucs[0][i]), float(aucs[1][i]))
         found[name] = dict(zip(("precision", "recall", "f1", "support", "roc_auc", "pr_auc"), parts, strict=True))
@@ -109,7 +110,7 @@ def _averages(classes, truth, answers, weights):
 
 
 def _per_class(score, truth, outputs, weights):
-    """`score` of each column; NaN where the labels are all equal, as there is nothing to rank."""
+    """`score` of each column; NaN if all its labels are equal, since there is nothing to rank."""
     both = [0 < column.sum() < len(column) or score is _binary_log_loss for column in truth.T]
     columns = zip(truth.T, outputs.T, both, strict=True)
     return np.array([score(y, p, sample_weight=weights) if defined else np.nan for y, p, defined in columns])

@@ -1,4 +1,4 @@
-"""Are probabilities as often right as they say, and what to do where they are not."""
+"""Calibration of probabilities: how reliable they are, and how to correct them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

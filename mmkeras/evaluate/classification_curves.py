@@ -1,4 +1,4 @@
-"""Pictures of a classification: confusion, ROC and precision over recall."""
+"""Plots of a classification: confusion matrix, ROC and precision-recall curves."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from mmkeras.evaluate.drawing import COLOURS, save, short
 
-_MOST_LINES = 10  # more colours than these are not told apart
+_MOST_LINES = 10  # more lines could not be told apart by colour
 
 
 def draw(head, labels, outputs, found, out_dir, weights=None):
@@ -23,7 +23,7 @@ def draw(head, labels, outputs, found, out_dir, weights=None):
 
 
 def _confusion(head, found):
-    """Counts as text; the colour is the share of the row, so that rare classes are seen as well as frequent ones."""
+    """Counts as text, coloured by their share of the row, so that rare classes are as visible as frequent ones."""
     counts = np.array(found["confusion"])
     n = len(counts)
     side = float(np.clip(2.2 + 0.55 * n, 4.0, 18.0))
@@ -93,5 +93,5 @@ def _lines(figure, axes, head, points, found, key, **style):
 
 
 def _sum(count):
-    """A count, or a sum of weights."""
+    """Formats a count, or a sum of weights."""
     return str(count) if isinstance(count, np.integer) else f"{count:.4g}"

@@ -1,4 +1,4 @@
-"""More about a classification: are its probabilities as often right as they say?"""
+"""Further plots of a classification: reliability of its probabilities."""
 
 import numpy as np
 from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Is a classification as good for each group: rates and their gaps."""
+"""Fairness of a classification: rates for each group, and their gaps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The examples of a classification one by one: truth, answer, confidence, and whether the label is likely wrong."""
+"""The examples of a classification: truth, answer, confidence, and whether the label is probably wrong."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def rows(head, labels, outputs):
-    """Columns of `evaluate.errors`, by name."""
+    """Columns of `evaluate.errors` by name."""
     labels, outputs = np.asarray(labels), np.asarray(outputs, "float32")
     chosen = np.asarray(head.chosen(outputs))
     if head.multi_label:

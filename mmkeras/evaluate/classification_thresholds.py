@@ -1,4 +1,4 @@
-"""From what probability on a class is answered, chosen on validation examples."""
+"""Chooses the thresholds of a classification on validation examples."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What all pictures share: they are drawn without pyplot, so that no window or state is left behind."""
+"""Helpers for plots, drawn without pyplot so that no window or global state is left behind."""
 
 from pathlib import Path
 
@@ -14,5 +14,5 @@ def save(figure, out_dir, head, kind):
 
 
 def short(name, most=24):
-    """Keeps both ends, as long names of classes often differ in their last part."""
+    """Shortens a text in the middle, because long class names often differ at their end."""
     return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most // 2 - 1) :]}"

@@ -5,7 +5,7 @@ from scipy import stats
 
 
 def effective(weights):
-    """How many equal weights would give a mean of the same variance (Kish 1965, section 11.7)."""
+    """Number of equally weighted examples whose mean has the same variance (Kish 1965, section 11.7)."""
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 

@@ -1,4 +1,4 @@
-"""How a regression is scored and drawn."""
+"""Scores and plots of a regression."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ MAIN, LOWER = "mae", True
 
 
 def columns(found):
-    """Heading of a column of the table -> key of the score."""
+    """Heading in the table -> key of the score."""
     return {"MAE": "mae", "RMSE": "rmse", "R²": "r2"}
 
 
@@ -45,7 +45,7 @@ def rows(head, labels, outputs):
 
 
 def _r2(labels, values, options):
-    """(K,), NaN where the labels are all equal: there is no variance to explain."""
+    """R² (K,), NaN if all labels are equal, since there is no variance to explain."""
     found = np.full(labels.shape[-1], np.nan)
     vary = np.ptp(labels, axis=0) > 0
     if vary.any():
@@ -82,5 +82,5 @@ def _scatter(head, labels, values, found):
 
 
 def _sum(count):
-    """A count, or a sum of weights."""
+    """Formats a count, or a sum of weights."""
     return str(count) if isinstance(count, np.integer) else f"{count:.4g}"

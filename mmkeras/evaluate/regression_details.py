@@ -1,4 +1,4 @@
-"""More about a regression: its residuals, and intervals that hold."""
+"""Further plots of a regression: residuals, and prediction intervals."""
 
 import numpy as np
 from matplotlib.figure import Figure

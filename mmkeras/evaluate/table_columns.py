@@ -1,4 +1,4 @@
-"""Which columns of a table a model needs."""
+"""Importance of the columns of a table."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -95,7 +95,7 @@ def _scores(heads, labels, outputs, weights):
 
 
 class _Exchanged:
-    """The same batches with other arrays under some names."""
+    """The same batches with some arrays replaced."""
 
     def __init__(self, batches, arrays):
         self.batches, self.arrays = batches, arrays

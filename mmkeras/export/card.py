@@ -1,4 +1,4 @@
-"""The model card that lies beside an export: what is known filled in, the rest marked as blank."""
+"""The model card of an export: known facts are filled in, the rest is marked as blank."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

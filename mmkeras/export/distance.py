@@ -12,17 +12,17 @@ Total variation is the share of the probability that lies on other classes. Unli
 probability it does not shrink as N grows: of an untrained model with 100 classes no probability exceeds 0.03, so that
 exchanging its rows moved none of them by more than 0.023, while the total variation was 0.15 on average.
 
-This file needs NumPy alone, for `litert.quantize` runs in a process that holds nothing else.
+This file imports only NumPy, because `litert.quantize` uses it in a process that is kept small.
 """
 
 import numpy as np
 
-# A head that answers the mean answer to everything has 1, exchanged rows have 1.2 to 1.6, and honest int8 files had up
-# to 0.04.
+# For comparison: a head that answers everything with the mean has 1, exchanged rows have 1.2 to 1.6, and correct int8
+# files had at most 0.04.
 RELATIVE = 0.25
-# Answers that change class without a near tie: the rate that is taken for honest, and the risk of a false alarm.
+# Answers that change class without a near tie: the rate accepted for a correct file, and the risk of a false alarm.
 FLIPS, RISK = 0.02, 1e-3
-_ROUNDING = 1e-5  # of float32, on the average of the examples
+_ROUNDING = 1e-5  # mean difference due to float32 rounding
 _UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations",
           "texts": "total variation of the moments", "tokens": "of the tokens"}  # fmt: skip
 
@@ -118,7 +118,7 @@ def compare(unit, received, expected, half=False):
 
 
 def _constant(unit, expected):
-    """The answer that one would give to everything: the mean, of sequences the most frequent one."""
+    """The best constant answer: the mean, or for sequences the most frequent one."""
     if unit["kind"] != "tokens":
         return expected.mean(0, dtype="float64", keepdims=True)
     rows, counts = np.unique(expected, axis=0, return_counts=True)
@@ -131,14 +131,14 @@ def _shares(logits):
 
 
 def _spelled(logits):
-    """The ids of each text: the best ones of all moments, repetitions joined, without blanks."""
+    """The ids of each text: the best id of each step, with repetitions merged and blanks removed."""
     best = logits.argmax(-1)
     new = (best > 0) & (best != np.pad(best, ((0, 0), (1, 0)))[:, :-1])
     return [row[some].tolist() for row, some in zip(best, new, strict=True)]
 
 
 def _edits(received, expected):
-    """Levenshtein's distance."""
+    """Levenshtein distance."""
     row, places = np.arange(len(expected) + 1), np.arange(len(expected) + 1)
     for part in received:
         replaced = row[:-1] + np.array([part != other for other in expected], int)
@@ -214,7 +214,7 @@ def allowed_flips(n):
     >>> [allowed_flips(n) for n in (1, 8, 64, 1000)]
     [1, 2, 6, 35]
     """
-    from scipy.stats import binom  # not where `litert.quantize` runs
+    from scipy.stats import binom  # imported here, so that the process of `litert.quantize` does not load it
 
     return int(binom.isf(RISK, n, FLIPS))
 
@@ -241,7 +241,7 @@ def faults(unit, received, expected, tolerance, half=False):
     found, most, name = compare(unit, received, expected, half), limits(tolerance), _UNITS[unit["kind"]]
     said = []
     tokens = unit["kind"] == "tokens"
-    if not tokens and not found["largest"] <= tolerance:  # NaN is not, either
+    if not tokens and not found["largest"] <= tolerance:  # written so that NaN fails, too
         said.append(
             f"largest difference {found['largest']:.3g} {name}{_own(unit, found['largest'])}, allowed {tolerance:g}"
         )
@@ -264,6 +264,6 @@ def faults(unit, received, expected, tolerance, half=False):
 
 
 def _own(unit, value):
-    """The same in the label's unit, where that is one number."""
+    """The same difference in the label's unit if it is a single number."""
     std = unit.get("std")
     return f" ({value * std[0]:.3g} in the unit of the label)" if std is not None and len(std) == 1 else ""

@@ -1,4 +1,4 @@
-"""Files and folders that are written atomically, such as the version folders of TF Serving."""
+"""Atomic writing of files and folders, such as the version folders of TF Serving."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def new_version(path):
     with _unfinished(path) as folder:
         yield folder / path.name
         with alone_in(path.parent):
-            check_version(path)  # somebody else may have been faster
+            check_version(path)  # another process may have written it in the meantime
             os.rename(folder / path.name, path)
 
 
@@ -64,7 +64,7 @@ def new_file(path, suffix, overwrite=False, beside=()):
     with _unfinished(path) as folder:
         yield folder / path.name
         with alone_in(path.parent):  # so that the files of two exports are not mixed
-            check_file(path, suffix, overwrite, beside)  # somebody else may have been faster
+            check_file(path, suffix, overwrite, beside)  # another process may have written it in the meantime
             _take_places(folder, path, [path.with_name(path.stem + ending) for ending in beside])
 
 
@@ -77,7 +77,7 @@ def _take_places(folder, path, others):
 
 
 def check_file(path, suffix, overwrite=False, beside=()):
-    """Raises the errors of `new_file`, before any work is done."""
+    """Raises the errors of `new_file` before any work is done."""
     path = Path(path)
     if path.suffix != suffix:
         raise ValueError(f"The path must end in {suffix}. Received: '{path}'. Give '{path.with_suffix(suffix)}'.")
@@ -91,7 +91,7 @@ def check_file(path, suffix, overwrite=False, beside=()):
 
 @contextlib.contextmanager
 def _unfinished(path):
-    """A folder beside `path`, which vanishes; so do the folders above it that were made for it, where this fails."""
+    """A temporary folder next to `path`; parent folders made for it are removed if the block fails."""
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -100,12 +100,12 @@ def _unfinished(path):
         made = []
     finally:
         for parent in made:
-            with contextlib.suppress(OSError):  # somebody else has put something there
+            with contextlib.suppress(OSError):  # another process has put something there
                 parent.rmdir()
 
 
 def check_version(path):
-    """Raises the errors of `new_version`, before any work is done."""
+    """Raises the errors of `new_version` before any work is done."""
     path = Path(path)
     if not path.name.isdecimal() or int(path.name) < 1:
         raise ValueError(

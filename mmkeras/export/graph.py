@@ -1,4 +1,4 @@
-"""What every export does to a graph while it is traced and saved."""
+"""What all exports do to a graph while it is traced and saved."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from mmkeras.edge.errors import LARGEST
 
 @contextlib.contextmanager
 def portable(model):
-    """Context without cuDNN's LSTM, which Keras uses on machines with GPUs, and which runs on no others."""
+    """Context without cuDNN's LSTM, which Keras would use on a GPU and which runs nowhere else."""
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "use_cudnn")]
     before = [layer.use_cudnn for layer in layers]
     try:
@@ -22,7 +22,7 @@ def portable(model):
 
 
 def holder(signatures, *models):
-    """Holds the resources of the signatures, but not the models, whose layers would be traced a second time."""
+    """Holds the resources of the signatures but not the models, whose layers would be traced again."""
     holder = tf.Module()
     used = [variable for signature in signatures.values() for variable in signature.graph.variables]
     layers = [layer for model in models for layer in model._flatten_layers()]
@@ -34,11 +34,11 @@ def holder(signatures, *models):
 
 
 def checked(ready):
-    """Ready tensors as they are; the graph fails where float numbers are NaN, infinite or beyond 1e12, unmasked."""
+    """Returns the ready tensors; the graph fails if unmasked numbers are NaN, infinite or beyond 1e12."""
     checks = []
     for name, values in ready.items():
         if values.dtype.is_floating:
-            # Grappler would make x > y of ~(x <= y), which lets NaN pass.
+            # Do not write ~(x <= LARGEST): Grappler rewrites it to x > LARGEST, which is False for NaN.
             wrong, mask = ~tf.math.is_finite(values) | (tf.abs(values) > LARGEST), ready.get(f"{name}_mask")
             fits = mask is not None and mask.shape.rank == values.shape.rank and mask.shape[1] in (1, values.shape[1])
             wrong = wrong & mask if fits else wrong

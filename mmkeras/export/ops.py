@@ -1,4 +1,4 @@
-"""Which ops a SavedModel holds, and which of them keep it from being served."""
+"""Lists the ops of a SavedModel, and those that prevent serving."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def used_ops(path):
         functions = {function.signature.name: function.node_def for function in graph.library.function}
         for function, nodes in {"": graph.node, **functions}.items():
             for node in nodes:
-                if node.op not in functions:  # a call written as a node
+                if node.op not in functions:  # in a SavedModel, function calls can be nodes
                     places.setdefault(node.op, []).append(f"{function}/{node.name}".lstrip("/"))
     return {op: found[:3] for op, found in sorted(places.items())}
 

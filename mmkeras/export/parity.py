@@ -1,4 +1,4 @@
-"""Does the artefact answer as Python does? Every format is held to the same four conditions, see `distance.faults`."""
+"""Checks that an export answers like Python. All formats must meet the same four conditions, see `distance.faults`."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def units(heads):
 
 
 def numbers_of(heads, answers):
-    """The named answers of a serving model -> the outputs of those of its heads that give them, by head name."""
+    """Named answers of a serving model -> outputs of the heads that they contain, by head name."""
     heads = [head for head in heads if head.output_key]
     if missing := [head.output_key for head in heads if head.output_key not in answers]:
         raise ValueError(
@@ -42,7 +42,7 @@ def check_outputs(who, heads, received, expected, tolerance, half=False):
 
 
 def refuse(problems, tolerance, half=False):
-    """Raises ValueError with all problems, a dict from what they are about to a list of sentences, if there are any."""
+    """Raises ValueError listing all problems, given as a dict from subject to sentences, if there are any."""
     lines = [f"  {about}: {'; '.join(said)}." for about, said in problems.items() if said]
     if lines:
         float16 = (
@@ -92,7 +92,7 @@ def answer_problems(heads, received, expected, tolerance):
 
 
 def _compare_texts(head, received, expected, tolerance, largest, problems):
-    """Texts must be equal, and their scores near, where there are such."""
+    """Checks that texts are equal and their scores, if any, are close."""
     name, score = head.name, f"{head.name}_score"
     theirs, ours = np.asarray(received[name]), np.asarray(expected[name])
     wrong = (theirs != ours).reshape(len(ours), -1).any(-1) if theirs.shape == ours.shape else np.ones(len(ours), bool)
@@ -106,13 +106,13 @@ def _compare_texts(head, received, expected, tolerance, largest, problems):
 
 
 def _other_names(head, received, expected, name, tolerance):
-    """In how many examples the names differ, but for ties."""
+    """Number of examples whose names differ, not counting ties."""
     theirs, ours = np.asarray(received[name]), np.asarray(expected[name])
     if theirs.shape != ours.shape:
         return max(len(ours), 1)
     scores, thresholds = np.asarray(expected[head.output_key]), getattr(head, "thresholds", None)
     differs = theirs != ours
-    if thresholds is not None and name != f"{head.name}_classes":  # at a threshold, either answer will do
+    if thresholds is not None and name != f"{head.name}_classes":  # at the threshold, both answers are correct
         near = np.abs(scores - np.float32(thresholds)) <= 2 * tolerance
         differs &= ~(near if differs.ndim > 1 else near[:, -1])
     rows = np.flatnonzero(differs.reshape(len(ours), -1).any(-1))

@@ -38,7 +38,7 @@ def raw_samples(preprocess, samples=None, count=COUNT):
 
 
 def optional_names(preprocess, cells=False):
-    """Raw names whose modality may be absent; with `cells`, also the columns of a row that needs only one value."""
+    """Raw names whose modality may be absent; with `cells`, also columns of rows that need a single value only."""
     layers = [layer for layer in preprocess.layers if isinstance(layer, RawLayer)]
     chosen = [layer for layer in layers if layer.optional or (cells and layer.takes_columns)]
     return [name for layer in chosen for name in _raw_names(preprocess, layer)]
@@ -61,7 +61,7 @@ def _first(samples, inputs, count):
 
 
 def _check_lengths(lengths):
-    """How many examples there are of each raw name."""
+    """Checks that all raw names have equally many values, and at least one."""
     if len(set(lengths.values())) > 1:
         raise ValueError(f"samples must hold as many values of each raw name. Received: {lengths}.")
     if not any(lengths.values()):

@@ -4,10 +4,10 @@ import calendar
 import math
 import re
 
-# Month, day, weekday and hour recur: each is a point on a circle, where December is as near to January as to November.
+# Month, day, weekday and hour are periodic: as points on a circle, December is as close to January as to November.
 PARTS = ("year", "month_sin", "month_cos", "day_sin", "day_cos", "weekday_sin", "weekday_cos", "hour_sin", "hour_cos")
-# ISO 8601, as pandas, databases and JSON write it; valid for Python's `re` and for RE2. Groups: year, month, day, hour,
-# minute.
+# ISO 8601, as written by pandas, databases and JSON; valid for Python's `re` and for RE2. Groups: year, month, day,
+# hour, minute.
 PATTERN = (
     r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"(?:[ T]([01][0-9]|2[0-3]):([0-5][0-9])(?::[0-5][0-9](?:[.][0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"

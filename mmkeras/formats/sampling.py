@@ -1,4 +1,4 @@
-"""Which frames are taken of a clip."""
+"""Selects the frames of a clip that are used."""
 
 
 def chosen(count, frames):

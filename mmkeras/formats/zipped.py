@@ -1,12 +1,12 @@
-"""ZIP files of stored members, read as `mmkeras.preprocess` reads them."""
+"""Reads ZIP files of stored members like `mmkeras.preprocess`."""
 
 import struct
 
-_MOST = 65_535  # members, by the format
+_MOST = 65_535  # the format's maximum number of members
 
 
 class ZipFault(Exception):
-    """Why the members of a ZIP file cannot be taken as frames; its arguments are those of `refusal`."""
+    """Why the members of a ZIP file cannot be used as frames; its arguments are those of `refusal`."""
 
 
 def members(value):
@@ -42,7 +42,7 @@ def members(value):
 
 
 def _fault(flags, method, size, name):
-    """What is wrong with a member by its header, or nothing."""
+    """What is wrong with a member according to its header, or nothing."""
     if flags & 9 or (size and method):
         rule = "the frames must be stored in the ZIP file, neither compressed nor encrypted, their sizes before them."
         return rule, f"method {method}, flags {flags}", "Write it so (zip -0)."

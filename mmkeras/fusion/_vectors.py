@@ -1,16 +1,16 @@
-"""What the fusions of one vector per modality share."""
+"""Helpers shared by the fusions of one vector per modality."""
 
 import keras
 from keras import ops
 
 
 def vectors(mean, tokens, masks):
-    """The mean (B, D_i) of the real tokens of each modality; `mean` is a `layers.MaskedMean`."""
+    """Mean (B, D_i) of the real tokens of each modality; `mean` is a `layers.MaskedMean`."""
     return [mean(*pair) for pair in zip(tokens, masks, strict=True)]
 
 
 def present(masks):
-    """(B, n) bool: which modalities are there."""
+    """Which modalities are present, (B, n) bool."""
     return ops.stack([ops.any(mask, axis=1) for mask in masks], axis=-1)
 
 
@@ -23,7 +23,7 @@ def project(tokens_shape, units, name="project", **arguments):
 
 
 def check_positive(layer, **sizes):
-    """Raises ValueError where a size is not a whole number above 0."""
+    """Raises ValueError if a size is not a whole number above 0."""
     for name, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise ValueError(

@@ -43,7 +43,7 @@ class Aligned(keras.layers.Layer):
     [(2, 3, 6), (2, 3)]
     """
 
-    supports_masking = True  # the explicit masks are the ones that count
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(self, dim: int = 128, *, slack: int = 1, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
@@ -67,7 +67,7 @@ class Aligned(keras.layers.Layer):
 
     def call(self, tokens, masks, training=None):
         size = max(part.shape[1] for part in tokens)
-        # As whole numbers: LiteRT pads no bools.
+        # Pad as integers, because LiteRT cannot pad booleans.
         masks = [ops.pad(ops.cast(mask, "int32"), ((0, 0), (0, size - mask.shape[1]))) > 0 for mask in masks]
         parts = [self._filled(*pair) for pair in zip(tokens, masks, strict=True)]
         present = ops.cast(ops.stack(masks, axis=-1), parts[0].dtype)

@@ -75,7 +75,8 @@ class Bilinear(keras.layers.Layer):
         return ops.cast(ops.where(anything, self._normalised(z), ops.zeros_like(z)), self.compute_dtype)
 
     def _factor(self, factor, here):
-        factor = ops.cast(factor, "float32")  # half precision overflows in products, and loses squares of small values
+        # Products overflow and squares of small values underflow in half precision.
+        factor = ops.cast(factor, "float32")
         return ops.where(here, factor, ops.ones_like(factor))
 
     def _normalised(self, z):

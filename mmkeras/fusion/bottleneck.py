@@ -99,7 +99,7 @@ class Bottleneck(keras.layers.Layer):
         return self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
 
     def _exchange(self, views, present):
-        """Mean over the present modalities of their bottleneck tokens (B, bottlenecks, dim)."""
+        """Mean of the bottleneck tokens over the present modalities, (B, bottlenecks, dim)."""
         flat = ops.concatenate([ops.reshape(view, (-1, 1, self.num_bottlenecks * self.dim)) for view in views], axis=1)
         return ops.reshape(self.mean(flat, present), (-1, self.num_bottlenecks, self.dim))
 

@@ -88,7 +88,7 @@ class CrossAttention(keras.layers.Layer):
     def call(self, tokens, masks, training=None):
         q, *others = self.embed(tokens, masks)
         here = ops.any(masks[0], axis=1, keepdims=True)
-        # All positions hold the learned token then, so they stay equal, and their mean is any one of them.
+        # If the first modality is absent, all positions hold the same learned token and stay equal: so does the mean.
         q = ops.where(ops.expand_dims(here, -1), q, self.stand_in(q))
         for i, step in enumerate(self.steps):
             x, mask = others[i % len(others)], masks[1 + i % len(others)]

@@ -84,7 +84,7 @@ class FiLM(keras.layers.Layer):
         return self.drop(condition, training=training)
 
     def _modulate(self, x, condition, known, i):
-        """Modulates tokens (B, T, D) by a condition (B, D) in the rows where there is one (B, 1)."""
+        """Modulates tokens (B, T, D) by a condition (B, D) in the rows that have one (B, 1)."""
         scale, shift = (
             ops.expand_dims(ops.where(known, dense(condition), 0.0), 1) for dense in (self.scale[i], self.shift[i])
         )
@@ -93,7 +93,7 @@ class FiLM(keras.layers.Layer):
     def _pool(self, x, mask):
         if self.pool == "mean":
             return self.mean(x, mask)
-        # ReLU outputs are not negative, so zeros in place of masked tokens never exceed the maximum.
+        # ReLU outputs are never negative, so masked tokens set to zero never exceed the maximum.
         return ops.max(ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x)), axis=1)
 
     def compute_output_spec(self, tokens, masks, training=None):

@@ -69,10 +69,11 @@ class Gated(keras.layers.Layer):
         return self.drop(ops.sum(self._gates(means, there) * said, axis=-1), training=training)
 
     def _gates(self, means, there):
-        """Gates (B, D, n) of vectors of which some are there (B, n)."""
+        """Gates (B, D, n) of vectors, some of which are present (B, n)."""
         bits = ops.cast(there, self.compute_dtype)
         scores = ops.reshape(self.gate(ops.concatenate([*means, bits], axis=-1)), (-1, self.dim, len(means)))
-        # An absent modality never has the highest score, which therefore weighs exactly 1, so that a sum below 1 is 0.
+        # Absent modalities get the lowest score. The highest score then belongs to a present one and has weight 1, so
+        # the sum is below 1 only if all modalities are absent.
         lowest = ops.min(scores, axis=-1, keepdims=True)
         scores = ops.where(ops.expand_dims(there, 1), scores, lowest)
         weights = ops.exp(scores - ops.max(scores, axis=-1, keepdims=True)) * ops.expand_dims(bits, 1)

@@ -64,15 +64,15 @@ class LowRankBilinear(keras.layers.Layer):
 
     def build(self, tokens_shape, masks_shape):
         units = self.rank * self.dim
-        # The bias of each is the column that is multiplied by the 1 of [a; 1].
+        # Each dense bias is the column that multiplies the constant 1 of [a; 1].
         self.factors = project(tokens_shape, units, "factor", bias_initializer="ones", dtype=self.dtype_policy)
         start = keras.initializers.Constant(-float(self.rank))
         self.bias = self.add_weight(name="bias", shape=(self.dim,), initializer=start)
 
     def call(self, tokens, masks, training=None):
-        means = vectors(self.mean, tokens, masks)  # an absent modality is zero here
+        means = vectors(self.mean, tokens, masks)  # absent modalities are zeros here
         every = zip(self.factors, means, strict=True)
-        # In float32: half precision overflows in a product of several modalities.
+        # The product of several modalities would overflow in half precision.
         product = math.prod(ops.cast(factor(vector), "float32") for factor, vector in every)
         fused = ops.sum(ops.reshape(product, (-1, self.rank, self.dim)), axis=1) + ops.cast(self.bias, "float32")
         return self.drop(ops.cast(fused, self.compute_dtype), training=training)

@@ -7,7 +7,7 @@ from mmkeras.fusion._vectors import check_positive, project, vectors
 from mmkeras.layers import MaskedMean
 from mmkeras.layers.options import LayerOptions
 
-LARGEST = 2**15  # elements of the tensor; with dim=128, that many make 16 MiB of weights
+LARGEST = 2**15  # elements of the tensor; with dim=128, they need 16 MiB of weights
 
 
 @keras.saving.register_keras_serializable("mmkeras")

@@ -74,7 +74,7 @@ def compile_for(
         raise ValueError(f"loss_weights must name heads. Received: {list(loss_weights)}. Heads: {list(weights)}.")
     answers = {head.name: head for head in heads}
     answers |= {auxiliary_name(head.name, spec): head for head in heads for spec in auxiliary}
-    # Keras puts the output's name before the metric's only where there are several outputs.
+    # Keras prefixes metric names with the output's name only if there are several outputs.
     prefix = f"{heads[0].name}_" if len(answers) == 1 else ""
     arguments = {
         "loss": {name: head.loss() for name, head in answers.items()},
@@ -129,7 +129,7 @@ def _changes(before, after):
 
 
 def _learned_from(head, raw, weighted):
-    """The labels that are not missing, and their weights where the examples have some."""
+    """The labels that are not missing, and their weights if the examples have any."""
     name = head.name
     there = list(raw.element_spec) if isinstance(raw.element_spec, dict) else []
     if name not in there:
@@ -137,7 +137,7 @@ def _learned_from(head, raw, weighted):
             f"heads.adapt needs raw examples with the labels of head '{name}'. Received: {there}. "
             f"{did_you_mean(name, there)} Read them with heads=[...], or rename the head."
         )
-    if int(raw.cardinality()) == -1:  # tf.data.INFINITE_CARDINALITY
+    if int(raw.cardinality()) == -1:  # `tf.data.INFINITE_CARDINALITY`
         raise ValueError(
             "heads.adapt needs a finite data set. Received: an infinite one. Take a part of it: raw.take(n)."
         )

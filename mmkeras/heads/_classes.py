@@ -1,4 +1,4 @@
-"""The classes of a classification: how labels name them, and what weights and thresholds they may have."""
+"""Classes of a classification: their labels, weights and thresholds."""
 
 import re
 import unicodedata
@@ -43,7 +43,7 @@ def several(labels):
 
 
 def checked_thresholds(head):
-    """The thresholds of a head, as a tuple."""
+    """The thresholds of a head as a tuple."""
     wanted = len(head.classes) if head.multi_label else 1
     given = head.thresholds if isinstance(head.thresholds, Iterable) else (head.thresholds,)
     thresholds = tuple(map(float, given))

@@ -122,7 +122,8 @@ class Classification(Head):
         rows = range(len(column)) if rows is None else rows
         numbers, known = [], {}
         for i, label in enumerate(column):
-            # A table has many rows and few different labels. As keys, 1 and True are equal; lists are none.
+            # Tables have many rows but few distinct labels, so cache them by label. The type is part of the key because
+            # 1 == True; lists are not hashable and are not cached.
             key = label if type(label) is str else (type(label), label) if isinstance(label, int | float) else i
             if key not in known:
                 known[key] = self._numbers(label, rows[i])
@@ -167,7 +168,7 @@ class Classification(Head):
         name = name or self.name
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        # Stay in float32 under mixed precision: bfloat16 has only 128 values between 1 and 2, too coarse for answers.
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name=f"{name}_logits")(features)
         return keras.layers.Activation(self.activation, dtype="float32", name=name)(logits)
 

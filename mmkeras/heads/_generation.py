@@ -121,7 +121,7 @@ class Generation(LearnsUnits):
         return to_code_points(self._short(texts, rows, "max_characters", Units("characters")), self.max_characters)
 
     def _short(self, texts, rows, argument, units):
-        """The texts, none of more units than that argument: refused or cut."""
+        """The texts with at most `argument` units each: longer ones are refused or cut."""
         lengths, most = [len(units.ids(text)) for text in texts], getattr(self, argument)
         long = [row for row, length in zip(rows, lengths, strict=True) if length > most]
         if not long:
@@ -180,7 +180,8 @@ class Generation(LearnsUnits):
 
     def decode(self, outputs: Any) -> dict[str, Any]:
         """Ids (B, L) -> the text (B,), and the ids."""
-        from mmkeras.preprocess.pieces import join_pieces  # TensorFlow's strings: only a served model has them
+        # Needs TensorFlow, imported only where answers are decoded to strings.
+        from mmkeras.preprocess.pieces import join_pieces
 
         return {self.name: join_pieces(outputs, self.coding.pieces), f"{self.name}_ids": outputs}
 

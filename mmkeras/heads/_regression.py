@@ -116,7 +116,7 @@ class Regression(Head):
         self._check_adapted()
         if self.dropout:
             features = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(features)
-        # In float32 under mixed precision, too: bfloat16 has 128 numbers between 1 and 2, answers would be as coarse.
+        # Stay in float32 under mixed precision: bfloat16 has only 128 values between 1 and 2, too coarse for answers.
         standardised = keras.layers.Dense(self.size, dtype="float32", name=f"{name}_standardised")(features)
         scale = keras.layers.Rescaling(self.std, self.mean, dtype="float32", name=name)
         return scale(standardised)

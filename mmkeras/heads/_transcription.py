@@ -13,7 +13,7 @@ from mmkeras.heads.allowed import allowed, check_allowed
 from mmkeras.heads.ctc import BlankWhereMasked, CTCLoss, ErrorRate
 from mmkeras.heads.text_head import TextHead
 
-CERTAIN = 100.0  # a logit
+CERTAIN = 100.0  # logit of a unit that is certain
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -74,7 +74,7 @@ class Transcription(TextHead):
         check_share(self.name, dropout=self.dropout)
         check_allowed(self)
         if self.vocabulary is not None:
-            self.automaton  # noqa: B018 - refuses what the vocabulary cannot spell
+            self.automaton  # noqa: B018 - building it raises an error if the vocabulary cannot spell an allowed text
 
     @functools.cached_property
     def automaton(self) -> Automaton | None:
@@ -97,7 +97,8 @@ class Transcription(TextHead):
         tokens, mask = self._checked_tokens(features)
         if self.dropout:
             tokens = keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(tokens)
-        # In float32 under mixed precision, too: the loss of half-precision logits errs by 3e-4 and 3e-3.
+        # Stay in float32 under mixed precision: with half-precision logits, the loss has errors of 3e-4 (float16) and
+        # 3e-3 (bfloat16).
         logits = keras.layers.Dense(self.width, dtype="float32", name=f"{name}_logits")(tokens)
         return BlankWhereMasked(dtype="float32", name=name)(logits, mask)
 
@@ -135,7 +136,7 @@ class Transcription(TextHead):
 
         With one beam, or where texts are constrained, the probability is that of the best path; a text has many.
         """
-        from mmkeras.preprocess.pieces import join_pieces  # strings have no keras.ops
+        from mmkeras.preprocess.pieces import join_pieces  # needs TensorFlow: `keras.ops` has no strings
 
         ids, scores = self.ids(logits)
         return {self.name: join_pieces(ids, self.coding.pieces), f"{self.name}_score": scores}

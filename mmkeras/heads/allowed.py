@@ -6,7 +6,7 @@ from mmkeras.heads.units import UNKNOWN, normalised
 
 
 def check_allowed(head):
-    """Takes `lexicon` and `grammar` of a head as normalised tuples; ValueError where they allow nothing."""
+    """Normalises `lexicon` and `grammar` of a head to tuples; raises ValueError if they allow nothing."""
     both = head.lexicon is not None and head.grammar is not None
     rule = f"Head '{head.name}' takes lexicon= or grammar=, and then one beam."
     received = f"lexicon={head.lexicon is not None}, grammar={head.grammar is not None}, beams={head.beams}"

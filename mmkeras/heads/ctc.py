@@ -1,4 +1,4 @@
-"""How CTC is trained: the output layer's masking, the loss, and the errors."""
+"""Training with CTC: masking of the output layer, the loss, and the metrics."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from mmkeras.decoding.ctc import blank_where_masked, ctc_path
 
 @keras.saving.register_keras_serializable("mmkeras")
 class BlankWhereMasked(keras.layers.Layer):
-    """Logits (B, T, V) and mask (B, T) -> logits that say blank at masked moments."""
+    """Logits (B, T, V) and mask (B, T) -> logits that give the blank at masked steps."""
 
     def call(self, logits, mask):
         return blank_where_masked(logits, mask)

@@ -1,4 +1,4 @@
-"""Loss and metric of classes whose labels may be mixed, and so be distributions."""
+"""Loss and metric for class labels that may be mixed (MixUp), and so be distributions."""
 
 import keras
 from keras import ops
@@ -84,7 +84,7 @@ class Accuracy(keras.metrics.MeanMetricWrapper):
     def __init__(self, multi_label=False, name="accuracy", dtype=None):
         super().__init__(_right_each if multi_label else _right, name, dtype)
         self.multi_label = multi_label
-        self._direction = "up"  # where Keras' callbacks have to tell better from worse
+        self._direction = "up"  # tells Keras' callbacks with mode="auto" that higher is better
 
     def get_config(self):
         return {"multi_label": self.multi_label, "name": self.name, "dtype": self.dtype}

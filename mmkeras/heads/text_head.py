@@ -1,4 +1,4 @@
-"""What the heads have in common whose labels are texts: vocabulary, encoding, and targets."""
+"""Base of the heads whose labels are texts: vocabulary, encoding, and targets."""
 
 import dataclasses
 import functools
@@ -90,7 +90,7 @@ class TextHead(LearnsUnits):
             object.__setattr__(self, "vocabulary", self._checked(self.vocabulary))
 
     def _checked(self, vocabulary):
-        """The pieces of a vocabulary: words with a blank before each."""
+        """The pieces of a vocabulary; words get a leading blank."""
         given = () if isinstance(vocabulary, str) else vocabulary
         pieces = tuple(f" {piece.strip()}" if self.units == "words" else piece for piece in given)
         repeated = sorted({piece for piece in pieces if pieces.count(piece) > 1})

@@ -1,4 +1,4 @@
-"""Loss and metrics of sequences of tokens under teacher forcing; 0 is padding and does not count."""
+"""Loss and metrics of token sequences trained with teacher forcing; 0 is padding and does not count."""
 
 import keras
 from keras import ops
@@ -42,7 +42,7 @@ class TokenAccuracy(keras.metrics.MeanMetricWrapper):
     def __init__(self, whole=False, name="token_accuracy", dtype=None):
         super().__init__(_whole_right if whole else _share_right, name, dtype)
         self.whole = whole
-        self._direction = "up"  # where Keras' callbacks have to tell better from worse
+        self._direction = "up"  # tells Keras' callbacks with mode="auto" that higher is better
 
     def get_config(self):
         return {"whole": self.whole, "name": self.name, "dtype": self.dtype}
@@ -61,6 +61,6 @@ def _whole_right(y_true, y_pred):
 
 
 def _mean_of_real(values, y_true):
-    """(B, L) -> (B,); 0 where there is no real token, as in a label that is missing."""
+    """(B, L) -> (B,); 0 if there is no real token, as in a missing label."""
     real = ops.cast(y_true > 0, values.dtype)
     return ops.sum(values * real, axis=-1) / ops.maximum(ops.sum(real, axis=-1), 1)

@@ -1,4 +1,4 @@
-"""Texts as ids of words, characters or word pieces, and back: what the heads whose answers are texts share.
+"""Converts texts to ids of words, characters or word pieces and back, for all heads whose answers are texts.
 
 Id 0 pads (and is the blank of CTC), 1 is the unknown unit, the vocabulary begins at 2, as in `mm.Text`.
 """
@@ -67,7 +67,7 @@ class Units:
         return found
 
     def _split(self, word):
-        """The longest pieces from left to right; a word that they do not make up is unknown as a whole."""
+        """Longest pieces from left to right; a word that cannot be composed of pieces is one unknown unit."""
         found, at = [], 0
         while at < len(word):
             ends = range(min(len(word), at + self._longest), at, -1)
@@ -90,7 +90,7 @@ class Units:
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if kind != "wordpiece":
             return cls(kind, tuple(unit for unit, _ in ordered[: size - FIRST]))
-        from mmkeras.preprocess.pieces import learn_pieces  # loads TensorFlow Text
+        from mmkeras.preprocess.pieces import learn_pieces  # imported here because it loads TensorFlow Text
 
         return cls(kind, tuple(learn_pieces([(word[1:], count) for word, count in ordered], size - FIRST)))
 
@@ -131,5 +131,5 @@ def to_code_points(texts, size):
 
 
 def from_code_points(labels):
-    """Code points (n, L), zeros behind each -> list of texts; one of -1, a label that is missing, is the empty text."""
+    """Code points (n, L), followed by zeros -> list of texts; a row of -1, a missing label, is the empty text."""
     return ["".join(map(chr, row[row > 0])) for row in np.asarray(labels)]

@@ -7,7 +7,7 @@ from mmkeras.layers.options import LayerOptions
 
 
 def check_heads(owner, dim, num_heads, **sizes):
-    """Raises ValueError where attention heads do not divide the width, or one of the other sizes is below 1."""
+    """Raises ValueError if the number of heads does not divide the width, or another size is below 1."""
     if num_heads < 1 or dim % num_heads:
         raise ValueError(f"num_heads must divide dim in {owner}. Received: dim={dim}, num_heads={num_heads}.")
     for name, size in sizes.items():
@@ -45,7 +45,7 @@ class AttentionBlock(keras.layers.Layer):
     Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each sublayer, as in arXiv 2002.04745.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             )
 
     def add_weight(self, *args, trainable=True, **kwargs):
-        # Without an aggregation, each replica has moving averages of its own, and those of the first one are saved.
+        # Without an aggregation, each replica would keep its own moving averages, and only the first ones be saved.
         return super().add_weight(*args, trainable=trainable, aggregation="none" if trainable else "mean", **kwargs)
 
     def call(self, inputs, mask=None, training=None):
@@ -69,7 +69,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         return ops.cast(y, self.compute_dtype)
 
     def _statistics(self, x, mask):
-        """Mean and variance (D,) of what is present; the moving averages where nothing is."""
+        """Mean and variance (D,) of the present values; the moving averages if there are none."""
         axes = [axis for axis in range(len(x.shape)) if axis != self.axis % len(x.shape)]
         if mask is None:
             return ops.moments(x, axes)
@@ -78,7 +78,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         inner = [axis for axis in axes[1:] if real.shape[axis] == 1]
 
         def average(values, without):
-            values = ops.mean(values, inner, keepdims=True)  # first, as then the mask meets few values
+            # Average unmasked axes first, which leaves fewer values to mask.
+            values = ops.mean(values, inner, keepdims=True)
             total = ops.sum(ops.where(real, values, 0.0), axes)
             return ops.where(count > 0, total / ops.maximum(count, 1.0), without)
 

@@ -6,7 +6,7 @@ from keras import ops
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
 
-_HIDDEN = -1e4  # a score that softmax makes 0; moderate, so that scales of 8 bits survive
+_HIDDEN = -1e4  # score of masked positions: 0 after softmax, yet moderate enough for 8-bit scales
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -43,7 +43,7 @@ class DecoderBlock(keras.layers.Layer):
     Source: Vaswani et al., arXiv 1706.03762, with the normalisation before each part, as of arXiv 2002.04745.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(
         self, dim: int = 128, *, num_heads: int = 4, dropout: float = 0.0, **kwargs: Unpack[LayerOptions]
@@ -104,7 +104,7 @@ class DecoderBlock(keras.layers.Layer):
             ((B, 1, D), the cache with its keys and values).
         """
         y, places = self.norm_self(x), ops.reshape(ops.arange(cache[0].shape[2]), (1, 1, -1, 1))
-        # `ops.slice_update` would be an XlaDynamicUpdateSlice in a SavedModel, which compiles in the serving process.
+        # `ops.slice_update` exports as XlaDynamicUpdateSlice, which TF Serving would have to compile with XLA.
         here = ops.equal(places, i)
         cache = [ops.where(here, new, old) for new, old in zip(self._keys_values(y), cache, strict=True)]
         before = ops.reshape(places <= i, (1, 1, 1, -1))
@@ -148,7 +148,7 @@ class DecoderBlock(keras.layers.Layer):
 
 
 def _single(scores):
-    """Softmax over one score, of which Keras warns; its gradient is zero, but there."""
+    """Softmax over a single score, computed without Keras' warning; its gradient is zero but defined."""
     powers = ops.exp(scores - ops.stop_gradient(scores))
     return powers / powers
 

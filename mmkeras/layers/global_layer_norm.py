@@ -37,7 +37,7 @@ class GlobalLayerNorm(keras.layers.Layer):
     Source: Luo and Mesgarani, Conv-TasNet, arXiv 1809.07454, eq. 7 to 9 (gLN), with a mask.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(self, *, epsilon: float = 1e-5, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
@@ -51,7 +51,7 @@ class GlobalLayerNorm(keras.layers.Layer):
         real = ops.expand_dims(ops.cast(mask, "float32"), -1)
         x = ops.where(ops.expand_dims(mask, -1), ops.cast(tokens, "float32"), 0.0)
         count = ops.maximum(ops.sum(real, axis=(1, 2), keepdims=True) * tokens.shape[-1], 1.0)
-        # Centred first: the mean of squares minus the square of the mean would cancel.
+        # Subtract the mean first: E[x^2] - E[x]^2 loses precision by cancellation.
         x = (x - ops.sum(x, axis=(1, 2), keepdims=True) / count) * real
         variance = ops.sum(ops.square(x), axis=(1, 2), keepdims=True) / count
         x = ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)

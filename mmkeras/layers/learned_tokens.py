@@ -26,7 +26,7 @@ class LearnedTokens(keras.layers.Layer):
     TensorShape([3, 2, 4])
     """
 
-    supports_masking = True  # they are never masked
+    supports_masking = True  # the learned tokens are never masked
 
     def __init__(self, count: int = 1, *, dim: int = 128, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)

@@ -83,7 +83,7 @@ class LogMel(keras.layers.Layer):
     def call(self, waveform, mask):
         window, matrix, floor = self._constants(mask)
         heard = ops.where(mask, ops.cast(waveform, "float32"), 0.0)
-        # stft starts and steps at the frames' first sample, but windows fft_length samples: pad the last frame's tail.
+        # `stft` steps from frame to frame but reads `fft_length` samples each time, so pad the end of the last frame.
         heard = ops.pad(heard, ((0, 0), (0, self.fft_length - self.frame)))
         real, imaginary = ops.stft(heard, self.frame, self.hop, self.fft_length, window, center=False)
         power = ops.square(real) + ops.square(imaginary)
@@ -92,9 +92,9 @@ class LogMel(keras.layers.Layer):
         return spectrum, mask[:, : (frames - 1) * self.hop + 1 : self.hop]
 
     def _constants(self, mask):
-        # LiteRT's quantisation rounds float constants to 8 or 16 bits. Power spans decades, so that coarse bands drown,
-        # and a coarse window leaks into quiet ones. Whole numbers are not rounded; and they stay whole in the file,
-        # since the zero they are added to is known at run time only.
+        # LiteRT's quantiser rounds float constants to 8 or 16 bits. Power spans decades, so rounded mel bands would
+        # lose weak signals and a rounded window would leak into quiet bands. Integer constants are not quantised;
+        # adding a zero that is only known at run time prevents the converter from folding them into float constants.
         zero = ops.minimum(ops.cast(ops.any(mask[:, :1]), "int32"), 0)
         window, matrix = (ops.cast(whole + zero, "float32") * 2.0**-24 for whole in (self.window, self.matrix))
         return window, matrix, 1.0 / ops.cast(1_000_000 + zero, "float32")

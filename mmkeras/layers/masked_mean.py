@@ -24,7 +24,7 @@ class MaskedMean(keras.layers.Layer):
     [[2.0]]
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def compute_mask(self, tokens, mask=None, previous_mask=None):
         return None
@@ -34,7 +34,7 @@ class MaskedMean(keras.layers.Layer):
         heard = ops.where(real, tokens, ops.zeros_like(tokens))
         if tokens.shape[1] == 1:
             return heard[:, 0]
-        # In float32: half precision loses count of a few thousand tokens.
+        # Sum in float32: half precision is not exact for sums of thousands of tokens.
         total = ops.sum(ops.cast(heard, "float32"), axis=1)
         count = ops.sum(ops.cast(real, "float32"), axis=1)
         return ops.cast(total / ops.maximum(count, 1.0), tokens.dtype)

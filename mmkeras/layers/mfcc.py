@@ -57,7 +57,7 @@ class MFCC(keras.layers.Layer):
         self.matrix = np.round(matrix * 2.0**24).astype("int32")
 
     def call(self, spectrum):
-        # Whole numbers, and a zero that is known at run time only: LiteRT's quantisation leaves them (see `LogMel`).
+        # Integer constants and a run-time zero protect the matrix from LiteRT's quantisation, as in `LogMel`.
         zero = ops.minimum(ops.cast(ops.any(spectrum[:, :1] > 0), "int32"), 0)
         return ops.matmul(spectrum, ops.cast(self.matrix + zero, "float32") * 2.0**-24)
 

@@ -65,7 +65,7 @@ class ModalityDropout(keras.layers.Layer):
         present = ops.stack([ops.any(mask, axis=1) for mask in masks], axis=-1)
         drawn = keras.random.uniform((2, ops.shape(present)[0], len(masks)), seed=self.seed_generator)
         stays = ops.logical_and(present, drawn[0] >= ops.convert_to_tensor(self.rate, "float32"))
-        # The one that stays where all would go: the present modality with the largest of the other draws.
+        # Keep one modality if all would be dropped: the present one with the largest second random number.
         lot = ops.where(present, drawn[1], -1.0)
         chosen = lot >= ops.max(lot, axis=-1, keepdims=True)
         none = ops.logical_not(ops.any(stays, axis=-1, keepdims=True))

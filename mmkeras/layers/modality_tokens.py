@@ -27,7 +27,7 @@ class ModalityTokens(keras.layers.Layer):
     Source: the segment embeddings of BERT, arXiv 1810.04805, which VL-BERT, arXiv 1908.08530, gives to modalities.
     """
 
-    supports_masking = True  # the explicit masks are the ones that count
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(self, dim: int = 128, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)

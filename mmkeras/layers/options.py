@@ -1,4 +1,4 @@
-"""The keyword arguments that every layer hands on to Keras."""
+"""Keyword arguments that every layer passes to Keras."""
 
 from typing import Any, TypedDict
 

@@ -70,7 +70,7 @@ class SpecAugment(keras.layers.Layer):
         real = ops.cast(mask, "float32")
         frames = ops.sum(real, axis=1, keepdims=True)
         every = ops.full_like(frames, spectrum.shape[2])
-        # The real frames are counted, as the first ones may be masked as well.
+        # Index of each real frame; the mask need not start with real frames.
         moment = ops.cumsum(real, axis=1) - 1.0
         band = ops.expand_dims(ops.arange(spectrum.shape[2], dtype="float32"), 0)
         widest = ops.minimum(float(self.moment_width), ops.floor(self.most * frames))
@@ -81,7 +81,7 @@ class SpecAugment(keras.layers.Layer):
         return ops.where(hidden, ops.cast(self._mean(spectrum, real), spectrum.dtype), spectrum), mask
 
     def _stripes(self, place, length, widest, count):
-        """(B, L) bool: `count` stripes of a width up to `widest` (B, 1) somewhere within `length` (B, 1)."""
+        """(B, L) bool: `count` stripes up to `widest` (B, 1) wide at random positions within `length` (B, 1)."""
         if not count:
             return ops.zeros_like(place, dtype="bool")
         drawn = keras.random.uniform((2, ops.shape(length)[0], 1, count), seed=self.seed_generator)
@@ -91,7 +91,7 @@ class SpecAugment(keras.layers.Layer):
         return ops.any(ops.logical_and(place >= start, place < start + width), axis=-1)
 
     def _mean(self, spectrum, real):
-        """(B, 1, 1), of the real frames, in float32."""
+        """Mean over the real frames in float32, (B, 1, 1)."""
         heard = ops.where(ops.expand_dims(real, -1) > 0, ops.cast(spectrum, "float32"), 0.0)
         count = ops.maximum(ops.sum(real, axis=1), 1.0) * spectrum.shape[2]
         return ops.reshape(ops.sum(heard, axis=(1, 2)) / count, (-1, 1, 1))

@@ -45,7 +45,7 @@ class TableTokens(keras.layers.Layer):
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
-        super().__init__(autocast=False, **kwargs)  # half precision would round large ids to others
+        super().__init__(autocast=False, **kwargs)  # casting to half precision would change large ids
         self.numeric = numeric
         self.max_categories = max_categories
         self.dim = dim

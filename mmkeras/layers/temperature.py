@@ -77,7 +77,8 @@ class Temperature(keras.layers.Layer):
         self.bias = None
 
     def build(self, x_shape):
-        options = {"shape": (), "aggregation": "mean"}  # a constraint is applied in each replica
+        # Aggregation is needed because each replica applies the constraint.
+        options = {"shape": (), "aggregation": "mean"}
         value = keras.initializers.Constant(-math.log(self.initial))
         self.log_scale = self.add_weight(name="log_scale", initializer=value, constraint=AtMost(self.most), **options)
         if self.initial_bias is not None:

@@ -50,7 +50,7 @@ class TokenDecoder(keras.layers.Layer):
     Source: Vaswani et al., arXiv 1706.03762.
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class TokenDecoder(keras.layers.Layer):
         return self.logits(self.norm(x))
 
     def start(self, memory: Any) -> tuple[Any, list[Any], list[Any]]:
-        """What the steps need: (first ids (B,) int32, what is readable for each block, empty caches, a flat list)."""
+        """State before the first step: (first ids (B,) int32, readable memory of each block, list of empty caches)."""
         batch_size = ops.shape(memory)[0]
         caches = [part for block in self.blocks for part in block.empty_cache(batch_size, self.max_tokens)]
         return ops.full((batch_size,), PAD, "int32"), [block.readable(memory) for block in self.blocks], caches

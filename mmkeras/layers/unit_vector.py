@@ -28,7 +28,7 @@ class UnitVector(keras.layers.Layer):
     [[0.6..., 0.8...], [0.0, 0.0]]
     """
 
-    supports_masking = True  # the explicit mask is the one that counts
+    supports_masking = True  # explicit masks are used instead of Keras' implicit ones
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs | {"dtype": "float32"})

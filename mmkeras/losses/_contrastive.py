@@ -1,4 +1,4 @@
-"""What contrastive losses share: which rows take part, the rows of all replicas, and logits in chunks."""
+"""Base of the contrastive losses: selection of rows, gathering over replicas, and logits in chunks."""
 
 import itertools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from keras import ops
 from mmkeras.checks import check, did_you_mean
 from mmkeras.distribute.gather import first_row, gather
 
-_NEVER = -1e9  # a logit that no softmax sees; finite, so that its gradient is
+_NEVER = -1e9  # logit with probability 0 after softmax; finite, so that gradients are finite
 
 
 class Rows(NamedTuple):
@@ -31,11 +31,11 @@ class Rows(NamedTuple):
     weights: object
 
     def gathered(self):
-        """Those of all replicas."""
+        """The rows of all replicas."""
         return Rows(*map(gather, self))
 
     def only(self, there):
-        """The same, of which only those take part where `there` (b,) is 1, too."""
+        """The same rows, of which only those take part whose `there` (b,) is 1."""
         return self._replace(there=self.there * there)
 
     def joined(self, other):
@@ -68,7 +68,7 @@ class Contrastive:
     def __call__(
         self, embeddings: Any, labels: Any = None, *, sample_weight: Any = None, scale: Any = 1.0, bias: Any = None
     ) -> Any:
-        """The loss of this replica, so that the sum over the replicas is that of the whole batch.
+        """The loss of this replica; its sum over the replicas is the loss of the whole batch.
 
         Args:
             embeddings: dict by modality, or list, of (b, D) unit vectors, zeros where absent.
@@ -124,7 +124,7 @@ class Contrastive:
         count = rows.vectors.shape[0]
         if self.chunk is None or count is None or count <= self.chunk:
             return term(rows, columns, *values)
-        # Recomputed for the gradient; what it depends on must be its arguments, flat.
+        # `remat` recomputes the term for its gradient. All tensors it depends on must be passed as flat arguments.
         again = keras.remat(lambda *flat: term(Rows(*flat[:5]), Rows(*flat[5:10]), *flat[10:]))
         starts = range(0, count, self.chunk)
         parts = [again(*(each[i : i + self.chunk] for each in rows), *columns, *values) for i in starts]
@@ -139,13 +139,13 @@ class Contrastive:
 
 
 def pairs(views):
-    """Each two modalities, of which only the rows take part that have both; as (rows, rows)."""
+    """All pairs of modalities (rows, rows), restricted to the rows that have both."""
     for one, other in itertools.combinations(views, 2):
         yield one.only(other.there), other.only(one.there)
 
 
 def mean(terms, rows, gathered):
-    """Weighted terms (b,) of this replica, over the number of rows that take part in all of them."""
+    """Weighted mean of terms (b,): their sum on this replica, over the number of participating rows of all replicas."""
     total = ops.sum(ops.where(rows.there > 0, terms * rows.weights, 0.0))
     return total / ops.maximum(ops.sum(gathered.there), 1.0)
 
@@ -169,7 +169,7 @@ def softmax_terms(rows, columns, scale, own):
 
 
 def sigmoid_terms(rows, columns, scale, bias):
-    """-sum over the columns of log sigmoid(z (scale * cosine + bias)), z = 1 for the same label and -1 else (b,)."""
+    """-sum over columns of log sigmoid(z (scale * cosine + bias)), z = 1 for equal labels and -1 otherwise (b,)."""
     logits = scale * ops.matmul(rows.vectors, ops.transpose(columns.vectors)) + bias
     z = 2.0 * _alike(rows.labels, columns.labels) - 1.0
     return ops.sum(ops.expand_dims(columns.there, 0) * ops.softplus(-z * logits), axis=1)

@@ -1,4 +1,4 @@
-"""Losses of `masked_model`: what was hidden, and whether the modalities of an example belong together."""
+"""Losses of `masked_model`: prediction of masked values, and of whether the modalities of an example match."""
 
 import keras
 from keras import ops
@@ -66,6 +66,6 @@ class Matching(keras.losses.Loss):
 
 
 def _mean(terms, hidden):
-    """(B, T) -> (B,), the mean of the hidden ones."""
+    """Mean over the masked tokens: (B, T) -> (B,)."""
     hidden = ops.cast(hidden, terms.dtype)
     return ops.sum(terms * hidden, axis=1) / ops.maximum(ops.sum(hidden, axis=1), 1.0)

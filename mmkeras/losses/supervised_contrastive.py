@@ -47,6 +47,6 @@ class SupervisedContrastive(Contrastive):
 
 
 def _has_partner(rows, columns):
-    """(b,) float32: whether another view of the same label is there."""
+    """Whether another view with the same label exists, (b,) float32."""
     alike = ops.cast(ops.expand_dims(rows.labels, 1) == ops.expand_dims(columns.labels, 0), "float32")
     return ops.cast(ops.sum(alike * ops.expand_dims(columns.there, 0), axis=1) > 1, "float32")

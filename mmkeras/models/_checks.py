@@ -1,4 +1,4 @@
-"""Checks of the parts that a model is built from: each is what the builder takes, and under its own name."""
+"""Checks of the parts of a model: each has the expected type and is given under its own name."""
 
 import keras
 
@@ -47,7 +47,7 @@ def _check_branch(spec, branch):
 
 
 def _check_swapped(specs, branches):
-    """A branch whose inputs are called like those of another spec; one that specs share has a place under each."""
+    """Raises an error for a branch whose inputs are those of another spec, unless specs share the branch."""
     for spec in specs:
         branch = branches[spec.name]
         takes = set(branch.input) if isinstance(branch.input, dict) else set(spec.ready)
@@ -60,7 +60,7 @@ def _check_swapped(specs, branches):
 
 
 def check_fusion(fusion):
-    """Raises TypeError unless it is a layer, or another function of lists of tokens and masks."""
+    """Raises TypeError unless it is a layer or another function of lists of tokens and masks."""
     if isinstance(fusion, type) or not callable(fusion):
         called = {name.lower(): name for name in fusions.__all__}
         name = fusion.__name__ if isinstance(fusion, type) else called.get(str(fusion).replace("_", "").lower())
@@ -70,7 +70,7 @@ def check_fusion(fusion):
 
 
 def check_fused(fusion, fused):
-    """Raises ValueError unless a fusion gave one vector (B, D)."""
+    """Raises ValueError unless a fusion returned one vector (B, D)."""
     found = _shapes(fused)
     if isinstance(fused, list | tuple | dict) or len(found[0][0]) != 2:
         listed = ", ".join(str(shape) for shape, _ in found)

@@ -1,4 +1,4 @@
-"""Two or more modalities, each as a point of one space, in which what belongs together lies close."""
+"""Embeds two or more modalities into one space, in which matching examples are close."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -130,7 +130,7 @@ class DualEncoder(NamedModel):
         remedy = "Build the model with dual_encoder(bias=-10.0, temperature=0.1)."
         check(self.bias is not None or not loss.needs_bias, f"{type(loss).__name__} needs a bias.", "none", remedy)
         super().compile(optimizer, loss, *args, **kwargs)
-        self._compile_loss = None  # of Keras, which takes a loss for one of a single output
+        self._compile_loss = None  # Keras would treat the loss as that of a single output; `compute_loss` replaces it
 
     def fit(self, x=None, *args, **kwargs):
         self._check_parts(x)
@@ -149,9 +149,9 @@ class DualEncoder(NamedModel):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = self.loss(y_pred, y, sample_weight=sample_weight, scale=self.scale, bias=self.bias)
-        if not training:  # a last batch may be uneven
+        if not training:  # the last batch of evaluation may be uneven across replicas
             loss = loss * overweight(keras.ops.shape(next(iter(y_pred.values())))[0])
         return loss + sum(map(self._aggregate_additional_loss, self.losses))
 
     def _labels(self, y, y_pred):
-        return y  # by head, of which the model has none
+        return y  # labels are keyed by head, and this model has no heads

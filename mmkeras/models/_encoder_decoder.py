@@ -1,4 +1,4 @@
-"""Any modalities in, a sequence out: the builder of models whose heads read tokens."""
+"""Builds models from any modalities to a sequence, for heads that read tokens."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Branches, fusion and heads as one `keras.Model`."""
+"""Builds one `keras.Model` from branches, a fusion and heads."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Hybrid fusion: a fused vector and each modality answer, and the answers are combined."""
+"""Hybrid fusion: combines the answers of a fused vector and of each modality."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Late fusion: each modality answers, and the answers are combined."""
+"""Late fusion: combines the answers of the modalities."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""A model that learns by guessing what was hidden from it, with the other modalities in view."""
+"""A model that learns to predict masked parts of its inputs from the rest and the other modalities."""
 
 import inspect
 import math
@@ -13,7 +13,7 @@ from mmkeras.models._parts import modalities
 from mmkeras.specs import Spec
 
 MATCHING = "matching"
-BANDS = 16  # of each span of a sound
+BANDS = 16  # frequency bands whose energy is predicted for each masked span of a sound
 
 
 def masked_model(
@@ -74,7 +74,7 @@ def _guess(spec, tokens):
 
 
 def _width(spec, tokens):
-    """How many numbers are guessed for each token; 0 where nothing is."""
+    """Number of values predicted for each token; 0 if nothing is predicted."""
     if spec.kind == "text" and spec.preset is None:
         return spec.ids if tokens.shape[1] != 1 else 0
     if spec.kind == "audio":

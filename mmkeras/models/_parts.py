@@ -1,4 +1,4 @@
-"""What all builders have in common: inputs, branches, modality dropout, and the answers of single modalities."""
+"""What all builders share: inputs, branches, modality dropout, and answers of single modalities."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ def modalities(specs, branches, heads=None):
 
 
 def _for_branch(branches, spec, inputs):
-    """The inputs of one spec under the names that its branch gave them: a shared one was built for another spec."""
+    """The inputs of a spec under the names that its branch expects: a shared branch was built for another spec."""
     branch, own = branches[spec.name], {key: inputs[key] for key in spec.ready}
     names = list(branch.input) if isinstance(branch.input, dict) else list(own)
     shared = [name for name, other in branches.items() if other is branch]

@@ -66,7 +66,7 @@ def transcriber(
     fusion = Aligned(units, name="fusion") if fusion is None else fusion
     joint, mask = fusion(tokens, dropped(specs, masks, modality_dropout))
     x = grus(joint, mask, units, num_layers, bidirectional, dropout)
-    # Without Keras' own mask, of which layers that do not know it would warn: ours is explicit.
+    # Drop Keras' implicit mask, about which layers without mask support would warn; the explicit mask replaces it.
     x = ops.copy(x)
     features = {"tokens": (x, mask), "vector": None}
     if any(head.reads == "vector" for head in heads):

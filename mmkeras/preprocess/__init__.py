@@ -47,7 +47,7 @@ def _tokens(spec, name):
     )
 
 
-# Kind of a spec -> function of the spec and a name that makes its layer; further kinds may be added.
+# Kind of a spec -> function (spec, name) that makes its layer. Further kinds may be added.
 KINDS = {
     "text": _tokens,
     "image": lambda spec, name: DecodeImage(spec.size, **_fields(spec, *_PICTURE), name=name),

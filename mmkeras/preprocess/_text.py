@@ -14,7 +14,7 @@ _MESSAGES = [
      "Give one with words, or declare it optional=True: then it is absent."),
 ]  # fmt: skip
 _NO_TOKEN = 3
-# So far a text is read, more than `max_tokens` words take: one of 100 MB takes hardly longer than one of 64 KB.
+# Read at most this many bytes, more than `max_tokens` words take: a text of 100 MB then takes hardly longer than 64 KB.
 BYTES_PER_TOKEN, LEAST_TOKENS = 1024, 64
 _MARKUP = r"<[/!?a-zA-Z][^<>]*>|&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);"
 
@@ -34,7 +34,7 @@ class TextLayer(RawLayer):
         self.optional = optional
 
     def _checked(self, strings):
-        """Fails, with the modality's name, on invalid text."""
+        """Fails on invalid text with an error that names the modality."""
         recoded = tf.strings.unicode_transcode(strings, "UTF-8", "UTF-8", replace_control_characters=False)
         empty = tf.equal(strings, "") & (not self.optional)
         return refuse(strings, self.modality, first_true(recoded != strings, empty), _MESSAGES)
@@ -44,13 +44,13 @@ class TextLayer(RawLayer):
         return tf.strings.regex_replace(strings, _MARKUP, " ") if self.strip_markup else strings
 
     def _padded(self, ids, strings):
-        """Rows of uneven length become a rectangle of zeros and ids, and its mask; a required row has one at least."""
+        """Pads ragged rows to a rectangle and returns its mask; a required text must have at least one token."""
         if not self.optional:
             problem = tf.where(ids.row_lengths() == 0, _NO_TOKEN, 0)
             with tf.control_dependencies([refuse(strings, self.modality, problem, _MESSAGES)]):
                 ids = tf.identity(ids)
         mask = tf.sequence_mask(ids.row_lengths(), self.max_tokens)
-        # The mask has the rectangle's static shape already.
+        # Set the static shape that the mask already has.
         return tf.ensure_shape(ids.to_tensor(shape=[None, self.max_tokens]), [None, self.max_tokens]), mask
 
     def compute_output_spec(self, strings):
@@ -66,12 +66,13 @@ class TextLayer(RawLayer):
 
 
 def _beginning(strings, most):
-    """At most so many bytes of each string, and whole characters only.
+    """The first bytes of each string, at most `most`, cut at a character boundary.
 
     >>> _beginning(tf.constant(["abcd", "abß", "aß"]), 3).numpy().tolist() == [b"abc", b"ab", "aß".encode()]
     True
     """
     next_bytes = peek(strings, tf.fill(tf.shape(strings), tf.constant(most - 3, tf.int64)), 4)
-    starts = tf.cast(next_bytes // 64 != 2, tf.int64)  # of a character; so do the zeros behind the end
+    # Whether a byte starts a character; the zeros after the end count as starts.
+    starts = tf.cast(next_bytes // 64 != 2, tf.int64)
     cut = most - tf.argmax(starts[:, ::-1], axis=1)
     return tf.strings.substr(strings, tf.zeros_like(cut), tf.where(length(strings) > most, cut, length(strings)))

@@ -12,7 +12,7 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
 from mmkeras.preprocess.resample import input_samples, resample
 
-LOUDEST = 1e30  # of float samples, whose full scale is 1
+LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -71,7 +71,7 @@ class DecodeAudio(RawLayer):
         return waves, tf.sequence_mask(counts, self.samples)
 
     def _all_simple(self, x, head):
-        """Decodes the whole batch in one op: every file is 16-bit mono of the right sample rate, or absent."""
+        """Decodes a batch in one op if every file is absent, or 16-bit mono with the right sample rate."""
         counts = tf.minimum(head.frames, self.samples)
         data = tf.io.decode_raw(tf.strings.substr(x, head.start, 2 * counts), tf.int16, fixed_length=2 * self.samples)
         return tf.cast(data, tf.float32) / 2.0**15, counts
@@ -99,7 +99,7 @@ class DecodeAudio(RawLayer):
         return tf.ensure_shape(filled, (self.samples,)), count
 
     def _numbers(self, data, codec):
-        """The values of one data chunk, scaled to [-1, 1]; the branches are in the order of the constants in `wav`."""
+        """Values of one data chunk, scaled to [-1, 1]; the branches are in the order of the constants in `wav`."""
 
         def integers(dtype):
             return lambda: tf.cast(tf.io.decode_raw(data, dtype), tf.float32) / -float(dtype.min)
@@ -120,8 +120,8 @@ class DecodeAudio(RawLayer):
         return tf.switch_case(tf.cast(codec, tf.int32) - 1, order)
 
     def _checked(self, values):
-        """Float samples as they are; NaN and infinity, in float32, are refused, and what would become so in a sum."""
-        # Not ~(... <= LOUDEST): in a graph TensorFlow makes ... > LOUDEST of that, which NaN is not.
+        """Returns float samples; refuses NaN, infinity, and values whose sums would overflow float32."""
+        # Do not write ~(... <= LOUDEST): in a graph, TensorFlow rewrites it to ... > LOUDEST, which is False for NaN.
         wrong = tf.math.is_nan(values) | (tf.abs(values) > LOUDEST)
         rule = f"{self.modality}: a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}. Received: "
         first = tf.strings.as_string(tf.boolean_mask(values, wrong)[:1])

@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-_ROW = 64  # bytes whose parts of the checksum are looked up at once
-# From a register of zeros these bytes lead to one of ones, with which CRC-32 begins.
+_ROW = 64  # bytes that are looked up in parallel
+# CRC-32 starts with a register of ones. Starting from zeros, these bytes lead to that state.
 _ONES = b"\x62\xf5\x26\x92"
 
 
@@ -33,7 +33,8 @@ def crc32(file):
     """
     of_rows, shifts = _tables()
     data = tf.cast(tf.io.decode_raw(tf.strings.join([_ONES, file]), tf.uint8), tf.int32)
-    data = tf.reshape(tf.pad(data, [[-tf.size(data) % _ROW, 0]]), [-1, _ROW])  # zeros before it change nothing
+    # Leading zeros do not change a register of zeros.
+    data = tf.reshape(tf.pad(data, [[-tf.size(data) % _ROW, 0]]), [-1, _ROW])
     sums = tf.gather(tf.reshape(of_rows, [-1]), data + 256 * np.arange(_ROW))
     while sums.shape[1] > 1:
         half = sums.shape[1] // 2
@@ -68,7 +69,7 @@ def _tables():
     for _ in range(_ROW):
         shift = byte[shift & 255] ^ shift >> 8
     shifts = [shift]
-    while len(shifts) < 24:  # so many joins are enough for 1 GiB
+    while len(shifts) < 24:  # 24 joins are enough for files of 1 GiB
         last = shifts[-1]
         shifts.append(functools.reduce(np.bitwise_xor, [last[i][last >> 8 * i & 255] for i in range(4)]))
     return np.array(rows).view("int32"), np.array(shifts).view("int32")

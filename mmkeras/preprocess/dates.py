@@ -8,7 +8,7 @@ from mmkeras.formats.dates import PATTERN, RULE
 from mmkeras.preprocess.headers import first_true, refuse
 
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_BEFORE = (0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4)  # days by which a month shifts the weekday
+_BEFORE = (0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4)  # weekday offset of each month, as in Sakamoto's algorithm
 _REMEDY = "Change it before: pandas.to_datetime(frame[column], format=...); a missing date is an empty string."
 
 
@@ -42,6 +42,6 @@ def date_parts(strings, name):
 
 
 def _group(strings, matches, i):
-    """Group `i` of the pattern as (B,) int32: of a time that is not given, 0; where nothing matches, 1."""
+    """Group `i` of the pattern as (B,) int32: 0 for a time that is not given, 1 if nothing matches."""
     digits = tf.strings.regex_replace(strings, f"^{PATTERN}$", rf"0\{i}")
     return tf.strings.to_number(tf.where(matches, digits, "1"), tf.int32)

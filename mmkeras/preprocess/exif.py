@@ -1,10 +1,11 @@
-"""How a camera was held: the EXIF orientation of JPEG files, read and undone in TensorFlow's own ops."""
+"""Reads and undoes the EXIF orientation of JPEG files in TensorFlow ops."""
 
 import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, little, peek, spells
 
-_ENTRIES = 64  # of the first directory; cameras write about 10 to 40, sorted, and the orientation is among the first
+# Entries read of the first directory; cameras write about 10 to 40, sorted by tag, and the orientation comes early.
+_ENTRIES = 64
 
 
 def orientation(x, tiff):
@@ -24,7 +25,7 @@ def orientation(x, tiff):
 
 
 def _orientation_at(x, tiff):
-    """The value of tag 0x0112 in the first directory of the TIFF structure at `tiff`, (B,) int32; 1 without it."""
+    """Value of tag 0x0112 in the first directory of the TIFF structure at `tiff`, (B,) int32; 1 if missing."""
     head = peek(x, tiff, 8)
     is_little, is_big = spells(head, b"II*\0"), spells(head, b"MM\0*")
 

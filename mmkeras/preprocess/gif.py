@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import first_true, length, little, peek
 
-_FULL = 64  # sub-blocks of 255 bytes skipped in one step; encoders fill all but the last of a picture
-_MOST = 65_535  # steps: a picture of 16 KB takes one, the extension before it another
+_FULL = 64  # sub-blocks of 255 bytes skipped in one step; encoders fill all but the last one of an image
+_MOST = 65_535  # steps: an image of 16 KB takes one, and so does the extension before it
 
 
 class Blocks(NamedTuple):
@@ -81,12 +81,12 @@ def blocks(x, active):
 
 
 def _colours(flags):
-    """Size of a color table in bytes."""
+    """Size of a colour table in bytes."""
     return tf.where(flags >= 128, 3 * tf.bitwise.left_shift(tf.ones_like(flags), flags % 8 + 1), tf.zeros_like(flags))
 
 
 def _over_sub_blocks(x, at):
-    """Skips full sub-blocks and the next one that is not full; also returns whether this was the last one.
+    """Skips full sub-blocks and the following partial one; also returns whether that was the last one.
 
     Bytes past the end of the file are 0, which ends the sub-blocks there, and starts no block.
     """
@@ -95,9 +95,8 @@ def _over_sub_blocks(x, at):
     part = tf.io.decode_raw(part, tf.uint8, fixed_length=256 * _FULL + 256)
     sizes = part[:, : 256 * _FULL : 256]
     full = tf.reduce_sum(tf.math.cumprod(tf.cast(sizes == 255, tf.int64), axis=1), axis=1)
-    last = tf.gather(
-        part, full * 256, batch_dims=1
-    )  # length of the next sub-block, which may be full after 64 full ones
+    # Length of the next sub-block, which may be full after 64 full ones.
+    last = tf.gather(part, full * 256, batch_dims=1)
     behind = full * 256 + 1 + tf.cast(last, tf.int64)
     next_one = tf.gather(part, tf.minimum(behind, 256 * _FULL + 255), batch_dims=1)
     ends = (last == 0) | (next_one == 0) & (behind < 256 * _FULL + 256)
@@ -133,13 +132,13 @@ def decode(file, start, end, count, height, width, most):
 
 @functools.cache
 def _even(pixels):
-    """The code of a picture of colour 0 with so many pixels, or fewer: decoders pass over what is left then."""
+    """LZW data of an image of colour 0 with at most this many pixels; decoders ignore the rest."""
     codes, found, code = [], 0, 4096
     while found < pixels:
-        if code > 4094:  # the table of codes is full, or there is none
-            codes += [(4, 12 if codes else 3), (0, 3)]  # clear it; one pixel
+        if code > 4094:  # the code table is full, or there is none yet
+            codes += [(4, 12 if codes else 3), (0, 3)]  # emit a clear code, then one pixel
             found, code = found + 1, 6
-        codes.append((code, code.bit_length()))  # one pixel more than the code before
+        codes.append((code, code.bit_length()))  # encodes one pixel more than the previous code
         found, code = found + code - 4, code + 1
     bits = "".join(format(code, f"0{size}b")[::-1] for code, size in codes)[::-1]
     data = int(bits, 2).to_bytes(len(bits) // 8 + 1, "little")
@@ -147,5 +146,5 @@ def _even(pixels):
     return b"\2" + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
-# A picture of one pixel, and the trailer.
+# An image of one pixel, and the trailer.
 _LAST = b"\x2c\0\0\0\0\1\0\1\0\x80" + bytes(6) + b"\2\2\x44\1\0" + b"\x3b"

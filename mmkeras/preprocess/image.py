@@ -12,7 +12,7 @@ from mmkeras.preprocess import bmp, exif, gif, picture
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.headers import refuse
 
-# A PNG of one black pixel: it stands for an absent picture, and scaled to any size it is black.
+# A PNG of one black pixel, used in place of an absent image; resized to any size, it stays black.
 _BLANK = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a4944415478da6360000000020001e527de"
     "fc0000000049454e44ae426082"
@@ -99,7 +99,7 @@ class DecodeImage(RawLayer):
         x = refuse(x, self.modality, looks.problem, picture.messages(self.max_pixels), details, place)
         orientation = exif.orientation(x, looks.tiff)
         file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
-        # A branch costs 20 us a picture, so it is taken for the whole batch. One op reads JPEG and opaque PNG alike.
+        # A conditional costs 20 us per image, so decide once per batch. One op reads both JPEG and opaque PNG.
         has_size = (looks.height == self.size[0]) & (looks.width == self.size[1])
         fits = tf.reduce_all((kind == picture.PNG) & has_size)
         usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
@@ -115,11 +115,12 @@ class DecodeImage(RawLayer):
         return pixels, kind != picture.ABSENT
 
     def _one_by_one(self, function, examples):
-        # Not in parallel: tf.data already runs batches in parallel, and inside one this is the fastest.
+        # Not in parallel: tf.data already runs batches in parallel, and one at a time is fastest within a batch.
         result = tf.TensorSpec((*self.size, self.channels), tf.uint8)
         try:
             return tf.map_fn(function, examples, fn_output_signature=result, parallel_iterations=1)
-        except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
+        except tf.errors.InvalidArgumentError as error:
+            # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a picture is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
 
@@ -163,7 +164,7 @@ class DecodeImage(RawLayer):
         scaled, corner = _PLACES[self.resize](shape, tf.constant(self.size, tf.int64))
         scale = tf.cast(scaled, tf.float32) / tf.cast(shape, tf.float32)
         corner = tf.cast(corner, tf.float32)
-        # The op behind tf.image.resize(antialias=True); its translation cuts and pads, with no larger picture between.
+        # The op behind `tf.image.resize(antialias=True)`; its translation crops or pads without an intermediate image.
         scaled = tf.raw_ops.ScaleAndTranslate(
             images=pixels, size=self.size, scale=scale, translation=corner, kernel_type="triangle"
         )
@@ -216,6 +217,6 @@ def _grey(rgb):
 
 
 def _over_white(rgba):
-    rgba = tf.cast(rgba, tf.uint16)  # no product exceeds 65,152
+    rgba = tf.cast(rgba, tf.uint16)  # the sums below are at most 65,152, which fits into uint16
     color, alpha = rgba[..., :3], rgba[..., 3:]
     return tf.cast((color * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)

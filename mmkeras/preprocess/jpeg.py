@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, follow, length, peek, spells
 
-# Runs of zero bytes. The longest run in the scans of 1,141 real JPEGs is 4. In a refinement scan an encoder may write
-# up to 937 correction bits in a row (libjpeg, jcphuff.c), and all may be 0: 117 bytes.
+# Longest accepted runs of zero bytes. The longest run in the scans of 1,141 real JPEGs is 4. In a refinement scan, an
+# encoder may write up to 937 correction bits in a row (libjpeg, jcphuff.c), all of which may be 0: 117 bytes.
 _LONG, _LONG_IN_REFINEMENT = 64, 128
-_MOST = 4096  # steps, one per segment or table
+_MOST = 4096  # steps; each skips one segment or table
 
 
 def walk(x, jpeg):
@@ -31,14 +31,14 @@ def walk(x, jpeg):
         active &= head[:, 0] == 0xFF
         fill = active & (marker == 0xFF)
         found = active & ((marker >= 0xC0) & (marker <= 0xC2))
-        # Application data, comments; quantisation and Huffman tables, the restart interval.
+        # Application data, comments, quantisation and Huffman tables, restart interval.
         other = (marker // 16 == 0xE) | (marker == 0xFE) | (marker == 0xDB) | (marker == 0xC4) | (marker == 0xDD)
         skipped = active & other & (size >= 2)
         exif = skipped & (marker == 0xE1) & spells(head[:, 4:], b"Exif\0\0") & (tiff == 0)
         frame, tiff = tf.where(found, at, frame), tf.where(exif, at + 10, tiff)
         return at + tf.where(fill, tf.ones_like(at), 2 + size), fill | skipped, frame, tiff
 
-    # Most files start with a JFIF segment of 18 bytes and two quantisation tables of 67 bytes: skipped in one go.
+    # Most files start with a JFIF segment of 18 bytes and two quantisation tables of 67 bytes: skip them in one step.
     head = peek(x, tf.zeros_like(length(x)), 162)
     usual = jpeg & spells(head[:, 2:], b"\xff\xe0\0\x10")
     for at in (20, 89):
@@ -82,7 +82,7 @@ def overwritten(x, frame):
 
 
 def _is_overwritten(file):
-    """The same for one file, () bool: its segments are followed from the first to the mark of its end."""
+    """The same for one file, () bool: follows its segments from the first one to the end marker."""
     whole = tf.strings.length(file)
     data = tf.pad(tf.cast(tf.io.decode_raw(file, tf.uint8), tf.int32), [[0, 32]])
     ones, after = data[:-1] == 0xFF, data[1:]
@@ -116,7 +116,7 @@ def _is_overwritten(file):
 
 
 def _evenness(head, first, progressive):
-    """Whether zeros in the scan of that header stand for even areas; and how long a run of them else may not be.
+    """Whether zeros in the scan of this header encode uniform areas, and the longest run of zeros accepted otherwise.
 
     Args:
         head: (20,) int32, the header of the scan.

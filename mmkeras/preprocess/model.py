@@ -39,8 +39,8 @@ class Preprocess(NamedModel):
         """
         return [self._learned(spec) for spec in self.given]
 
-    # TensorFlow calls what has this attribute as it is. There is nothing here for AutoGraph to convert, and an error in
-    # `dataset.map(preprocess)` would begin with its frames.
+    # With this attribute, AutoGraph calls the object unconverted. There is nothing to convert here, and errors in
+    # `dataset.map(preprocess)` would otherwise start with AutoGraph's stack frames.
     autograph_info__ = None
 
     def __call__(self, inputs, *args, **kwargs):
@@ -77,7 +77,7 @@ class Preprocess(NamedModel):
 
 
 def check_adapted(preprocess):
-    """Raises ValueError, of the modality that lacks it, where what is to be learned has not been learned."""
+    """Raises ValueError, naming the modality, if a layer that has to be adapted has not been."""
     for layer in preprocess.layers:
         if isinstance(layer, RawLayer):
             layer.check_adapted()

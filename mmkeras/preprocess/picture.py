@@ -1,4 +1,4 @@
-"""Detects the format of each image file of a batch by its header, and whether it can be decoded."""
+"""Detects the formats of a batch of image files by their headers, and whether they can be decoded."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmkeras.preprocess import bmp, gif, jpeg, png
 from mmkeras.preprocess.headers import big, first_true, length, peek, spells
 
-ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # DecodeImage's branches are in this order
+ABSENT, JPEG, PNG, TRANSPARENT_PNG, GIF, BMP = range(6)  # same order as the branches of `DecodeImage`
 
 _NEEDED = "a JPEG, PNG, GIF or BMP file is needed"
 _FETCH = "Was it copied or downloaded whole? Leave it out, or fetch it again."
@@ -55,7 +55,7 @@ def messages(max_pixels):
 
 
 def look(x, optional, max_pixels):
-    """Reads the headers of a batch of files (B,) string; returns `Looks`."""
+    """Reads the headers of a batch of files (B,) string and returns `Looks`."""
     head = peek(x, tf.zeros_like(length(x)), bmp.HEAD)
     empty, riff = tf.equal(x, b""), spells(head, b"RIFF")
     is_jpeg, is_png = spells(head, b"\xff\xd8\xff"), spells(head, b"\x89PNG\r\n\x1a\n")
@@ -94,7 +94,7 @@ def told_size(looks):
 
 
 def _first_of_gif(x, is_gif):
-    """Start and end of the first picture, whether the file is damaged, height and width; (B,) each."""
+    """Start and end of the first image, whether the file is damaged, height and width; (B,) each."""
 
     def walked():
         found = gif.blocks(x, is_gif)
@@ -107,14 +107,13 @@ def _first_of_gif(x, is_gif):
 def is_text(head):
     """Whether the first 8 bytes of each file are printable, (B,) bool."""
     data = head[:, :8]
-    printable = (
-        (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
-    )  # 0: past the end of a short file
+    # Zeros lie beyond the end of a short file.
+    printable = (data >= 32) & (data < 127) | (data >= 9) & (data <= 13) | (data == 0)
     return tf.reduce_all(printable, axis=1)
 
 
 def _cut_off(x, jpeg, png):
-    """Whether the end marker is missing. If it isn't at the end of the file, the whole file is searched for it."""
+    """Whether the end marker is missing. If it is not at the end of the file, the whole file is searched for it."""
     end = peek(x, length(x) - 8, 8)
     doubtful = (jpeg & ~spells(end[:, 6:], b"\xff\xd9")) | (png & ~spells(end, b"IEND"))
 

@@ -1,8 +1,8 @@
-"""Strings of the pieces that ids stand for, and word pieces learned from words."""
+"""Joins the pieces of ids to strings, and learns word pieces from words."""
 
 import tensorflow as tf
 
-_JOINER = "\0"  # stands before a piece that begins no word, and occurs in no text
+_JOINER = "\0"  # marks a piece that does not begin a word; it occurs in no text
 
 
 def join_pieces(ids, pieces):
@@ -38,7 +38,7 @@ def learn_pieces(words, size):
     """
     from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
 
-    # By default the learner keeps 1,000 characters; Han has many more.
+    # The learner keeps 1,000 characters by default, but Han has many more.
     found = learner.learn(words, size, [], max_unique_chars=size, lower_thresh=1, joiner=_JOINER)
     pieces = [piece[1:] if piece.startswith(_JOINER) else f" {piece}" for piece in found]
     return [piece for piece in pieces if piece][:size]

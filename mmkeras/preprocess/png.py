@@ -1,4 +1,4 @@
-"""Reads from the headers of PNG files whether they are transparent, in TensorFlow ops.
+"""Detects transparency in the headers of PNG files, in TensorFlow ops.
 
 Source: the PNG specification, third edition (W3C), 5.5 (checksums), 11.3.1 (tRNS), 15 and annex D (the checksum).
 """
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import big, follow, length, peek, spells
 
-_LONGEST = 256  # bytes, one alpha value per color of the palette
+_LONGEST = 256  # bytes: one alpha value for each of the palette's 256 colours
 
 
 def transparency(x, png, head):
@@ -32,7 +32,7 @@ def transparency(x, png, head):
         found, colours = tf.where(here, at, found), tf.where(palette, big(chunk[:, :4]) // 3, colours)
         return at + 12 + big(chunk[:, :4]), active & ~ends, found, colours
 
-    alpha = head[:, 25] >= 4  # the colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha
+    alpha = head[:, 25] >= 4  # colour type: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGB with alpha
     none = tf.zeros_like(length(x))
     # tRNS comes before the first IDAT, and after the palette if there is one.
     start = (none + 33, png & ~alpha & ~spells(head[:, 37:], b"IDAT"), none, none)
@@ -46,21 +46,21 @@ def transparency(x, png, head):
 
 
 def _fits(x, at, color, colours):
-    """Whether the chunk there is as long as it may be."""
+    """Whether this chunk has a valid length."""
     size = big(peek(x, at, 4))
     of_palette = (color == 3) & (size > 0) & (size <= tf.minimum(colours, _LONGEST))
     return (color == 0) & (size == 2) | (color == 2) & (size == 6) | of_palette
 
 
 def _checksum_holds(x, at):
-    """Whether the CRC-32 of the tRNS chunk there holds: the sum, modulo 2, of what each of its bits adds to it."""
+    """Whether the CRC-32 of this tRNS chunk is correct: the sum modulo 2 of the contributions of its bits."""
     size = tf.minimum(big(peek(x, at, 4)), _LONGEST)
-    inverted = bytes(255 - byte for byte in b"tRNS")  # the checksum begins with ones
+    inverted = bytes(255 - byte for byte in b"tRNS")  # CRC-32 starts with a register of ones
     data = tf.strings.join([bytes(_LONGEST), inverted, tf.strings.substr(x, tf.minimum(at + 8, length(x)), size)])
     data = tf.strings.substr(data, tf.fill(tf.shape(data), -4 - _LONGEST), tf.fill(tf.shape(data), 4 + _LONGEST))
     bits = _bits(tf.io.decode_raw(data, tf.uint8, fixed_length=4 + _LONGEST))
     said = _bits(tf.cast(peek(x, at + 8 + size, 4), tf.uint8)[:, ::-1])
-    return tf.reduce_all((bits @ _remainders() + said) % 2 == 1, axis=1)  # it is stored inverted
+    return tf.reduce_all((bits @ _remainders() + said) % 2 == 1, axis=1)  # the CRC is stored inverted
 
 
 def _bits(data):
@@ -71,7 +71,7 @@ def _bits(data):
 
 @functools.cache
 def _remainders():
-    """What each bit of 4 + 256 bytes adds to their checksum, (2080, 32) float32."""
+    """Contribution of each bit of 4 + 256 bytes to their checksum, (2080, 32) float32."""
     count = 4 + _LONGEST
     sums = [zlib.crc32(bytes([1 << bit]) + bytes(count - 1 - i), 2**32 - 1) for i in range(count) for bit in range(8)]
     return ((2**32 - 1 - np.array(sums))[:, None] >> np.arange(32) & 1).astype("float32")

@@ -46,17 +46,17 @@ class PresetIds(TextLayer):
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(max_tokens, strip_markup=strip_markup, optional=optional, **kwargs)
-        # Keras would save the tokenizer's files beside the config, which holds them already.
+        # Hide the tokenizer from Keras, which would save its files as well; the config already contains its vocabulary.
         self.held = types.SimpleNamespace(tokenizer=tokenizer)
         _check_tokenizer(self.modality, tokenizer, max_tokens)
 
     def build(self, strings_shape):
-        """The tokenizer is built already."""
+        """Does nothing: the tokenizer is already built."""
 
     @classmethod
     def of(cls, spec: Any, **kwargs: Any) -> Self:
-        """The layer of an `mm.Text` with a preset."""
-        import keras_nlp  # takes seconds
+        """Creates the layer of an `mm.Text` with a preset."""
+        import keras_nlp  # imported here because it takes seconds
 
         tokenizer = load_preset(keras_nlp.models.Tokenizer, spec.preset)
         arguments = {"tokenizer": tokenizer, "strip_markup": spec.strip_markup, "optional": spec.optional}
@@ -72,19 +72,19 @@ class PresetIds(TextLayer):
         """Ids of the first and the last token, [CLS] and [SEP] of BERT."""
         return [getattr(self.held.tokenizer, f"{name}_token_id") for name in ("start", "end")]
 
-    @tf.function(autograph=False, reduce_retracing=True)  # outside a graph, keras-hub splits with Python
+    @tf.function(autograph=False, reduce_retracing=True)  # in eager mode, keras-hub splits the text in Python
     def _tokens(self, strings):
         tokenizer = self.held.tokenizer
         if not hasattr(tokenizer, "_sentence_piece"):
             return tokenizer.tokenize(strings)
-        # A SentencePiece model that is held outside the graph is gone after `tf.random.set_seed` (TensorFlow 2.17).
+        # `tf.random.set_seed` (TensorFlow 2.17) destroys SentencePiece models of eager mode: create it anew.
         tokenizer._sentence_piece = None
         ids = tokenizer.tokenize(strings)
         tokenizer._sentence_piece = None
         return ids
 
     def call(self, strings):
-        # The splitting of tensorflow-text stops at a zero byte.
+        # tensorflow-text stops splitting at a NUL byte.
         text = tf.strings.regex_replace(self._unmarked(self._checked(strings)), r"\x00", " ")
         ids = tf.cast(self._tokens(text), tf.int32)[:, : self.max_tokens - 2]
         real = tf.cast(ids.row_lengths() > 0, ids.row_splits.dtype)
@@ -103,7 +103,7 @@ class PresetIds(TextLayer):
         return {"kind": "wordpiece", "vocabulary": self.vocabulary, "ends": self.ends} | length | split
 
     def get_config(self):
-        # keras-hub leaves what a tokenizer has learned to files, which `from_config` does not see.
+        # keras-hub stores the vocabulary in separate files, which `from_config` does not read.
         tokenizer = self.held.tokenizer
         config = {"tokenizer": keras.saving.serialize_keras_object(tokenizer)}
         if hasattr(tokenizer, "proto"):
@@ -112,7 +112,7 @@ class PresetIds(TextLayer):
 
     @classmethod
     def from_config(cls, config):
-        import keras_nlp  # noqa: F401  knows the tokenizers
+        import keras_nlp  # noqa: F401 - registers the tokenizers
 
         config = dict(config)
         proto, vocabulary = config.pop("proto", None), config.pop("vocabulary", None)
@@ -125,7 +125,7 @@ class PresetIds(TextLayer):
 
 
 def _repeated(value, lengths):
-    """Ragged rows of one value."""
+    """Ragged rows that repeat one value."""
     return tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(lengths)], value), lengths)
 
 

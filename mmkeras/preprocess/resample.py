@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-_AT_ONCE = 2**20  # products in memory
+_AT_ONCE = 2**20  # products of samples and filter weights held in memory at once
 _CROSSINGS, _BETA = 10, 5.0  # half length of the filter in zero crossings of its sinc; shape of its Kaiser window
 
 
@@ -39,18 +39,18 @@ def resample(wave, rate, target, samples):
     common = _greatest_common_divisor(rate, tf.constant(target, tf.int64))
     up, down = target // common, rate // common
     count = tf.minimum(tf.constant(samples, tf.int64), -(-tf.size(wave, tf.int64) * up // down))
-    phases = tf.minimum(up, count)  # the weights repeat after `up` outputs
+    phases = tf.minimum(up, count)  # the filter weights repeat after `up` outputs
     rounds = -(-count // phases)
     reach = _CROSSINGS * tf.maximum(up, down) // up
     taps = tf.range(2 * reach + 2)
     padded = tf.pad(wave, [[reach, reach + 2 + phases * down // up]])
-    last = tf.size(padded, tf.int64) - tf.size(taps, tf.int64)  # only outputs that are cut off again reach beyond it
+    last = tf.size(padded, tf.int64) - tf.size(taps, tf.int64)  # outputs that would read beyond it are cut off later
 
     def weights_of(phase):
         return _weights(phase[:, None] * down % up + (reach - taps) * up, up, tf.maximum(up, down))
 
     def outputs_of(row, phase, weights):
-        # Output m stands at m down / up; its taps are the inputs from `reach` before that to `reach + 1` after it.
+        # Output m lies at input position m * down / up; its taps reach from `reach` before to `reach + 1` after it.
         first = tf.minimum((row[:, None] * phases + phase) * down // up, last)
         inputs = tf.gather(padded, tf.cast(first, tf.int32)[:, :, None] + tf.cast(taps, tf.int32))
         return tf.reduce_sum(inputs * weights, axis=-1)
@@ -60,7 +60,7 @@ def resample(wave, rate, target, samples):
 
 
 def _in_parts(weights_of, outputs_of, rounds, phases, taps):
-    """Outputs (rounds, phases), computed so that at most `_AT_ONCE` products, or one output's, are in memory."""
+    """Outputs (rounds, phases), computed in parts of at most `_AT_ONCE` products, or of one output."""
     some = tf.clip_by_value(_AT_ONCE // taps, 1, phases)
     more = tf.clip_by_value(_AT_ONCE // (taps * some), 1, rounds)
 

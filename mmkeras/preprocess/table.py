@@ -19,8 +19,8 @@ from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.dates import date_parts
 from mmkeras.preprocess.headers import first_true, refuse
 
-_MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table is called so
-_FIRST = 10_000  # numbers of a column tell its quartiles well enough
+_MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table can have these names
+_FIRST = 10_000  # numbers of a column used to estimate its quartiles
 _NOT_UTF8 = ("a category must be UTF-8.", "Was a file of another modality fed under this name?")
 
 
@@ -97,12 +97,12 @@ class TableRow(RawLayer):
     def learned(self) -> Any:
         """How many ids each categorical column has, as `mm.Table(learned=)`; None before `adapt`."""
         sizes = tuple(int(lookup.vocabulary_size()) for lookup in self.lookups)
-        return sizes if any(size > 2 for size in sizes) else None  # the two special ones are always there
+        return sizes if any(size > 2 for size in sizes) else None  # more than the two ids for missing and unknown
 
     def reset_state(self) -> None:
         count, mean, squares = np.zeros((3, len(self.numbers)))
         values = [collections.Counter() for _ in self.categorical]
-        # Keras would wrap bare lists and dicts to track them.
+        # Hide them in a namespace, because Keras would wrap bare lists and dicts to track them.
         self._seen = types.SimpleNamespace(count=count, mean=mean, squares=squares, values=values)
         self._seen.low, self._seen.high = np.full((2, len(self.numbers)), [[np.inf], [-np.inf]])
         self._seen.first = [np.zeros(0) for _ in self.numbers]
@@ -120,7 +120,7 @@ class TableRow(RawLayer):
             counts.update(value for value in batch[column].tolist() if value)
 
     def _to_standardise(self, batch):
-        """Position and values of each number; of the parts of a date the year only, for the others are within 1."""
+        """Position and values of each number; of a date only the year, because its other parts are within 1."""
         for i, column in enumerate(self.numeric):
             yield i, batch[column].astype("float64")
         for i, column in enumerate(self.dates):
@@ -128,7 +128,7 @@ class TableRow(RawLayer):
             yield len(self.numeric) + i * len(PARTS), years.numpy().astype("float64")
 
     def _merge(self, i, count, mean, squares):
-        """Chan, Golub and LeVeque's pairwise update: no precision is lost over many batches."""
+        """Pairwise update by Chan, Golub and LeVeque, which loses no precision over many batches."""
         seen = self._seen
         total, delta = seen.count[i] + count, mean - seen.mean[i]
         seen.mean[i] += delta * count / total
@@ -162,9 +162,9 @@ class TableRow(RawLayer):
             ) from error
 
     def _outliers(self, std):
-        """What is to be said of columns with numbers that will be clipped, or whose deviation is that of a few numbers.
+        """Warnings about columns with numbers that will be clipped, or with a deviation dominated by few numbers.
 
-        The latter is beyond ten times the distance between the quartiles (of normal numbers it is 0.74 of it).
+        A deviation is suspicious beyond ten times the interquartile range (for normal numbers, it is 0.74 times that).
         """
         seen = self._seen
         for i in np.flatnonzero(std > 0):

@@ -1,7 +1,6 @@
 """Text -> token ids. What is done to a string, in this order, so that it can be ported:
 
-0. of a text of more than 1024 bytes for each of `max_tokens` (65,536 at least) only so many are read, less those of a
-   character that would be cut;
+0. only the first 1024 bytes for each of `max_tokens` (at least 65,536) are read, up to the last complete character;
 1. tags `<...>` and entities `&...;` become a space (`strip_markup`);
 2. Unicode normal form NFKC, then full case folding (`lowercase`), which drops what is ignorable by default (joiners,
    variation selectors), then NFKC again;
@@ -29,7 +28,7 @@ from mmkeras.preprocess._text import TextLayer
 UNKNOWN = "[UNK]"
 SPECIAL = ("[PAD]", UNKNOWN)  # ids 0 and 1
 
-# Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (with extension A, compatibility, planes 2 and 3).
+# Blocks of Thai and Lao, Myanmar, Khmer, kana, kana extensions, Han (extension A, compatibility, planes 2 and 3).
 _UNSPACED = (
     r"\x{0E00}-\x{0EFF}\x{1000}-\x{109F}\x{1780}-\x{17FF}\x{3040}-\x{30FF}\x{31F0}-\x{31FF}"
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}\x{20000}-\x{323AF}"
@@ -102,7 +101,7 @@ class TokenIds(TextLayer):
         return size if size > len(SPECIAL) else None
 
     def reset_state(self) -> None:
-        # Keras would wrap a bare dict to track it.
+        # Hide it in a namespace, because Keras would wrap a bare dict to track it.
         self._seen = types.SimpleNamespace(words=collections.Counter())
 
     def update_state(self, batch: Mapping[str, Any]) -> None:
@@ -125,7 +124,7 @@ class TokenIds(TextLayer):
     def _learn_pieces(self, words):
         from tensorflow_text.tools.wordpiece_vocab import wordpiece_tokenizer_learner_lib as learner
 
-        # By default the learner keeps 1,000 characters; Han has many more.
+        # The learner keeps 1,000 characters by default, but Han has many more.
         return learner.learn(words, self.vocabulary_size, list(SPECIAL), max_unique_chars=self.vocabulary_size)
 
     def call(self, strings):

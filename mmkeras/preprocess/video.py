@@ -33,8 +33,8 @@ MESSAGES = [
      "Make it smaller or shorter, or raise max_pixels in its spec: a GIF is held in memory as a whole."),
     *zipped.MESSAGES,
 ]  # fmt: skip
-_CUT_OFF, _NOT_ALL, _LARGE, _CHECKSUM = 6, 7, 8, 8 + zipped.DAMAGED  # numbers of messages, counted from 1
-_MOST_OF_GIF = 4  # times `max_pixels`, of all frames together
+_CUT_OFF, _NOT_ALL, _LARGE, _CHECKSUM = 6, 7, 8, 8 + zipped.DAMAGED  # indices of messages, counted from 1
+_MOST_OF_GIF = 4  # times `max_pixels`, for all frames together
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -108,7 +108,7 @@ class DecodeVideo(RawLayer):
         self.picture = DecodeImage(
             size, channels=channels, resize=resize, optional=True, max_pixels=max_pixels, name=self.name
         )
-        self.picture.built = True  # neither has weights
+        self.picture.built = True  # it has no weights
         self.supports_jit = False
 
     def call(self, x):
@@ -154,7 +154,8 @@ class DecodeVideo(RawLayer):
             where = blocks.start, blocks.end, blocks.count, blocks.height, blocks.width
             everything = (x, where, pixels, mask)
             pixels, mask, decoded = tf.map_fn(one, everything, fn_output_signature=result, parallel_iterations=1)
-        except tf.errors.InvalidArgumentError as error:  # eager only; in a graph the node's name holds the layer's
+        except tf.errors.InvalidArgumentError as error:
+            # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"
             raise tf.errors.InvalidArgumentError(None, None, message) from error
         problem = tf.where(decoded == blocks.count, 0, _NOT_ALL)
@@ -182,7 +183,8 @@ class DecodeVideo(RawLayer):
 
     def example(self, rng: np.random.Generator) -> dict[str, list[Any]]:
         pixels = rng.integers(0, 256, (self.frames, *self.size, 3), "uint8")
-        return {self.modality: [_clip(pixels), _clip(pixels[: (self.frames + 1) // 2])]}  # whole, and padded
+        # A full clip, and one that needs padding.
+        return {self.modality: [_clip(pixels), _clip(pixels[: (self.frames + 1) // 2])]}
 
     def describe(self) -> dict[str, Any] | None:
         return self.picture.describe() | {"kind": "video", "frames": self.frames}
@@ -221,7 +223,7 @@ def _told_size(blocks, is_gif):
 
 
 def _look(x, optional):
-    """Whether each file is a GIF, a ZIP, (B,) bool; and its problem, (B,) int32."""
+    """Whether each file is a GIF, whether it is a ZIP file, (B,) bool; and the number of its problem, (B,) int32."""
     head = peek(x, tf.zeros_like(length(x)), 12)
     is_gif = spells(head, b"GIF87a") | spells(head, b"GIF89a")
     is_zip, empty = spells(head, b"PK"), tf.equal(x, b"")

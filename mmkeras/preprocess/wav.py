@@ -1,4 +1,4 @@
-"""The RIFF/WAVE header of a whole batch of files, read in TensorFlow's own ops."""
+"""Reads the RIFF/WAVE headers of a batch of files in TensorFlow ops."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from mmkeras.preprocess.headers import first_true, follow, length, little, peek, spells
 
-PCM8, PCM16, PCM24, PCM32, FLOAT32, FLOAT64 = range(1, 7)  # `Wav.codec`; 0 is any other
+PCM8, PCM16, PCM24, PCM32, FLOAT32, FLOAT64 = range(1, 7)  # values of `Wav.codec`; 0 is any other codec
 _CODECS = ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64))  # (format tag, bits), in that order
 _EXTENSIBLE = 0xFFFE
-_UNKNOWN = 0xFFFFFFFF  # a size that a program writes before it knows it
+_UNKNOWN = 0xFFFFFFFF  # written by programs that do not know the size yet
 _HIGHEST_RATE = 768_000
 
 _NEEDED = "a WAV file is needed"
@@ -29,17 +29,18 @@ MESSAGES = [
 
 
 class Wav(NamedTuple):
-    """What the headers say, (B,) int64 each; `codec` is 0 where it is not one of the six, or the file is none."""
+    """Contents of the headers, (B,) int64 each; `codec` is 0 for other codecs and for files that are not WAV."""
 
     codec: tf.Tensor
     tag: tf.Tensor
     channels: tf.Tensor
     rate: tf.Tensor  # Hz
     bits: tf.Tensor
-    start: tf.Tensor  # of the data, in bytes; 0 where they were not found
-    promised: tf.Tensor  # bytes of data, as the header has it
-    streamed: tf.Tensor  # bool; the header was written before the size was known: the data go on to the file's end
-    frames: tf.Tensor  # whole samples per channel that are there
+    start: tf.Tensor  # byte offset of the data; 0 if they were not found
+    promised: tf.Tensor  # bytes of data according to the header
+    # bool; the header was written before the size was known, so the data extend to the end of the file.
+    streamed: tf.Tensor
+    frames: tf.Tensor  # complete samples per channel that the file contains
 
     def describe(self):
         """Text for an error message, (B,) string."""
@@ -68,7 +69,7 @@ def read(x):
     """
     tag, channels, rate, bits, start, promised = _chunks(x)
     whole = little(peek(x, tf.fill(tf.shape(start), tf.constant(4, tf.int64)), 4)) + 8
-    # 0 may also be said of a chunk that is empty: then the file goes on behind it, with notes.
+    # A size of 0 can also belong to an empty data chunk, followed by other chunks.
     streamed = (promised == _UNKNOWN) | ((promised == 0) & ((whole - 8 == _UNKNOWN) | (whole <= start)))
     codec = tf.zeros_like(tag)
     for number, (known_tag, known_bits) in enumerate(_CODECS, 1):
@@ -80,7 +81,7 @@ def read(x):
 
 
 def _chunks(x):
-    """tag, channels, rate, bits, start, promised of `Wav`."""
+    """The fields tag, channels, rate, bits, start and promised of `Wav`."""
     zero = tf.zeros_like(length(x))
 
     def step(at, active, fields, start, promised):
@@ -98,7 +99,7 @@ def _chunks(x):
 
 
 def _format(chunk):
-    """Tag, channels, rate and bits (B, 4) of a "fmt " chunk; the extended form has its real tag in the subformat."""
+    """Tag, channels, rate and bits (B, 4) of a "fmt " chunk; the extended form has its actual tag in the subformat."""
     tag = little(chunk[:, 8:10])
     tag = tf.where(tag == _EXTENSIBLE, little(chunk[:, 32:34]), tag)
     return tf.stack([tag, little(chunk[:, 10:12]), little(chunk[:, 12:16]), little(chunk[:, 22:24])], axis=1)
@@ -110,7 +111,7 @@ def _is_wav(x):
 
 
 def problem(x, wav, optional):
-    """Number of each file's problem in MESSAGES, counted from 1; 0 where it can be read."""
+    """Number of each file's problem in MESSAGES, counted from 1; 0 for readable files."""
     empty = tf.equal(x, b"")
     codes = first_true(
         empty,

@@ -1,4 +1,4 @@
-"""Takes ZIP files of stored (not compressed) members apart, a whole batch at once, in TensorFlow's own ops."""
+"""Splits a batch of ZIP files with stored (uncompressed) members, in TensorFlow's own ops."""
 
 import tensorflow as tf
 
@@ -14,9 +14,9 @@ MESSAGES = [
     ("a frame in the ZIP file is damaged: its checksum is wrong.",
      "Was it copied or downloaded whole? Leave it out, or fetch it again."),
 ]  # fmt: skip
-_MOST = 65_535  # members, by the format
-_ZIP64 = 0xFFFFFFFF  # the size stands elsewhere
-_CUT_OFF, DAMAGED = 2, 6  # numbers of messages, counted from 1
+_MOST = 65_535  # the format's maximum number of members
+_ZIP64 = 0xFFFFFFFF  # the size is stored in a ZIP64 field
+_CUT_OFF, DAMAGED = 2, 6  # indices of messages, counted from 1
 
 
 def members(x, active):
@@ -66,12 +66,12 @@ def members(x, active):
 
 
 def _problem(packed, cut_off, zip64, empty):
-    """Number in `MESSAGES`; a file that seems to be cut off because its size is not read is ZIP64."""
+    """Number in `MESSAGES`; a file that seems truncated because its size is in a ZIP64 field is reported as ZIP64."""
     return tf.gather([0, 1, 4, 2, 5], first_true(packed, zip64, cut_off, empty))
 
 
 def contents(x, starts, sizes):
-    """The members that lie there: (B,) string and positions (B, F) int64 -> (B, F) string."""
+    """The members at these positions: (B,) string and positions (B, F) int64 -> (B, F) string."""
 
     def one_of_each(where):
         return tf.strings.substr(x, *where)

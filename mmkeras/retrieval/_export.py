@@ -1,4 +1,4 @@
-"""An index and its towers, as files that need nothing of this package."""
+"""Exports an index and its towers to files that do not need this package."""
 
 import itertools
 import math
@@ -100,7 +100,7 @@ def _signatures(index, k):
 
 
 def _embedding(index, name):
-    """Raw values -> (B, D), and the tensor specs of the raw values."""
+    """Function from raw values to (B, D), and the tensor specs of the raw values."""
     preprocess, tower = index.preprocess.part([name]), index.model.tower(name)
     specs = {key: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=key)
              for key, tensor in preprocess.input.items()}  # fmt: skip
@@ -112,7 +112,7 @@ def _finder(index, name, items, identifiers, k):
 
     def find(raw):
         scores, rows = search(embed(raw), items, k)
-        # Of some examples the modality may be absent: fewer than k are found, and the rest has no name.
+        # Examples without the modality are not found, so there can be fewer than k results; other names are empty.
         named = tf.where(rows >= 0, tf.gather(identifiers, tf.maximum(rows, 0)), "")
         return {"identifiers": named, "scores": tf.where(rows >= 0, scores, 0.0)}
 
@@ -135,13 +135,13 @@ def _write(index, functions, path):
 
 
 def _difference(signature, received, expected, tolerance):
-    """The largest difference of a number; ValueError where it is too large, or other items were found."""
+    """Largest difference of a score; raises ValueError if it is too large, or other items were found."""
     key = "embedding" if "embedding" in expected else "scores"
     apart = float(np.abs(received[key] - expected[key]).max())
     rule = f"The exported index must answer as Python does, within tolerance={tolerance}."
     check(apart <= tolerance, rule, f"{signature}: {key} are {apart:.2g} apart", "Give a larger tolerance=.")
     if key == "scores":
-        near = np.abs(np.diff(expected[key], axis=1)) <= 2 * tolerance  # ties may change places
+        near = np.abs(np.diff(expected[key], axis=1)) <= 2 * tolerance  # items with nearly equal scores may swap places
         tied = np.pad(near, ((0, 0), (0, 1)), constant_values=True) | np.pad(near, ((0, 0), (1, 0)))
         other = (received["identifiers"] != expected["identifiers"]) & ~tied
         check(not other.any(), rule, f"{signature}: {int(other.sum())} other items", "Is it the export of this index?")
@@ -174,7 +174,7 @@ def litert(
 
 
 def as_regression(model, name):
-    """The tower of a modality as a model of one head, whose K = D numbers have a deviation of 1 / sqrt(D)."""
+    """The tower of a modality as a model with one regression head of K = D numbers and a deviation of 1 / sqrt(D)."""
     tower, dim = model.tower(name), int(model.output[name].shape[-1])
     head = heads.regression(f"{name}_embedding", size=dim, mean=(0.0,) * dim, std=(1 / math.sqrt(dim),) * dim)
     return NamedModel.of(tower.input, {head.name: tower.output[name]}, tower.specs, [head], name=f"{name}_tower")

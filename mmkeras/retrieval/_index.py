@@ -1,4 +1,4 @@
-"""Embeddings of a data set, with what they are called, and the search among them."""
+"""Embeddings of a data set with their identifiers, and search among them."""
 
 import importlib
 import json
@@ -66,8 +66,8 @@ class Index:
         self.model, self.preprocess = model, preprocess
         self.dim = int(next(iter(model.output.values())).shape[-1])
         self._towers = {spec.name: _compiled(model.tower(spec.name)) for spec in model.specs}
-        self._parts = []  # of {modality: (n, D)}, as they were added; rows of what was removed are zeros
-        self._places = {}  # identifier -> row over all parts
+        self._parts = []  # list of {modality: (n, D)}, one for each call of `add`; removed rows are zeros
+        self._places = {}  # identifier -> row, counted over all parts
         if raw is not None:
             self.add(raw, identifiers=identifiers, batch_size=batch_size, verbose=verbose)
 
@@ -141,7 +141,7 @@ class Index:
         for number, part in enumerate(self._parts):
             size = len(next(iter(part.values())))
             rows = [row - first for row in gone if first <= row < first + size]
-            if rows:  # a copy in memory: the file that it is mapped from belongs to others, too
+            if rows:  # copy into memory, because the memory-mapped file may have other readers
                 self._parts[number] = {name: _emptied(values, rows) for name, values in part.items()}
             first += size
 
@@ -182,7 +182,7 @@ class Index:
                 scores, rows = compiled(queries, block, tf.constant(first + start, tf.int64), scores, rows, k)
             first += len(next(iter(part.values())))
         rows = rows.numpy()
-        there = int((rows[:1] >= 0).sum())  # of k; of some examples, this modality is absent
+        there = int((rows[:1] >= 0).sum())  # fewer than k if examples lack this modality
         called = {row: each for each, row in self._places.items()}
         names = [[called[row] for row in line] for line in rows[:, :there].tolist()]
         return Found(np.array(names, object).reshape(len(rows), there), scores.numpy()[:, :there])
@@ -226,10 +226,10 @@ class Index:
 
 
 def _loaded(path):
-    importlib.import_module("mmkeras.branches")  # whose classes the file names
+    importlib.import_module("mmkeras.branches")  # registers the classes that the file refers to
     with zipfile.ZipFile(path) as archive:
         if b"keras_hub" in archive.read("config.json"):
-            importlib.import_module("keras_nlp")  # takes seconds
+            importlib.import_module("keras_nlp")  # imported only if needed because it takes seconds
     return keras.saving.load_model(path)
 
 
@@ -238,7 +238,7 @@ def _compiled(tower):
 
 
 def _called(raw, identifiers):
-    """List of the identifiers of raw examples; None where their number is not known."""
+    """Identifiers of raw examples as a list; None if their number is unknown."""
     frame = getattr(raw, "frame", None)
     if isinstance(identifiers, str):
         columns = [] if frame is None else list(frame.columns)

@@ -1,4 +1,4 @@
-"""Exact search: the best rows of a matrix, block by block, in the graph."""
+"""Exact search for the best rows of a matrix, block by block, in the graph."""
 
 import tensorflow as tf
 
@@ -27,13 +27,13 @@ def better(queries, block, first, scores, rows, k):
 
 
 def nothing(queries, k):
-    """What was found before the first block."""
+    """The state before the first block: no results."""
     shape = [tf.shape(queries)[0], k]
     return tf.fill(shape, -float("inf")), tf.zeros(shape, tf.int64) - 1
 
 
 def search(queries, items, k, block=BLOCK):
-    """As `better`, of all rows of a matrix (n, D), in a loop of the graph."""
+    """As `better`, over all rows of a matrix (n, D), with a loop in the graph."""
     count = tf.shape(items)[0]
     scores, rows = nothing(queries, k)
 

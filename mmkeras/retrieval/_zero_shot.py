@@ -1,4 +1,4 @@
-"""Classes that are known by phrases alone."""
+"""Classifiers whose classes are defined by phrases alone."""
 
 from collections.abc import Mapping, Sequence
 

@@ -115,7 +115,7 @@ class _Routes:
 
     @contextlib.contextmanager
     def _place(self):
-        """A place among those that wait; taken before the body is read, so that bodies do not fill the memory."""
+        """Takes a place among the waiting requests before the body is read, so that bodies do not fill the memory."""
         if self._waiting >= self._max_waiting:
             message = f"The server is full: {self._waiting} requests wait. Ask again in a second."
             raise HTTPException(503, message, {"Retry-After": "1"})
@@ -140,7 +140,7 @@ class _Routes:
             try:
                 future = version.batcher.submit(signature, arrays)
                 break
-            except Closed:  # it was let go meanwhile: another one answers, or 404
+            except Closed:  # the version was unloaded in the meantime: retry with another one, or answer 404
                 continue
         self._metrics.asked(version.name, arrays)
         return Response(protocol.answered(await asyncio.wrap_future(future), rows), media_type="application/json")
@@ -165,7 +165,7 @@ class _Routes:
         version = self._versions.get(name, number)
         if version is None:
             wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
-            raise HTTPException(404, f"Servable not found for request: {wanted}")  # the words of TF Serving
+            raise HTTPException(404, f"Servable not found for request: {wanted}")  # same wording as TF Serving
         return version
 
     async def status(self, request: Request):

@@ -1,7 +1,7 @@
 """Requests that wait together are answered together.
 
-No request waits for others to come: while one batch is computed, the next one gathers. So a lone request is as fast as
-without batching.
+No request waits for others to arrive: the next batch is collected while the current one is computed. So a single
+request is as fast as without batching.
 """
 
 import dataclasses
@@ -51,14 +51,14 @@ class Batcher:
             Closed: the version has been let go.
         """
         request = _Request(signature, arrays)
-        with self._lock:  # so that no request comes after the end
+        with self._lock:  # so that no request is queued after the end
             if self._closed:
                 raise Closed
             self._queue.put(request)
         return request.future
 
     def close(self):
-        """Lets no more requests in; those that wait are answered."""
+        """Accepts no more requests, and answers those that are waiting."""
         with self._lock:
             self._closed = True
             self._queue.put(None)
@@ -74,7 +74,7 @@ class Batcher:
                 self._settle(requests)
 
     def _next(self):
-        """The requests that wait, up to a full batch; and whether they are the last."""
+        """The waiting requests, up to a full batch, and whether they are the last ones."""
         batch, request = [], self._queue.get()
         try:
             while request is not None:
@@ -87,7 +87,7 @@ class Batcher:
         return batch, True
 
     def _settle(self, requests):
-        """Answers requests of one kind; where some fail, halves of them, until the failing ones are alone."""
+        """Answers requests of one kind; if that fails, splits them in halves until the failing ones are isolated."""
         try:
             arrays = {name: np.concatenate([each.arrays[name] for each in requests]) for name in requests[0].arrays}
             answers = self._answer(requests[0].signature, arrays)
@@ -106,7 +106,7 @@ class Batcher:
             request.future.set_result(part)
 
     def _located(self, request, error):
-        """The error of a request, with the number of the first example that is refused, where there are several."""
+        """The error of a request, with the index of the first refused example if it has several."""
         if not isinstance(error, Refused) or request.count == 1:
             return error
         low, high = 0, request.count  # the first refused example is in [low, high)

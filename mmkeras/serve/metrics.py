@@ -1,4 +1,4 @@
-"""Counts for Prometheus."""
+"""Prometheus metrics."""
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -7,7 +7,7 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """What a server counts. Names of models that are not served are no labels, since anybody can invent them."""
+    """Metrics of a server. Names of unknown models are not used as labels, since clients could invent any number."""
 
     def __init__(self):
         self._registry = registry = CollectorRegistry()
@@ -27,7 +27,7 @@ class Metrics:
         self.waiting = Gauge("mmkeras_requests_waiting", "Requests that are being answered.", registry=registry)
 
     def asked(self, model, arrays):
-        """Counts the examples of a request, and which of their inputs are absent."""
+        """Counts the examples of a request, and the inputs that are absent in them."""
         self.examples.labels(model).inc(len(next(iter(arrays.values()))))
         for name, array in arrays.items():
             if count := _absent(array):
@@ -38,7 +38,7 @@ class Metrics:
 
 
 def _absent(array):
-    """How many values are "" or NaN."""
+    """Number of values that are "" or NaN."""
     if array.dtype == object:
         return int(np.sum(array == b""))
     return int(np.isnan(array).reshape(len(array), -1).all(-1).sum()) if array.dtype.kind == "f" else 0

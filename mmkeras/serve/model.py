@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text  # noqa: F401  registers the ops that split text
+import tensorflow_text  # noqa: F401 - registers the ops of TensorFlow Text
 from google.protobuf import json_format
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -55,7 +55,7 @@ class SavedModel:
             raise protocol.Refused(cause, name if name in specs else None) from error
 
     def _warm_up(self, request):
-        """Answers the example request, alone and as a full batch: TensorFlow optimizes a graph when it first runs."""
+        """Answers the example request, alone and as a full batch, since the first run of a graph optimizes it."""
         if not request.is_file():
             return
         signature, values, rows = protocol.parsed(request.read_bytes())

@@ -28,10 +28,10 @@ class Refused(ValueError):
 
 
 def parsed(body):
-    """(the signature's name, the values, whether they are rows) of a request's bytes."""
+    """(name of the signature, values, whether they are rows) from a request's bytes."""
     try:
         request = json.loads(body)
-    except ValueError as error:  # UnicodeDecodeError is one, too
+    except ValueError as error:  # includes UnicodeDecodeError
         raise Refused(f"The body must be JSON. Received: {body[:60]!r}, {error}. Encode it with json.") from None
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         keys = list(request)[:5] if isinstance(request, dict) else type(request).__name__
@@ -166,7 +166,7 @@ def _numbers(place, name, value, dtype):
         )
     if wanted.kind in "iu" and array.size and not np.array_equal(array.astype(wanted), array):
         raise Refused(f"{place}: must fit into {wanted.name}. Received: {_kind(value)}.", name)
-    with np.errstate(over="ignore"):  # a float beyond float32 becomes infinity, which the graph refuses
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, which the graph refuses
         return array.astype(wanted)
 
 
@@ -175,7 +175,7 @@ def _kind(value):
 
 
 def answered(answers, rows):
-    """The bytes of a response; strings whose name ends in `_bytes` are Base64, as those of TF Serving are."""
+    """The bytes of a response; strings whose name ends in `_bytes` are encoded as Base64, as in TF Serving."""
     columns = {name: _plain(name, value) for name, value in answers.items()}
     if len(columns) == 1:
         (content,) = columns.values()

@@ -1,4 +1,4 @@
-"""What lies below a folder: NAME/VERSION/saved_model.pb, loaded while it is there."""
+"""Loads and unloads the versions below a folder: NAME/VERSION/saved_model.pb."""
 
 import logging
 import threading
@@ -40,20 +40,20 @@ class Versions:
     def __init__(self, folder, *, newest=None, max_batch=32, seconds=1.0, observe=lambda name, count: None):
         self.folder, self._newest, self._max_batch = Path(folder).expanduser(), newest, max_batch
         self._seconds, self._observe = seconds, observe
-        self._loaded, self._failed, self._seen = {}, {}, {}  # by (name, number)
+        self._loaded, self._failed, self._seen = {}, {}, {}  # dicts by (name, number)
         self._stopped, self._thread = threading.Event(), None
         self.look(settled=False)
         if not self._loaded:
             raise ValueError(self._nothing())
 
     def get(self, name, number=None):
-        """A `Version`; None where it is not there. Without a number, the highest one."""
+        """A `Version`, the highest one if no number is given; None if there is none."""
         numbers = [each for known, each in list(self._loaded) if known == name]
         number = max(numbers, default=None) if number is None else number
         return self._loaded.get((name, number))
 
     def states(self, name):
-        """Dict, number -> "" where it is loaded, or the reason why it is not."""
+        """Dict, number -> "" if it is loaded, or the reason why it is not."""
         found = {number: "" for known, number in list(self._loaded) if known == name}
         return found | {number: why for (known, number), (_, why) in list(self._failed.items()) if known == name}
 
@@ -61,12 +61,12 @@ class Versions:
         return sorted({name for name, _ in list(self._loaded)})
 
     def start(self):
-        """Goes on looking, in a thread."""
+        """Keeps watching the folder in a thread."""
         self._thread = threading.Thread(target=self._watch, name="mmkeras-versions", daemon=True)
         self._thread.start()
 
     def close(self):
-        """Ends looking; requests that wait are answered."""
+        """Stops watching, and answers waiting requests."""
         self._stopped.set()
         if self._thread:
             self._thread.join()
@@ -96,7 +96,7 @@ class Versions:
         while not self._stopped.wait(self._seconds):
             try:
                 self.look()
-            except OSError as error:  # a folder that vanished meanwhile; the next look sees what there is
+            except OSError as error:  # a folder disappeared while it was read; the next look finds the current state
                 log.warning("%s could not be read: %s", self.folder, error)
 
     def _found(self):
@@ -117,7 +117,7 @@ class Versions:
         name, number = key
         try:
             version = Version(name, number, path, self._max_batch, lambda count: self._observe(name, count))
-        except Exception as error:  # of TensorFlow, protobuf, the file system
+        except Exception as error:  # errors of TensorFlow, protobuf or the file system
             why = f"{type(error).__name__}: {error}"[:1000]
             self._failed[key] = (now, why)
             log.error("%s/%s cannot be loaded. %s", name, number, why)
@@ -146,7 +146,7 @@ class Versions:
 
 
 def stamp(path):
-    """What changes when a version is replaced by another one of its number; None where it is gone."""
+    """Changes if a version is replaced by another one with its number; None if it is gone."""
     try:
         found = Path(path, "saved_model.pb").stat()
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from mmkeras.config import Config
 
 
 class Tensor(NamedTuple):
-    """Shape (without the batch axis; None where it varies) and dtype of one named tensor."""
+    """Shape (without the batch axis; None if it varies) and dtype of a named tensor."""
 
     shape: tuple[int | None, ...]
     dtype: str

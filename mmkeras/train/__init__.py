@@ -99,7 +99,8 @@ def callbacks(
     if patience is not None:
         stopping = [keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)]
     curves = Curves(run_dir, monitor=monitor, mode=mode)
-    # Only what was made here: others have monitors of their own. On all workers alike, since they meet to read metrics.
+    # Set the direction of these callbacks only: the user's may monitor something else. Do so on all workers, because
+    # reading metrics synchronises them.
     directed = Direction(monitor, [best, *stopping, curves])
     if not cluster().is_chief:
         return [*stopping, *others, directed, Resume(run_dir, batches, callbacks=[*stopping, *others])]

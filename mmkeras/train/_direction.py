@@ -68,7 +68,7 @@ _MODES = {"up": "max", "down": "min"}
 def _named(model):
     """(key in the log, metric)."""
     for metric in model.metrics:
-        inner = getattr(metric, "metrics", None)  # the compiled ones, of all heads in one
+        inner = getattr(metric, "metrics", None)  # Keras groups the compiled metrics of all heads in one object
         if inner is None:
             yield metric.name, metric
         else:
@@ -77,5 +77,5 @@ def _named(model):
 
 
 def _is_loss(name, metric):
-    """Whether it is the loss or that of a head, which Keras keeps in plain means."""
+    """Whether it is the loss, or that of a head, which Keras tracks as plain means."""
     return type(metric) is keras.metrics.Mean and (name == "loss" or name.endswith("_loss"))

@@ -45,9 +45,8 @@ def discriminative(
 
 
 def _wrapped(optimizer, variables, factors):
-    if isinstance(
-        optimizer, keras.optimizers.LossScaleOptimizer
-    ):  # Keras only recognizes it as the outermost optimizer
+    # Keras only recognises a LossScaleOptimizer if it is the outermost optimizer.
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         inner = _wrapped(optimizer.inner_optimizer, variables, factors)
         return keras.optimizers.LossScaleOptimizer(
             inner, optimizer.initial_scale, optimizer.dynamic_growth_steps, name=optimizer.name
@@ -59,7 +58,7 @@ def _wrapped(optimizer, variables, factors):
 
 
 def _trained(model, name):
-    """The trainable variables under a name of `factors`."""
+    """The trainable variables under a name in `factors`."""
     layers = [layer for layer in model.layers if name in names_of(layer)]
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
@@ -74,9 +73,9 @@ def _trained(model, name):
 
 
 def names_of(layer):
-    """Names that refer to a layer: its own, the spec of its branch, and the head whose output it is part of."""
+    """Names that refer to a layer: its own, the spec of its branch, and the head that it belongs to."""
     answer = layer.name.removesuffix("_logits").removesuffix("_standardised")
-    whole = answer.partition(".")[0].removesuffix("-of-all")  # NAME.SPEC and NAME-of-all belong to head NAME
+    whole = answer.partition(".")[0].removesuffix("-of-all")  # outputs NAME.SPEC and NAME-of-all belong to head NAME
     return [layer.name.removesuffix("_branch"), layer.name, answer, whole]
 
 
@@ -89,13 +88,14 @@ def _check_factor(name, factor):
 
 
 def _copied(optimizer):
-    """A new optimizer with the same settings, so that wrapping does not change the user's."""
+    """A new optimizer with the same settings, so that wrapping does not change the user's optimizer."""
     config = optimizer.get_config()
     if not isinstance(optimizer._learning_rate, keras.Variable):
-        config["learning_rate"] = optimizer._learning_rate  # a schedule, possibly of an unregistered class
+        # Keep a schedule as an object; its class may not be registered.
+        config["learning_rate"] = optimizer._learning_rate
     copied = type(optimizer).from_config(config)
     excluded = {key: value for key, value in vars(optimizer).items() if key.startswith("_exclude_from_weight_decay")}
-    vars(copied).update(excluded)  # not in the config
+    vars(copied).update(excluded)  # these settings are not part of the config
     return copied
 
 
@@ -117,7 +117,8 @@ class Discriminative(keras.optimizers.Optimizer):
         super().__init__(learning_rate=0.0, name=name)
         self.optimizer = _copied(optimizer)
         self.factors = list(factors)
-        self._own = types.SimpleNamespace(variables=None, factors={})  # Keras would track the variables
+        # Hidden from Keras, which would track the variables.
+        self._own = types.SimpleNamespace(variables=None, factors={})
         self._plain = self.optimizer.update_step, self.optimizer._apply_weight_decay
         self.optimizer.update_step = self._update
         self.optimizer._apply_weight_decay = self._decay
@@ -146,7 +147,7 @@ class Discriminative(keras.optimizers.Optimizer):
         self.optimizer.weight_decay = whole
 
     def build(self, variables):
-        # Other variables fail in `apply`: a model that is loaded is built with all that is trained now.
+        # If the numbers differ, `apply` raises an error: a loaded model is built with all that is trainable now.
         if self._own.variables is None and len(variables) == len(self.factors):
             self.take(variables)
         self.optimizer.build(variables)
@@ -212,7 +213,7 @@ class Discriminative(keras.optimizers.Optimizer):
         optimizer = keras.optimizers.serialize(self.optimizer)
         factors = list(self.factors)
         if self._own.variables is not None:
-            # What is frozen by now counts no more: where as much is thawed, the loaded factors must not fit.
+            # Save factors of trainable variables only: they must not fit if equally many others are unfrozen later.
             pairs = zip(self._own.variables, factors, strict=True)
             factors = [factor for variable, factor in pairs if variable.trainable]
         return {"name": self.name, "optimizer": optimizer, "factors": factors}

@@ -1,7 +1,7 @@
-"""Differentially private training: a model whose `fit` is DP-SGD, and what budget that spends."""
+"""Differentially private training: a model whose `fit` is DP-SGD, and the privacy budget that this spends."""
 
 import keras
-import tensorflow as tf  # noqa: TID251  gradients of single examples need its tape
+import tensorflow as tf  # noqa: TID251 - per-example gradients need TensorFlow's tape
 
 from mmkeras.checks import check
 from mmkeras.contract import NamedModel

@@ -57,7 +57,7 @@ def transfer(
 
 
 def _key(layer):
-    """The name; of what Keras named after its class, the class: the second `Attention` is called attention_1."""
+    """The name of a layer, or its class if Keras chose the name: a second `Attention` is called attention_1."""
     own = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(layer).__name__).lower()
     return type(layer).__name__ if re.fullmatch(rf"{own}(_\d+)?", layer.name) else layer.name
 

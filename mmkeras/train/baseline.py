@@ -1,4 +1,4 @@
-"""Whether a model has learned more than what the labels alone tell."""
+"""Checks whether a model has learned more than the distribution of the labels."""
 
 from os import PathLike
 from pathlib import Path
@@ -9,8 +9,8 @@ import numpy as np
 
 from mmkeras.train.log import read_log
 
-_MOST = 10_000  # labels that are looked at
-_BETTER = 0.99  # a loss below this share of the baseline's is better
+_MOST = 10_000  # maximum number of labels used
+_BETTER = 0.99  # a head is better than the baseline if its loss is below this share of the baseline's loss
 
 
 class Baseline(keras.callbacks.Callback):
@@ -42,7 +42,7 @@ class Baseline(keras.callbacks.Callback):
 
 
 def _verdict(head, labels, columns, name):
-    """What is to be said of a head; None where it is better, or nobody knows."""
+    """Warning about a head; None if it is better than the baseline, or that is unknown."""
     baseline, found = constant_loss(head, labels), columns.get(f"val_{name}", np.array([np.nan]))
     if baseline is None or np.isnan(found).all() or np.nanmin(found) < _BETTER * baseline:
         return None

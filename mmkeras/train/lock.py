@@ -1,4 +1,4 @@
-"""One training at a time in one run folder."""
+"""Allows only one training at a time in a run folder."""
 
 import errno
 import fcntl
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import keras
 
-_HELD = {}  # path -> (open file, thread): a lock is its process's, and ends where the file is closed
+_HELD = {}  # path -> (open file, thread); a POSIX lock belongs to the process and is released when the file is closed
 
 
 class RunInUseError(RuntimeError):
-    """Another training writes into the run folder."""
+    """Another training is writing into the run folder."""
 
 
 class Lock(keras.callbacks.Callback):
@@ -47,7 +47,7 @@ class Lock(keras.callbacks.Callback):
             file.close()
 
     def _taken(self):
-        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - closing it drops the lock
+        file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - closing the file would release the lock
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -21,7 +21,7 @@ class Log(keras.callbacks.CSVLogger):
         epochs = whole_epochs(self.run_dir)
         if Path(self.filename).exists():
             head, *rows = Path(self.filename).read_text().splitlines(keepends=True) or [""]
-            # A kill may leave half a row, and the header alone where the first epoch was not whole.
+            # A killed run can leave a partial row, or only the header if it never completed an epoch.
             kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[0]) < epochs]
             with whole(self.filename) as file:
                 file.write("".join([head, *kept] if kept else []).encode())
@@ -88,7 +88,7 @@ def _panel(axes, columns, name):
 
 
 def read_log(log):
-    """Columns of the CSV file, name -> float64 (n,), NaN for what is no number."""
+    """Columns of the CSV file, name -> float64 (n,), NaN for values that are not numbers."""
     with open(log, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([_number(row[name]) for row in rows]) for name in (rows[0] if rows else ())}

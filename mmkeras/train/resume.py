@@ -12,8 +12,8 @@ import numpy as np
 from mmkeras.distribute import cluster
 from mmkeras.train.saving import load, whole, whole_epochs
 
-# What EarlyStopping, ModelCheckpoint and ReduceLROnPlateau remember from epoch to epoch; never their arguments, so that
-# a run may go on with more patience.
+# State of EarlyStopping, ModelCheckpoint and ReduceLROnPlateau. Their arguments are not restored, so that a resumed run
+# may use a larger patience, for example.
 _REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter")
 
 
@@ -48,7 +48,7 @@ class Resume(keras.callbacks.Callback):
             raise ValueError("Resuming needs a built model. Received: one without weights. Call it on a batch first.")
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        strategy = getattr(self.model, "distribute_strategy", None)  # of the TensorFlow backend only
+        strategy = getattr(self.model, "distribute_strategy", None)  # only the TensorFlow backend sets it
         if hasattr(strategy, "check_alike"):
             saved = whole_epochs(self.path.parent)
             strategy.check_alike(f"run folder, which has the epochs saved so far ({self.path.parent})", saved)
@@ -70,25 +70,26 @@ class Resume(keras.callbacks.Callback):
             best = getattr(callback, "best_weights", None) or []
             arrays |= {f"{name}_best_{i}": array for i, array in enumerate(best)}
         if not cluster().is_chief:
-            return  # behind the reading of the variables, for which all workers have to meet
+            return  # after the variables are read, which synchronises all workers
         with whole(self.path) as file:
             np.savez(file, meta=json.dumps(meta), **arrays)
 
     def on_train_end(self, logs=None):
-        self.model._initial_epoch = None  # else a later fit without these callbacks would begin there, too
+        # Otherwise a later `fit` without these callbacks would also start at this epoch.
+        self.model._initial_epoch = None
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _named(self):
-        """(name, callback): the class, and which of that class it is."""
+        """(name, callback) pairs; the name is the class and a counter."""
         named, classes = [], [type(callback).__name__ for callback in self.callbacks]
         for i, callback in enumerate(self.callbacks):
             named.append((f"{classes[i]}_{classes[:i].count(classes[i])}", callback))
         return named
 
     def _signature(self):
-        """What must be equal for a run to go on; no names that Keras makes up, as they count on from model to model."""
+        """What must be equal to resume a run; without names made up by Keras, which count on from model to model."""
         ends = [f"{name} {tuple(t.shape)}" for ends in (self.model.input, self.model.output) for name, t in _flat(ends)]
         optimizer = [type(self.model.optimizer).__name__]
         weights = [f"{v.path.split('/')[-1]} {tuple(v.shape)} {v.dtype}" for v in self.model.variables]
@@ -152,5 +153,5 @@ def _flat(tensors):
 
 
 def _typed(array, dtype):
-    # NumPy files know no bfloat16: its bytes come back as void.
+    # NumPy files cannot store bfloat16: its bytes are loaded as void.
     return array.view(keras.backend.standardize_dtype(dtype)) if array.dtype.kind == "V" else array

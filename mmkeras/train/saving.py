@@ -15,7 +15,7 @@ from mmkeras.checks import did_you_mean
 
 @contextlib.contextmanager
 def whole(path):
-    """A binary file to write to, which replaces `path` when it is complete."""
+    """A binary file to write to; it replaces `path` once it is complete."""
     partial = Path(path).with_name(Path(path).name + ".writing")
     with open(partial, "wb") as file:
         yield file
@@ -54,11 +54,12 @@ class BestCheckpoint(keras.callbacks.ModelCheckpoint):
     def __init__(self, path: str | PathLike[str], *, monitor: str = "val_loss", mode: str = "min") -> None:
         self.path = Path(path).expanduser()
         self.partial = self.path.with_suffix(".writing.keras")
-        template = str(self.partial).replace("{", "{{").replace("}", "}}")  # Keras formats the path
+        # Keras formats the path, so braces are escaped.
+        template = str(self.partial).replace("{", "{{").replace("}", "}}")
         super().__init__(template, monitor, mode=mode, save_best_only=True)
 
     def on_train_begin(self, logs=None):
-        self.partial.unlink(missing_ok=True)  # half a file of a run that was killed
+        self.partial.unlink(missing_ok=True)  # partial file of a run that was killed
         super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,4 +1,4 @@
-"""An optimizer with the schedule that suits most models here."""
+"""An optimizer with a schedule that suits most models of this package."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_speed_resamples_sound_and_mask_alike(ready):
     times = np.arange(500)
     ready["voice"][:2] = np.where(ready["voice_mask"][:2], np.sin(2 * np.pi * 0.02 * times), 0)
     wave, mask = augmented(ready, speed=0.3)
-    factor = 200 / mask[1].sum()  # of the short clip, which fits in whole
+    factor = 200 / mask[1].sum()  # for the short clip, which fits completely
     assert 0.7 <= factor <= 1.3 and abs(factor - 1) > 0.01
     np.testing.assert_allclose(wave[1, :150], np.sin(2 * np.pi * 0.02 * factor * times[:150]), atol=0.1)
     assert not mask[2].any() and not wave[2:].any()
@@ -145,12 +145,10 @@ def test_recorded_noise_has_the_asked_for_ratio(ready, tmp_path):
     for i, count in ((0, 500), (1, 200)):
         noise = (wave - ready["voice"])[i, :count]
         ratio = 10 * np.log10(np.mean(ready["voice"][i, :count] ** 2) / np.mean(noise**2))
-        assert ratio == pytest.approx(10, abs=0.5)  # a sample or two may be clipped
+        assert ratio == pytest.approx(10, abs=0.5)  # a few samples may be clipped
     spectra = [np.abs(np.fft.rfft(augmented(ready, (0, i), noise=0, noise_files=tmp_path)[0][0])) for i in range(8)]
-    assert {spectrum.argmax() // 10 for spectrum in spectra} == {
-        2,
-        14,
-    }  # both files are drawn, that of another rate is resampled
+    # Both files are drawn; the one with another rate is resampled.
+    assert {spectrum.argmax() // 10 for spectrum in spectra} == {2, 14}
 
 
 def test_files_and_ranges_are_checked(tmp_path):

@@ -99,7 +99,7 @@ def test_share_and_alpha_say_how_many_and_how_much():
     ready = {name: present[name] for name in ("photo", "photo_mask")}
     draw = lambda **more: np.concatenate([pairs(mixed((s, 1), [PHOTO], ready, **more)[1])[0] for s in range(20)])  # noqa: E731
     own = draw(mixup=1.0)
-    assert own.mean() == pytest.approx(0.5, abs=0.06)  # even
+    assert own.mean() == pytest.approx(0.5, abs=0.06)  # uniform
     assert np.mean(draw(mixup=1.0, share=0.25) < 1) == pytest.approx(0.24, abs=0.06)
     extreme = draw(mixup=0.05)
     assert np.isfinite(extreme).all()

@@ -96,7 +96,7 @@ def test_evaluation_never_augments(make, read, weighted):
     list(make())
     assert equal(before, list(evaluation))
     assert {labels["answer"].dtype for _, labels in before} == {tf.int32}
-    graph = evaluation._as_serialized_graph().numpy()  # nothing random was built into it
+    graph = evaluation._as_serialized_graph().numpy()  # the graph of evaluation contains nothing random
     assert b"Map" in graph
     assert b"andom" not in graph
     assert b"andom" in make()._as_serialized_graph().numpy()

@@ -81,7 +81,8 @@ def training(rounds):
     sides = {"by hand": (by_hand(), batches(x | {"before": before}, y)), "mmkeras": (through_mmkeras(), batches(x, y))}
     seconds = {name: [] for name in sides}
     for i in range(rounds + 1):
-        for name in list(sides) if i % 2 else list(sides)[::-1]:  # neither is always the second
+        # Alternate the order, so that neither side is always second.
+        for name in list(sides) if i % 2 else list(sides)[::-1]:
             model, data = sides[name]
             began = time.process_time()
             model.fit(data, verbose=0)

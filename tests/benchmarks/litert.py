@@ -85,10 +85,10 @@ def runner(path, feed):
 
 
 def runner_of_keras(path, feed):
-    warnings.simplefilter("ignore")  # it says that it will go
+    warnings.simplefilter("ignore")  # the interpreter warns that it is deprecated
     interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=1)
     signature = interpreter.get_signature_runner("serving_default")
-    names = list(signature.get_input_details())  # Keras may call them otherwise
+    names = list(signature.get_input_details())  # Keras may use other names
     return lambda: signature(**{name: feed[match(name, feed)] for name in names})
 
 
@@ -103,7 +103,7 @@ def milliseconds(found, rounds):
         for name, (call, _) in found.items():
             began = time.perf_counter()
             call()
-            if index >= 3:  # the first ones trace and allocate
+            if index >= 3:  # the first calls trace and allocate
                 seconds[name].append(time.perf_counter() - began)
     return {name: 1000 * statistics.median(each) for name, each in seconds.items()}
 

@@ -147,7 +147,7 @@ def uneven_text():
         batches = mm.data.train_batches(
             raw, preprocess, [head], batch_size=BATCH, cache="memory", bucket_by=bucket_by, verbose=False
         )
-        model.fit(batches, verbose=0)  # traced for these shapes
+        model.fit(batches, verbose=0)  # traces the functions for these shapes
         return timed(lambda: model.fit(batches, verbose=0))
 
     return {"padded to 200": fit(None), "bucket_by": fit("review")}
@@ -164,7 +164,7 @@ def waiting(batches, model):
         asked = start
         for batch in iterator:
             waited += time.perf_counter() - asked
-            tf.nest.map_structure(np.asarray, step(batch))  # the step is over when its numbers are there
+            tf.nest.map_structure(np.asarray, step(batch))  # converting to NumPy waits until the step is finished
             asked = time.perf_counter()
         return waited / (asked - start)
 
@@ -222,7 +222,7 @@ def on_generated_files(table, rounds):
         for work, cache in (("raw files -> ready", False), ("from the cache", True)):
             sides = {"by hand": epoch(by_hand(path, cache)), "mmkeras": epoch(through_mmkeras(path, cache))}
             for run in sides.values():
-                run()  # functions are traced, files are in the page cache, caches are filled
+                run()  # warm-up: traces functions and fills the page cache and other caches
             hand, ours = in_turns(sides, rounds)
             add(table, f"{work}, examples/s", BATCH / hand[:, 1], BATCH / ours[:, 1], True, ">= 0.95")
             add(table, f"{work}, s to the first batch of an epoch", hand[:, 0], ours[:, 0], False, "")

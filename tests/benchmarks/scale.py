@@ -89,7 +89,8 @@ def steps(folder):
         return kept[name]
 
     take("pandas.read_csv", lambda: pd.read_csv(path, dtype=str, keep_default_na=False))
-    mm.data.from_dataframe(kept.pop("pandas.read_csv").head(10), specs, heads, root=folder)  # imports, first calls
+    # Warm-up: imports and first calls.
+    mm.data.from_dataframe(kept.pop("pandas.read_csv").head(10), specs, heads, root=folder)
     raw = take("from_csv", lambda: mm.data.from_csv(path, specs, heads))
     part = take("split, stratified", lambda: mm.data.split(raw, (0.8, 0.1, 0.1)))[0]
     take("split, by group", lambda: mm.data.split(raw, (0.8, 0.1, 0.1), stratify=None, group="speaker"))

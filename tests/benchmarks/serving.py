@@ -52,7 +52,8 @@ def measure(signatures, decode, raw, rounds):
     times, ratios = {"serving_default": [], "preprocess": [], "ready": []}, []
     for index in range(rounds + 5):
         took = {}
-        for part in (serve, parts) if index % 2 else (parts, serve):  # neither is always the second
+        # Alternate the order, so that neither side is always second.
+        for part in (serve, parts) if index % 2 else (parts, serve):
             start = time.perf_counter()
             between = part()
             end = time.perf_counter()
@@ -60,7 +61,7 @@ def measure(signatures, decode, raw, rounds):
                 took["serving_default"] = end - start
             else:
                 took |= {"preprocess": between - start, "ready": end - between}
-        if index >= 5:  # the first ones trace and warm up
+        if index >= 5:  # the first calls trace and warm up
             for name, seconds in took.items():
                 times[name].append(seconds)
             ratios.append(took["serving_default"] / (took["preprocess"] + took["ready"]))

@@ -114,7 +114,8 @@ def main():
     sides = {"by hand": (by_hand, by_hand_batches(arrays)), "mmkeras": (through_mmkeras, mmkeras_batches(arrays))}
     first, epoch, models = {name: [] for name in sides}, {name: [] for name in sides}, {}
     for i in range(rounds):
-        for name in list(sides) if i % 2 else list(sides)[::-1]:  # neither is always the second
+        # Alternate the order, so that neither side is always second.
+        for name in list(sides) if i % 2 else list(sides)[::-1]:
             seconds, models[name] = first_step(*sides[name])
             first[name].append(seconds)
     for name, (_, batches) in sides.items():

@@ -63,7 +63,7 @@ def test_what_lies_behind_the_end_never_matters(name):
     np.testing.assert_array_equal(tokens, branch(feed)[0])
     feed["voice"] = feed["voice"] * np.linspace(0.2, 1, 2000, dtype="float32")
     changed = np.abs(branch(feed)[0] - tokens).max(-1) * mask.numpy()
-    assert (changed.max(1) > 0).tolist() == [True, True, False]  # what lies before it does
+    assert (changed.max(1) > 0).tolist() == [True, True, False]  # the samples that are not masked do change the tokens
 
 
 def test_tasnet_gives_a_clip_the_same_tokens_in_a_longer_spec():
@@ -107,7 +107,7 @@ def test_tasnet_against_numpy():
         s = s + linear(h, at(f"block_{i}_skip"))
         x = x + linear(h, at(f"block_{i}_residual")) if i < 3 else None
     y = linear(prelu(s, at("skips_prelu")), at("features"))[:real]
-    assert real == 23  # frames of the 900 samples: five tokens of four, and one of three
+    assert real == 23  # frames of the 900 samples: five tokens of four frames, and one of three
     tokens = np.stack([y[i : i + 4].mean(0) for i in range(0, real, 4)]) + at("position").table.numpy()[:6]
     assert mask[1].numpy().tolist() == [True] * 6 + [False] * 6
     np.testing.assert_allclose(answer[1, :6], tokens, rtol=1e-3, atol=1e-3)
@@ -132,7 +132,7 @@ def test_transformer_cuts_patches_moment_by_moment():
     for token, (time, pitch) in zip(tokens, places, strict=True):
         patch = pixels[0, time : time + 8, pitch : pitch + 8, 0]
         np.testing.assert_allclose(token, np.tensordot(patch, kernel, 2) + conv.bias.numpy(), atol=1e-4)
-    frames = np.arange(0, 2000 - 199, 80) < 900  # of the second clip
+    frames = np.arange(0, 2000 - 199, 80) < 900  # frames of the second clip
     assert branch(clips())[1][1].numpy().tolist() == np.repeat(frames[[0, 5, 10, 15]], 3).tolist()
 
 

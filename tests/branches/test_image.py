@@ -46,7 +46,8 @@ def test_resnet50_eats_what_its_weights_were_trained_on(ready, monkeypatch):
 
 def test_resnet18_is_that_of_the_paper():
     branch = image.resnet(mm.Image("photo", size=(64, 64)), depth=18)
-    # torchvision's has 11,176,512 without the last layer and the statistics of its 4,800 normalised channels.
+    # torchvision's model has 11,176,512, without its last layer and the moving statistics of its 4,800 normalised
+    # channels.
     assert branch.get_layer("backbone").model.count_params() - 2 * 4800 == 11_176_512
     assert branch.output_shape == [(None, 4, 512), (None, 4)]
 

@@ -40,7 +40,7 @@ def test_transformer_reads_present_columns_only():
     assert answer.shape == (3, 1, 8)
     assert mask.numpy().tolist() == [[True], [True], [False]]
     assert np.isfinite(answer).all()
-    other = VALUES + np.array([0, 3, 0, 1], "float32")  # the columns that the second row lacks
+    other = VALUES + np.array([0, 3, 0, 1], "float32")  # changes the columns that the second row lacks
     again = branch({"row": other, "row_mask": THERE})[0]
     np.testing.assert_array_equal(answer[1], again[1])
     assert np.abs(answer[0] - again[0]).max() > 1e-3

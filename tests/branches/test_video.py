@@ -43,7 +43,8 @@ def test_a_clip_is_the_same_whatever_stands_behind_it(maker):
     """Frames behind the end count as nothing: not even as black ones."""
     model, x = MAKERS[maker](), feed([3])
     short = MAKERS_OF_THREE[maker]()
-    short.set_weights([w[:3] if w.shape == (5, 6) else w for w in model.get_weights()])  # (5, 6): positions
+    # (5, 6) is the shape of the position embedding.
+    short.set_weights([w[:3] if w.shape == (5, 6) else w for w in model.get_weights()])
     alone = short({"clip": x["clip"][:, :3], "clip_mask": x["clip_mask"][:, :3]})[0]
     np.testing.assert_allclose(model(x)[0][:, :3], alone, atol=1e-5)
 
@@ -59,7 +60,7 @@ MAKERS_OF_THREE = {
 def test_mean_over_the_real_frames(maker):
     x = feed([5, 2, 0])
     whole, pooled = MAKERS[maker](), MAKERS[maker](pool="mean")
-    if maker == "conv2plus1d":  # the one has positions in addition
+    if maker == "conv2plus1d":  # `whole` has a position embedding in addition
         pooled.set_weights([w for w in whole.get_weights() if w.shape != (5, 6)])
         whole.get_layer("position").table.assign(np.zeros((5, 6)))
     else:
@@ -78,7 +79,7 @@ def test_one_block_is_the_convolution_in_space_then_in_time():
     middle = 3 * 9 * 3 * 6 // (9 * 3 + 3 * 6)
     assert space.shape == (3, 3, 3, middle) and time.shape == (3, 1, middle, 6)
     y = x["clip"] / 127.5 - 1
-    unit = 1 / np.sqrt(1 + 1e-3)  # batch norm that has seen nothing
+    unit = 1 / np.sqrt(1 + 1e-3)  # what a batch norm with initial statistics multiplies by
     for kernel in (space[None], time[:, :, None]):
         y = np.maximum(np.asarray(keras.ops.conv(y.astype("float32"), kernel, padding="same")) * unit, 0)
     y = y.reshape(2, 5, 4, 2, 6, 2, 6).max((3, 5)).mean((2, 3)) + model.get_layer("position").table.numpy()

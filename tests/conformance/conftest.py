@@ -44,7 +44,7 @@ class Case:
             return np.arange(shape[1]) < np.ceil(share * shape[1])[:, None]
         if "int" in dtype:
             return rng.integers(0, 200 if dtype == "uint8" else 20, shape).astype(dtype)
-        # Table rows hold category ids as floats; small whole numbers suit every other layer as well.
+        # Table rows hold category ids as floats; small whole numbers suit all other layers, too.
         return rng.integers(0, 5, shape).astype(dtype) + (rng.random(shape).astype(dtype) if shape[-1] != 4 else 0)
 
     def hidden(self, feed):
@@ -77,7 +77,7 @@ def fusion_case(covers, **arguments):
              "b": keras.Input((1, 5), name="b"), "b_mask": keras.Input((1,), dtype="bool", name="b_mask")}  # fmt: skip
         model = keras.Model(x, covers(**arguments)([x["a"], x["b"]], [x["a_mask"], x["b_mask"]]))
         rng = np.random.default_rng(0)
-        for weight in model.trainable_weights:  # some begin at zero, which would hide what they multiply
+        for weight in model.trainable_weights:  # some weights start at zero, which would hide the tensors they multiply
             weight.assign(rng.normal(size=weight.shape) * 0.5)
         return model
 

@@ -15,7 +15,7 @@ def test_absent_examples_leave_the_statistics_alone(cases):
     for name, several in norms.items():
         if not several:
             continue
-        feed = found[name].feed(models[name])  # the first row is there, the third is absent
+        feed = found[name].feed(models[name])  # the modality is present in the first row and absent in the third
         alone, joined = (_updated(models[name], several, feed, rows) for rows in ([0], [0, 2, 2]))
         np.testing.assert_allclose(joined, alone, rtol=1e-3, atol=1e-5, err_msg=name)
         np.testing.assert_array_equal(_updated(models[name], several, feed, [2]), _statistics(several), err_msg=name)

@@ -10,7 +10,7 @@ from mmkeras.evaluate._explain import explain_ready
 from tests.conformance.conftest import CASES
 
 BRANCHES = [name for name in CASES if "." in name and " " not in name]
-FUSIONS = [name for name in CASES if name in mm.fusion.__all__ and name != "Aligned"]  # which gives joint tokens
+FUSIONS = [name for name in CASES if name in mm.fusion.__all__ and name != "Aligned"]  # `Aligned` gives joint tokens
 HEADS = [mm.heads.classification("kind", ["a", "b", "c"])]
 LEFT = mm.Vector("left", size=3)
 RIGHT = mm.Table("right", numeric=["years"], categorical=["city"], max_categories=20)
@@ -19,7 +19,7 @@ RIGHT = mm.Table("right", numeric=["years"], categorical=["city"], max_categorie
 def explained(specs, branches, fusion, feed):
     model = mm.fusion_model(specs, branches, fusion, HEADS)
     rng = np.random.default_rng(0)
-    for weight in model.trainable_weights:  # some begin at zero, which would hide what they multiply
+    for weight in model.trainable_weights:  # some weights start at zero, which would hide the tensors they multiply
         weight.assign(weight + rng.normal(size=weight.shape) * 0.1)
     feed = {name: value[:1] for name, value in feed.items()}
     found = explain_ready(model, feed, steps=16)

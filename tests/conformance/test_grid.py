@@ -32,7 +32,7 @@ def model_of(i, cases, case_specs):
     parts = [cases[name].build() for name in (first, second)]
     specs = [case_specs[branch.name] for branch in parts]
     branches = {spec.name: branch for spec, branch in zip(specs, parts, strict=True)}
-    vectors = [name for name in mm.fusion.__all__ if name != "Aligned"]  # which gives joint tokens
+    vectors = [name for name in mm.fusion.__all__ if name != "Aligned"]  # `Aligned` gives joint tokens
     kinds, head = [*vectors, *STAGES], HEADS[i % len(HEADS)]
     kind = kinds[i % len(kinds)]
     if kind == "late":
@@ -53,15 +53,15 @@ def test_it_trains_saves_and_ignores_what_is_masked(i, cases, case_specs, tmp_pa
     np.testing.assert_allclose(model(any_case.hidden(feed))["y"], answers, atol=1e-5)
     model.save(tmp_path / "model.keras")
     np.testing.assert_allclose(mm.load_model(tmp_path / "model.keras")(feed)["y"], answers, atol=1e-6)
-    model.compile("adam", **mm.heads.compile_for([head]), run_eagerly=True)  # one batch is not worth a trace
+    model.compile("adam", **mm.heads.compile_for([head]), run_eagerly=True)  # tracing is not worth it for one batch
     before = [weight.numpy() for weight in model.trainable_weights]
     labels = np.zeros((3, *head.label[0]), head.label[1])
-    for _ in range(2):  # FiLM begins by passing nothing on
+    for _ in range(2):  # FiLM starts as a function that ignores the other modalities
         assert np.isfinite(model.train_on_batch(feed, {"y": labels}, return_dict=True)["loss"])
     moved = [
         np.abs(weight.numpy() - old).max() > 0 for weight, old in zip(model.trainable_weights, before, strict=True)
     ]
-    assert np.mean(moved) > 0.6  # the second row lacks half of its tokens, the third everything
+    assert np.mean(moved) > 0.6  # the second row lacks half of its tokens, the third all of them
 
 
 def test_every_fusion_and_head_is_in_the_sample():

@@ -137,7 +137,7 @@ def test_broken_archives(tmp_path, cache, name):
 @pytest.mark.parametrize(
     ("name", "mark", "offset", "cause"),
     [
-        ("a.zip", b"PK\1\2", 33, "its directory lists 1 members instead of 4"),  # a comment of 4096 bytes
+        ("a.zip", b"PK\1\2", 33, "its directory lists 1 members instead of 4"),  # with a comment of 4096 bytes
         ("a.tar", b"in/2.png", 0, "its members end at byte 2,048, without an end-of-archive marker"),
     ],
 )
@@ -157,7 +157,7 @@ def test_unsafe_and_encrypted_archives(tmp_path):
     for name in ("../x", "/x", "a/../../x"):
         for path in (tmp_path / "b.zip", tmp_path / "b.tar"):
             write(path, {name: b"1"})
-            if (path.suffix, name) != (".tar", "/x"):  # read as "x", as tar itself does
+            if (path.suffix, name) != (".tar", "/x"):  # read as "x", like tar does
                 with pytest.raises(ValueError, match=f"its member '{name}' does not belong within a folder"):
                     photos(["x"], root=path)
     with tarfile.open(tmp_path / "c.tar", "w") as made:
@@ -198,7 +198,7 @@ def test_a_killed_extraction_leaves_nothing_that_looks_finished(tmp_path, cache,
 
     with monkeypatch.context() as patch:
         patch.setattr(archives, "_finish", killed)
-        patch.setattr(archives.shutil, "rmtree", lambda *_, **__: None)  # a kill cleans nothing
+        patch.setattr(archives.shutil, "rmtree", lambda *_, **__: None)  # a killed process does not clean up
         with pytest.raises(KeyboardInterrupt):
             photos(["1.png"], root=path)
     assert [folder.name.split("-")[0] for folder in cache.iterdir()] == ["unfinished"]

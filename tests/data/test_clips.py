@@ -92,7 +92,7 @@ def test_every_kind_of_clip_gives_the_same_frames(folder, monkeypatch):
         np.testing.assert_array_equal(pixels, TAKEN, name)
     np.testing.assert_array_equal(batch["clip"][-1], TAKEN)
     assert batch["clip_mask"].sum(1).tolist() == [4] * 8 + [0, 4, 4]
-    assert not (folder / "cache" / "deflated.zip").exists()  # a clip is read, not extracted
+    assert not (folder / "cache" / "deflated.zip").exists()  # a clip is read in place, not extracted
 
 
 def test_what_the_graph_can_decode_is_not_touched(folder):
@@ -106,7 +106,7 @@ def test_what_the_graph_can_decode_is_not_touched(folder):
 
 
 def test_pictures_within_a_folder_keep_their_bytes(folder):
-    for name in ("frame2.png", "frame10.png"):  # half and more of the others are PNG still
+    for name in ("frame2.png", "frame10.png"):  # at least half of the remaining frames are still PNG
         (folder / "frames" / name).unlink()
     (folder / "frames" / "frame0.png").write_bytes(picture(FRAMES[0], "WEBP", lossless=True))
     with zipfile.ZipFile(io.BytesIO(as_clip("clip", str(folder / "frames"), 99))) as clip:
@@ -303,7 +303,7 @@ def test_faults_of_folders_and_archives_name_the_modality_the_file_and_the_membe
 
 
 def test_every_clip_of_a_stream_is_looked_at():
-    files = [animated("GIF")] * 101 + [zipped(zipfile.ZIP_DEFLATED)]  # the first hundred need nothing
+    files = [animated("GIF")] * 101 + [zipped(zipfile.ZIP_DEFLATED)]  # the first hundred need no conversion
     raw = mm.data.from_dataset(tf.data.Dataset.from_tensor_slices({"clip": files}), [SPEC])
     *_, last = raw.as_numpy_iterator()
     np.testing.assert_array_equal(frames_of(last["clip"]), TAKEN)

@@ -56,9 +56,7 @@ def test_fields_of_a_single_column_are_not_taken_for_an_index(tmp_path):
     (tmp_path / "t.csv").write_text("title\na,b,c\nd\n")
     with pytest.raises(ValueError, match="row 0, .*line 2 has 3 field.*the header has 1"):
         mm.data.from_csv(tmp_path / "t.csv", SPECS)
-    with pytest.raises(
-        ValueError, match="where row 0 has 3 and the header 1"
-    ):  # also where pandas alone finds the rows
+    with pytest.raises(ValueError, match="where row 0 has 3 and the header 1"):  # pandas alone also finds these rows
         mm.data.from_csv(tmp_path / "t.csv", SPECS, comment="#")
 
 
@@ -73,7 +71,7 @@ def test_rows_are_left_out_and_keep_their_numbers(table):
         table("title,kind\na, b,a\n", on_error="skip")
 
 
-LARGE = "x" * 200_000  # csv's own limit is 131,072 characters
+LARGE = "x" * 200_000  # the csv module's default limit is 131,072 characters
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_raise_names_file_row_modality_and_cause(broken, specs, heads, preproces
 def test_skip_counts_and_lists(broken, specs, heads, preprocess, bad_rows, cache):
     raw = mm.data.from_csv(broken, specs, heads, on_error="skip")
     batches = mm.data.eval_batches(raw, preprocess, heads, cache=cache, verbose=False)
-    for _ in range(2):  # a second epoch meets the same files again
+    for _ in range(2):  # the second epoch meets the same files again
         labels = np.concatenate([y["loudness"][:, 0] for _, y in batches])
         good = [i for i in range(120) if i not in bad_rows]
         np.testing.assert_array_equal(labels, raw.table["loudness"][good, 0])

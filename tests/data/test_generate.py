@@ -42,11 +42,12 @@ def all_bytes(folder):
 def test_ceilings_hold_in_the_rows_written(rows, names):
     answers = defaultdict(Counter)
     for row in rows:
-        # Of the wording only the word asked for may count; that the wordings are drawn blindly is the test below.
+        # Of the wording, only the word asked for may matter; the next test checks that wordings are drawn
+        # independently.
         seen = row | {"question": "colour" in row["question"]}
         answers[tuple(seen[name] for key in names for name in INPUTS[key])][row["answer"]] += 1
     best = sum(max(counts.values()) for counts in answers.values()) / len(rows)
-    # 576 rows are each case once: the count is exact.
+    # 576 rows contain each case once, so the count is exact.
     assert best == generate.ceilings()["+".join(names)]
 
 
@@ -64,7 +65,7 @@ def test_wording_and_table_say_nothing_about_the_answer(rows):
             if "colour" in row["question"]:
                 table[row[key]][row["answer"]] += 1
         best = sum(max(counts.values()) for counts in table.values()) / (len(rows) / 2)
-        assert best < 0.25 + 0.2, key  # 24 hours in 288 rows: chance alone makes it 0.40
+        assert best < 0.25 + 0.2, key  # 24 hours in 288 rows: chance alone reaches 0.40
 
 
 def test_questions_are_short_and_of_many_wordings(rows):

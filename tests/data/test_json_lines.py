@@ -9,7 +9,8 @@ HEADS = [mm.heads.classification("kind", ["a", "b"])]
 RIGHT = {"title": "x", "kind": "a"}
 WRONG = {
     "line 3 is no JSON: Expecting value at column 10": b'{"title": ',
-    "line 3 is no JSON: Extra data at column 28": b'{"title": "x", "kind": "a"}\f',  # JSON's blanks are others
+    # A form feed is not whitespace in JSON.
+    "line 3 is no JSON: Extra data at column 28": b'{"title": "x", "kind": "a"}\f',
     "line 3 holds no JSON object, but list": b'["x", "a"]',
     "line 3 is not in UTF-8: byte 0xe9 at column 15": b'{"title": "caf\xe9", "kind": "a"}',
     r"line 3 has keys twice: \['title'\]": b'{"title": "x", "title": "y", "kind": "a"}',
@@ -32,7 +33,7 @@ def test_lines_that_are_no_such_object(table, message):
     with pytest.raises(ValueError, match=f"1 example.*row 1, .*t.jsonl: {message}"):
         table(WRONG[message])
     raw = table(WRONG[message], on_error="skip")
-    assert raw.table["title"].tolist() == [b"x", b""]  # a key that is left out is absent
+    assert raw.table["title"].tolist() == [b"x", b""]  # a missing key means absent
     assert list(raw.frame.index) == [0, 2] and [fault.row for fault in raw.skipped] == [1]
 
 

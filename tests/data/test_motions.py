@@ -29,7 +29,7 @@ def test_the_square_moves_as_the_table_says(tmp_path):
         assert pixels.shape == (8, 32, 32, 3)
         square = pixels.min(-1) > 100
         assert (square.sum((1, 2)) == 36).all()
-        # the step that lays one frame over the next, on a picture without borders
+        # The step that draws one frame over the next, for an image without borders.
         steps = [sum(np.array_equal(np.roll(a, np.array(DIRECTIONS[row.direction]) * step, (0, 1)), b)
                      for step in (1, 2, 3)) for a, b in itertools.pairwise(square)]  # fmt: skip
         assert steps == [1] * 7

@@ -140,7 +140,7 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_a_stream_smaller_than_a_batch_is_refused_when_it_has_ended(texts, to_ids, heads, count):
-    stream = texts.filter(lambda example: True).take(count)  # nobody knows how many there are
+    stream = texts.filter(lambda example: True).take(count)  # a data set of unknown size
     batches = mm.data.train_batches(stream, to_ids, heads, batch_size=6)
     with pytest.raises(tf.errors.InvalidArgumentError, match="at least one full batch. Received: fewer.* batch_size=6"):
         list(batches)

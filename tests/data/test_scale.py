@@ -49,7 +49,7 @@ def raw(table):
 def grow(folder, size):
     for i in range(FILES):
         with open(folder / f"{i}.png", "wb") as file:
-            file.truncate(size)  # without content, so that it takes no room on the disk
+            file.truncate(size)  # a sparse file, which takes no space on the disk
 
 
 def all_steps(table):
@@ -63,12 +63,12 @@ def all_steps(table):
 def test_no_step_before_training_reads_a_file(table):
     opened, watching = [], True
     sys.addaudithook(lambda event, arguments: watching and event == "open" and opened.append(str(arguments[0])))
-    grow(table.parent, 2**36)  # 64 GB in each file: what reads one by other means than Python's does not end
+    grow(table.parent, 2**36)  # 64 GB per file: a step that reads one without Python's `open` would not end in time
     opened.clear()
     try:
         all_steps(table.with_name("short.csv"))
     finally:
-        watching = False  # a hook can't be taken out again
+        watching = False  # audit hooks cannot be removed
         grow(table.parent, 10)
     assert any(path.endswith("short.csv") for path in opened)
     assert not [path for path in opened if path.endswith(".png")]
@@ -138,7 +138,7 @@ def test_no_python_runs_for_a_row(raw, preprocess, monkeypatch, more):
     counted = lambda function: lambda *payload: runs.append(0) or function(*payload)  # noqa: E731
     monkeypatch.setattr(retry, "_eagerly", lambda function, *rest: real(counted(function), *rest))
     batches = mm.data.train_batches(raw, preprocess, HEADS, batch_size=500, **more)
-    assert len(python_ops(batches)) == 1  # the one that names the fault of a batch that failed
+    assert len(python_ops(batches)) == 1  # the function that names the fault if a batch fails
     assert sum(1 for _ in batches) == 100
     assert not runs
 
@@ -154,7 +154,7 @@ def test_no_python_runs_for_a_row(raw, preprocess, monkeypatch, more):
         return len(seen)
 
     few = mm.data.train_batches(raw.subset(range(5_000)), preprocess, HEADS, batch_size=50, **more)
-    assert abs(calls(batches) - calls(few)) < 100  # as many steps, ten times as many rows
+    assert abs(calls(batches) - calls(few)) < 100  # as many steps with ten times as many rows
 
 
 def test_cached_batches_need_no_python_at_all(raw, preprocess):
@@ -169,7 +169,7 @@ def test_files_of_other_inputs_are_not_read(table, raw, preprocess):
     assert raw.table["photo"][0].endswith(".png")
     batches = mm.data.train_batches(raw, preprocess, HEADS, batch_size=500)
     assert list(batches.element_spec[0]) == ["title", "title_mask", "meta", "meta_mask"]
-    assert next(iter(batches))[0]["title"].shape == (500, 4)  # the files are no pictures, and empty
+    assert next(iter(batches))[0]["title"].shape == (500, 4)  # the files are empty, and no pictures
 
 
 def test_groups_of_very_different_sizes_are_spread(raw):

@@ -71,7 +71,7 @@ def test_parts_as_small_as_one_row_or_one_group_are_filled(raw):
 
 
 def test_classes_that_are_too_rare_are_not_spread():
-    # Five classes of four: enough of each, but a part of 2 rows cannot hold 5 classes.
+    # Four rows of each of five classes are enough, but a part of 2 rows cannot hold 5 classes.
     frame = pd.DataFrame({"x": list("abcdefghij") * 2, "y": list("abcde") * 4})
     raw = mm.data.from_dataframe(frame, [mm.Text("x")], [mm.heads.classification("y", ["a", "b", "c", "d", "e"])])
     with pytest.warns(UserWarning, match="'b' .4., 'c' .4."):
@@ -128,6 +128,6 @@ def test_rows_of_labels_of_their_own_are_spread_at_random():
 
 
 def test_a_class_may_run_out_before_the_last_part():
-    raw = _animals(cat=94, dog=6)  # the first part takes all dogs but one, or none
+    raw = _animals(cat=94, dog=6)  # the first part takes all dogs, or all but one
     with pytest.warns(UserWarning, match="'dog' .6."):
         assert sum(map(len, mm.data.split(raw, (0.9, 0.05, 0.05)))) == 100

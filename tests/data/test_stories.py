@@ -20,7 +20,7 @@ def test_clips_show_what_their_story_tells(tmp_path):
         pixels = tf.io.decode_gif((path.parent / row.clip).read_bytes()).numpy().astype(int)
         assert pixels.shape == (12, 32, 32, 3)
         body = np.abs(pixels - pixels[:1, :1, :1]).max(-1) > 75
-        body = body if body.mean() < 0.5 else ~body  # the corner was part of it
+        body = body if body.mean() < 0.5 else ~body  # the body covers the corner that was used as background
         who, ways = row.story.split(" ", 3)[1:3], row.story.split(" ", 3)[3].removeprefix("moves ").split(" and then ")
         told |= {way.removeprefix("moves ") for way in ways}
         colour = np.median(pixels[body], axis=0)

@@ -159,7 +159,7 @@ def test_training_order_is_a_function_of_seed_and_epoch(texts, table, to_row, he
         np.testing.assert_array_equal(np.sort(epoch), np.sort(table.table["loudness"][:, 0]))
     assert not np.array_equal(epochs[0], epochs[1])
     assert not np.array_equal(epochs[0], labels(make(2)))
-    keras.utils.set_random_seed(99)  # the program's own seed has no part in it
+    keras.utils.set_random_seed(99)  # the global seed has no effect
     again = make(1)
     again.epoch.assign(1)
     np.testing.assert_array_equal(epochs[1:], [labels(again) for _ in range(2)])
@@ -213,7 +213,7 @@ def test_sets_are_told_apart_by_all_that_they_hold(light, heads, table, tmp_path
     assert content("a", order) == content("b", order) != content("c", swapped)
 
 
-# What is damaged.
+# Damaged shards and manifests.
 
 
 def _missing(pattern):
@@ -305,7 +305,7 @@ def test_a_set_without_its_manifest_is_refused(copied, light):
         mm.data.from_tfrecord(copied, light)
 
 
-# What does not fit.
+# Specs and heads that do not fit.
 
 
 def test_other_specs_and_heads_are_refused(written, specs, heads):
@@ -335,7 +335,7 @@ def test_an_interrupted_writing_leaves_what_was_there(table, light, heads, copie
     monkeypatch.setattr("mmkeras.data.tfrecord.records.json.dumps", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         mm.data.write_tfrecord(table, light, heads, copied, shards=2, overwrite=True, verbose=False)
-    monkeypatch.undo()  # reading needs it, too
+    monkeypatch.undo()  # reading needs it
     assert sorted(path.name for path in copied.parent.iterdir()) == before
     assert same(table, mm.data.from_tfrecord(copied, light, heads)) == 120
 
@@ -379,7 +379,8 @@ def test_files_that_cannot_be_decoded_are_named_or_skipped(broken, photo, heads,
 def test_a_broken_file_within_a_shard_is_named_by_record(broken, photo, heads, tmp_path, monkeypatch):
     pattern = tmp_path / "a-*.tfrecord"
     raw = {"photo": keras.Input((), dtype="string", name="photo")}
-    monkeypatch.setattr("mmkeras.data.tfrecord.records._decoding", lambda specs: keras.Model(raw, raw))  # not decoded
+    # Skips decoding.
+    monkeypatch.setattr("mmkeras.data.tfrecord.records._decoding", lambda specs: keras.Model(raw, raw))
     mm.data.write_tfrecord(broken, photo, heads[2:], pattern, shards=4, verbose=False)
 
     def make(on_error):

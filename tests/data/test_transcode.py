@@ -82,7 +82,8 @@ def test_flac_checksums_reach_beyond_one_turn():
 
 def test_flac_cut_off_raises():
     _, file = flac()
-    frame = file.rindex(b"\xff\xf8")  # without the guard, a file cut between two frames is decoded for ever
+    # Without the appended end frame, decoding a file cut between two frames would not terminate.
+    frame = file.rindex(b"\xff\xf8")
     for size in (4, 20, 86, frame, frame + 1, len(file) - 1):
         with pytest.raises(BROKEN):
             to_wav(file[:size])
@@ -118,7 +119,8 @@ def test_every_byte_of_a_vorbis_file_is_under_a_checksum():
     file = vorbis()
     for at in range(5, len(file), 97):
         with pytest.raises(BROKEN, match="A Vorbis file must be whole"):
-            if to_wav(flipped(file, at)) == flipped(file, at):  # not Vorbis any more: `preprocess` refuses it
+            # No longer recognised as Vorbis, so `preprocess` refuses it.
+            if to_wav(flipped(file, at)) == flipped(file, at):
                 raise BROKEN(None, None, "A Vorbis file must be whole")
 
 
@@ -150,7 +152,8 @@ def test_a_sound_that_would_become_too_large_raises(monkeypatch):
 @pytest.mark.parametrize(("rate", "samples"), [(44100, 1152), (22050, 576), (11025, 576)])
 def test_mp3(rate, samples):
     got, got_rate = read(to_wav(mp3(rate)))
-    assert (got_rate, got.shape) == (rate, (20 * samples, 1))  # no encoder's tag, so that no delay is taken off
+    # Without an encoder tag, the encoder delay is not removed.
+    assert (got_rate, got.shape) == (rate, (20 * samples, 1))
     spectrum = np.abs(np.fft.rfft(got[:, 0] * np.hanning(len(got))))
     line = spectrum.argmax() * rate / len(got) / (rate / 1152)
     assert abs(line - 40.5) < 1

@@ -78,7 +78,8 @@ def test_parts_keep_their_weights(raw, ready):
         np.testing.assert_array_equal(part.table["sample_weight"], part.frame.sure.to_numpy("float32"))
         (_, _, w), *_ = mm.data.eval_batches(part, ready, HEADS)
         np.testing.assert_array_equal(w["price"], part.frame.sure)
-    assert len(next(iter(mm.data.eval_batches(raw.take(5), ready, HEADS)))) == 3  # a plain data set keeps them, too
+    # A plain data set keeps the weights, too.
+    assert len(next(iter(mm.data.eval_batches(raw.take(5), ready, HEADS)))) == 3
     assert isinstance(next(iter(mm.data.eval_batches(raw, ready, ()))), dict)
 
 

@@ -55,7 +55,7 @@ def test_devices_become_replicas(found):
     assert found["replicas"] == [1, 2, 2, 1]
 
 
-# 1e-6 at most was seen; the order of sums differs. The model has no dropout and no batch normalisation.
+# At most 1e-6 was measured; sums are computed in another order. The model has no dropout and no batch normalisation.
 @pytest.mark.parametrize("what", ["losses", "weights", "answers"])
 def test_two_replicas_equal_one_device(found, what):
     one, two = found[what]

@@ -60,7 +60,8 @@ def test_ids_of_text_are_the_same(tokenizer):
         assert theirs.any(axis=1).mean() > 0.9
 
 
-NO_TOKENS = ["<br />", " ", "\t\n", "\0", "\x85", "&nbsp;<p>", "\u00a0\u3000"]  # BERT: the last one is unknown
+# In BERT's tokenizer, the last one is unknown.
+NO_TOKENS = ["<br />", " ", "\t\n", "\0", "\x85", "&nbsp;<p>", "\u00a0\u3000"]
 
 
 @pytest.mark.parametrize("options", [{"tokenizer": kind, "vocabulary": ("a", "b")} for kind in
@@ -125,7 +126,7 @@ def pictures():
         encoded(rgb, "JPEG"), encoded(rgb.convert("L"), "JPEG"),
         *[encoded(Pillow.fromarray(smooth), "JPEG", exif=tags) for tags in exif],
         encoded(rgb, "JPEG", exif=b"Exif\0\0garbage garbage"), b"",
-        encoded(rgb, "JPEG", restart_marker_blocks=1).replace(b"\xff\xd4", b"\xff\x14", 1),  # passed over by decoders
+        encoded(rgb, "JPEG", restart_marker_blocks=1).replace(b"\xff\xd4", b"\xff\x14", 1),  # decoders skip it
     ]  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def test_calls_leave_no_trace(scenes):
     model(scenes.rows[4])
     again = model.predict(model.preprocess(scenes.rows[0]))
     for name, value in kept.items():
-        np.testing.assert_array_equal(first[name], value)  # not a view that the next call overwrites
+        np.testing.assert_array_equal(first[name], value)  # a copy, not a view that the next call overwrites
         np.testing.assert_array_equal(again[name], value)
 
 

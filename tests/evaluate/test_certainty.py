@@ -17,7 +17,7 @@ SPEC = mm.Table("row", numeric=["x", "y"])
 def test_bootstrap_covers_and_groups_widen_it():
     rng = np.random.default_rng(0)
     person = np.repeat(np.arange(20), 30)
-    right = rng.random(20)[person] > rng.random(600)  # some people are hard
+    right = rng.random(20)[person] > rng.random(600)  # some people are hard to recognise
     outputs = np.where(right[:, None], [0.9, 0.05, 0.05], [0.05, 0.9, 0.05])
     alone = evaluate.bootstrap(MOOD, np.zeros(600, int), outputs, samples=80)
     grouped = evaluate.bootstrap(MOOD, np.zeros(600, int), outputs, samples=80, group=person)
@@ -26,7 +26,7 @@ def test_bootstrap_covers_and_groups_widen_it():
     assert [low, high] == pytest.approx([right.mean() - spread, right.mean() + spread], abs=0.02)
     assert np.diff(grouped["accuracy"]) > 2 * np.diff(alone["accuracy"])
     assert set(alone["per_class"]["bad"]) == {"precision", "recall", "f1", "roc_auc", "pr_auc"}
-    assert alone["roc_auc_macro"] == [None, None]  # one class only: never defined
+    assert alone["roc_auc_macro"] == [None, None]  # undefined with only one class
     with pytest.raises(ValueError, match=r"group= holds one value for each of the 600.*Received: shape \(3,\)"):
         evaluate.bootstrap(MOOD, np.zeros(600, int), outputs, group=[1, 2, 3])
 
@@ -63,7 +63,7 @@ def test_a_calibrated_model_is_the_same_at_another_temperature_and_is_saved(late
     labels["tags"] = (rng.random((2000, 2)) < p["tags"].numpy()).astype("float32")
     for layer in model.layers:
         if layer.name.endswith("_logits"):
-            layer.set_weights([4 * weight for weight in layer.get_weights()])  # now it is too certain
+            layer.set_weights([4 * weight for weight in layer.get_weights()])  # makes the model overconfident
     data = [(x, labels)]
     _, before = evaluate.predict(model, data, heads)
     better = evaluate.calibrated(model, data)

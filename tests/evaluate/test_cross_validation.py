@@ -26,7 +26,7 @@ def test_pooled_rows_and_the_mean_over_folds():
     reach = stats.t.ppf(0.975, 2) * each.std(ddof=1) * np.sqrt(1 / 3 + 1 / 2)  # test rows / training rows is 1/2
     assert mean["mean"] == pytest.approx(each.mean())
     assert mean["interval"] == pytest.approx([each.mean() - reach, each.mean() + reach])
-    assert found["means"]["y"]["roc_auc_macro"]["mean"] is None  # one class only: nothing to rank
+    assert found["means"]["y"]["roc_auc_macro"]["mean"] is None  # with only one class, there is nothing to rank
     shown = rich.console.Console(width=200, record=True, file=io.StringIO())
     shown.print(mm.evaluate.table(found))
     assert "mean of the folds" in shown.export_text()

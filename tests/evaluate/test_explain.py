@@ -30,7 +30,7 @@ def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):
     words = mm.data.generate.ANSWERS and preprocess.layers and found.parts["question"].labels
     assert len(words) == len(found.parts["question"].values) and any(word.isalpha() for word in words)
     assert found.parts["photo"].values.shape == (24, 24) and found.parts["meta"].labels == ["hour", "room"]
-    assert found.parts["voice"].values.shape == found.parts["voice"].shown.shape  # time and bands
+    assert found.parts["voice"].values.shape == found.parts["voice"].shown.shape  # time and frequency bands
     assert sum(found.shares.values()) == pytest.approx(found.score - found.baseline, abs=0.01)
     heat = {"photo": np.ones((3, 3))}
     assert evaluate.draw_explanation(found, tmp_path / "found.png", heat=heat).stat().st_size > 20_000

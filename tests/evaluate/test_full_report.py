@@ -60,7 +60,8 @@ def test_every_section_is_there_and_shows_something(made):
     assert list(page.sections) == list(evaluate.SECTIONS) and page.elsewhere == []
     failed = [name for name, section in page.sections.items() if section["failed"]]
     assert failed == list(found["failed"]) == []
-    assert "Rates by group are of a classification" in page.sections["slices"]["text"]  # one head is none
+    # One head is not a classification.
+    assert "Rates by group are of a classification" in page.sections["slices"]["text"]
     pictures = {name: section["img"] for name, section in page.sections.items()}
     assert pictures["scores"] >= 9 and pictures["contributions"] == pictures["robustness"] == 3
     assert pictures["explanations"] == 2 and page.sections["errors"]["audio"] > 0

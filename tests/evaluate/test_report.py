@@ -25,7 +25,7 @@ def batches():
     x = {"photo": rng.normal(size=(N, 4)).astype("float32"), "review": rng.integers(0, 9, (N, 5)).astype("int32")}
     tags = np.stack([x["photo"][:, 0] > 0, np.zeros(N)], -1).astype("float32")
     y = {"mood": np.argmax(x["photo"][:, :3], -1).astype("int32"), "tags": tags, "price": 2 * x["photo"][:, 3:]}
-    # A new order in each pass: labels and answers still belong together.
+    # The order changes in each pass, but labels and answers still belong together.
     return tf.data.Dataset.from_tensor_slices((x, y)).shuffle(N).batch(8)
 
 

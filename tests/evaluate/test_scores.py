@@ -42,7 +42,7 @@ def test_a_class_that_is_answered_but_never_true_counts_as_in_scikit_learn():
     assert found["per_class"]["fair"] | {"roc_auc": 0, "pr_auc": 0} == dict.fromkeys(
         ("precision", "recall", "f1", "support", "roc_auc", "pr_auc"), 0
     )
-    assert found["f1_macro"] == pytest.approx((2 / 3 + 0 + 1) / 3)  # without the class in the middle it were 0.83
+    assert found["f1_macro"] == pytest.approx((2 / 3 + 0 + 1) / 3)  # it would be 0.83 without the class in the middle
     assert found["f1_macro"] == pytest.approx(metrics.f1_score(labels, answers, average="macro"))
     assert found["recall_macro"] == pytest.approx((1 / 2 + 0 + 1) / 3)
     assert found["precision_micro"] == pytest.approx(3 / 4)
@@ -131,7 +131,7 @@ def test_weights_are_those_of_scikit_learn(data):
     auc = [metrics.roc_auc_score(labels == i, p[:, i], sample_weight=w) for i in range(3)]
     assert found["roc_auc_macro"] == pytest.approx(np.mean(auc))
     assert found["confusion"] == metrics.confusion_matrix(labels, answers, sample_weight=w).tolist()
-    # A weight of 2 is the example twice, but that the effective number knows better.
+    # A weight of 2 equals repeating the example, except for the effective number of examples.
     twice = scores(MOOD, np.repeat(labels, w.astype(int)), np.repeat(p, w.astype(int), axis=0))
     for key in ("accuracy", "f1_micro", "f1_macro", "pr_auc_macro", "log_loss", "confusion"):
         np.testing.assert_allclose(found[key], twice[key])

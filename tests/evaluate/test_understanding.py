@@ -132,7 +132,7 @@ def test_robustness_curves(trained, raw, preprocess, test, tmp_path):
     noise = own["curves"]["left"]["noise"]
     assert noise["scores"][0] == own["clean"] > noise["scores"][1] + 0.1
     assert noise["relative"] == pytest.approx(np.mean(noise["scores"])) and noise["effective"] == 0.0
-    assert own["curves"]["left"]["values missing"]["scores"][1] == own["absent"]["left"]  # all of them are
+    assert own["curves"]["left"]["values missing"]["scores"][1] == own["absent"]["left"]  # all of them are missing
     assert twice["size"]["lower_is_better"] and twice["size"]["absent"]["left"] > twice["size"]["clean"]
     assert evaluate.draw_robustness(twice, tmp_path / "curves.png").stat().st_size > 10_000
     with pytest.raises(ValueError, match=r"strengths rise from 0 to 1 at most. Received: \[0.5, 1.0\]"):
@@ -161,7 +161,7 @@ def test_corruptions_keep_shapes_and_change_more_with_strength(spec, values):
                 np.testing.assert_allclose(none[key], value, atol=1e-6)
             else:
                 assert (none[key] == value).all()
-        flat = name in ("blur", "JPEG")  # which do little to one colour
+        flat = name in ("blur", "JPEG")  # blur and JPEG compression hardly change a single colour
         assert flat or any((most[key] != values[key]).any() for key in values), name
 
 

@@ -29,7 +29,7 @@ def raw():
         "voice": [wav(0), b"", wav(1), wav(2)],
         "price": [1.0, 2.0, 3.0, np.nan],
         "city": ["Rome", "Oslo", "", "Rome"],
-        "mood": ["x", "x", "x", "x"],  # a label, to be ignored
+        "mood": ["x", "x", "x", "x"],  # a label, which is ignored
     }
 
 
@@ -48,7 +48,8 @@ def parts(raw):
         mm.heads.regression("stars", size=2, mean=1e5, std=1e4),
     ]
     preprocess = mm.adapt(mm.preprocessor(specs), tf.data.Dataset.from_tensor_slices(raw), verbose=False)
-    keras.utils.set_random_seed(0)  # whichever test comes first: how well 8 bits do depends on the weights
+    # Independent of the order of the tests, because the errors of 8 bits depend on the weights.
+    keras.utils.set_random_seed(0)
     branches = {
         "review": mm.branches.text.lstm(specs[0], units=8, embed_dim=4),
         "note": mm.branches.text.gru(specs[1], units=4, embed_dim=4),

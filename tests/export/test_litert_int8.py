@@ -167,7 +167,7 @@ def test_table_rows_are_taken_at_even_distances(parts, raw):
     spread = int8._spread(many)
     assert len(spread["price"]) == int8.COUNT - 1 and spread["price"][0] == 0 and spread["price"][-1] == 399
     (first, *_), n = int8._prepared(raw, parts.preprocess), len(raw["price"])
-    assert len(first["row"]) == n + 1 and not first["photo_mask"][n].any()  # and one without anything optional
+    assert len(first["row"]) == n + 1 and not first["photo_mask"][n].any()  # the last one has no optional modality
 
 
 @pytest.mark.parametrize("representative, message", [

@@ -96,7 +96,7 @@ def test_unrolled_in_8_bits_in_one_export(parts, raw, tmp_path, forgets):
     assert report["inputs"]["review"] == {"shape": [1, 5], "dtype": "int32"}
     assert report["inputs"]["photo"]["dtype"] == "uint8" and report["inputs"]["voice"]["dtype"] == "float32"
     assert report["tolerance"] == 0.25 and report["int8"]["examples"] == 21 and "quantize" in report["seconds"]
-    assert {"photo", "voice"} <= set(report["int8"]["parts"])  # the fusion has no matrix worth it
+    assert {"photo", "voice"} <= set(report["int8"]["parts"])  # the fusion has no matrix large enough
     ready = parts.preprocess({key: tf.constant(raw[key], x.dtype) for key, x in parts.preprocess.input.items()})
     whole = {
         key: np.zeros((4, *report["inputs"][key]["shape"][1:]), value.numpy().dtype) for key, value in ready.items()

@@ -73,7 +73,7 @@ def test_metrics_are_those_of_the_heads_where_there_are_labels(lite, parts):
             wanted = scores(head, labels, lite.keras[head.name])
             assert heads[head.name]["accuracy"] == wanted["accuracy"]
             assert heads[head.name]["log_loss"] == pytest.approx(wanted["log_loss"], rel=1e-4)
-    mm.evaluate.table({"models": found})  # the rows fit into the table of the other models
+    mm.evaluate.table({"models": found})  # the rows have the format of the other models' rows
 
 
 def test_time_and_size_are_measured(lite):
@@ -224,14 +224,14 @@ def test_agreement_counts_examples_of_the_same_class():
     labels = {"one": np.array([0]), "size": np.array([[1.0]])}
     found = compared(heads, answers, labels)
     assert found["agreement"] == {"x": {"one": 0.5, "many": 0.5}}
-    # In standard deviations, and as a share of what answering 1.5 to both would be off.
+    # In standard deviations, and relative to the error of always answering 1.5.
     assert found["mean_difference"]["x"]["size"] == pytest.approx(0.5)
     assert found["max_difference"]["x"]["size"] == pytest.approx(1.0)
     assert found["relative_difference"]["x"]["size"] == pytest.approx(0.5)
-    # Of the examples with labels only: the last one, in which everything is absent, has none.
+    # Only of the examples with labels: the last one, in which everything is absent, has none.
     assert found["metrics"]["keras"]["one"]["accuracy"] == 1.0
     assert found["metrics"]["x"]["size"]["mae"] == 0.5 and found["metrics"]["keras"]["size"]["mae"] == 0.0
-    assert found["metrics"]["x"]["size"]["r2"] is None  # undefined of one example
+    assert found["metrics"]["x"]["size"]["r2"] is None  # undefined for a single example
     json.dumps(found, allow_nan=False)
 
 

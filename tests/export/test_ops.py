@@ -9,7 +9,7 @@ def folder(tmp_path):
     saved = saved_model_pb2.SavedModel()
     graph = saved.meta_graphs.add().graph_def
     graph.node.add(name="add", op="AddV2")
-    graph.node.add(name="call", op="decode_fn")  # a function called as an op
+    graph.node.add(name="call", op="decode_fn")  # a function called as a node
     function = graph.library.function.add()
     function.signature.name = "decode_fn"
     function.node_def.add(name="flac", op="IO>AudioDecodeFlac")

@@ -19,7 +19,7 @@ HEADS = [
     mm.heads.classification("tags", classes=["a", "b", "c", "d"], multi_label=True),
     mm.heads.regression("year", mean=2000.0, std=5.0),
 ]
-# Tolerance of each format, and the noise of its logits that is honest: twice that of a trained model.
+# Tolerance of each format, and logit noise that is acceptable: twice that of a trained model.
 FORMATS = {"SavedModel": (1e-5, 1e-6), "float32": (TOLERANCE[None], 1e-5), "float16": (TOLERANCE["float16"], 2e-3),
            "dynamic": (TOLERANCE["dynamic"], 0.02), "int8": (TOLERANCE["int8"], 0.05),
            "served": (SERVED["float32"], 1e-5)}  # fmt: skip
@@ -48,7 +48,7 @@ def test_another_model_and_exchanged_rows_fail_in_every_format(head, format_):
     for wrong in (answers(1), exchanged):
         with pytest.raises(ValueError, match=f"file: {head.name}: .*times that of a constant answer"):
             check_outputs("file", [head], wrong, right, tolerance)
-        check_outputs("file", [head], wrong, right, tolerance=1000.0)  # whoever asks for it
+        check_outputs("file", [head], wrong, right, tolerance=1000.0)  # unless a large tolerance is asked for
 
 
 def test_the_message_has_numbers_and_units():
@@ -63,7 +63,7 @@ def test_the_message_has_numbers_and_units():
 
 def test_rounding_of_the_unit_is_no_difference():
     year = np.array([[2000.0], [2010.0], [1990.0]], "float32")
-    unit = {"kind": "values", "std": (1e-3,)}  # float32 has steps of 1.2e-4 there
+    unit = {"kind": "values", "std": (1e-3,)}  # the spacing of float32 is 1.2e-4 there
     assert distance.distances(unit, np.nextafter(year, np.float32(3000)), year).tolist() == [0, 0, 0]
     half = distance.distances({"kind": "values", "std": (5.0,)}, year + 0.4, year, half=True)
     assert half.tolist() == [0, 0, 0] and distance.distances(unit, year + 0.4, year).min() > 300
@@ -87,7 +87,7 @@ def test_classes_change_in_near_ties_only():
     few, many = right.copy(), right.copy()
     few[1:19:2], many[1:21:2] = few[1:19:2, ::-1], many[1:21:2, ::-1]  # 9 and 10 rows go from 0.53 to 0.47
     assert distance.allowed_flips(n) == 7
-    assert distance.faults(unit, many, right, 0.25) == []  # 0.06 is a near tie where 8 bits may move 0.06
+    assert distance.faults(unit, many, right, 0.25) == []  # 0.06 is a near tie if 8 bits may change a score by 0.06
     said = distance.faults(unit, few, right, 0.1)
     assert said == ["another class in 9 of 100 examples, near ties left out, allowed 7"]
     labels = {"kind": "labels"}

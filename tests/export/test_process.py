@@ -23,7 +23,7 @@ def answer(done, lock, ready):
     os.close(os.open(ready, os.O_CREAT))
     time.sleep(60)
 """
-# As an export does it; the file alone, for the package takes seconds to import.
+# Import the file alone, as an export does, because the package takes seconds to import.
 PARENT = f"""
 import importlib.util, pathlib, sys, tempfile
 spec = importlib.util.spec_from_file_location("process", {process.__file__!r})
@@ -69,7 +69,7 @@ def test_a_killed_export_leaves_no_process_and_the_next_one_no_folder(files, tmp
     export = subprocess.Popen([sys.executable, "-c", PARENT, *map(str, files)])
     wait_for(ready.exists)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with new_version(versions / "1") as folder, process.scratch():  # of a living process nothing is removed
+    with new_version(versions / "1") as folder, process.scratch():  # files of a living process are not removed
         folder.mkdir()
         assert not is_free(lock) and left(versions) == [".", "."] and left(tmp_path) == [".mmkeras-", ".mmkeras-"]
     assert left(versions) == ["."] and left(tmp_path) == [".mmkeras-"]

@@ -69,7 +69,7 @@ def test_the_edge_runner_answers_as_keras_does(trained, one_process, tmp_path):
     raw, preprocess, model = trained
     report = mm.export.litert(
         preprocess, model, tmp_path / "moods.tflite", heads=HEADS, verbose=False
-    )  # made up samples
+    )  # generated samples
     assert report["edge"]["face"] == {"max_difference": 0.0, "allowed": 0.0}
     assert report["inputs"]["face"] == {"shape": [1, 5], "dtype": "float32"}
     runner = edge.Model(tmp_path / "moods.tflite")

@@ -29,7 +29,7 @@ def trained(tmp_path_factory):
 
 def test_the_saved_model_takes_files(trained, one_process, tmp_path):
     _, preprocess, model = trained
-    report = mm.export.saved_model(preprocess, model, tmp_path / "motions" / "1", heads=HEADS)  # samples are made up
+    report = mm.export.saved_model(preprocess, model, tmp_path / "motions" / "1", heads=HEADS)  # samples are generated
     assert max(value for run in report["max_difference"].values() for value in run.values()) < 1e-5
     assert "DecodeGif" in str(tf.saved_model.load(report["path"]).signatures["serving_default"].graph.as_graph_def())
     request = json.loads((tmp_path / "motions" / "1" / "assets.extra" / "request.json").read_text())

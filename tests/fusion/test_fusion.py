@@ -29,7 +29,7 @@ def test_weighted_sum(plain, alpha, shares):
             for dense, *pair in zip(layer.project, TOKENS, MASKS, strict=True)]  # fmt: skip
     np.testing.assert_allclose(fused[0], shares[0] * a[0] + shares[1] * b[0], atol=1e-5)
     np.testing.assert_allclose(fused[1], a[1], atol=1e-5)  # the second modality is absent
-    assert fused[2].tolist() == [0] * 7  # nothing is there
+    assert fused[2].tolist() == [0] * 7  # everything is absent
 
 
 def test_weighted_sum_learns_its_weights():

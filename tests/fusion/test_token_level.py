@@ -11,7 +11,7 @@ ALL = [fusion.Attention, fusion.Bottleneck, fusion.CoAttention, fusion.CrossAtte
 
 
 def close(a, b):
-    # gelu is exact here and in Keras, float32 sums are not.
+    # gelu is exact here and in Keras, but float32 sums are not.
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 
@@ -37,8 +37,9 @@ def test_cross_attention_asks_one_after_the_other(three, plain):
         x = (b, c)[i % 2]
         q = plain.block(q, x, np.ones(len(x), bool), step)
     close(fused[0], plain.norm(q, layer.norm).mean(0))
-    close(fused[1], plain.norm(plain.embed(1, tokens, layer.embed)[0][:2], layer.norm).mean(0))  # nobody to ask
-    close(fused[2], plain.norm(layer.stand_in.table.numpy()[0], layer.norm))  # nobody to ask, and nobody who asks
+    # There is no other modality to attend to.
+    close(fused[1], plain.norm(plain.embed(1, tokens, layer.embed)[0][:2], layer.norm).mean(0))
+    close(fused[2], plain.norm(layer.stand_in.table.numpy()[0], layer.norm))  # no modality is present at all
 
 
 def test_cross_attention_asks_in_place_of_the_first_modality(modalities, plain):
@@ -82,7 +83,7 @@ def test_single_stream_answers_with_cls(three, plain):
 
 def test_bottleneck_passes_on_the_mean_of_the_present(three, plain):
     tokens, masks = three
-    masks[1][1, 0] = True  # two of three are present in the second row
+    masks[1][1, 0] = True  # two of three modalities are present in the second row
     layer = shaken(fusion.Bottleneck(dim=8, num_heads=2, num_bottlenecks=2, num_layers=3), tokens, masks)
     fused = layer(tokens, masks).numpy()
     for row, present in ((0, [0, 1, 2]), (1, [0, 1])):
@@ -151,7 +152,7 @@ def test_every_weight_learns(covers, three):
     model = keras.Sequential([keras.layers.Dense(1)])
     model = keras.Model(inputs, model(layer(*inputs)))
     model.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
-    # The bias of the keys adds the same to every score, which softmax takes out again.
+    # The bias of the keys adds a constant to all scores, which softmax cancels, so it is not trained.
     before = [weight.numpy() for weight in layer.trainable_variables]
     masks[0][1:] = [[False] * 4, [True] * 4]  # rows with and without the first modality
     model.fit((tokens, masks), np.array([1.0, -1.0, 0.5]), epochs=2, verbose=0)

@@ -11,7 +11,7 @@ from mmkeras import fusion
 RNG = np.random.default_rng(0)
 SHAPES = [(4, 5), (1, 6), (3, 4)]
 TOKENS = [RNG.normal(size=(4, *shape)).astype("float32") for shape in SHAPES]
-# All; the second absent and two tokens of the first; the first absent; nothing at all.
+# All present; the second absent, and two tokens of the first; the first absent; all absent.
 MASKS = [np.arange(4) < np.array([[4], [2], [0], [0]]), np.array([[True], [False], [True], [False]]),
          np.arange(3) < np.array([[3], [1], [2], [0]])]  # fmt: skip
 THERE = np.stack([mask.any(1) for mask in MASKS], axis=1)

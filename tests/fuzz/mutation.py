@@ -1,6 +1,6 @@
 """Damage that files suffer: flipped bits, missing ends, zeros, noise, extreme numbers, parts in other places."""
 
-_HEADER = 64  # bytes in which most formats keep their sizes
+_HEADER = 64  # bytes; most formats store their sizes there
 
 
 def mutate(data, rng):

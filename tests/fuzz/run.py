@@ -19,10 +19,10 @@ import numpy as np
 from tests.fuzz import clips, known, pictures, sounds, tables, targets, texts
 from tests.fuzz.mutation import mutate
 
-HANG = 60  # seconds for one input; each that is read along gives one more
-MEMORY = 10**9  # bytes that one input may take
-# Formats in which other content cannot go unnoticed; MP3, JPEG, GIF, BMP, WAV and WebP files have no checksums. Reading
-# may take a clip that the graph refuses: it goes by the directory of an archive, not by the headers before it.
+HANG = 60  # seconds allowed for one input, plus one for each further input in the same batch
+MEMORY = 10**9  # bytes of memory allowed for one input
+# Formats with checksums, in which changed content cannot go unnoticed; MP3, JPEG, GIF, BMP, WAV and WebP have none.
+# Reading may accept a clip that the graph refuses: it uses the directory of an archive rather than the local headers.
 CHECKSUMS = ("png", "flac", "ogg", "zip")
 
 
@@ -58,7 +58,7 @@ class Run:
         for path, content in zip(paths, contents, strict=True):
             path.write_bytes(content)
         faulthandler.dump_traceback_later(HANG + len(kinds) - 1, exit=True)
-        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak memory
         before = _memory("VmRSS")
         yield paths
         faulthandler.cancel_dump_traceback_later()

@@ -61,7 +61,7 @@ def ask(kind, path):
 def _csv(data):
     """Number of the row -> its fields by name, as UTF-8; what is no UTF-8 is not equal to anything that is."""
     rows = csv.reader(io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline=""))
-    header, *rows = [row for row in rows if len(row) > 1 or (row and not row[0].isspace())]  # blank lines are no rows
+    header, *rows = [row for row in rows if len(row) > 1 or (row and not row[0].isspace())]  # blank lines are not rows
     return {i: dict(zip(header, map(_utf8, row), strict=False)) for i, row in enumerate(rows)}
 
 
@@ -78,7 +78,7 @@ def _fields(line):
         return {}
     texts = {name: _utf8("" if value is None else value if isinstance(value, str) else _number(value))
              for name, value in record.items()} if isinstance(record, dict) else {}  # fmt: skip
-    return {"text": b"", "room": b""} | texts  # a key that is left out is absent
+    return {"text": b"", "room": b""} | texts  # a missing key means absent
 
 
 def _number(value):

@@ -16,7 +16,7 @@ SPECS = [
     mm.Text("note", max_tokens=8, vocabulary=("a", "b", "hello", "world", "!", "é", "我"), optional=True),
 ]
 HEADS = [mm.heads.classification("kind", ["x", "y"])]
-_ALLOWED = {"int32": 0, "bool": 0, "uint8": 1, "float32": 1e-4}  # ids and masks are exact, pixels within one level
+_ALLOWED = {"int32": 0, "bool": 0, "uint8": 1, "float32": 1e-4}  # ids and masks must be equal, pixels within one level
 _ANSWERS = 1e-5
 
 

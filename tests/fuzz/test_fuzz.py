@@ -13,7 +13,7 @@ from tests.fuzz import targets
 
 SECONDS = float(os.environ.get("MMKERAS_FUZZ_SECONDS", 20))
 SEED = os.environ.get("MMKERAS_FUZZ_SEED", "0")
-_START = 240  # seconds, at most, until TensorFlow is imported and the model loaded on a busy machine
+_START = 240  # seconds until TensorFlow is imported and the model is loaded, at most, on a busy machine
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured by /proc")
@@ -27,5 +27,5 @@ def test_damaged_inputs(tmp_path, one_process):
     )
     found = json.loads(done.stdout.splitlines()[-1])
     print(json.dumps({key: found[key] for key in ("inputs", "counts")}, indent=1))
-    assert found["inputs"] > SECONDS  # ten times as many on two free cores
+    assert found["inputs"] > SECONDS  # ten times as many on two idle cores
     assert found["faults"] == []

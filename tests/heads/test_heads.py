@@ -45,7 +45,7 @@ def test_names_are_compared_without_spaces_and_whole_floats_as_integers():
         (["1.0", "2.0"], [1, 1.0, "1", "1.0"]),
         ([True, False], ["true", "TRUE", "True", True, np.bool_(True)]),
         (["true", "false"], ["True", True]),
-        (["1.0", "1", "true", "True"], ["1.0"]),  # what stands there comes first
+        (["1.0", "1", "true", "True"], ["1.0"]),  # the exact spelling takes precedence
     ],
 )
 @pytest.mark.parametrize("several", [False, True])

@@ -49,7 +49,7 @@ def test_loss_is_that_of_the_real_moments():
     model = keras.Model([tokens, mask], HEAD.output((tokens, mask)))
     x, lengths = rng.normal(size=(4, 6, 4)).astype("float32"), np.array([6, 3, 2, 1])
     logits = model([x, np.arange(6) < lengths[:, None]])
-    targets = np.array([[2, 3, 2], [2, 0, 0], [0, 0, 0], [3, 0, 0]])  # also one that is empty
+    targets = np.array([[2, 3, 2], [2, 0, 0], [0, 0, 0], [3, 0, 0]])  # including an empty one
     expected = tf.nn.ctc_loss(targets, logits, [3, 1, 0, 1], lengths, logits_time_major=False, blank_index=0)
     np.testing.assert_allclose(CTCLoss(reduction=None)(targets, logits), expected, rtol=1e-4)
     assert logits.dtype == tf.float32

@@ -17,7 +17,8 @@ def test_attention_block_reads_others_or_itself():
     thought = x[:1] + seen
     thought += layer.narrow(layer.widen(layer.norm_think(thought)))
     np.testing.assert_allclose(itself[:1], thought, atol=1e-5)
-    nothing = x[1:] + layer.narrow(layer.widen(layer.norm_think(x[1:])))  # nothing to read, only to think
+    # Without attention, only the feed-forward part.
+    nothing = x[1:] + layer.narrow(layer.widen(layer.norm_think(x[1:])))
     np.testing.assert_allclose(itself[1:], nothing, atol=1e-5)
 
 
@@ -40,7 +41,7 @@ def test_modality_tokens_say_whose_they_are():
     embedded = layer(tokens, masks)
     for i, (x, dense) in enumerate(zip(embedded, layer.project, strict=True)):
         kernel, kind = dense.kernel.numpy(), layer.kind.numpy()[i]
-        np.testing.assert_allclose(x[0], [kernel.sum(0) + kind, kind], atol=1e-6)  # the masked token enters as zeros
+        np.testing.assert_allclose(x[0], [kernel.sum(0) + kind, kind], atol=1e-6)  # the masked token contributes zeros
 
 
 def test_learned_tokens_are_the_same_in_every_row():

@@ -82,7 +82,7 @@ def test_padded_frames_of_a_clip_do_not_count():
     outputs = [branch.get_layer(name).output for name in ("log_mel", "conv_1")]
     (spectrum, mask), x = keras.Model(branch.input, outputs)(feed, training=True)
     halves = np.asarray(mask)[:, :48].reshape(3, 24, 2).any(-1)
-    branch.get_layer("norm").moving_mean.assign([0.0])  # one step, not two
+    branch.get_layer("norm").moving_mean.assign([0.0])  # reset, so that one update is checked instead of two
     branch(feed, training=True)
     mean = np.asarray(spectrum)[np.asarray(mask)].mean()
     np.testing.assert_allclose(branch.get_layer("norm").moving_mean, [0.1 * mean], rtol=1e-4)

@@ -15,7 +15,8 @@ def dropped(**arguments):
 
 def test_share_that_is_hidden():
     first, second, third = dropped(rate=(0.25, 0.0, 0.5))
-    # The one that would leave nothing stays: where the second is absent, both others go at 1/8, and one comes back.
+    # One modality is kept if all would be dropped: where the second is absent, the other two are dropped with
+    # probability 1/8, and one comes back.
     there = MASKS[1][:, 0]
     assert abs(first[there, 0].mean() - 0.75) < 0.03 and abs(third[there].mean() - 0.5) < 0.03
     assert abs(first[~there, 0].mean() - 0.8125) < 0.03
@@ -27,7 +28,7 @@ def test_a_modality_goes_whole_and_never_all_of_them():
     assert np.array_equal(first.all(1), first.any(1))
     there = np.stack([first[:, 0], *(mask[:, 0] for mask in others)], -1)
     assert there.any(1).all() and there.all(1).mean() < 0.01
-    assert 0.28 < there[::2].mean() < 0.48  # each of the three stays now and then
+    assert 0.28 < there[::2].mean() < 0.48  # each of the three is kept in some rows
 
 
 def test_nothing_comes_back_and_nothing_goes_outside_training():

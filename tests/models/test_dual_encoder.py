@@ -37,7 +37,8 @@ def gradients(model, **arguments):
     """Loss of the first step, its gradients by variable, and losses of three epochs, all through `fit`."""
     before = model.get_weights()
     first = model.fit(batches(**arguments).take(1), verbose=0).history["loss"]
-    step = [(old - new) / 0.1 for old, new in zip(before, model.get_weights(), strict=True)]  # of SGD: the gradient
+    # The gradient, from the step of SGD.
+    step = [(old - new) / 0.1 for old, new in zip(before, model.get_weights(), strict=True)]
     return first + model.fit(batches(**arguments), epochs=3, verbose=0).history["loss"], step
 
 

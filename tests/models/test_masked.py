@@ -85,7 +85,8 @@ def test_what_is_hidden_is_the_label(squares, model):
     stays = ~chosen[same]
     np.testing.assert_array_equal(shown[same][stays], ids[same][stays])
     assert 0.5 < np.mean(shown[chosen] == 1) < 1
-    assert (ids[~same] != shown[~same]).any(1).mean() > 0.5  # the caption of another one, at times of the same colour
+    # The caption of another example, which sometimes has the same colour.
+    assert (ids[~same] != shown[~same]).any(1).mean() > 0.5
     patches, pixels = labels["photo_masked"].numpy(), batch["photo"].numpy()
     first = np.flatnonzero(same)[0]
     for t in range(4):

@@ -125,7 +125,7 @@ FILES = [wav(WAVE), wav(WAVE, rate=22_050), wav(ENCODED["24"][0], 1, 24), b"", w
 
 def test_eager_mapped_batched_and_single_are_equal_to_the_bit():
     decoder, data = layer(optional=True), tf.data.Dataset.from_tensor_slices([*FILES, FILES[0], b""])
-    batch = len(FILES)  # the first batch is mixed, the second needs no branch
+    batch = len(FILES)  # the first batch is mixed, the second needs no conditional
     eager = [decoder(files) for files in data.batch(batch)]
     mapped, single = list(data.batch(batch).map(decoder)), list(data.batch(1).map(decoder))
     for i in (0, 1):
@@ -173,7 +173,7 @@ def test_floats_that_are_no_numbers_or_become_none_are_refused(values, bits, sho
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
         decode(file)
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
-        REQUIRED_GRAPH(tf.constant([file]))  # which TensorFlow rewrites
+        REQUIRED_GRAPH(tf.constant([file]))  # TensorFlow rewrites its comparisons
     with pytest.raises(ValueError, match=f"voice: a float WAV file must hold numbers.*{shown}"):
         edge.Audio("voice", samples=200, sample_rate=16_000)(file)
 

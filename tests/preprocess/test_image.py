@@ -87,7 +87,7 @@ def test_a_transparent_gif_lies_on_white():
     expected = np.where((np.array(hole) == 3)[..., None], 255, pillow(file_of(hole, "GIF")))
     assert (np.array(hole) == 3).any()
     np.testing.assert_array_equal(decode(file)[0], expected)
-    wide = file[:6] + struct.pack("<HH", 70, 45) + file[10:]  # the canvas is larger than the picture
+    wide = file[:6] + struct.pack("<HH", 70, 45) + file[10:]  # the canvas is larger than the image
     (result,) = decode(wide, size=(45, 70))
     np.testing.assert_array_equal(result[:40, :60], expected)
     assert (result[40:] == 255).all() and (result[:, 60:] == 255).all()
@@ -193,7 +193,7 @@ MIXED = [PNG, JPEG, GIF, BMP, with_exif(6, "<"), file_of(np.dstack([RGB, RGB[:, 
 
 def test_eager_mapped_batched_and_single_are_equal_to_the_bit():
     data = tf.data.Dataset.from_tensor_slices([*MIXED, PNG, JPEG, PNG, PNG])
-    batch = len(MIXED)  # the first batch is mixed, the second needs no branch
+    batch = len(MIXED)  # the first batch is mixed, the second needs no conditional
     singles = np.concatenate(list(data.batch(1).map(REQUIRED).as_numpy_iterator()))
     mapped = np.concatenate(list(data.batch(batch).map(REQUIRED).as_numpy_iterator()))
     eager = np.concatenate([REQUIRED(files).numpy() for files in data.batch(batch)])

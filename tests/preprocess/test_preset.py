@@ -25,7 +25,7 @@ def test_ids_are_those_of_keras_hub(preset):
     there = [0, 2, 4, 5]
     np.testing.assert_array_equal(ready["review"].numpy()[there], np.array(wanted["token_ids"])[there])
     np.testing.assert_array_equal(ready["review_mask"].numpy()[there], np.array(wanted["padding_mask"])[there])
-    for row in (1, 3):  # nothing is there, not even [CLS]
+    for row in (1, 3):  # the rows are empty, without even [CLS]
         assert not ready["review"].numpy()[row].any() and not ready["review_mask"].numpy()[row].any()
 
 

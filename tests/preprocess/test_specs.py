@@ -31,7 +31,7 @@ def test_specs_know_what_was_learned(learned, tmp_path):
     assert title.ids == len(learned.get_layer("title_preprocess").vocabulary)
     assert [spec.ids for spec in SPECS] == [20_000, 300, (100, 100)]
     assert [spec.ids for spec in mm.preprocessor(SPECS).specs] == [spec.ids for spec in SPECS]
-    assert mm.preprocessor(learned.specs).given[0].vocabulary_size == 20_000  # room to learn anew
+    assert mm.preprocessor(learned.specs).given[0].vocabulary_size == 20_000  # room for learning again
     assert mm.preprocessor([mm.Text("review", vocabulary=("a", "b"))]).specs[0].ids == 4
     learned.save(tmp_path / "preprocess.keras")
     again = mm.load_model(tmp_path / "preprocess.keras")
@@ -48,7 +48,8 @@ def test_embeddings_have_a_row_for_each_id(learned, kind):
     ready = learned({name: tf.constant(values) for name, values in RAW.items()})
     for name, sizes in {"review": [review.ids], "who": [sum(who.ids)]}.items():
         assert rows(branches[name]) == sizes
-        branches[name]({key: ready[key] for key in branches[name].input})  # an id without a row would be an error
+        # An id without an embedding row would raise an error.
+        branches[name]({key: ready[key] for key in branches[name].input})
     assert int(tf.reduce_max(ready["review"])) == review.ids - 1
     assert np.max(ready["who"][:, 1:], axis=0).tolist() == [size - 1 for size in who.ids]
     whole = mm.branches.table.mlp(SPECS[2])

@@ -24,7 +24,7 @@ def test_numbers_are_standardised_and_categories_numbered(model):
     expected = (age - age.mean()) / age.std()
     row, mask = ready["customer"].numpy(), ready["customer_mask"].numpy()
     np.testing.assert_allclose(row[[0, 1, 3], 0], expected, rtol=1e-6)
-    assert row[:, 1].tolist() == [0, 0, 0, 0]  # a constant column: deviation 1, not 0
+    assert row[:, 1].tolist() == [0, 0, 0, 0]  # the deviation of a constant column is 1, not 0
     assert row[:, 2].tolist() == [2, 3, 2, 0]
     assert mask.tolist() == [[1, 1, 1], [1, 1, 1], [0, 1, 1], [1, 1, 0]]
 

@@ -85,7 +85,7 @@ def test_a_gif_lays_its_frames_over_each_other():
     file = gif(np.repeat(FRAMES[..., :1], 3, axis=-1))
     pixels, mask = decode(file, CLIP, b"", gif(FRAMES[:2]))
     np.testing.assert_array_equal(pixels[0], tf.io.decode_gif(file).numpy()[[0, 2, 4, 6]])
-    np.testing.assert_array_equal(pixels[1], FRAMES[[0, 2, 4, 6]])  # the others of a batch are as they are without it
+    np.testing.assert_array_equal(pixels[1], FRAMES[[0, 2, 4, 6]])  # the rest of the batch is not affected
     assert mask.sum(1).tolist() == [4, 4, 0, 2]
     assert not pixels[2].any() and not pixels[3, 2:].any()
 
@@ -192,7 +192,7 @@ def test_a_damaged_directory_at_the_end_of_a_zip_file_does_not_count():
 
 def test_clips_of_too_many_pixels_are_refused():
     options = {"optional": False, "max_pixels": 54}
-    decode(CLIP, gif(FRAMES[:4]), **options)  # 4 frames of 6 x 9
+    decode(CLIP, gif(FRAMES[:4]), **options)  # 4 frames of 6 x 9 pixels
     many = r"clip: a frame may have max_pixels=54 .* GIF 216 together.*, 7 frames of 6 x 9 pixels .*example 1"
     with pytest.raises(tf.errors.InvalidArgumentError, match=many):
         decode(CLIP, gif(FRAMES), **options)

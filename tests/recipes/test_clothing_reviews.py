@@ -43,7 +43,7 @@ def test_f1_and_pr_auc_are_those_of_the_recommended_ones(run):
     recommended = evaluation["models"]["all"]["recommended"]["per_class"]["1"]
     assert run.report["recommended"]["all"] == recommended
     assert f"all: recommended with F1 {recommended['f1']:.3f}, PR-AUC {recommended['pr_auc']:.3f}" in run.printed
-    # The PR-AUC of a constant is the share of the positive class.
+    # The PR-AUC of a constant answer is the share of the positive class.
     share = recommended["support"] / run.report["n"]
     assert math.isclose(run.report["recommended"]["majority"]["pr_auc"], share)
 
@@ -70,7 +70,7 @@ def test_no_warning_distracts_the_reader(run):
 
 def test_stars_are_an_input_on_request_and_then_no_answer(start, tmp_path):
     told = start("clothing_reviews", tmp_path, "--smoke", "--with-rating")
-    assert 0 <= told.report["accuracy"] <= 1  # one number: there is one answer
+    assert 0 <= told.report["accuracy"] <= 1  # a single number, because there is one answer
     assert inputs(told)["stars"] == tf.float32
 
 

@@ -67,5 +67,5 @@ def test_accuracy_on_the_real_set(start, tmp_path):
         "image + audio",
         "image + text",
         "audio + text",
-    ):  # where an input is absent, against a model of the rest
+    ):  # if an input is absent, compared with a model of the other inputs
         assert report["subsets"][pair] > rows[pair] - 0.02

@@ -51,5 +51,5 @@ def test_no_warning_distracts_the_reader(run):
 def test_accuracy_on_the_real_set(start, tmp_path):
     report = start("easy_vqa", tmp_path, "--data", DATA).report
     assert report["n"] == 4868 and report["accuracy"] >= 0.985
-    # What the question alone tells, and the picture alone, as counted on the upstream test part.
+    # Accuracies of answering from the question alone and from the picture alone, counted on the upstream test part.
     assert report["baselines"]["question only"] <= 0.70 and report["baselines"]["photo only"] <= 0.50

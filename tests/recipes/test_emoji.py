@@ -38,7 +38,8 @@ def test_report_has_both_answers_of_every_row(run):
         assert low <= run.report["accuracy"][head] <= high
         right = run.report["accuracy"][head] * run.report["n"]
         assert math.isclose(right, round(right), abs_tol=1e-6)
-    assert run.report["n"] == 12 and run.report["n_train"] == 24 * (16 + 4)  # English names and keywords twice more
+    # English names and keywords are counted two more times.
+    assert run.report["n"] == 12 and run.report["n_train"] == 24 * (16 + 4)
     assert run.report["skipped"] == 0 and run.report["seed"] == 3
 
 
@@ -55,7 +56,7 @@ def test_another_folder_is_scored_as_the_test_part_is(run):
 @pytest.mark.parametrize("names", [("赤 7", "青 7"), ("红 7", "蓝 7"), ("लाल 7", "नीला 7")])
 def test_export_reads_japanese_chinese_and_hindi_names(answers, names):
     one, other = map(answers, names)
-    assert np.abs(one - other).max() > 1e-6  # names that the vocabulary lacks would all be the same unknown token
+    assert np.abs(one - other).max() > 1e-6  # words missing in the vocabulary would all be the same unknown token
     np.testing.assert_allclose(one, answers(names[0]))
 
 
@@ -74,5 +75,5 @@ def test_accuracy_on_the_real_set(start, tmp_path):
     table = pd.read_csv(DATA / "emoji.tsv", sep="\t", quoting=3, dtype=str, keep_default_na=False)
     assert report["n"] == (table["split"] == "test").sum()
     assert report["accuracy"]["group"] > 0.76 and report["accuracy"]["subgroup"] > 0.56
-    for language in ("zh", "ja", "hi"):  # above what the picture alone gives to a linear model
+    for language in ("zh", "ja", "hi"):  # above a linear model of the picture alone
         assert report["languages"][language]["group"] > 0.70

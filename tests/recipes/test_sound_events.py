@@ -41,6 +41,6 @@ def test_table_names_the_published_figures_and_no_warning_distracts(run):
 @pytest.mark.skipif(not DATA.is_dir(), reason="ESC-10 is not there")
 def test_real_clips_are_told_apart(start, tmp_path):
     report = start("sound_events", tmp_path, "--data", DATA, "--test", DATA).report
-    assert report["cross_validation"]["accuracy"] >= 0.727  # the random forest on clips of 44.1 kHz
-    assert report["other_test"]["n"] == 80  # fold 4 alone: the training folds of --test are left out
+    assert report["cross_validation"]["accuracy"] >= 0.727  # the published random forest on clips of 44.1 kHz
+    assert report["other_test"]["n"] == 80  # fold 4 only, because the training folds of --test are left out
     assert report["other_test"]["accuracy"] == pytest.approx(report["accuracy"])

@@ -88,7 +88,7 @@ def test_a_request_that_is_too_large_is_413(url, ask):
     status, _, found = ask(url, PREDICT, b" " * 100_001)
     assert status == 413 and found["error"].startswith("A request may have 100,000 bytes. Received: 100,001 or more.")
     connection = socket.create_connection(urlsplit(url).netloc.split(":"))
-    with connection:  # without a length, in pieces
+    with connection:  # a chunked body without Content-Length
         connection.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         connection.sendall((b"8000\r\n" + b" " * 0x8000 + b"\r\n") * 4)
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -181,7 +181,7 @@ def test_one_refused_request_of_a_batch_harms_no_other():
     futures = [
         batcher.submit("s", {"x": np.array(values)}) for values in ([1.0, 2.0], [3.0, -1.0], [4.0], [-5.0], [6.0])
     ]
-    other = batcher.submit("s", {"x": np.ones((1, 3))})  # of another shape
+    other = batcher.submit("s", {"x": np.ones((1, 3))})  # another shape
     batcher.close()
     go.set()
     assert first.result(60)["y"].tolist() == [0.0]

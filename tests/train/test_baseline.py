@@ -42,7 +42,7 @@ def test_noise_is_no_better_than_the_frequencies(tmp_path, capsys):
 
 def test_what_is_learned_by_heart_is_told_apart(tmp_path, capsys):
     a = np.random.default_rng(0).normal(size=64)
-    fitted(tmp_path, a, (a > 0) ^ (np.arange(64) >= 32))  # validation says the opposite
+    fitted(tmp_path, a, (a > 0) ^ (np.arange(64) >= 32))  # the validation labels are inverted
     assert "The training loss is much lower, so that the model learns its examples by heart" in capsys.readouterr().out
 
 

@@ -74,7 +74,7 @@ def test_callbacks_keep_the_epoch_of_the_highest_score(tmp_path):
     named = {type(callback).__name__: callback for callback in callbacks}
     assert {named[name].mode for name in ("BestCheckpoint", "EarlyStopping", "Curves")} == {"max"}
     assert named["EarlyStopping"].best_epoch == 0 and named["BestCheckpoint"].best == pytest.approx(0.9)
-    assert train.whole_epochs(tmp_path) == 3  # early stopping has seen two epochs without a better one
+    assert train.whole_epochs(tmp_path) == 3  # early stopping has waited two epochs without improvement
     best = mm.load_model(tmp_path / "best.keras")
     np.testing.assert_array_equal(best.get_weights()[0], model.get_weights()[0])
 

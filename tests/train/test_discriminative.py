@@ -106,7 +106,7 @@ def test_what_is_frozen_after_compiling_does_not_keep_it_from_loading(frozen, tm
         model.get_layer(f"{name}_branch").trainable = False
     model.save(tmp_path / "model.keras")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Keras leaves out what Adam has learned of other variables
+        warnings.simplefilter("ignore")  # Keras warns that it drops Adam's state of other variables
         again = mm.load_model(tmp_path / "model.keras")
     kept = {1.0} if "b" in frozen else {0.5, 1.0}
     assert again.optimizer.factors == [factor for factor in model.optimizer.factors if factor in kept]

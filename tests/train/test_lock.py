@@ -27,7 +27,7 @@ def test_another_process_is_refused_until_it_ends(tmp_path):
             lock.on_train_begin()
         other.kill()
     lock.on_train_begin()
-    lock.on_train_begin()  # as after a `fit` that failed
+    lock.on_train_begin()  # as after a failed `fit`
     taken = [sys.executable, "-c", HOLD.replace("LOCK_EX", "LOCK_EX | fcntl.LOCK_NB"), tmp_path / "lock"]
     assert subprocess.run(taken, capture_output=True).returncode != 0
     lock.on_train_end()

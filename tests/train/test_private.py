@@ -46,7 +46,7 @@ def test_no_example_moves_the_weights_by_more_than_the_clip():
 
 def test_the_noise_has_the_size_it_should_have():
     runs = [stepped(mm.train.private(build(), noise=50.0, clip=0.1, seed=seed), rate=1.0)[0] for seed in range(4)]
-    # 50 * 0.1 of the sum, over 6 examples; what the clipped gradients add is small beside it.
+    # 50 * 0.1 for the sum, over 6 examples; the clipped gradients are small in comparison.
     assert np.std(np.concatenate(runs)) == pytest.approx(50 * 0.1 / 6, rel=0.15)
     assert not np.array_equal(runs[0], runs[1])
 

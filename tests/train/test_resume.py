@@ -32,7 +32,7 @@ def runs(tmp_path_factory):
     assert killed.returncode == -signal.SIGKILL
     assert train.whole_epochs(folder / "killed") == 2
     with (folder / "killed" / "log.csv").open("a") as log:
-        log.write("2,0.1,0.1,0.1\n3,0.")  # rows of an epoch that was not saved, the second one torn
+        log.write("2,0.1,0.1,0.1\n3,0.")  # rows of an epoch that was not saved, the second one incomplete
     seen = []
     spy = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(epoch))
     resumed = run_and_kill.fit(folder / "killed", extra=[spy])
@@ -45,7 +45,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(runs, which):
     (resumed, _), (whole, _), _ = runs
     of = (lambda model: model.variables) if which == "variables" else (lambda model: model.optimizer.variables)
     for a, b in zip(of(resumed), of(whole), strict=True):
-        # In another process threads may sum in another order, where determinism of ops was not asked for.
+        # Threads of another process may add in another order, unless op determinism is enabled.
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=0, atol=1e-6, err_msg=a.path)
 
 
@@ -147,7 +147,8 @@ def test_curves_are_drawn(runs):
 def test_run_folder_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     model, data = run_and_kill.model(), run_and_kill.batches()
-    model.fit(data, verbose=0, callbacks=train.callbacks("~/runs/{a}", data, monitor="loss"))  # braces are not Keras'
+    # Braces are literal, not placeholders of Keras.
+    model.fit(data, verbose=0, callbacks=train.callbacks("~/runs/{a}", data, monitor="loss"))
     names = {path.name for path in (tmp_path / "runs" / "{a}").iterdir()}
     assert names == {"best.keras", "curves.png", "lock", "log.csv", "resume.npz"}
     assert train.whole_epochs("~/runs/{a}") == 1

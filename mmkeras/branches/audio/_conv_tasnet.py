@@ -67,7 +67,7 @@ def conv_tasnet(
     for i in range(num_repeats * num_layers):
         h = _block(x, mask, hidden_dim, kernel_size, 2 ** (i % num_layers), dropout, f"block_{i}")
         skips.append(keras.layers.Dense(dim, name=f"block_{i}_skip")(h))
-        if i < num_repeats * num_layers - 1:  # nothing reads what the last one would hand on
+        if i < num_repeats * num_layers - 1:  # the residual output of the last block is not used
             x = keras.layers.Add(name=f"block_{i}_out")([x, keras.layers.Dense(dim, name=f"block_{i}_residual")(h)])
     x = keras.layers.Add(name="skips")(skips) if len(skips) > 1 else skips[0]
     x = keras.layers.Dense(dim, name="features")(_prelu("skips_prelu")(x))
@@ -78,7 +78,7 @@ def conv_tasnet(
 
 
 def _encode(spec, ready, filters, frame_seconds, frames_per_token):
-    """Ready tensors -> what each filter hears in each frame (B, F, N), and the frames' mask (B, F)."""
+    """Ready tensors -> response of each filter in each frame (B, F, N), and the frames' mask (B, F)."""
     waveform, mask = ready.values()
     hop = max(round(frame_seconds * spec.sample_rate) // 2, 1)
     shortest = hop * (frames_per_token + 1)
@@ -94,7 +94,7 @@ def _encode(spec, ready, filters, frame_seconds, frames_per_token):
 
 
 def _block(x, mask, hidden_dim, kernel_size, dilation, dropout, name):
-    """One convolutional block without its ways out: (B, F, D) -> (B, F, H)."""
+    """The layers of a convolutional block before its skip and residual outputs: (B, F, D) -> (B, F, H)."""
     h = keras.layers.Dense(hidden_dim, name=f"{name}_in")(x)
     h = GlobalLayerNorm(name=f"{name}_norm_in")(_prelu(f"{name}_prelu_in")(h), mask)
     depthwise = keras.layers.DepthwiseConv1D(kernel_size, padding="same", dilation_rate=dilation, name=f"{name}_conv")
@@ -103,12 +103,12 @@ def _block(x, mask, hidden_dim, kernel_size, dilation, dropout, name):
 
 
 def _prelu(name):
-    """One slope for all channels, as the paper's eq. 6; it starts as that of He et al., arXiv 1502.01852."""
+    """PReLU with one slope for all channels, as in the paper's eq. 6; initialised as in He et al., arXiv 1502.01852."""
     return keras.layers.PReLU(keras.initializers.Constant(0.25), shared_axes=[1, 2], name=name)
 
 
 def _tokens(x, mask, size):
-    """The mean of every `size` frames that are real, and which of these means are of any."""
+    """Mean over the real ones of every `size` frames, and which means contain real frames."""
     count, dim = x.shape[1] // size, x.shape[2]
     group = ops.reshape(x[:, : count * size], (-1, size, dim))
     mean = MaskedMean()(group, ops.reshape(mask[:, : count * size], (-1, size)))

@@ -57,7 +57,7 @@ def transformer(
     of a vision transformer; this branch has no [CLS], is trained from scratch, and supports masks. The blocks are
     keras-hub's, pre-norm.
     """
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     check_pool(spec, pool, (None, "mean"))
     check_heads(f"the branch of '{spec.name}'", dim, num_heads)
@@ -75,7 +75,7 @@ def transformer(
 
 
 def _patches(spec, x, mask, dim, patch, stride):
-    """Image (B, F, M, 1) and its frames' mask -> tokens (B, T, D) of its patches, and their mask (B, T)."""
+    """Image (B, F, M, 1) and its frames' mask -> tokens (B, T, D), one per patch, and their mask (B, T)."""
     if patch[0] > x.shape[1] or patch[1] > x.shape[2]:
         raise ValueError(
             f"A patch of the branch of '{spec.name}' must fit into the spectrogram, {x.shape[1]} frames of "

@@ -1,4 +1,4 @@
-"""Backbones whose batch norms are `layers.BatchNorm`, which knows absent images and suits short trainings."""
+"""Replaces batch norms of backbones by `layers.BatchNorm`, which ignores absent images and suits short trainings."""
 
 import keras
 
@@ -35,7 +35,7 @@ def with_batch_norm(model, masked):
     def call(layer, *args, **kwargs):
         return layer(*args, **kwargs | ({"mask": present} if layer.name in old else {}))
 
-    # Keras clones a model on as many inputs as it had: so `present` goes through it first, and comes out again.
+    # `clone_model` keeps the number of inputs, so `present` is passed through the model as an extra input and output.
     through = keras.Model([model.input, present], [model.output, present]) if masked else model
     given = [pixels, present] if masked else pixels
     new = keras.models.clone_model(through, given, _ours, call)
@@ -48,5 +48,5 @@ def _ours(layer):
     if type(layer) is not keras.layers.BatchNormalization:
         return layer
     config = layer.get_config()
-    del config["momentum"]  # .99, or .999 in MobileNet
+    del config["momentum"]  # 0.99, or 0.999 in MobileNet; `BatchNorm` has a default suited to short trainings
     return BatchNorm.from_config(config)

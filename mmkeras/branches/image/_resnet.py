@@ -17,7 +17,7 @@ from mmkeras.presets import check_weights, load_weights
 from mmkeras.specs import Image
 
 _STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, as the published weights had it
+_MEAN_BGR = (103.939, 116.779, 123.68)  # ImageNet's channel means, as used for the published weights
 
 
 def resnet(
@@ -78,7 +78,7 @@ def resnet(
 
 
 def _as_published(pixels):
-    """RGB -> BGR without the mean."""
+    """RGB -> BGR with ImageNet's means subtracted, as for the published weights."""
     red, green, blue = ops.split(pixels, 3, axis=-1)
     pixels = ops.concatenate([blue, green, red], axis=-1)
     return keras.layers.Rescaling(1.0, offset=[-mean for mean in _MEAN_BGR], name="rescaling")(pixels)
@@ -93,7 +93,7 @@ def _resnet50(shape, weights):
 
 
 def _basic(shape, stages, filters, weights, masked):
-    """Networks of two convolutions per block."""
+    """Networks with two convolutions per block."""
     pixels = keras.Input(shape)
     x = _norm(_conv(pixels, filters, 7, 2, "stem"), "stem", relu=True)
     x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)

@@ -20,13 +20,13 @@ def tokens(x, present, pool):
 
 
 def present_tokens(tokens, present):
-    """Mask (B, T): every token of an image that is there."""
+    """Mask (B, T) that is True for every token of a present image."""
     every = ops.ones_like(tokens[:, :, 0], dtype="bool")
     return every if present is None else ops.logical_and(every, present)
 
 
 def coloured(pixels):
-    """(B, H, W, 1 or 3) -> (B, H, W, 3)."""
+    """Repeats greyscale: (B, H, W, 1 or 3) -> (B, H, W, 3)."""
     return pixels if pixels.shape[-1] == 3 else ops.concatenate([pixels] * 3, axis=-1)
 
 

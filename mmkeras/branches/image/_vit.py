@@ -50,7 +50,7 @@ def vit(
     Source: Dosovitskiy et al., arXiv 2010.11929, section 3.1. There is no class token here: the mean of the tokens
     performs equally well (appendix D.3). The blocks are keras-hub's, pre-norm.
     """
-    import keras_nlp  # takes seconds
+    import keras_nlp  # imported here because it takes seconds
 
     check_pool(spec, pool, (None, "mean"))
     ready = inputs(spec, "image")

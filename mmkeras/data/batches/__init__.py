@@ -2,9 +2,9 @@
 
 pipeline      `train_batches`, `eval_batches`, `select_inputs`
 feeds         where ready batches come from: a table, shards, a stream, a cache
-ready         raw rows -> ready tensors, with the faults of single examples named
+ready         raw rows -> ready tensors; errors name the example
 balance       how often each row is drawn
-full          training batches are full
+full          checks that training batches are full
 store         the cache in memory or on disk; `cache_folder` is its files
-fingerprint   whether a cache still belongs to its examples
+fingerprint   a digest that tells whether a cache still belongs to its examples
 """

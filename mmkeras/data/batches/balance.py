@@ -74,14 +74,14 @@ def _check_labelled(head, labels):
 
 
 def _share(labels):
-    """Probabilities (rows,), and (rows,) numbers by which the rows of a class are grouped."""
+    """Probabilities (rows,), and numbers (rows,) by which the rows of a class are grouped."""
     if labels.ndim == 1:
         count = np.bincount(labels)
         return 1 / (count[labels] * np.count_nonzero(count)), labels
     count = labels.sum(axis=0, dtype="float64")
-    rank = np.full(len(labels), len(count))  # of rows without a label
+    rank = np.full(len(labels), len(count))  # rows without any label keep this value
     for number in np.argsort(-count):
-        rank[labels[:, number] > 0] = number  # in the end that of the rarest label
+        rank[labels[:, number] > 0] = number  # ends as the rarest label of each row
     none = rank == len(count)
     count = np.append(count, np.count_nonzero(none))
     each = np.divide(1, count, where=count > 0, out=np.zeros(len(count))) / np.count_nonzero(count)

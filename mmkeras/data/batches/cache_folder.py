@@ -1,4 +1,4 @@
-"""A folder of ready tensors: a .npy file for each, and store.json, which identifies their examples."""
+"""A folder of ready tensors: one .npy file each, and store.json, which identifies their examples."""
 
 import errno
 import functools
@@ -19,7 +19,7 @@ _TOLD = "store.json"
 
 
 def check_folder(where):
-    """The folder as a `Path`; ValueError if it is not a folder, or holds something other than a cache."""
+    """The folder as a `Path`; raises ValueError if it is not a folder, or holds something other than a cache."""
     if not isinstance(where, str | Path):
         raise ValueError(f"cache is None, 'memory' or the path of a folder. Received: {where!r}.")
     folder = Path(where).expanduser()
@@ -74,7 +74,8 @@ def _digest(told):
 
 
 def _opened(folder, rows, told):
-    fault = file_fault(folder / told["file"], told)  # a damaged header is not even read
+    # Compare sizes and digests before reading a header that may be damaged.
+    fault = file_fault(folder / told["file"], told)
     if fault:
         raise ValueError(fault)
     return np.lib.format.open_memmap(folder / told["file"], "r")[:rows]
@@ -108,7 +109,7 @@ def write(folder, fingerprint, fill, skipped):
 
 
 def _allocated(unfinished, folder, wanted):
-    """Files with allocated disk space: writing to a sparse file on a full disk would kill Python (SIGBUS)."""
+    """Creates files with allocated disk space: writing to a sparse file on a full disk would kill Python (SIGBUS)."""
     needed = sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values())
     free = shutil.disk_usage(unfinished).free
     try:
@@ -133,5 +134,5 @@ def _file(path, shape, dtype):
 
 
 def _reserve(descriptor, size):
-    if hasattr(os, "posix_fallocate"):  # not on macOS
+    if hasattr(os, "posix_fallocate"):  # not available on macOS
         os.posix_fallocate(descriptor, 0, size)

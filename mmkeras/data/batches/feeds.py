@@ -1,4 +1,4 @@
-"""Where ready batches come from: the rows of a table, shards, a stream, or a cache of any of them."""
+"""Sources of ready batches: the rows of a table, shards, a stream, or a cache of any of them."""
 
 import numpy as np
 import tensorflow as tf
@@ -58,11 +58,11 @@ class Feed:
         self.partly = partly_labelled(raw, heads)
         self.labelled = [head.name for head in heads] + [SAMPLE_WEIGHT] * self.weighted
         self.preprocess = preprocess
-        wanted = [*preprocess.input, *self.labelled]  # other files are not read
+        wanted = [*preprocess.input, *self.labelled]  # files of other modalities are not read
         self.raw = selected(raw, wanted)
 
     def ready(self, keyed, finish):
-        """Batches of (key, payload) -> of what `finish(key, inputs, labels)` makes; one function where it can be."""
+        """Maps batches (key, payload) with `finish(key, inputs, labels)`, in a single function if possible."""
         made = ready_batches(
             keyed, self.read, self.describe, self.preprocess, self.labelled, self.on_error, self.skipped, self.locate
         )
@@ -70,7 +70,7 @@ class Feed:
 
 
 class TableFeed(Feed):
-    """Rows of `Examples`, read by their position."""
+    """Rows of `Examples`, read by position."""
 
     def __init__(self, raw, preprocess, heads, on_error):
         super().__init__(raw, preprocess, heads, on_error)
@@ -85,7 +85,7 @@ class TableFeed(Feed):
         return self.raw.frame.index[position], lambda name: self.raw.origin(position, name)
 
     def lengths(self, name):
-        """How long each row's text is, in bytes."""
+        """Length of each row's text in bytes."""
         return np.array([len(text) for text in self.raw.table[name]])
 
 
@@ -100,7 +100,7 @@ class ShardFeed(Feed):
         return self.raw.records().batch(batch_size).map(lambda *records: (0, records))
 
     def shuffled(self, batch_size, buffer, seed):
-        """Batches, shuffled by shard and then by buffer; and the variable that holds the number of the epoch."""
+        """Batches shuffled by shard and then in a buffer, and the variable that holds the number of the epoch."""
         return self.raw.epochs(batch_size, buffer, seed)
 
     def read(self, payload, name=None):
@@ -108,7 +108,7 @@ class ShardFeed(Feed):
 
 
 class PlainFeed(Feed):
-    """The examples of any `tf.data.Dataset`, one after the other."""
+    """The examples of any `tf.data.Dataset`, in order."""
 
     @property
     def _examples(self):
@@ -118,7 +118,7 @@ class PlainFeed(Feed):
         return self._examples.enumerate().batch(batch_size).map(lambda *payload: (0, payload))
 
     def shuffled(self, batch_size, buffer, seed):
-        """Batches, shuffled by buffer; their order cannot be replayed."""
+        """Batches shuffled in a buffer; their order cannot be replayed."""
         batches = self._examples.enumerate().shuffle(buffer, seed).batch(batch_size, drop_remainder=True)
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         return tf.data.Dataset.zip(seeds, batches).map(lambda key, payload: (key, payload)), None
@@ -131,7 +131,7 @@ class PlainFeed(Feed):
 
 
 class StreamFeed(PlainFeed):
-    """The examples of a `Stream`, in which a file that cannot be converted is marked, to be named or skipped."""
+    """The examples of a `Stream`. A file that cannot be converted is marked, so that it is reported or skipped."""
 
     @property
     def _examples(self):
@@ -142,7 +142,7 @@ class StreamFeed(PlainFeed):
 
 
 class CachedFeed:
-    """The ready tensors of another feed, in memory or on disk, read by their position."""
+    """The ready tensors of another feed, in memory or on disk, read by position."""
 
     drops = False
 
@@ -172,7 +172,7 @@ class CachedFeed:
         return keyed.map(stored, tf.data.AUTOTUNE).with_options(self.store.options)
 
     def lengths(self, name):
-        """How long each row's text is, in tokens."""
+        """Length of each row's text in tokens."""
         return np.sum(self.store.arrays[f"{name}_mask"], axis=1)
 
 
@@ -182,7 +182,7 @@ def _count(raw):
     known = int(raw.cardinality())
     if known >= 0:
         return known
-    counted = raw.dataset if isinstance(raw, Stream) else raw  # nothing need be converted to be counted
+    counted = raw.dataset if isinstance(raw, Stream) else raw  # counting does not need the converted examples
     return int(counted.reduce(np.int64(0), lambda n, *_: n + 1))
 
 
@@ -201,7 +201,7 @@ def _check_raw(raw, preprocess, heads):
 
 
 def _check_heads(encoded, heads):
-    """Labels were encoded by heads; others of the same name would read them wrongly."""
+    """Raises ValueError unless the labels were encoded by these heads: others of the same name would misread them."""
     known = {head.name: head for head in encoded}
     for head in heads:
         first = known.get(head.name, head)

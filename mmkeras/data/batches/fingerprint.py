@@ -1,4 +1,4 @@
-"""A digest of examples and of what preprocessing makes of them: equal digests, equal ready tensors."""
+"""Digest of examples and their preprocessing: equal digests mean equal ready tensors."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from mmkeras.data.examples import Examples
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.tfrecord.shards import Shards
 
-_ROWS = 256  # at a time: joining copies what the table holds of files
+_ROWS = 256  # rows per chunk: joining copies the file contents that the table holds
 
 
 def fingerprint(raw, preprocess, heads, *settings, stamps=True, verbose=False):
@@ -34,7 +34,8 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True, verbose=False):
         return None
     digest = hashlib.sha256()
     for part in _parts(raw, preprocess, heads, stamps, verbose):
-        digest.update(f"{len(part)}:".encode() + part)  # so that the ends of the parts count
+        # The length prefix keeps the boundaries between the parts part of the digest.
+        digest.update(f"{len(part)}:".encode() + part)
     digest.update(repr(settings).encode())
     return digest.hexdigest()
 
@@ -42,13 +43,14 @@ def fingerprint(raw, preprocess, heads, *settings, stamps=True, verbose=False):
 def _parts(raw, preprocess, heads, stamps, verbose):
     yield __version__.encode()
     told = json.loads(preprocess.to_json())
-    told["config"].pop("specs", None)  # the layers tell more, and nothing of where a preset lies
+    told["config"].pop("specs", None)  # the layers hold the same and more, but not the path of a preset
     yield json.dumps(told).encode()
     for layer in preprocess.layers:
         yield from (weight.numpy().tobytes() for weight in layer.weights)
         learned = [lookup.get_vocabulary() for lookup in getattr(layer, "lookups", ())]
         yield repr([*learned, getattr(layer, "vocabulary", None)]).encode()
-    yield repr([head.meaning for head in heads if head.needs_targets]).encode()  # a vocabulary learned from the labels
+    # The vocabulary learned from the labels.
+    yield repr([head.meaning for head in heads if head.needs_targets]).encode()
     weights = [SAMPLE_WEIGHT] if SAMPLE_WEIGHT in raw.element_spec else []
     for name in [*preprocess.input, *(head.name for head in heads), *weights]:
         yield name.encode()
@@ -60,8 +62,8 @@ def _parts(raw, preprocess, heads, stamps, verbose):
 
 
 def _objects(values, stamps, verbose):
-    """First how long each one is, so that the ends count, then all of them, not one by one."""
-    told = functools.cache(_stamp if stamps else _name)  # a file is looked at once, however many rows have it
+    """The lengths of all objects, so that their boundaries count, followed by their joined contents."""
+    told = functools.cache(_stamp if stamps else _name)  # stat each file once, even if many rows refer to it
     starts = range(0, len(values), _ROWS)
     for i in shown_if_slow(starts, "Looking at files", len(starts), verbose):
         some = [value if isinstance(value, bytes) else told(value) for value in values[i : i + _ROWS]]
@@ -77,6 +79,6 @@ def _stamp(path):
     inside = sorted(entry.path for entry in os.scandir(path)) if os.path.isdir(path) else []  # the frames of a clip
     try:
         told = [(each, os.stat(each)) for each in (path, *inside)]
-    except FileNotFoundError:  # deleted since the table was read: named with its row where it is read
+    except FileNotFoundError:  # deleted after the table was read; reported with its row when the file is read
         return f"{path} is not there".encode()
     return " ".join(f"{each} {status.st_size} {status.st_mtime_ns}" for each, status in told).encode()

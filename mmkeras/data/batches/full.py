@@ -1,4 +1,4 @@
-"""Checks that training batches are full and that there is at least one."""
+"""Checks that training batches are full, and that there is at least one."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ def check_size(rows, batch_size):
 
 
 def shared_out(batch_size, replicas):
-    """Number of examples of a batch for each replica."""
+    """Number of a batch's examples for each replica."""
     if batch_size % replicas:
         raise ValueError(
             "Every replica of every worker gets as many examples of a training batch. Received: "
@@ -20,7 +20,7 @@ def shared_out(batch_size, replicas):
 
 
 def never_none(batches, batch_size):
-    """The same batches, with an error at the end of an epoch without any, which cannot be known before."""
+    """The same batches; an epoch without any raises an error at its end, because this cannot be known earlier."""
     absent = tf.experimental.Optional.empty(batches.element_spec)
     there = batches.map(lambda *batch: tf.experimental.Optional.from_value(batch))
     ended = there.concatenate(tf.data.Dataset.from_tensors(absent))

@@ -115,7 +115,7 @@ def train_batches(
             x = _cut(x, bucket_by) if bucket_by else x
             x, y = augmented(x, y, _of_worker(key, worker)) if augment else (x, y)
             if not heads:
-                return (x, y) if y else x  # labels that an augmentation made
+                return (x, y) if y else x  # labels can come from an augmentation, such as `masking`
             return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
 
         batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)
@@ -158,7 +158,7 @@ def eval_batches(
 
 
 def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
-    """Batches (inputs, labels) in the order of the examples; missing labels are among them, as they are encoded."""
+    """Batches (inputs, labels) in the order of the examples, including those with missing labels."""
     feed = feed_of(raw, preprocess, heads, on_error=on_error)
     return _in_order(feed, heads, batch_size, lambda key, x, y: (x, y))
 
@@ -176,7 +176,7 @@ def _in_order(feed, heads, batch_size, finish):
 
 
 def _of_worker(key, worker):
-    """The seed of a batch for one worker: each draws other augmentations for its part."""
+    """Seed of a batch for one worker, so that workers draw different augmentations."""
     return key if worker == 0 else tf.random.experimental.stateless_fold_in(key, worker)
 
 
@@ -223,7 +223,7 @@ def _finished(batches, steps, epoch, feed, heads):
     options.deterministic = True
     batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
     batches.epoch, batches.skipped, batches.fingerprint, batches.labels = epoch, feed.skipped, None, None
-    batches.preprocess, batches.heads = feed.preprocess, heads  # by which `data.show` knows what it shows
+    batches.preprocess, batches.heads = feed.preprocess, heads  # `data.show` needs them to display the batches
     return batches
 
 

@@ -44,11 +44,12 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
                 found.append(locate(error, functools.partial(read, one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
-        known = {fault[:3] for fault in skipped}  # row labels may occur twice, causes are worded differently
+        # The wording of causes varies; row labels may repeat, so modality and file count as well.
+        known = {fault[:3] for fault in skipped}
         skipped.extend(fault for fault in found if fault[:3] not in known)
         return finish(tf.nest.map_structure(lambda tensor: tf.gather(tensor, good), payload)) if good else None
 
-    alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault is met
+    alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault occurs
 
     def attempt(key, payload):
         return key, *finish(tf.nest.map_structure(_of_any_size, payload) if on_error == "skip" else payload)
@@ -64,5 +65,5 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 
 
 def _of_any_size(tensor):
-    """Removes the static batch size, since skipped examples make the batch smaller."""
+    """Removes the static batch size, because skipping examples makes batches smaller."""
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])

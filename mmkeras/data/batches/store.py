@@ -10,7 +10,7 @@ from rich.progress import track
 from mmkeras.data import faults
 from mmkeras.data.batches import cache_folder
 
-_ALIGNED = 64  # bytes: TensorFlow uses memory that begins at a multiple of it without copying
+_ALIGNED = 64  # bytes; TensorFlow uses memory aligned to this without copying it
 
 
 class Store:
@@ -37,7 +37,7 @@ class Store:
         return options
 
     def read(self, rows):
-        """Positions (B,) int64 -> dict of (B, ...)."""
+        """Positions (B,) int64 -> dict of tensors (B, ...)."""
         if self._tensors is not None:
             return {name: self._taken(name, rows) for name in self.arrays}
         arrays = list(self.arrays.values())
@@ -52,8 +52,8 @@ class Store:
 
 
 def _in_place(array):
-    """The array as a tensor in the same memory, booleans as bytes; `tf.constant` would copy it, temporarily twice."""
-    if array.dtype.hasobject:  # strings
+    """The array as a tensor that shares its memory, booleans as bytes; `tf.constant` would copy it."""
+    if array.dtype.hasobject:  # an array of strings
         return tf.constant(array)
     array = array.view(np.uint8) if array.dtype == bool else array
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
@@ -96,7 +96,7 @@ def materialise(batches, rows, steps, where, fingerprint, skipped, verbose):
 
 
 def _in_memory(wanted):
-    """Uninitialised arrays by name -> (shape, dtype), and where they are."""
+    """Uninitialised arrays by name -> (shape, dtype), and where they are stored."""
     try:
         return {name: _aligned(*each) for name, each in wanted.items()}, "memory"
     except MemoryError as error:
@@ -116,7 +116,7 @@ def _aligned(shape, dtype):
 
 
 def megabytes(wanted):
-    """The size of arrays by name -> (shape, dtype), as text."""
+    """Total size of arrays by name -> (shape, dtype), as text."""
     return f"{sum(math.prod(shape) * dtype.itemsize for shape, dtype in wanted.values()) / 1e6:,.1f} MB"
 
 
@@ -124,7 +124,7 @@ def _collect(batches, rows, steps, skipped, allocate, verbose):
     arrays, filled = {}, 0
     try:
         stream = iter(batches)
-        first = list(itertools.islice(stream, 1))  # it says how large the rest will be
+        first = list(itertools.islice(stream, 1))  # its shapes determine how much memory to allocate
         if first:
             wanted = {name: ((rows, *x.shape[1:]), x.dtype) for name, x in _arrays(first[0]).items()}
             arrays, place = allocate(wanted)

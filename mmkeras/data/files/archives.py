@@ -22,7 +22,7 @@ from mmkeras.data.progress import shown_if_slow
 
 _SUFFIX = re.compile(r"\.(?:zip|tar|tar\.gz|tar\.bz2|tar\.xz|tgz|tbz2|txz)(?=/|$)", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
-_EXPANSION, _FREE = 200, 2**30  # how many times as large as the archive its files may be; up to so many bytes anyway
+_EXPANSION, _FREE = 200, 2**30  # largest ratio of unpacked to packed size, and the size in bytes that is always allowed
 _given = {}  # folder in the cache -> the archive that was extracted into it
 
 
@@ -57,7 +57,7 @@ def on_disk(path, known=None):
 
 
 def as_given(text):
-    """A text in which paths within the cache are replaced by those within their archives: `photos.zip/7.png`."""
+    """Replaces paths within the cache by those within their archives: `photos.zip/7.png`."""
     for folder, archive in reversed(_given.items()):
         text = text.replace(folder, archive)
     return text
@@ -108,12 +108,12 @@ def _finish(unfinished, folder):
     try:
         os.rename(unfinished, folder)
     except OSError:
-        if not folder.is_dir():  # else another process has been faster, with the same files
+        if not folder.is_dir():  # otherwise another process has extracted the same files first
             raise
 
 
 def _extracted(archive):
-    """The folder with the archive's files."""
+    """The folder with the archive's extracted files."""
     status = os.stat(archive)
     stamp = f"{os.path.realpath(archive)} {status.st_size} {status.st_mtime_ns}"
     _given[str(_place(archive, stamp))] = archive
@@ -121,14 +121,14 @@ def _extracted(archive):
 
 
 def _extract(archive, folder, date):
-    """The files get the date of the archive, so that caches of data derived from them stay valid."""
+    """Extracts an archive; files get its date, so that caches of data derived from them stay valid."""
     try:
         if archive.lower().endswith(".zip"):
             _extract_zip(archive, folder)
         else:
             _extract_tar(archive, folder)
     except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno:  # the disk is full, a permission is missing, ...
+        if isinstance(error, OSError) and error.errno:  # a full disk, missing permissions, ...
             raise
         cause = (str(error).splitlines() or ["it ends too early"])[0].rstrip(":.")
         raise _refusal(archive, cause, "Was it copied or downloaded whole?") from error
@@ -148,7 +148,7 @@ def _extract_zip(archive, folder):
                 raise _refusal(archive, f"its member {member.filename!r} is encrypted", _UNPACK)
         _check_size(archive, sum(member.file_size for member in opened.infolist()))
         for member in shown_if_slow(opened.infolist(), _UNPACKING, len(opened.infolist())):
-            opened.extract(member, folder)  # zipfile writes no more of a member than the directory says
+            opened.extract(member, folder)  # zipfile never writes more bytes than the directory declares
 
 
 def check_count(opened):
@@ -160,7 +160,7 @@ def check_count(opened):
     opened.fp.seek(max(0, opened.fp.tell() - _ZIP_END))
     end, count = opened.fp.read().rpartition(b"PK\5\6")[2], len(opened.infolist())
     promised = int.from_bytes(end[6:8], "little")
-    if promised not in (count % 2**16, 2**16 - 1):  # the largest: it stands elsewhere
+    if promised not in (count % 2**16, 2**16 - 1):  # 65,535 means that the count is stored in the ZIP64 record
         raise zipfile.BadZipFile(f"its directory lists {count} members instead of {promised}")
 
 
@@ -185,7 +185,7 @@ def _extract_tar(archive, folder):
 
 
 def _as_they_fit(archive, opened):
-    """Members of a tar file one by one: those of a compressed one are known only as they are unpacked."""
+    """Yields the members of a tar file one by one; those of a compressed one are only known while unpacking it."""
     total = 0
     for member in opened:
         total += member.size
@@ -194,7 +194,7 @@ def _as_they_fit(archive, opened):
 
 
 def expands_too_far(total, size, free):
-    """Why an archive of `size` bytes may not expand to `total`; None if it may, since `total` is at most `free`."""
+    """Why an archive of `size` bytes may not expand to `total` bytes; None if it may."""
     if total <= max(free, _EXPANSION * size):
         return None
     most = f"{_EXPANSION} times as large, and {free >> 20:,} MiB in any case"
@@ -207,7 +207,7 @@ def _check_size(archive, total):
         raise _refusal(archive, problem, _UNPACK)
 
 
-_ZIP_END = 22 + 2**16  # bytes of the record at the end of a ZIP file, with its comment, at most
+_ZIP_END = 22 + 2**16  # bytes; maximum size of a ZIP file's end record with its comment
 _UNPACKING = "Unpacking an archive"
 _OUTSIDE = "does not belong within a folder (an absolute path, '..', a link, a device)"
 _UNPACK = "Unpack it yourself, look at what it holds, and give the folder instead."

@@ -35,8 +35,8 @@ from mmkeras.formats.sampling import chosen
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
 _MOVIE_STARTS = (b"\x1aE\xdf\xa3", b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV", b"OggS", b"\x30\x26\xb2\x75")
 _TARS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
-_FREE = 2**28  # bytes that an archive may become in any case
-_JPEG = {"quality": 95, "subsampling": 0}  # of frames that were compressed before: hardly to be told from them
+_FREE = 2**28  # bytes an archive may expand to whatever its ratio
+_JPEG = {"quality": 95, "subsampling": 0}  # for frames that were already compressed: visually lossless
 
 
 def needs_frames(value):
@@ -113,14 +113,14 @@ def clip_reader(name, frames, max_pixels=48_000_000):
 
 
 def clip_of_pixels(pixels):
-    """Pixels (N, H, W, C) uint8 -> `bytes`, a ZIP file of PNGs; b"" (absent) where there are none."""
+    """Pixels (N, H, W, C) uint8 -> `bytes`, a ZIP file of PNGs; b"" (absent) if there are none."""
     pixels = np.asarray(pixels)
     return packed([png(Pillow.fromarray(frame.squeeze(-1) if frame.shape[-1] == 1 else frame)) for frame in pixels])
 
 
 def _content(value):
     content = Path(value).read_bytes() if isinstance(value, str) else value
-    if isinstance(value, str) and not content:  # from here on that means "absent", which it is not
+    if isinstance(value, str) and not content:  # an empty file is an error; from here on, b"" would mean "absent"
         raise ClipFault("the file is empty (0 bytes).", "", "Leave it out, or fetch it again.")
     return content
 
@@ -138,7 +138,7 @@ def _converted(name, content, frames, max_pixels):
     if content.startswith(_TARS) or content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             total, files = 0, {}
-            for each in archive:  # of a compressed archive, what comes is seen only as it is unpacked
+            for each in archive:  # the size of a compressed archive is only known while unpacking it
                 total += each.size
                 _check_size(total, content)
                 files |= {each.name: (each.size, _reads(archive, each))} if each.isfile() else {}
@@ -172,7 +172,7 @@ def _animated(content, frames, max_pixels):
         check_pixels(*picture.size, max_pixels)
         count, pictures = getattr(picture, "n_frames", 1), []
         if count == 1 and picture.format == "PNG":
-            return content  # a still picture: refused by name
+            return content  # a still image; refused by `DecodeVideo` with a clear error
         for i in chosen(count, frames):
             picture.seek(i)
             pictures.append(png(picture))
@@ -194,7 +194,7 @@ def _movie(content, frames, max_pixels):
 
 
 def _frames_of_movie(av, content, frames, max_pixels):
-    with av.open(io.BytesIO(content)) as file:  # packets are counted without decoding
+    with av.open(io.BytesIO(content)) as file:  # counts the packets without decoding them
         context = file.streams.video[0].codec_context
         check_pixels(context.width, context.height, max_pixels)
         count = sum(map(_is_shown, file.demux(video=0)))
@@ -207,12 +207,12 @@ def _frames_of_movie(av, content, frames, max_pixels):
 
 
 def _is_shown(packet):
-    """Whether a packet is a frame: not the empty one at the end, nor one of VP8 that only helps to decode others."""
+    """Whether a packet is a visible frame: not the empty last one, nor a hidden reference frame of VP8."""
     return packet.size > 0 and (packet.stream.codec_context.name != "vp8" or bool(bytes(packet)[0] & 16))
 
 
 def _upright(frame):
     picture, memory = frame.to_image(), io.BytesIO()
-    turn = getattr(frame, "rotation", 0)  # degrees, counterclockwise: how a phone was held
+    turn = getattr(frame, "rotation", 0)  # degrees counterclockwise; how the phone was held
     (picture.rotate(turn, expand=True) if turn else picture).save(memory, "JPEG", **_JPEG)
     return memory.getvalue()

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-_LOUDEST = 4.0  # of a float sound, whose full scale is 1: a decoder overshoots a little, 16-bit numbers a lot
+_LOUDEST = 4.0  # full scale is 1.0; decoders overshoot it slightly, whereas unscaled 16-bit samples exceed it by far
 
 
 def png_file(pixels):
@@ -62,12 +62,12 @@ def _wav(samples, rate, whole):
 
 
 def _little(number, count):
-    """A number as `count` bytes, the lowest first."""
+    """A number as `count` little-endian bytes."""
     return tf.strings.substr(_bytes_of(tf.cast(number, tf.int32)), 0, count)
 
 
 def _bytes_of(tensor):
-    """The memory of a tensor: where it is serialized, that is the last field of the message (tensor.proto)."""
+    """The memory of a tensor, which is the last field of its serialized message (tensor.proto)."""
     message = tf.io.serialize_tensor(tensor)
     size = tf.size(tensor) * tensor.dtype.size
     return tf.strings.substr(message, tf.strings.length(message) - size, size)

@@ -1,4 +1,4 @@
-"""Pictures of a folder or an archive -> the frames of a clip, in the order of their names, in a ZIP file."""
+"""Pictures of a folder or an archive -> the frames of a clip, ordered by name, in a ZIP file."""
 
 import contextlib
 import io
@@ -18,18 +18,18 @@ from mmkeras.formats.zipped import ZipFault, members
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"GIF8")
-# What Python's archives and Pillow raise of damaged files; the latter does not say so.
+# What Python's archive modules and Pillow raise for damaged files; Pillow does not document its exceptions.
 DAMAGED = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, RuntimeError,
             struct.error, zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError,
             Pillow.DecompressionBombError)  # fmt: skip
 
 
 class ClipFault(Exception):
-    """A fault of a clip: the rule, details of what was received, the remedy."""
+    """An invalid clip: the rule, what was received, and the remedy."""
 
 
 def cause_of(error):
-    """The first line of what an error says, without its full stop."""
+    """The first line of an error's message, without its full stop."""
     return (str(error).splitlines() or [""])[0].rstrip(".:") or type(error).__name__
 
 
@@ -55,12 +55,12 @@ def sampled(files, frames, max_pixels):
 
 
 def _in_name_order(name):
-    """Sort key for names, in which numbers are compared as numbers.
+    """Sort key for names that compares the numbers in them by value.
 
     >>> sorted(["z_1", "a_10", "a_2", "a_02", "intro_1"], key=_in_name_order)
     ['a_02', 'a_2', 'a_10', 'intro_1', 'z_1']
     """
-    parts = re.split(r"([0-9]+)", name)  # each second one is a number
+    parts = re.split(r"([0-9]+)", name)  # every second part is a number
     numbers = [part.lstrip("0") for part in parts[1::2]]
     parts[1::2] = [(len(number), number) for number in numbers]
     return parts, name
@@ -98,7 +98,7 @@ def _as_picture(name, read, max_pixels):
 
 
 def check_pixels(width, height, max_pixels):
-    """Raises ClipFault where a frame is too large to be decoded."""
+    """Raises ClipFault if a frame is too large to be decoded."""
     if width * height > max_pixels:
         rule = f"a frame may have max_pixels={max_pixels} pixels at most."
         raise ClipFault(rule, f" with {height} x {width} pixels (h x w)", "Make it smaller, or raise max_pixels.")
@@ -128,7 +128,7 @@ def is_stored(content):
 
 
 def check_stored(content, frames):
-    """Raises ClipFault where the checksum of a frame that is taken is wrong; `content` is a clip as it is stored."""
+    """Raises ClipFault if a selected frame has a wrong checksum; `content` is a stored clip."""
     files = members(content) if content.startswith(b"PK") else []
     for name, picture, checksum in (files[i] for i in chosen(len(files), frames)):
         if zlib.crc32(picture) != checksum:
@@ -137,15 +137,15 @@ def check_stored(content, frames):
 
 
 def check_directory(archive):
-    """Raises zipfile.BadZipFile where the directory of a ZIP file does not list its members: frames would be lost."""
+    """Raises zipfile.BadZipFile if a ZIP file's directory does not list all members, because frames would be lost."""
     check_count(archive)
     for member in archive.infolist():
-        with contextlib.suppress(RuntimeError):  # encrypted, or packed in a way that is not known
-            archive.open(member).close()  # compares its names: a damaged one may say nothing of a picture
+        with contextlib.suppress(RuntimeError):  # encrypted, or an unknown compression method
+            archive.open(member).close()  # zipfile compares the names in the directory and the local header
 
 
 def _listed(content):
-    """Names in the directory of a ZIP file, in the order in which its files lie; None where it is damaged."""
+    """Names in the directory of a ZIP file, in the order of the files' offsets; None if it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_directory(archive)
@@ -156,11 +156,12 @@ def _listed(content):
 
 
 def packed(pictures):
-    """Contents of pictures -> `bytes`, a ZIP file of them; b"" (absent) where there are none."""
+    """Contents of pictures -> `bytes`, a ZIP file of them; b"" (absent) if there are none."""
     if not pictures:
         return b""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         for i, picture in enumerate(pictures):
-            archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)  # ZipInfo: the same bytes each time
+            # A fresh ZipInfo has no timestamp, so equal frames give equal bytes.
+            archive.writestr(zipfile.ZipInfo(f"{i:05d}"), picture)
     return memory.getvalue()

@@ -1,4 +1,4 @@
-"""How large pictures, sounds and clips are, by their headers where these tell it."""
+"""Sizes of pictures, sounds and clips, read from their headers if possible."""
 
 import io
 import os
@@ -47,7 +47,7 @@ def sound_size(value, decode):
 
 
 def _wav_size(file):
-    """Of a WAV file that is open behind its first 12 bytes."""
+    """Size of a WAV file, which has been read up to its first chunk (12 bytes)."""
     channels = rate = per_second = 0
     while len(head := file.read(8)) == 8:
         size = int.from_bytes(head[4:], "little")
@@ -63,7 +63,7 @@ def _wav_size(file):
 
 
 def _flac_size(head):
-    """Source: RFC 9639, section 8.2."""
+    """Size of a FLAC file. Source: RFC 9639, section 8.2."""
     rate, count = int.from_bytes(head[18:21], "big") >> 4, int.from_bytes(head[21:26], "big") & 2**36 - 1
     return {"seconds": round(count / max(rate, 1), 4), "rate": rate, "channels": (head[20] >> 1 & 7) + 1}
 

@@ -30,12 +30,12 @@ def ogg_fault(content):
     if not flags & 4:
         return "A Vorbis file must be whole: its last page is missing or damaged."
     head = content[:57].ljust(57, b"\0")
-    longest = 2 ** (head[56] // 16) // 2  # samples of a packet; short ones are counted as long ones here
+    longest = 2 ** (head[56] // 16) // 2  # samples per long block; short blocks are counted as long ones
     return too_long(packets * longest * head[39])
 
 
 def _ogg_checksum(page):
-    """The polynomial is that of CRC-32, its bits in the other order, from a register of zeros."""
+    """Ogg's checksum: CRC-32's polynomial, but without bit reversal and from a register of zeros."""
     turned = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
     register = zlib.crc32(turned, 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{register:032b}"[::-1], 2)
@@ -64,7 +64,7 @@ def flac_fault(content):
 
 
 def _first_frame(content):
-    """Where it begins, behind the blocks of metadata."""
+    """Offset of the first frame, after the metadata blocks."""
     at, last = 4, False
     while not last and at + 4 <= len(content):
         last = content[at] >= 128
@@ -73,11 +73,12 @@ def _first_frame(content):
 
 
 def _rate_of_frame(frame):
-    """Hz; 0 where the frame leaves it to the file's header."""
+    """Sample rate in Hz; 0 if the frame refers to the file's header."""
     if len(frame) < 16:
         return 0
     size, code = frame[2] >> 4, frame[2] & 15
-    at = 5 + max(0, f"{frame[4]:08b}".index("0") - 1 if frame[4] < 255 else 7)  # behind the number, written as in UTF-8
+    # Skip the frame number, which is encoded like UTF-8.
+    at = 5 + max(0, f"{frame[4]:08b}".index("0") - 1 if frame[4] < 255 else 7)
     at += {6: 1, 7: 2}.get(size, 0)
     if code < len(_RATES):
         return _RATES[code]
@@ -86,7 +87,7 @@ def _rate_of_frame(frame):
 
 
 def _channels_and_bits(frame):
-    """0 where the frame leaves it to the file's header."""
+    """Number of channels and bits; 0 if the frame refers to the file's header."""
     if len(frame) < 16:
         return 0, 0
     channels = (frame[3] >> 4) + 1
@@ -103,13 +104,14 @@ def md5_fault(content, samples, bits):
     """
     expected = content[26:42] if samples.size else bytes(16)
     little = samples.astype("<i4").reshape(-1, 1).view("u1")[:, : (bits + 7) // 8]
-    if expected == bytes(16) or hashlib.md5(little.tobytes()).digest() == expected:  # zeros: it was not computed
+    # All zeros means that no MD5 was stored.
+    if expected == bytes(16) or hashlib.md5(little.tobytes()).digest() == expected:
         return ""
     return "A FLAC file must be whole: the checksum of all samples (MD5) is wrong."
 
 
 def too_long(samples):
-    """Why a sound of so many samples, of all channels together, is not decoded; "" where it is."""
+    """Why a sound with this many samples, over all channels, is not decoded; "" if it is."""
     if samples <= MOST:
         return ""
     return f"A sound that is decoded while reading may have {MOST:,} samples, this one up to {samples:,}: cut it."

@@ -12,8 +12,8 @@ import tensorflow as tf
 from mmkeras.data.files.sound_checks import flac_fault, md5_fault, ogg_fault
 from mmkeras.preprocess.headers import big, follow, length, little, peek, spells
 
-# A sound FLAC frame that belongs to no file (sample number 2^36 - 1). Where frames are missing at the end of a file
-# tensorflow-io 0.37.1 asks its decoder for the next one for ever; it gets this one and stops with an error.
+# A valid FLAC frame with an impossible sample number (2^36 - 1). If frames are missing at the end of a file,
+# tensorflow-io 0.37.1 loops forever waiting for the next one; with this frame appended, it stops with an error.
 _FLAC_END = bytes.fromhex("fff91008febfbfbfbfbfbf680000004cce")
 
 
@@ -101,7 +101,7 @@ def to_png(content, max_pixels=48_000_000):
 
 
 def _within(x, max_pixels):
-    """The WebP file, or an error where its header tells of more pixels."""
+    """The WebP file, or an error if its header declares too many pixels."""
     head = _head(x, 30)
     extended = 1 + little(head[:, 24:27]), 1 + little(head[:, 27:30])
     lossless = 1 + little(head[:, 21:23]) % 2**14, 1 + little(head[:, 21:25]) // 2**14 % 2**14
@@ -123,7 +123,7 @@ def _head(x, count):
 
 
 def _after_id3(x):
-    """The file without the ID3v2 tag at its beginning: 10 bytes with the size in 4 x 7 bits; perhaps a footer."""
+    """The file without an ID3v2 tag at its start: 10 bytes with the size in 4 x 7 bits, perhaps a footer."""
     head = _head(x, 10)
     size = 10 + tf.reduce_sum(head[0, 6:] * [2**21, 2**14, 2**7, 1]) + head[0, 5] // 16 % 2 * 10
     return _from(x, tf.where(spells(head, b"ID3")[0], size, 0))
@@ -134,30 +134,32 @@ def _from(x, at):
 
 
 def _mp3_rate(head):
-    """Hz, by the header of a Layer III frame: 11 bits of 1, version, layer, ..., index of the rate. 0: it is none."""
+    """Sample rate in Hz from a Layer III frame header (sync, version, layer, ..., rate index); 0 for other data."""
     rates = [11025, 12000, 8000, 0, 0, 0, 0, 0, 22050, 24000, 16000, 0, 44100, 48000, 32000, 0]
     is_frame = (head[0] == 0xFF) & (head[1] // 32 == 7) & (head[1] // 2 % 4 == 1)
     return tf.where(is_frame, tf.gather(rates, head[1] // 8 % 4 * 4 + head[2] // 4 % 4), 0)
 
 
 def _flac(x, head):
-    # A frame with a wrong checksum would be decoded as silence.
+    # The decoder would return silence for a frame with a wrong checksum.
     x = _require(_flac_checksums_hold(x), "A FLAC file must be whole: a checksum is wrong.", x)
     file = _checked(flac_fault, x) + _FLAC_END
     bits = head[20] % 2 * 16 + head[21] // 16 + 1
     decode = functools.partial(_tfio().audio.decode_flac, file)
     cases = [
         (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.int32) - 2**7),
-        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),  # it comes shifted up by 8 bits
+        # tensorflow-io shifts 24-bit samples up by 8 bits.
+        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),
     ]
-    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))  # or a refusal
+    # The decoder rejects other bit depths.
+    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))
     x = _checked(md5_fault, x, samples, bits)
     full = tf.cast(tf.bitwise.left_shift(tf.constant(1, tf.int64), bits - 1), tf.float32)
     return _wav(tf.cast(samples, tf.float32) / full, big(head[18:21]) // 16, x)
 
 
 def _flac_checksums_hold(x):
-    """Whether each frame's CRC-16 holds: what a frame leaves is 0 then, and so is what all of them in a row leave."""
+    """Whether each frame's CRC-16 holds: its remainder is then 0, and so is that of all frames in a row."""
 
     def skip(at, active):
         block = peek(x[None], at, 4)
@@ -167,7 +169,7 @@ def _flac_checksums_hold(x):
     frames = tf.reverse(tf.io.decode_raw(_from(x, start), tf.uint8), [0])
     bits = tf.bitwise.right_shift(frames[:, None], tf.cast(tf.range(8), tf.uint8))
     bits = tf.pad(tf.reshape(bits, [-1]), [[0, -tf.size(bits) % len(_powers())]])
-    # Sums of uint8 wrap, which leaves their lowest bits as they are: they say what is odd.
+    # uint8 sums wrap around, but their lowest bit still gives the parity.
     odd = tf.reduce_sum(tf.reshape(bits, [-1, len(_powers())]), 0) % 2
     remainder = tf.reduce_sum(odd[:, None] * _powers(), 0) % 2
     return (tf.size(frames) > 0) & tf.reduce_all(remainder == 0)
@@ -175,7 +177,7 @@ def _flac_checksums_hold(x):
 
 @functools.cache
 def _powers():
-    """x^k modulo x^16 + x^15 + x^2 + 1 as bits, (32767, 16) uint8; x^32767 is 1 again."""
+    """x^k modulo x^16 + x^15 + x^2 + 1 as bits, (32767, 16) uint8; the sequence repeats, since x^32767 is 1."""
     powers = [1]
     for _ in range(32766):
         powers.append(powers[-1] << 1 ^ (0x18005 if powers[-1] & 0x8000 else 0))
@@ -185,7 +187,8 @@ def _powers():
 def _vorbis(x, head):
     x = _checked(ogg_fault, x)
     samples = _tfio().audio.decode_vorbis(x)
-    # The decoder takes a missing or damaged last page for the end: the sound is as long as the page before says.
+    # If the last page is missing or damaged, the decoder silently ends at the page before it, and the sound has the
+    # length which that page states.
     before, last = tf.unstack(peek(tf.strings.split(x, "OggS")[-2:], tf.zeros([2], tf.int64), 10))
     count = tf.shape(samples, tf.int64)[0]
     whole = (last[1] // 4 % 2 == 1) & ((count == little(last[2:])) | (count != little(before[2:])))
@@ -200,10 +203,11 @@ def _wav(samples, rate, x):
 
 
 def _checked(fault, x, *others):
-    """The file, unless a function of the file and of other values, in Python, finds a fault: a text."""
+    """The file, or an error if a Python function of the file and other values returns the description of a fault."""
 
     def check(content, *values):
-        return fault(content if isinstance(content, bytes) else content.item(), *values).encode()  # eagerly: an array
+        # In eager mode, it is an array.
+        return fault(content if isinstance(content, bytes) else content.item(), *values).encode()
 
     found = tf.ensure_shape(tf.numpy_function(check, [x, *others], tf.string), ())
     return _require(found == "", found, x)
@@ -217,6 +221,6 @@ def _require(holds, rule, x):
 
 
 def _tfio():
-    import tensorflow_io as tfio  # its library is loaded where the first such file occurs
+    import tensorflow_io as tfio  # imported here, so that its library is only loaded if such a file occurs
 
     return tfio

@@ -25,7 +25,7 @@ def vectors(spec, name, values, found, faults):
         (rows, D) float32, NaN where absent.
     """
     table, files = np.full((len(values), spec.size), np.nan, "float32"), {}
-    load = functools.cache(np.load)  # a file is read once, however many rows have it
+    load = functools.cache(np.load)  # read each file once, even if many rows refer to it
     for i, (value, absent) in enumerate(zip(values.tolist(), values.isna().tolist(), strict=True)):
         wrong = None
         if not absent and _is_path(value):
@@ -56,7 +56,7 @@ def _is_path(value):
 
 def _row(value, size):
     """(D,) float32, or NaN for an empty value."""
-    with np.errstate(over="ignore"):  # infinity is told with its row
+    with np.errstate(over="ignore"):  # infinite values are reported with their row later
         array = np.asarray(_parsed(value) if isinstance(value, str) else value, "float32")
     if not array.size:
         return np.nan

@@ -1,8 +1,8 @@
 """Generated examples: real files drawn and synthesised, for trying things out where no data set is at hand.
 
 scenes, ceilings   pictures, sounds and questions that only all three together answer
-motions            videos of a square that moves, and which way; no single frame tells
-stories            videos of something that moves one way and then another, told in a sentence
+motions            videos of a moving square, labelled with its direction, which no single frame shows
+stories            videos of something that moves one way and then another, described by a sentence
 lookalikes         tiny sets laid out like those of the recipes
 """
 

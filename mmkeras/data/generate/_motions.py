@@ -62,7 +62,7 @@ def motions(
 
 
 def _moving(rng, way, size, frames):
-    """Pixels (frames, size, size, 3) uint8; what leaves the picture on one side comes back on the other."""
+    """Pixels (frames, size, size, 3) uint8 of a moving square, which re-enters on the opposite side."""
     side, middle = max(2, size // 5), rng.integers(0, size, 2)
     speed, colour, ground = rng.uniform(0.04, 0.08) * size, rng.integers(130, 256, 3), rng.integers(0, 70, 3)
     pixels = np.tile(ground.astype("uint8"), (frames, size, size, 1))

@@ -32,7 +32,7 @@ import numpy as np
 from mmkeras.data.generate import files
 
 COLOURS = {"red": (214, 64, 58), "green": (62, 160, 92), "blue": (58, 104, 204), "yellow": (238, 190, 52)}
-# Tips of the outline, and the radius between two tips over the radius at a tip: cos(pi / tips) is a regular polygon.
+# Number of tips, and the ratio of the inner to the outer radius; cos(pi / tips) gives a regular polygon.
 SHAPES = {"circle": (24, np.cos(np.pi / 24)), "square": (4, np.cos(np.pi / 4)), "triangle": (3, 0.5), "star": (5, 0.45)}
 SIDES = ("left", "right")
 SIDE_OF = {"rising": "right", "falling": "left"}
@@ -137,20 +137,20 @@ def _best_guess(cases, seen):
 
 
 def _all_scenes():
-    """((colour, shape) left, (colour, shape) right), tone."""
+    """All combinations of (colour, shape) on the left, (colour, shape) on the right, and the tone."""
     colours, shapes = itertools.permutations(COLOURS, 2), itertools.permutations(SHAPES, 2)
     return [(tuple(zip(c, s, strict=True)), tone) for c, s, tone in itertools.product(colours, shapes, SIDE_OF)]
 
 
 def _draw_scenes(rng, count):
-    """Shuffled rounds through all scenes, so that `count` of them are as even as they can be."""
+    """Draws `count` scenes in shuffled rounds through all of them, so that they are as balanced as possible."""
     everything = _all_scenes()
     rounds = [rng.permutation(len(everything)) for _ in range(-(-count // len(everything)))]
     return [everything[index] for index in np.concatenate(rounds)[:count]]
 
 
 def _answer(objects, tone, asked):
-    """`asked` is 0 for the colour, 1 for the shape."""
+    """The answer; `asked` is 0 for the colour, 1 for the shape."""
     return objects[SIDES.index(SIDE_OF[tone])][asked]
 
 
@@ -164,7 +164,7 @@ def _caption(objects):
 
 
 def _leave_out(rows, missing, seed):
-    """Empties the photo or the voice of some rows; draws from its own stream, so that nothing else changes."""
+    """Empties the photo or the voice of some rows, with random numbers of its own, so that nothing else changes."""
     rng = np.random.default_rng([seed, 1])
     which = [COLUMNS.index("photo"), COLUMNS.index("voice")]
     for row, absent, column in zip(rows, rng.random(len(rows)) < missing, rng.choice(which, len(rows)), strict=True):
@@ -187,11 +187,11 @@ def _picture(rng, objects, size):
 
 
 def _cover(x, y, area, turn, tips, inner, pixel):
-    """How much of each pixel a star of that `area` covers, 0 to 1: the distance to its edge, over one pixel."""
+    """How much of each pixel a star with this `area` covers, 0 to 1: its distance to the edge, in pixels."""
     sector = np.pi / tips
     radius = np.sqrt(area / (tips * inner * np.sin(sector)))
-    turn = turn + (sector if tips == 4 else 0)  # a square rests on its side
-    # Folding the plane at every tip and every valley leaves one straight edge, from the tip to the valley.
+    turn = turn + (sector if tips == 4 else 0)  # rotate squares to stand on a side rather than on a corner
+    # By symmetry, fold the plane at every tip and valley: a single straight edge remains, from a tip to a valley.
     angle = np.abs((np.arctan2(x, -y) + turn + sector) % (2 * sector) - sector)
     edge = radius * np.array([inner * np.cos(sector) - 1, inner * np.sin(sector)])
     normal = np.array([edge[1], -edge[0]]) / np.hypot(*edge)
@@ -205,7 +205,7 @@ def _sound(rng, tone, samples, sample_rate, level):
     time = np.linspace(0, 1, samples)
     pitch = low * 2 ** (octaves * (time if tone == "rising" else 1 - time))
     wave_form = np.sin(2 * np.pi * np.cumsum(pitch) / sample_rate + rng.uniform(0, 2 * np.pi))
-    wave_form *= np.minimum(1, 20 * np.minimum(time, 1 - time))  # no click at the ends
+    wave_form *= np.minimum(1, 20 * np.minimum(time, 1 - time))  # fade in and out to avoid clicks
     wave_form += rng.normal(0, 0.05, samples)
     loudness = level + rng.uniform(-3, 3)
     return wave_form * 10 ** (loudness / 20) / np.sqrt(np.mean(wave_form**2)), loudness

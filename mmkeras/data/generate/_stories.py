@@ -58,19 +58,20 @@ def stories(folder: str | Path, *, n: int = 200, seed: int = 0, size: int = 32, 
 
 
 def _told(ways):
-    """'moves left and then up', 'stays and then moves up', 'moves up and then stays'."""
+    """Words for both movements, such as 'moves left and then up' or 'stays and then moves up'."""
     first, then = (way if way == STAYS else f"moves {way}" for way in ways)
     return f"{first} and then {then.removeprefix('moves ') if STAYS not in ways else then}"
 
 
 def _acted(rng, colour, body, ways, size, frames):
-    """Pixels (frames, size, size, 3) uint8; what leaves the picture on one side comes back on the other."""
+    """Pixels (frames, size, size, 3) uint8 of the moving body, which re-enters on the opposite side."""
     side, place, speed = max(3, size // 5), rng.uniform(0, size, 2), rng.uniform(0.05, 0.09) * size
     pixels = np.tile(rng.integers(0, 60, 3).astype("uint8"), (frames, size, size, 1))
     middle = np.abs(np.arange(side) - (side - 1) / 2) < 1
     shape = middle[:, None] | middle if body == "cross" else np.ones((side, side), bool)
     for number, frame in enumerate(pixels):
-        frame += np.uint8(12 * (number % 2))  # Pillow joins frames that are equal, and would tell who stays
+        # Alternate the brightness: Pillow merges equal frames, which would give away the clips that pause.
+        frame += np.uint8(12 * (number % 2))
         y, x = np.floor(place).astype(int)
         rows, columns = ((start + np.arange(side)) % size for start in (y, x))
         window = np.ix_(rows, columns)

@@ -1,4 +1,4 @@
-"""Bytes of picture and sound files."""
+"""Encodes picture and sound files."""
 
 import io
 import wave
@@ -14,7 +14,7 @@ def image(pixels, kind):
 
 
 def wav(waveform, sample_rate=8000):
-    """A 16-bit mono WAV file of numbers in [-1, 1]."""
+    """A 16-bit mono WAV file of samples in [-1, 1]."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setparams((1, 2, sample_rate, 0, "NONE", ""))

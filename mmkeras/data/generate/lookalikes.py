@@ -57,7 +57,7 @@ _COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (30, 30, 200)}
 
 
 def _one_shape(rng, shape, colour, size=64):
-    """Pixels (size, size, 3) of a rectangle, or of the half of one below its diagonal, on white."""
+    """Pixels (size, size, 3) of a rectangle, or of its lower-left half, on white."""
     pixels, (top, left) = np.full((size, size, 3), 255, "uint8"), rng.integers(2, size // 2, 2)
     side = int(rng.integers(size // 3, size // 2))
     rows, columns = np.mgrid[:side, :side]
@@ -94,7 +94,8 @@ def lip_speech(
         ):
             for name in (f"{part}{i}" for i in range(n)):
                 said = rng.choice(len(words), 3, replace=False)
-                word = np.repeat(np.concatenate([[-1], said, [-1]]), each)[:frames]  # of each frame
+                # Word index of each frame, -1 for silence.
+                word = np.repeat(np.concatenate([[-1], said, [-1]]), each)[:frames]
                 tone = np.sin(np.repeat(2000 + 1500 * word, 320) * np.arange(320 * frames) / 8000)
                 voices.writestr(f"{name}.wav", wav(0.5 * tone * np.repeat(word >= 0, 320)))
                 sheets.writestr(f"{name}.jpg", image(_mouths(word), "jpg"))
@@ -106,7 +107,7 @@ def lip_speech(
 
 
 def _mouths(word):
-    """A sheet of frames of 48 x 72, 10 in a row: a dark bar, as high as the word's number tells."""
+    """A sheet of frames of 48 x 72, 10 in a row: a dark bar whose height depends on the word."""
     sheet = np.full((-(-len(word) // 10) * 48, 720, 1), 200, "uint8")
     for i, number in enumerate(word):
         top, left = i // 10 * 48 + 4, i % 10 * 72 + 16

@@ -7,11 +7,11 @@ from mmkeras.data.modalities.base import Media, refusal
 from mmkeras.data.viewing import page
 from mmkeras.edge import Audio as Waveform
 
-_HEARD = 10  # seconds of a sound that are shown
+_HEARD = 10  # seconds of audio shown
 
 
 class Audio(Media):
-    """Sounds: files, FLAC, MP3 and Ogg Vorbis among them, or samples of a data set."""
+    """Sounds: files, including FLAC, MP3 and Ogg Vorbis, or samples of a data set."""
 
     takes = 'a pair (rate in Hz, samples (S,)), or {"array": samples, "sampling_rate": Hz}'
 
@@ -51,7 +51,7 @@ class Audio(Media):
         return wav_file(f"'{spec.name}' in row {row}", tf.constant(array), rate).numpy()
 
     def suffix(self, content, suffix):
-        # The decoder looks inside.
+        # The decoder detects the actual format from the content.
         return ".mp3" if needs_transcoding(content) and not needs_transcoding(suffix) else suffix
 
 
@@ -60,7 +60,7 @@ def _player(samples, rate, told):
 
 
 def _checked(name, rate):
-    """The sample rate of a decoded sound, which nothing but the argument tells."""
+    """The sample rate of decoded samples, which only the argument can give."""
     if rate is None:
         raise ValueError(
             f"Decoded sounds do not say how fast they are. Received: samples for '{name}', and sample_rate=None. "

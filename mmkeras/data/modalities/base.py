@@ -1,4 +1,4 @@
-"""The contract of a modality in reading, and what several share."""
+"""The interface for reading a modality, and what several modalities share."""
 
 import functools
 import os
@@ -16,8 +16,8 @@ from mmkeras.data.progress import shown_if_slow
 from mmkeras.data.viewing import page
 from mmkeras.specs import as_text
 
-_THREADS = 8  # that wait for files
-UNREAD = "fault"  # what `Modality.measured` calls why a file could not be measured
+_THREADS = 8  # threads that read file headers, mostly waiting for I/O
+UNREAD = "fault"  # key in `Modality.measured` for the reason why a file could not be measured
 
 
 class Modality:
@@ -109,25 +109,25 @@ class Modality:
 
 
 def refusal(name, wanted, received, remedy="Change it first: dataset.map(...)."):
-    """A ValueError of `converter`."""
+    """The ValueError that `converter` raises."""
     return ValueError(f"from_dataset needs {wanted} for '{name}'. Received: {received}. {remedy}")
 
 
 def check_scalar(name, leaf):
-    """Raises ValueError unless each example has one value."""
+    """Raises ValueError unless each example has a single value."""
     if leaf.shape.rank not in (0, None):
         raise refusal(name, "one value in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
 
 
 def as_string(value):
-    """A tensor as text, written as in a table."""
+    """A tensor as text, formatted as in a table."""
     if value.dtype == tf.bool:
         return tf.where(value, "True", "False")
     return value if value.dtype == tf.string else tf.strings.as_string(value)
 
 
 def text_converter(name, leaf):
-    """`Modality.converter` of texts and categories."""
+    """`Modality.converter` for texts and categories."""
     check_scalar(name, leaf)
     if leaf.dtype.is_floating:
         raise refusal(name, "a text, or an integer", leaf)
@@ -135,8 +135,9 @@ def text_converter(name, leaf):
 
 
 def strings(name, values):
-    """UTF-8 bytes, b"" where absent; bytes as they are."""
-    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)  # pandas' own iteration is several times slower
+    """UTF-8 bytes, b"" if absent; bytes are not changed."""
+    # Iterating over lists is several times faster than over pandas objects.
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
     try:
         return np.array([b"" if absent else _bytes(value) for value, absent in pairs], object)
     except UnicodeEncodeError as error:
@@ -148,7 +149,7 @@ def strings(name, values):
 
 
 def _bytes(value):
-    if type(value) is str:  # the usual case
+    if type(value) is str:  # the most common case
         return value.encode()
     return value if isinstance(value, bytes) else as_text(value).encode()
 
@@ -158,20 +159,21 @@ def _is_broken(text):
 
 
 def found(root, known, value):
-    """The file's place on disk, and None or (file, cause)."""
+    """The file's path on disk, and None or (file, cause)."""
     path = archives.on_disk(str(root / os.path.expanduser(value)), known)
     return path, None if os.path.isfile(path) else archives.absence(path)
 
 
 class Media(Modality):
-    """What pictures, sounds and clips share: each is the content of a file."""
+    """Base class for pictures, sounds and clips, whose values are contents of files."""
 
     paths = media = True
-    takes = "nothing"  # what `encoded` takes, in words
+    takes = "nothing"  # description of what `encoded` accepts, for error messages
 
     def column(self, spec, name, values, root, faults):
         files = np.full(len(values), b"", object)
-        look = functools.cache(functools.partial(self.found, root, {}))  # a file is looked for once, in all rows
+        # Look each file up once, even if many rows refer to it.
+        look = functools.cache(functools.partial(self.found, root, {}))
         pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
         for i, (value, absent) in enumerate(shown_if_slow(pairs, f"Looking for files of '{name}'", len(values))):
             held = b"" if absent else self._held(spec, name, values.index[i], value)
@@ -185,8 +187,8 @@ class Media(Modality):
     found = staticmethod(found)
 
     def _held(self, spec, name, row, value):
-        """The path (`str`) or the content (`bytes`) of a file that a cell holds, or that is made of what it holds."""
-        if isinstance(value, dict) and {"bytes", "path"} & set(value):  # as Hugging Face stores files in tables
+        """The path (`str`) or the content (`bytes`) of the file that a cell holds or its value is converted to."""
+        if isinstance(value, dict) and {"bytes", "path"} & set(value):  # how Hugging Face stores files in tables
             value = value.get("bytes") or value.get("path") or b""
         if isinstance(value, bytes | str | os.PathLike):
             return value if isinstance(value, bytes) else os.fspath(value)
@@ -208,7 +210,7 @@ class Media(Modality):
         return file_reader(spec.name, self.transcoder(spec) if any(map(needs_transcoding, ends)) else None)
 
     def size(self, spec, value):
-        """Dict of what the header of a file says, `str` path or `bytes`."""
+        """Dict of the sizes in the header of a file, given as a path (`str`) or as `bytes`."""
         return {}
 
     def measured(self, spec, name, values):
@@ -221,26 +223,26 @@ class Media(Modality):
     def _size(self, spec, value):
         try:
             return self.size(spec, value)
-        except Exception as error:  # of Pillow, PyAV, zipfile, ...
+        except Exception as error:  # from Pillow, PyAV, zipfile, ...
             return {UNREAD: (str(error).splitlines() or [type(error).__name__])[0]}
 
     def transcoder(self, spec):
-        """Function of a content () string -> one that `preprocess` can decode."""
+        """Function from a content () string to one that `preprocess` can decode."""
         raise NotImplementedError
 
     def file_converter(self, spec, name, leaf, stream):
-        """`converter` of contents of files."""
+        """`converter` for contents of files."""
         check_scalar(name, leaf)
         convert = self.transcoder(spec) if any(map(needs_transcoding, stream.first(name, 100))) else tf.identity
         return lambda value, position: convert(value)
 
 
 def file_reader(name, transcode):
-    """`Modality.reader` of files that are read, and converted where there is something to convert with."""
+    """`Modality.reader` that reads files, and transcodes them if `transcode` is given."""
 
     def read_file(path):
         content = tf.io.read_file(path)
-        # Zero bytes mean "absent" from here on, which a file is not.
+        # From here on, b"" means "absent", so an empty file has to fail now.
         empty = tf.debugging.Assert(tf.strings.length(content) > 0, [f"{name}: the file is empty (0 bytes)."])
         with tf.control_dependencies([empty] if empty is not None else []):
             return tf.identity(content)

@@ -1,4 +1,4 @@
-"""What cells of a table may hold besides text, numbers and paths; and what a column can't hold, refused by its name."""
+"""Values that cells of a table may hold besides text, numbers and paths, and errors for unsupported ones."""
 
 import numpy as np
 import pandas as pd
@@ -31,25 +31,25 @@ def decoded(value):
 
 
 def _stacked(values):
-    """The array of frames of one shape, or of nested lists of numbers; None of anything else."""
+    """Frames of one shape, or nested lists of numbers, as an array; None for anything else."""
     parts = [
         decoded(part)[0] if hasattr(part, "__array__") or isinstance(part, Pillow.Image) else part for part in values
     ]
     try:
         array = np.array(parts)
-    except ValueError:  # of different shapes
+    except ValueError:  # parts of different shapes
         return None
     return array if array.size and array.dtype.kind in "biuf" else None
 
 
 def _plain(picture):
-    if picture.mode in _PLAIN or picture.mode[0] in "IF":  # the latter are refused for their values
+    if picture.mode in _PLAIN or picture.mode[0] in "IF":  # modes I and F are refused later because of their values
         return picture
     return picture.convert("L" if picture.mode == "1" else "RGBA" if "transparency" in picture.info else "RGB")
 
 
 def check_texts(name, values):
-    """Raises ValueError where a cell of texts or categories holds several values, or a picture."""
+    """Raises ValueError if a cell of texts or categories holds several values or a picture."""
     if values.dtype != object:
         return
     for row, value in values.items():
@@ -62,7 +62,7 @@ def check_texts(name, values):
 
 
 def check_categories(name, values):
-    """As `check_texts`; and where they are moments or spans of time, which hardly ever come again."""
+    """As `check_texts`; also refuses timestamps and time spans, which are hardly ever repeated."""
     check_texts(name, values)
     if values.dtype.kind in "mM":
         raise ValueError(_of_time(name, values, "Categories come again"))

@@ -8,7 +8,7 @@ from mmkeras.data.viewing import page
 
 
 class Image(Media):
-    """Pictures: files, WebP among them, or pixels of a data set."""
+    """Pictures: files, including WebP, or pixels of a data set."""
 
     takes = "a picture of Pillow, or pixels (H, W) or (H, W, C) of whole numbers from 0 to 255"
 

@@ -10,7 +10,7 @@ from mmkeras.data.viewing import page
 
 
 class Table(Modality):
-    """Numbers and categories, a column each."""
+    """Numbers and categories, one column each."""
 
     def column(self, spec, name, values, root, faults):
         if name in spec.categorical:
@@ -57,10 +57,10 @@ def _category(layer, column, value):
 
 
 def _numbers(values):
-    """float32 (n,), NaN for what is none."""
+    """Values as float32 (n,), NaN if they are not numbers."""
     try:
         return pd.to_numeric(values, errors="coerce").to_numpy("float32", na_value=np.nan)
-    except OverflowError:  # whole numbers beyond every float
+    except OverflowError:  # integers beyond the range of float64
         return np.array([_number(value) for value in values], "float32")
 
 

@@ -6,7 +6,7 @@ from mmkeras.preprocess.text import UNKNOWN
 
 
 class Text(Modality):
-    """Texts, as they stand in a column."""
+    """Texts, as they are in a column."""
 
     def column(self, spec, name, values, root, faults):
         check_texts(name, values)

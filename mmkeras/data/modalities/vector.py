@@ -25,7 +25,7 @@ class Vector(Modality):
 
         def vector(value, position):
             value = tf.cast(value, tf.float32)
-            if leaf.shape[0] is None:  # an empty one is absent
+            if leaf.shape[0] is None:  # an empty vector is absent
                 value = tf.cond(tf.size(value) > 0, lambda: value, lambda: tf.fill([spec.size], float("nan")))
                 value = _of_size(spec, value, position)
             return value

@@ -9,7 +9,7 @@ from mmkeras.data.modalities.base import Media, check_scalar, file_reader, refus
 from mmkeras.data.viewing import page
 from mmkeras.edge import Video as Frames
 
-_LARGEST, _SHOWN = 160, 16  # pixels of a side, and frames, that are shown
+_LARGEST, _SHOWN = 160, 16  # pixels per side, and number of frames, shown
 
 
 class Video(Media):
@@ -19,7 +19,7 @@ class Video(Media):
 
     @staticmethod
     def found(root, known, value):
-        """As that of files; the last part may be a folder, and an archive there is a file like any other."""
+        """As for files, but the path may also be a folder or an archive."""
         whole = root / os.path.expanduser(value)
         path = os.path.join(archives.on_disk(str(whole.parent), known), whole.name)
         return path, None if os.path.isfile(path) or os.path.isdir(path) else archives.absence(path)
@@ -48,7 +48,7 @@ class Video(Media):
     def converter(self, spec, name, leaf, stream):
         if leaf.dtype == tf.string:
             check_scalar(name, leaf)
-            check_decoder(name, stream.first(name, 100))  # early; those that come later are told as well
+            check_decoder(name, stream.first(name, 100))  # fail early; later examples are checked as they are read
             return _in_python(lambda value: as_clip(name, value.numpy(), spec.frames, spec.max_pixels))
         if leaf.dtype != tf.uint8 or leaf.shape.rank != 4:
             wanted = "frames (N, H, W, C) of uint8, or the bytes of a file"

@@ -1,11 +1,11 @@
-"""Conversion of the examples of a stream, where a file that fails is named with its example and modality."""
+"""Converts the examples of a stream; errors name the example and the modality."""
 
 import tensorflow as tf
 
 from mmkeras.data.faults import Fault, cause_of, report
 from mmkeras.data.retry import map_or_retry
 
-_MARK = b"damaged"  # no decoder takes it: what is marked fails again in `ready_batches`
+_MARK = b"damaged"  # no decoder accepts it, so marked files fail again in `ready_batches`
 
 
 def attempted(dataset, convert, makers, files, leaves, found, mark):

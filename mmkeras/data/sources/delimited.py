@@ -18,12 +18,12 @@ from pandas.io.common import get_handle
 from mmkeras.data.faults import Fault, report
 
 _BLOCK = 2**20
-# pandas cuts a field at NUL, and reads a line twice that ends in a carriage return alone where a blank follows.
+# pandas cuts fields at NUL, and reads a line twice if it ends in a lone carriage return followed by a blank.
 _MISREAD = ("\0", "\r ", "\r\t")
 _DIALECT = ("dialect", "quotechar", "doublequote", "escapechar", "skipinitialspace")
-# With these, only pandas knows what a row is.
+# With these options, only pandas can tell what a row is.
 _UNCOUNTED = ("comment", "on_bad_lines", "skipfooter", "lineterminator", "delim_whitespace", "chunksize", "iterator")
-# These do not hold for the text of the rows that are left.
+# These options apply to the file, not to the text of the remaining rows.
 _OF_FILES = ("compression", "encoding", "encoding_errors", "storage_options", "memory_map")
 
 
@@ -43,7 +43,7 @@ def read(path, options, on_error):
         ValueError: rows have more or fewer fields than the header, hold a NUL character, or are not in the encoding of
             the file, all of them named; or pandas cannot read it.
     """
-    # Guessed types would alter the data: 007 to 7.0, true to True.
+    # Letting pandas guess types would alter the data: 007 becomes 7.0, true becomes True.
     options = {"dtype": str, "keep_default_na": False, "na_values": [""], **options}
     file = _File(path, options)
     layout = _layout(options)
@@ -67,7 +67,7 @@ def read(path, options, on_error):
 
 
 def _own_index(frame, options, file):
-    """The table; ValueError where pandas has taken fields for its index, whose columns then hold those of others."""
+    """The table; raises ValueError if pandas used fields as its index, which shifts all columns."""
     if options.get("index_col") is None and not isinstance(frame.index, pd.RangeIndex):
         width = frame.shape[1]
         raise ValueError(
@@ -78,18 +78,18 @@ def _own_index(frame, options, file):
 
 
 class _Layout(NamedTuple):
-    """Where the header and the rows are."""
+    """Position of the header and the rows."""
 
-    skip: int  # records before anything else
-    header: int | None  # its number among the records that are not blank
+    skip: int  # records to skip at the beginning
+    header: int | None  # index of the header among the non-blank records
     names: list | None
-    most: int | None  # rows
-    ends_in_delimiter: bool  # rows may have empty fields more than the header
+    most: int | None  # maximum number of rows
+    ends_in_delimiter: bool  # rows may have extra empty fields at their end
     dialect: dict
 
 
 def _layout(options):
-    """None where the csv module does not find the rows that pandas finds."""
+    """The layout; None if the csv module does not find the same rows as pandas."""
     delimiter = options.get("sep", options.get("delimiter", ","))
     skip, header, names = options.get("skiprows") or 0, options.get("header", "infer"), options.get("names")
     header = (0 if names is None else None) if header == "infer" else header
@@ -120,7 +120,7 @@ class _File:
         return get_handle(self.source(), "r", encoding=encoding, errors=errors, **{"compression": "infer", **given})
 
     def look(self, layout):
-        """Whether all rows have the fields of the header, and its names. Loops are in C, for most files are right."""
+        """Whether all rows match the header, and its names. The loops run in C, because most files are correct."""
         try:
             with self._opened("strict") as opened:
                 if _is_misread(iter(lambda: opened.handle.read(_BLOCK), "")):
@@ -135,7 +135,7 @@ class _File:
         return len(counts | ({len(names)} if names else set())) < 2, names
 
     def sort_out(self, layout):
-        """The text of the file without the rows that are wrong, the numbers of the others, and the faults."""
+        """The file's text without invalid rows, the numbers of the other rows, and the faults."""
         kept, rows, faults = [], [], []
         with self._opened("surrogateescape") as opened, _fields_of_any_size():
             records = _records(opened.handle, layout.dialect)
@@ -164,7 +164,7 @@ class _File:
 
 
 def _is_misread(blocks):
-    """Whether text of so many blocks holds what pandas 3.0 may misread."""
+    """Whether this text contains sequences that pandas 3.0 may misread."""
     last = ""
     for block in blocks:
         text, last = last + block, block[-1:]
@@ -183,7 +183,7 @@ def _fields_of_any_size():
 
 
 def _header(records, layout, is_row):
-    """The header, once it and the records before it are taken; None where there is none."""
+    """Reads the header and all records before it; None if there is no header."""
     for _ in range(layout.skip):
         next(records, None)
     if layout.header is None:
@@ -198,7 +198,7 @@ class _Record(NamedTuple):
 
 
 def _is_row(record):
-    """pandas leaves out blank lines, too."""
+    """Whether a record counts as a row: pandas skips blank lines."""
     return len(record.fields) > 1 or record.text.strip()
 
 

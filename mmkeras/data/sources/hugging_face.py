@@ -43,11 +43,11 @@ def table(dataset, files, vectors, used, sample_rate):
 
 
 def _compact(cell):
-    """4 bytes for each number, where those in a list of Python's take 32."""
+    """Converts lists of numbers to float32 arrays: 4 bytes per number instead of 32."""
     try:
         return np.asarray(cell, "float32") if isinstance(cell, list) else cell
     except (TypeError, ValueError):
-        return cell  # its row is told when the table is read
+        return cell  # reported with its row when the table is read
 
 
 def _is_plain(feature):
@@ -55,17 +55,17 @@ def _is_plain(feature):
 
 
 def _batches(dataset, key):
-    """Lists of the cells of a column as they are stored."""
+    """Lists of a column's cells as they are stored."""
     top = key if key in dataset.features else key.split(".")[0]
     stored, feature, pick = dataset.with_format(None).select_columns([top]), dataset.features[top], picker(key)
-    if _undecoded(feature) != feature:  # a cast of other columns would write them anew
+    if _undecoded(feature) != feature:  # casting unaffected columns would rewrite them
         stored = stored.cast_column(top, _undecoded(feature))
     for start in range(0, len(stored), _AT_ONCE):
         yield [pick({top: cell}) for cell in stored[start : start + _AT_ONCE][top]]
 
 
 def _undecoded(feature):
-    """The same feature, giving files as {"bytes", "path"}."""
+    """The same feature, with files returned as {"bytes", "path"} instead of decoded."""
     if isinstance(feature, dict):
         return {key: _undecoded(inner) for key, inner in feature.items()}
     feature = copy.copy(feature)
@@ -75,7 +75,7 @@ def _undecoded(feature):
 
 
 def _named(feature, cells):
-    """Numbers of a ClassLabel, or lists of them, as the names of the classes; -1 is no label."""
+    """ClassLabel numbers, or lists of them, as class names; -1 means no label."""
     feature = getattr(feature, "feature", feature)
     names = getattr(feature, "names", None)
     if not names:
@@ -90,12 +90,12 @@ def _named(feature, cells):
 
 
 def labels(head, column):
-    """Labels as the data set stores them -> as they stand in a table."""
+    """Converts stored labels to the values that a table would have."""
     return pd.Series([head.named(value, row) for row, value in column.items()], column.index, dtype=object)
 
 
 def _files(dataset, key, spec, sample_rate):
-    """A path for each cell, or None where it is absent; contents are written into the cache."""
+    """Path of each cell's file, or None if it is absent; contents are written into the cache."""
 
     def fill(folder):
         kept = []
@@ -109,7 +109,7 @@ def _files(dataset, key, spec, sample_rate):
 
 
 def _keep(cell, spec, folder, row, sample_rate):
-    """Where a cell's file is: an absolute path, or a name in the folder, into which it is written; "" for none."""
+    """Path of a cell's file: absolute, or a name in the folder that its content is written to; "" if there is none."""
     cell = cell if isinstance(cell, dict) else {"path" if isinstance(cell, str) else "bytes": cell}
     content, path = cell.get("bytes"), cell.get("path") or ""
     if "array" in cell or isinstance(content, list | np.ndarray):

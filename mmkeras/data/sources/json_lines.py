@@ -40,7 +40,7 @@ def read(path, wanted, on_error):
         del records[row]
     if faults and (on_error == "raise" or not records):
         raise ValueError(report(sorted(faults)))
-    # pandas' own reader would alter dates and integers.
+    # pandas' own JSON reader would alter dates and integers.
     return pd.DataFrame(list(records.values()), list(records), dtype=object), sorted(faults)
 
 
@@ -71,11 +71,11 @@ def _cause(error):
 
 
 def _other_keys(records, wanted):
-    """(row, cause) of objects that lack a key and have others in its place; one that is just left out is absent."""
+    """(row, cause) of objects that have an unknown key in place of a missing one; without one, the value is absent."""
     told = {}
     for key in wanted:
         lacking = [row for row, record in records.items() if key not in record]
-        if not lacking or len(lacking) == len(records):  # a key that none has is told as a missing column
+        if not lacking or len(lacking) == len(records):  # if all objects lack it, it is reported as a missing column
             continue
         known = set().union(*(record for record in records.values() if key in record))
         for row in lacking:

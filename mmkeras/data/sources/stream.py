@@ -55,7 +55,7 @@ class Stream(RawExamples, tf.data.Dataset):
             return {name: make(leaves[name](element), position) for name, make in makers.items()}
 
         files = [spec.name for spec in specs if kind_of(spec).media and spec.name in makers]
-        files = [name for name in files if self._spec(name).dtype == tf.string]  # what is decoded is no file
+        files = [name for name in files if self._spec(name).dtype == tf.string]  # decoded tensors are not files
         self._faults = {}  # position of an example -> Fault
         self._examples = attempted(dataset, convert, makers, files, leaves, self._faults, mark=False)
         self.marked = attempted(dataset, convert, makers, files, leaves, self._faults, mark=True)
@@ -74,7 +74,7 @@ class Stream(RawExamples, tf.data.Dataset):
         )
 
     def _makers(self, names):
-        """(name, function of a tensor and its position -> the raw tensor or the label)."""
+        """List of (name, function from a tensor and its position to the raw tensor or the label)."""
         kinds = {name: (kind_of(spec).converter, spec) for spec in self.specs for name in spec.raw}
         kinds |= {head.name: (_label, head) for head in self.heads}
         kinds.setdefault(SAMPLE_WEIGHT, (_weight, None))
@@ -89,7 +89,7 @@ class Stream(RawExamples, tf.data.Dataset):
         return leaf
 
     def locate(self, error: Any, batch: Any, preprocess: Any, row: int, origin: Any) -> Any:
-        """As `faults.locate`, with the faults of the conversion."""
+        """As `faults.locate`, including faults of the conversion."""
         return self._faults.get(row) or faults.locate(error, batch, preprocess, row, origin)
 
     def first(self, name: str, count: int) -> list[Any]:
@@ -98,7 +98,7 @@ class Stream(RawExamples, tf.data.Dataset):
 
 
 def leaves(structure, prefix=""):
-    """Names of the columns; "a.b" within dicts and tuples."""
+    """Names of the columns; nested ones are written "a.b"."""
     if isinstance(structure, tuple) and not isinstance(structure, tf.TensorSpec):
         structure = dict(enumerate(structure))
     if not isinstance(structure, dict):
@@ -120,7 +120,7 @@ def picker(key):
 
 
 def _label(head, name, leaf, stream):
-    """Labels are encoded by their head, in Python; numbers of the shape of an encoded label are taken as encoded."""
+    """Encodes labels with the Python code of their head, unless they are numbers with the shape of an encoded label."""
     shape, dtype = head.label
     if shape and leaf.shape == shape and leaf.dtype != tf.string:
         return lambda value, position: _finite(head, tf.ensure_shape(tf.cast(value, dtype), shape), position)

@@ -62,7 +62,8 @@ def from_csv(
     root = _beside(path, specs, root)
     wanted = _wanted(specs, heads, columns, weights)
     frame, header, faults = delimited.read(path, read_csv, on_error)
-    _check_repeated([name for name in header or () if name in wanted.values()])  # pandas makes "text.1" of the second
+    # pandas renames a repeated "text" to "text.1".
+    _check_repeated([name for name in header or () if name in wanted.values()])
     return _examples(frame, specs, heads, root, columns, on_error, weights, faults)
 
 
@@ -89,7 +90,7 @@ def from_jsonl(
 
 
 def _wanted(specs, heads, columns, weights):
-    """Raw or head name, or that of weights -> its column."""
+    """Name of a raw value, a head or the weights -> its column."""
     check_list("heads", heads)
     names = [name for spec in specs for name in spec.raw] + [head.name for head in heads]
     _check_distinct(names)
@@ -99,7 +100,7 @@ def _wanted(specs, heads, columns, weights):
 
 
 def _beside(path, specs, root):
-    """`root`; the table's own folder where that is silent."""
+    """`root`, or the table's own folder if it is not given."""
     check_specs(specs)
     if is_frame(path):
         raise TypeError(
@@ -164,7 +165,7 @@ def from_dataframe(
 
 
 def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()):
-    """`left_out`: faults of rows that are not in `frame` any more."""
+    """Builds `Examples`; `left_out` are the faults of rows that were removed from `frame`."""
     wanted, roots = _wanted(specs, heads, columns, weights), _roots(specs, root)
     check_columns(list(frame.columns), wanted)
     _check_rows(frame)
@@ -184,7 +185,7 @@ def _examples(frame, specs, heads, root, columns, on_error, weights, left_out=()
 
 
 def _roots(specs, root):
-    """Raw name -> folder on disk, for the columns of files."""
+    """Raw name -> folder on disk, for columns of files."""
     names = _files(specs)
     roots = root if isinstance(root, dict) else dict.fromkeys(names, root)
     unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]

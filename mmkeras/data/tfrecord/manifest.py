@@ -1,4 +1,4 @@
-"""What a set of TFRecord shards holds: the JSON file beside them, and the checks against it."""
+"""The manifest of a set of TFRecord shards: a JSON file that describes them, and checks against it."""
 
 import fnmatch
 import hashlib
@@ -16,7 +16,7 @@ _SHARD_KEYS = {"file": str, "examples": int, "bytes": int, "ends": str}
 
 
 def check_pattern(pattern):
-    """The pattern as a `Path`; ValueError where its last part does not hold one "*"."""
+    """The pattern as a `Path`; raises ValueError unless its last part contains exactly one "*"."""
     pattern = Path(pattern).expanduser()
     if pattern.name.count("*") != 1 or "*" in str(pattern.parent):
         raise ValueError(
@@ -37,7 +37,7 @@ def manifest_path(pattern):
 
 
 def files_of(pattern):
-    """What lies there under the names of shards of any set of this pattern; and its manifest."""
+    """Existing shards, of any set with this pattern, and their manifest."""
     before, after = pattern.name.split("*")
     named = [path for path in pattern.parent.glob("*") if fnmatch.fnmatchcase(path.name, _literal(before, after))]
     numbered = [path for path in named if _NUMBERED.fullmatch(path.name[len(before) : len(path.name) - len(after)])]
@@ -49,7 +49,7 @@ def _literal(before, after):
 
 
 def describe_columns(specs, heads):
-    """What the shards' features mean, by name: what a reader must agree with."""
+    """Meaning of the shards' features by name, which a reader must agree with."""
     raw = {name: {"kind": spec.kind, "shape": list(shape), "dtype": dtype}
            for spec in specs for name, (shape, dtype) in spec.raw.items()}  # fmt: skip
     return {"raw": raw, "labels": {head.name: _label(head) for head in heads}}
@@ -61,7 +61,7 @@ def _label(head):
 
 
 def describe_file(path, examples):
-    """Name, size and a digest of both ends of a shard; its middle is guarded by the checksums of its records."""
+    """Name, size and a digest of both ends of a shard; the checksums of its records protect the rest."""
     with open(path, "rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
@@ -94,7 +94,7 @@ def read_manifest(pattern):
 
 
 def digest(told):
-    """Of a manifest without its digest."""
+    """Digest of a manifest without its digest field."""
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
@@ -117,7 +117,7 @@ def _check_keys(what, told, kinds):
 
 
 def check_files(pattern, told):
-    """Raises ValueError that names every shard that is missing, of another size or content, or of another set."""
+    """Raises ValueError naming every shard that is missing, has another size or content, or is of another set."""
     faults = [fault for shard in told["shards"] if (fault := file_fault(pattern.parent / shard["file"], shard))]
     known = {shard["file"] for shard in told["shards"]} | {manifest_path(pattern).name}
     faults += [f"{path.name}: expected no such shard" for path in files_of(pattern) if path.name not in known]
@@ -130,7 +130,7 @@ def check_files(pattern, told):
 
 
 def file_fault(path, expected):
-    """What is wrong with a file that `describe_file` told of; None where it is as it was."""
+    """What is wrong with a file compared with its `describe_file`; None if nothing is."""
     if not path.is_file():
         return f"{path.name}: expected {expected['bytes']} bytes, received no such file"
     received = describe_file(path, expected["examples"])
@@ -142,7 +142,7 @@ def file_fault(path, expected):
 
 
 def check_columns(pattern, told, specs, heads):
-    """Raises ValueError where specs or heads ask for something else than what was written."""
+    """Raises ValueError if specs or heads need something else than what was written."""
     wanted = describe_columns(specs, heads)
     faults = []
     for role in ("raw", "labels"):

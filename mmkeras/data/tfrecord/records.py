@@ -149,7 +149,7 @@ def from_tfrecord(
 
 
 def _decoding(specs):
-    """A model from raw to raw, in which the files are decoded and what comes out is not used."""
+    """A model from raw to raw that decodes the files and discards the result."""
     files = [spec for spec in specs if kind_of(spec).paths]
     decoded = preprocessor(files) if files else None
     inputs = decoded.input if files else {}
@@ -159,7 +159,7 @@ def _decoding(specs):
 
 
 class _After(keras.layers.Layer):
-    """Gives back its inputs, once other tensors are computed."""
+    """Returns its inputs after other tensors have been computed."""
 
     def __init__(self):
         super().__init__(dtype="float32", autocast=False)
@@ -173,7 +173,7 @@ class _After(keras.layers.Layer):
 
 
 def _write(batches, paths, compression, steps, verbose):
-    """Deals the examples out to the shards; how many each got, and a digest of all of them."""
+    """Distributes the examples over the shards; returns the number of each, and a digest of all of them."""
     counts, written, content = [0] * len(paths), 0, hashlib.sha256()
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tf.io.TFRecordWriter(str(path), compression)) for path in paths]
@@ -210,7 +210,7 @@ def _publish(pattern, paths, told):
     text = json.dumps(told | {"digest": manifest.digest(told)}, indent=1)
     complete = paths[0].with_name("manifest.json")
     complete.write_text(text, encoding="utf-8")
-    # Without its manifest no set is read: the old one's goes first, the new one's comes last.
+    # A set without a manifest is never read, so delete the old manifest first and write the new one last.
     for old in reversed(manifest.files_of(pattern)):
         old.unlink()
     for path in paths:
@@ -246,7 +246,7 @@ def _check_dtypes(raw, specs, heads, weighted):
     expected |= {head.name: head.label for head in heads} | ({SAMPLE_WEIGHT: ((), "float32")} if weighted else {})
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
     for name, (shape, dtype) in expected.items():
-        there = received.get(name)  # names that are missing are told by `eval_batches`
+        there = received.get(name)  # `eval_batches` reports missing names
         if there is not None and (there.dtype != dtype or not there.shape.is_compatible_with(shape)):
             raise ValueError(
                 f"Raw examples must have the shapes and dtypes of specs and heads. Expected: '{name}' {dtype} {shape}. "

@@ -8,7 +8,7 @@ from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data import faults, order
 
-_BUFFERS = 2**24  # bytes for all the open files together
+_BUFFERS = 2**24  # bytes for the buffers of all open files together
 
 
 class Shards(RawExamples, tf.data.Dataset):
@@ -85,7 +85,8 @@ class Shards(RawExamples, tf.data.Dataset):
         def batches(epoch):
             start = tf.stack([tf.constant(seed, tf.int64), epoch])
             numbers = tf.random.experimental.stateless_shuffle(tf.constant(self.numbers, tf.int64), start)
-            tf.random.set_seed(1)  # of this traced function alone: the order does not depend on the program's seed
+            # Fixes the op seeds in this traced function, so that the order does not depend on the global seed.
+            tf.random.set_seed(1)
             drawn = tf.random.stateless_uniform([], start, maxval=2**31 - 1, dtype=tf.int64)
             records = self.records(numbers).shuffle(buffer, drawn, reshuffle_each_iteration=False)
             first = epoch * steps
@@ -95,7 +96,7 @@ class Shards(RawExamples, tf.data.Dataset):
         return order.counted(batches, steps)
 
     def describe(self, payload):
-        """The row that one record was, and a function from raw name to where it lies now."""
+        """The row of a record, and a function from raw name to its current location."""
         position = int(payload[0][0])
         record, number = divmod(position, len(self.told["shards"]))
         return position, lambda name: f"{self.told['shards'][number]['file']}, record {record}"
@@ -104,7 +105,7 @@ class Shards(RawExamples, tf.data.Dataset):
         size = min(2**18, _BUFFERS // len(self.numbers))
         path, count = self._paths[number], self._counts[number]
         whole = tf.data.TFRecordDataset(path, self.told["compression"], buffer_size=size).ignore_errors()
-        # A shard that ends too early, for whatever reason, goes on with a step that finds out and says why.
+        # If a shard ends too early, the next step finds out why and raises the error.
         why = tf.data.Dataset.from_tensors(number).map(self._damaged)
         positions = tf.data.Dataset.range(number, tf.int64.max, len(self.told["shards"]))
         return tf.data.Dataset.zip(positions, whole.concatenate(why).take(count))

@@ -1,1 +1,1 @@
-"""What people look at: examples and batches as HTML, and what is in a data set in numbers."""
+"""Views of examples and batches as HTML, and summary statistics of a data set."""

@@ -1,4 +1,4 @@
-"""What is in a data set: how many, how long, how large, how often, before anything is trained."""
+"""Summary statistics of a data set: counts, lengths, sizes and frequencies."""
 
 import collections
 
@@ -25,7 +25,7 @@ class Description:
         self.rows, self.duplicates, self.columns, self.labels = rows, duplicates, columns, labels
 
     def _lines(self):
-        """(name, kind, how many, what is in it)."""
+        """Tuples (name, kind, count, summary)."""
         for name, column in self.columns.items():
             part = f"in {column['measured']:,} of {column['present']:,}: "
             told = "; ".join(_measure(*each) for each in column["measures"].items())
@@ -68,7 +68,7 @@ def describe(raw, sample, seed):
 
 
 def _column(spec, name, values, sample, seed):
-    """What is told of a column, and a number for each row: the same where values are equal."""
+    """Summary of a column, and one number per row that is equal for equal values."""
     kind = kind_of(spec)
     there = np.flatnonzero(~kind.absent(values))
     keys = [value.tobytes() if isinstance(value, np.ndarray | np.generic) else value for value in values]

@@ -1,4 +1,4 @@
-"""Examples as HTML: small pictures, sounds that can be played, clips, texts. What comes from data is escaped."""
+"""Examples as HTML: thumbnails, audio players, clips, texts. Values from the data are escaped."""
 
 import base64
 import html
@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-_LARGEST = 160  # pixels of a side
-_LETTERS = 400  # of a text
+_LARGEST = 160  # pixels per side
+_LETTERS = 400  # characters of a text
 _EMBEDDED = 2**20  # bytes of a sound
 STYLE = """<style>
 .mmkeras table{border-collapse:collapse;font-size:13px;color:inherit;background:transparent;margin:.4em 0}
@@ -46,7 +46,7 @@ class View:
         return f"View of {self.what}: the last line of a notebook's cell shows it; save(path) writes it as HTML."
 
     def save(self, path):
-        """Writes it as a page of its own."""
+        """Writes it as an HTML page."""
         head = f'<!doctype html><meta charset="utf-8"><title>{text(self.what)}</title>'
         with open(path, "w", encoding="utf-8") as file:
             file.write(f"{head}<body style='font-family:sans-serif'>{self.html}</body>")
@@ -67,7 +67,7 @@ def note(value):
 
 
 def table(headings, rows, kind=""):
-    """Headings and cells, HTML both, as a table."""
+    """A table from headings and cells, all HTML."""
     head = "".join(f"<th>{cell}</th>" for cell in headings)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<table class="{kind}">' + f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -87,10 +87,10 @@ def numbers(values, most=6):
 
 
 def picture(content):
-    """The bytes of a picture -> a small one, upright."""
+    """The bytes of a picture -> an upright thumbnail."""
     try:
         whole = Pillow.open(io.BytesIO(content))
-    except UnidentifiedImageError as error:  # its text tells of an object in memory
+    except UnidentifiedImageError as error:  # its message shows the address of an object in memory
         raise ValueError("it is no picture that Pillow knows") from error
     with whole as opened:
         told = f"{opened.width} × {opened.height} {opened.format}"
@@ -101,7 +101,7 @@ def picture(content):
 
 
 def pixels(values):
-    """Pixels (H, W, C) uint8 -> a picture; a small one is enlarged so that each pixel is seen."""
+    """Pixels (H, W, C) uint8 -> an image; a small one is enlarged so that each pixel is visible."""
     height, width = values.shape[:2]
     return _image(_pillow(values)) + note(f"{width} × {height}")
 
@@ -137,12 +137,12 @@ def _img(content, kind, size):
 
 
 def sound(content, kind, told):
-    """The bytes of a sound that browsers play -> a player."""
+    """The bytes of a sound that browsers can play -> an audio player."""
     return f'<audio controls preload="metadata" src="{_uri(content, f"audio/{kind}")}"></audio>{note(told)}'
 
 
 def curve(samples, width=230, height=36):
-    """A waveform (S,) in [-1, 1] -> the range of its samples along time."""
+    """A waveform (S,) in [-1, 1] -> a plot of the range of its samples over time."""
     parts = np.array_split(np.asarray(samples, "float32"), min(width, max(len(samples), 1)))
     middle = height / 2
     lines = [f"M{x} {middle * (1 - _edge(part, np.max)):.1f}V{middle * (1 - _edge(part, np.min)) + 0.5:.1f}"

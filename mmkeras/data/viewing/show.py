@@ -1,4 +1,4 @@
-"""Examples and batches to look at, in a notebook or a browser."""
+"""Shows examples and batches in a notebook or a browser."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_examples(raw, n):
-    """The first n rows of `Examples` as a `View`; a file that cannot be read or shown is said in its cell."""
+    """The first n rows of `Examples` as a `View`; a file that cannot be read or shown has the error in its cell."""
     names = [(spec, name) for spec in raw.specs for name in spec.raw if name in raw.table]
     heads = [head for head in raw.heads if head.name in raw.table]
     headings = ["", *(_heading(name, spec.kind) for spec, name in names), *_label_headings(heads)]
@@ -37,7 +37,7 @@ def _raw_cell(raw, spec, name, i):
         return kind_of(spec).html(spec, name, raw.read(tf.constant([i]), name)[name].numpy()[0])
     except tf.errors.OpError as error:
         return _fault(raw.origin(i, name), as_given(cause_of(error)))
-    except Exception as error:  # of Pillow and other decoders
+    except Exception as error:  # from Pillow and other decoders
         return _fault(raw.origin(i, name), error)
 
 

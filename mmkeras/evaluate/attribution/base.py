@@ -1,4 +1,4 @@
-"""What is asked of a kind of modality to explain an answer down to its parts."""
+"""The interface of a modality for explaining an answer down to its parts."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ class Attribution:
     floating-point numbers of the ready values, or the ready values themselves where they are such numbers.
     """
 
-    layers = ()  # names of the classes of the layers to look for before anything else
+    layers = ()  # class names of layers to look for first
 
     def entry(self, operations, spec):
         """Which of the operations that read the ready values gives what is differentiated; None for the values.

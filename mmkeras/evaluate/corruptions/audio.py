@@ -2,7 +2,7 @@ import numpy as np
 from scipy import signal
 
 STAGE = "ready"
-_BEST, _WORST = 30.0, -10.0  # dB
+_BEST, _WORST = 30.0, -10.0  # dB, signal-to-noise ratio
 
 
 def noise(values, spec, strength, rng):
@@ -37,12 +37,12 @@ def _with(values, spec, strength, other):
 
 
 def _power(waveform, mask):
-    """Of what is there, (B, 1)."""
+    """Mean power of the real samples, (B, 1)."""
     return (waveform**2 * mask).sum(1, keepdims=True) / np.maximum(mask.sum(1, keepdims=True), 1)
 
 
 def reverb(values, spec, strength, rng):
-    """Echo that falls by 60 dB within up to a second; as loud as before."""
+    """Reverberation that decays by 60 dB within up to a second, at the original loudness."""
     waveform, mask = values[spec.name], values[f"{spec.name}_mask"]
     length = round(spec.sample_rate * strength)
     if length < 2:
@@ -55,7 +55,7 @@ def reverb(values, spec, strength, rng):
 
 
 def band_limit(values, spec, strength, rng):
-    """What is above a frequency is gone: from half of the sample rate down to 2 % of that."""
+    """Low-pass filter, from half of the sample rate down to 2 % of that."""
     waveform = np.fft.rfft(values[spec.name])
     waveform[:, round(waveform.shape[1] * (1 - 0.98 * strength)) :] = 0
     heard = np.fft.irfft(waveform, values[spec.name].shape[1])

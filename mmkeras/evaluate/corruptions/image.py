@@ -22,7 +22,7 @@ def noise(values, spec, strength, rng):
 
 
 def occlusion(values, spec, strength, rng):
-    """A grey rectangle somewhere covers up to all of the picture."""
+    """A grey rectangle at a random place that covers up to the whole image."""
     pixels = np.array(values[spec.name])
     height, width = spec.size
     h, w = (round(side * np.sqrt(strength)) for side in spec.size)
@@ -33,7 +33,7 @@ def occlusion(values, spec, strength, rng):
 
 
 def jpeg(values, spec, strength, rng):
-    """Written as a JPEG, of quality 95 down to 1."""
+    """JPEG compression with quality 95 down to 1."""
     pixels = np.array(values[spec.name])
     flat = pixels.reshape(-1, *pixels.shape[-3:])
     for i in range(len(flat) if strength else 0):

@@ -1,4 +1,4 @@
-"""What every section of a full report is given."""
+"""The context of the sections of a full report."""
 
 import dataclasses
 import functools
@@ -94,4 +94,4 @@ class Context:
 
 
 class Missing(Exception):
-    """A section has nothing to show, for a reason that is no fault."""
+    """A section has nothing to show, for a reason that is not an error."""

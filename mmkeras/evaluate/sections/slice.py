@@ -23,7 +23,7 @@ def slice_(context):
         for column in context.options.get("fairness_by") or ():
             try:
                 own = fairness(head, labels, outputs, group=frame[column])
-            except ValueError as error:  # of numbers, there are no rates
+            except ValueError as error:  # there are no rates for columns of numbers
                 blocks.append(page.text(error, "note"))
             else:
                 found[head.name].setdefault("fairness", {})[column] = own

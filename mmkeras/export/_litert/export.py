@@ -1,4 +1,4 @@
-"""Ready tensors in, the heads' outputs out: the .tflite file for phones, boards and browsers."""
+"""The .tflite file for phones, boards and browsers: ready tensors in, outputs of the heads out."""
 
 import json
 import time
@@ -33,7 +33,7 @@ from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
 from mmkeras.heads import Head, heads_of
 
-# Largest difference of one example that rounding explains, in the units of `export.distance`.
+# Largest difference of one example that rounding can explain, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
 BESIDE = (".preprocess.json", ".parity.json", ".MODEL_CARD.md")
 
@@ -151,7 +151,7 @@ def litert(
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
-    if not cluster().is_chief:  # only one of several workers writes
+    if not cluster().is_chief:  # only the chief of several workers writes
         return None
     form = Form.of(preprocess, model, batch_size, fixed_length or recurrent == "unroll", waveform)
     check_recurrent(recurrent, model, preprocess, form)
@@ -173,7 +173,7 @@ def litert(
         pack(unfinished, about["name"], about["version"], description)
         said = described(unfinished, model, form)
         started = time.perf_counter()
-        # On the CPU, where the file runs; a GPU multiplies in less than float32.
+        # Run Keras on the CPU, like the file: GPUs may multiply with less than float32 precision.
         with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"), portable(model):
             allowed = {"tolerance": tolerance, "half": quantize == "float16"}
             served = saved_model and (saved_model, SERVED["mixed" if mixed else "float32"])
@@ -212,7 +212,7 @@ def _check_arguments(quantize, recurrent, waveform, **counts):
 
 
 def _write(model, path, quantize, recurrent, form, timeout, console):
-    """Traces and converts, to float32 what is to become int8; returns the seconds of both."""
+    """Traces and converts the model, to float32 first if it will become int8; returns the seconds of both steps."""
     saved = path.with_name("saved_model")
     started = time.perf_counter()
     with console.status("Tracing the model for LiteRT"), written_as(recurrent, model):
@@ -221,7 +221,7 @@ def _write(model, path, quantize, recurrent, form, timeout, console):
     with console.status(f"Converting to LiteRT in a process of its own (at most {timeout:g} s)"):
         (answer,) = convert_files([{"saved_model": saved, "path": path, "quantize": quantize}], timeout)
     check_converted(answer, model, {name: spec.shape.as_list() for name, spec in specs.items()})
-    # A layer that is called twice becomes two ops; a loop is left where one was not fused.
+    # A layer that is called twice becomes two ops; a remaining WHILE loop is an LSTM that was not fused.
     if recurrent == "fused" and recurrent_layers(model) and (not unclip(path) or "WHILE" in used_ops(path)):
         raise RuntimeError(f'Every LSTM must become an {OP}. Received: {used_ops(path)}. Give recurrent="while".')
     return {"trace": round(traced - started, 1), "convert": round(time.perf_counter() - traced, 1)}

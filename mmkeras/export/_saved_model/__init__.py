@@ -1,4 +1,4 @@
-"""The SavedModel that TF Serving loads: `export` writes it, `serving` what stands beside the graph."""
+"""The SavedModel for TF Serving: `export` writes it, `serving` writes the files next to the graph."""
 
 from mmkeras.export._saved_model.export import saved_model
 

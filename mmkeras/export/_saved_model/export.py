@@ -1,4 +1,4 @@
-"""Raw strings and bytes in, named answers out: the SavedModel that TF Serving loads."""
+"""The SavedModel for TF Serving: raw strings and bytes in, named answers out."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ def saved_model(
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
-    if not cluster().is_chief:  # only one of several workers writes
+    if not cluster().is_chief:  # only the chief of several workers writes
         return None
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
@@ -118,14 +118,14 @@ def _write(preprocess, model, heads, path):
     def examples(protos):
         return functions["serving_default"](tf.io.parse_example(protos, _features(preprocess)))
 
-    # One trace of the model serves all three; TensorFlow inlines the calls when it runs them.
+    # `examples` calls `serving_default`, which calls `ready`: the model is traced once. TensorFlow inlines the calls.
     functions = {
         "ready": _function(ready, _tensor_specs(model.input)),
         "serving_default": _function(serving_default, _tensor_specs(preprocess.input)),
         "examples": _function(examples, tf.TensorSpec((None,), tf.string, name="examples")),
     }
     signatures = {name: function.get_concrete_function() for name, function in functions.items()}
-    # Nobody differentiates a served model.
+    # A served model needs no gradients.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(holder(signatures, preprocess, model), str(path), signatures, options)
 
@@ -149,8 +149,9 @@ def _features(preprocess):
 
 
 def _runs(preprocess, model, heads, raw):
-    """Every signature on the same samples, and one example alone; and Python's answers to each."""
-    with tf.device("CPU:0"):  # where the fresh process runs; a GPU multiplies in less than float32
+    """Runs of every signature on the same samples and on a single example, and Python's answers to each."""
+    # Run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision.
+    with tf.device("CPU:0"):
         ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
         answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
     protos = serving.serialized_examples(raw, optional_names(preprocess, cells=True))

@@ -1,4 +1,4 @@
-"""What stands beside the graph in `assets.extra`: a request to copy, the signatures, and requests to warm up with."""
+"""Files in `assets.extra`: a request to copy, the signatures, and warm-up requests."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def rest_request(raw):
 
 def _json_value(value):
     if not isinstance(value, bytes):
-        return np.asarray(value, "float64").tolist()  # a float, or a list of them
+        return np.asarray(value, "float64").tolist()  # a float, or a (nested) list of floats
     try:
         text = value.decode()
     except UnicodeDecodeError:

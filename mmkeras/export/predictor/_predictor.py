@@ -71,7 +71,7 @@ class Predictor:
 
     def _graph(self, raw):
         outputs = self.model(checked(self.preprocess(raw, training=False)), training=False)
-        decoded(self.heads, outputs)  # no two answers of one name
+        decoded(self.heads, outputs)  # raises an error if two heads use the same answer name
         return {head.name: head.decode(outputs[head.name]) for head in self.heads}
 
     def predict(
@@ -111,7 +111,7 @@ class Predictor:
         index, examples, faults = examples_of(rows, self.preprocess, root, columns, skip)
         positions = np.arange(len(index)) if examples is None or not skip else examples.frame.index.to_numpy()
         count = 0 if examples is None else len(examples.frame)
-        self._answer.get_concrete_function()  # traced here, and not in one of the threads
+        self._answer.get_concrete_function()  # trace now, in this thread, rather than in a worker thread
         batches = answered(self._answer, examples, count, self.preprocess, batch_size, skip)
         parts = []
         for good, answers, found in shown_if_slow(batches, "Predicting", -(-count // batch_size), verbose):
@@ -155,7 +155,7 @@ class Predictor:
 
 
 def _reasons(faults, count, verbose):
-    """What is wrong with each row, None where nothing is."""
+    """What is wrong with each row; None for valid rows."""
     reasons = [None] * count
     for fault in faults:
         said = ": ".join(filter(None, [fault.modality, fault.file, fault.cause]))

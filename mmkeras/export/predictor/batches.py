@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmkeras.data.faults import locate, report
 
-_WORKERS = 4  # batches that are read and answered at once
+_WORKERS = 4  # number of batches that are processed concurrently
 
 
 def answered(answer, examples, count, preprocess, batch_size, skip):
@@ -34,12 +34,12 @@ def answered(answer, examples, count, preprocess, batch_size, skip):
 
 
 def no_rows(preprocess):
-    """Raw tensors of no example."""
+    """Raw tensors of zero examples."""
     return {name: tf.zeros((0, *x.shape[1:]), x.dtype) for name, x in preprocess.input.items()}
 
 
 def _ahead(function, items):
-    """Results in order. The next ones are computed in threads meanwhile, and no more than `_WORKERS` are kept."""
+    """Yields results in order, computing up to `_WORKERS` of the next ones in threads meanwhile."""
     with ThreadPoolExecutor(_WORKERS) as pool:
         waiting = collections.deque()
         for item in items:
@@ -64,7 +64,7 @@ def _batch(answer, examples, preprocess, skip, rows):
 
 
 def _faults(answer, examples, preprocess, rows):
-    """Position -> `Fault`, of the rows of a batch that fail on their own."""
+    """Position -> `Fault` for each row of a batch that fails on its own."""
     faults = {}
     for row in rows:
         try:

@@ -20,7 +20,7 @@ def columns_of(head, answers):
             yield from ((f"{head.name}.{label}", values[:, i]) for i, label in enumerate(labels))
         elif values.ndim == 2 and values.shape[1] == 1 and not head.classes:
             yield key, values[:, 0]
-        elif not _names_classes(values, head.classes):  # which the names of the columns do
+        elif not _names_classes(values, head.classes):  # the column names already give the classes
             yield key, values if values.ndim == 1 else list(values)
 
 
@@ -31,5 +31,5 @@ def _text(values):
 
 
 def _names_classes(values, classes):
-    """Whether it is the list of the classes in each row."""
+    """Whether every row's value is the list of all classes."""
     return values.ndim == 2 and values.shape[1] == len(classes) and bool(np.all(values == np.array(classes, object)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 import mmkeras.branches
-import mmkeras.fusion  # noqa: F401, whose layers Keras then knows
+import mmkeras.fusion  # noqa: F401 - registers the layers with Keras
 from mmkeras.train.saving import whole
 
 _PARTS = ("preprocess.keras", "model.keras")
@@ -41,7 +41,7 @@ def read(path):
 def _loaded(path):
     with zipfile.ZipFile(path) as archive:
         if b"keras_hub" in archive.read("config.json"):
-            importlib.import_module("keras_nlp")  # takes seconds
+            importlib.import_module("keras_nlp")  # imported only if needed because it takes seconds
     return keras.saving.load_model(path)
 
 

@@ -1,4 +1,4 @@
-"""What a `Predictor` is given -> raw examples."""
+"""Input of a `Predictor` -> raw examples."""
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ def examples_of(rows, preprocess, root, columns, skip):
 
 
 def _frame(rows, preprocess, columns):
-    """Dicts as a table; what is optional may be left out."""
+    """Dicts as a table; optional keys may be missing."""
     rows = [rows] if isinstance(rows, dict) else rows
     if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) for row in rows):
         raise TypeError(

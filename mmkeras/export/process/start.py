@@ -1,7 +1,7 @@
-"""Runs a script in a separate process, which cannot crash this one, and ends with it.
+"""Runs a script in a separate process that cannot crash this one and ends with it.
 
-All scripts share one protocol: a script defines `answer(done, **request)`, and `BANNED`, the packages that it must do
-without. It is run by `scripts/child.py` with three files: the pickled request, the pickled answer, and one that gets
+All scripts share one protocol: a script defines `answer(done, **request)`, and `BANNED`, packages that must not be
+imported. It is run by `scripts/child.py` with three files: the pickled request, the pickled answer, and one that gets
 a byte whenever the script calls `done()`.
 """
 
@@ -63,13 +63,13 @@ def ask(script, request, timeout=TIMEOUT, watch=None):
 
 
 def scratch():
-    """A context: a folder for what a process is asked and answers; those of a process that was killed are removed."""
+    """A context with a folder for requests and answers; folders of killed processes are removed."""
     return unfinished(".mmkeras-unfinished-", tempfile.gettempdir())
 
 
 def _run(script, files, timeout, watch):
-    """(exit status, what it wrote to standard error); a negative status is the signal that ended it."""
-    # -P: without it the folder of the script comes first on the path, and its files stand before packages.
+    """(exit status, standard error); a negative status is the signal that ended the process."""
+    # Without -P, the script's folder would come first on the path, and its modules would shadow packages.
     command = [sys.executable, "-P", str(SCRIPTS / "child.py"), str(os.getpid()), str(script), *map(str, files)]
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ends_with_us, held = os.pipe()
@@ -89,7 +89,7 @@ def _run(script, files, timeout, watch):
 
 
 def _last_words(process, timeout, watch):
-    """What the process wrote to standard error; None where it was killed."""
+    """The process' standard error; None if it was killed."""
     end = time.monotonic() + timeout
     try:
         while time.monotonic() < end:

@@ -3,11 +3,11 @@
 The converter replaces a call to a function whose attribute `api_implements` begins with "lstm_", as Keras 2 wrote it,
 by this op, whatever the function computes. The op differs from Keras' LSTM as follows:
 
-state     It keeps its state from call to call. A step is put before the sequence, with a feature of its own that
-          drives the input, forget and output gates to exactly 0: whatever was there is gone before the first real step.
-masks     It knows none. Padding lies at the end, so that the states of real tokens are right, and the last one is
-          picked by its place. To read from the end, a sequence is reversed up to its length.
-clipping  The converter makes it clip the cell at 10; `unclip` takes that out of the file.
+state     It keeps its state between calls. A step is inserted before the sequence, with an additional feature that
+          drives the input, forget and output gates to exactly 0, which resets the state before the first real step.
+masks     It does not support masks. Padding is at the end, so the states of real tokens are correct, and the last one
+          is selected by its position. To go backwards, a sequence is reversed up to its length.
+clipping  The converter makes it clip the cell state at 10; `unclip` removes that from the file.
 """
 
 import uuid
@@ -19,8 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 OP = "UNIDIRECTIONAL_SEQUENCE_LSTM"
-_SHUT = 200.0  # exp(-200) is 0 in float32
-_WIDEST = 3e4  # float16 ends at 65,504
+_SHUT = 200.0  # closes a gate completely: exp(-200) is 0 in float32
+_WIDEST = 3e4  # the largest float16 is 65,504
 
 
 def unfusable(layer):
@@ -61,12 +61,12 @@ def fused_loop(layer):
 
 
 def _from_the_end(x, places, lengths):
-    # By a gather: REVERSE_SEQUENCE has no kernel for 8 bits.
+    # Use a gather, because REVERSE_SEQUENCE has no 8-bit kernel.
     return tf.gather(x, tf.where(places < lengths, lengths - 1 - places, places), batch_dims=1)
 
 
 def _outputs(layer, states, last, places, lengths):
-    """Keras' outputs after the end: the last state again, or zeros; read backwards, padding comes first."""
+    """Keras' outputs after the end: the last state again, or zeros; if read backwards, padding comes first."""
     if layer.go_backwards:
         shift = places - (tf.shape(places)[1] - lengths)
         moved = tf.gather(states, tf.maximum(shift, 0), batch_dims=1)
@@ -77,17 +77,18 @@ def _outputs(layer, states, last, places, lengths):
 
 
 def _with_reset(cell):
-    """Kernel with a row for the feature that resets, recurrent kernel, bias, and the feature's value."""
+    """Kernel with a row for the reset feature, recurrent kernel, bias, and the value of that feature."""
     kernel, recurrent = (keras.ops.convert_to_numpy(each) for each in (cell.kernel, cell.recurrent_kernel))
     bias = keras.ops.convert_to_numpy(cell.bias) if cell.use_bias else np.zeros(4 * cell.units, "float32")
-    push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # states lie in [-1, 1]
-    row = max(float(np.abs(kernel).max()), push / _WIDEST)  # as large as the weights: 8 bits are shared with them
+    push = _SHUT + float(np.max(np.abs(recurrent).sum(0) + np.abs(bias)))  # LSTM states lie in [-1, 1]
+    # About as large as the weights, because they share an 8-bit scale.
+    row = max(float(np.abs(kernel).max()), push / _WIDEST)
     gates = np.repeat(np.array([[-row, -row, 0.0, -row]], "float32"), cell.units, axis=1)  # input, forget, cell, output
     return np.concatenate([kernel, gates]), recurrent, bias, push / row
 
 
 def _run(x, kernel, recurrent, bias, push):
-    """States (B, T, U) of an LSTM that begins at zero."""
+    """States (B, T, U) of an LSTM with an initial state of zero."""
     batch, units = x.shape[0], recurrent.shape[0]
     reset = np.zeros((batch, 1, kernel.shape[0]), "float32")
     reset[:, :, -1] = push
@@ -101,13 +102,13 @@ def _run(x, kernel, recurrent, bias, push):
 
 
 def _stand_in(x, h, c, kernel, recurrent, bias):
-    """Has the arguments and results of the function that the converter replaces, and their shapes."""
+    """A function with the signature and shapes of the one that the converter replaces."""
     states = tf.matmul(x, kernel)[:, :, : recurrent.shape[0]] + 0.0 * (tf.reduce_sum(recurrent) + tf.reduce_sum(bias))
     return states[:, -1], states, h, c, tf.constant(0.0)
 
 
 def unclip(path):
-    """Takes the clipping of cells out of a file, in place; returns how many LSTMs it holds."""
+    """Removes cell clipping from a file, in place; returns the number of its LSTMs."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(Path(path).read_bytes()))

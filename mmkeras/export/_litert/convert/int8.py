@@ -13,8 +13,8 @@ from mmkeras.export.parity import units
 from mmkeras.export.process.litert import quantize_file
 from mmkeras.export.samples import raw_samples
 
-COUNT = 200  # examples; ranges hardly widen after a hundred
-LIMIT = 0.01  # mean change of the answers that a quantised file may cost
+COUNT = 200  # examples; the measured ranges hardly widen after a hundred
+LIMIT = 0.01  # mean change of the answers allowed for a quantised file
 
 
 def check_representative(representative, preprocess, model):
@@ -43,7 +43,7 @@ def check_representative(representative, preprocess, model):
 
 
 def _check_ranks(columns, representative, preprocess, model):
-    """Raw examples come one by one, ready ones in batches; of a dict of arrays one dimension was taken off."""
+    """Checks that raw examples are unbatched and ready ones batched; dicts of arrays lost their first axis."""
     off = int(isinstance(representative, dict))
     ready = {name: len(tensor.shape) - off for name, tensor in model.input.items()}
     raw = {name: len(tensor.shape) - 1 for name, tensor in preprocess.input.items()}
@@ -57,7 +57,7 @@ def _check_ranks(columns, representative, preprocess, model):
 
 
 def _columns(representative):
-    """Dict, name -> rank of what an element holds."""
+    """Dict, name -> rank of the values in an element."""
     if isinstance(representative, dict):
         return {key: np.ndim(value) - 1 for key, value in representative.items()}
     if not isinstance(representative, tf.data.Dataset):
@@ -76,7 +76,7 @@ def _columns(representative):
 
 
 def _is_ready(columns, preprocess, model):
-    """Raw values have no dimension, but vectors; of those in a dict of arrays, the masks tell."""
+    """Whether an element is ready: its values have more dimensions than raw ones; in dicts of arrays, masks tell."""
     raw = {name: len(tensor.shape) - 1 for name, tensor in preprocess.input.items()}
     return any((columns.get(name) or 0) > raw.get(name, 0) for name in model.input)
 
@@ -118,7 +118,7 @@ def _ready(batches, model):
 
 
 def _prepared(raw, preprocess):
-    """Ready batches, and at last one example without anything optional."""
+    """Ready batches, and finally one example without any optional modality."""
     examples = raw_samples(preprocess, _spread(raw), COUNT - 1)
     for i in range(0, _length(examples), 32):
         some = {key: value[i : i + 32] for key, value in examples.items()}
@@ -126,7 +126,7 @@ def _prepared(raw, preprocess):
 
 
 def _spread(raw):
-    """The first rows of a table are often of one class."""
+    """Spreads the examples over the table, because its first rows are often of one class."""
     n = len(raw.frame) if isinstance(raw, Examples) else None
     if isinstance(raw, dict):
         n = _length(raw)

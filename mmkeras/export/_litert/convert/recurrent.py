@@ -1,4 +1,4 @@
-"""How recurrent layers are exported: as a loop, unrolled, or as LiteRT's fused op; the model is not changed."""
+"""How recurrent layers are exported: as a loop, unrolled, or as LiteRT's fused op. The model is not changed."""
 
 import contextlib
 from typing import NamedTuple
@@ -10,11 +10,12 @@ import tensorflow as tf
 from mmkeras.export._litert.convert.fused import fused_loop, unfusable
 
 WAYS = ("while", "unroll", "fused")
-STEPS = 64  # of an unrolled layer: beyond, converting takes minutes, and the file is mostly graph
+# Longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size.
+STEPS = 64
 
 
 class Seen(NamedTuple):
-    """What a recurrent layer was given in one call: T, its mask (B, T) or None, and whether it began at zero."""
+    """Inputs of a recurrent layer in one call: T, its mask (B, T) or None, and whether its initial state was zero."""
 
     length: int
     mask: np.ndarray | None
@@ -46,7 +47,7 @@ def written_as(lstm, model):
 
 @contextlib.contextmanager
 def _loops(layers, make):
-    """Gives each layer `make(layer)` for its inner loop."""
+    """Replaces each layer's inner loop by `make(layer)`."""
     try:
         for layer in layers:
             vars(layer)["inner_loop"] = make(layer)
@@ -82,9 +83,9 @@ _NEEDS = {
 
 
 def _probes(specs):
-    """Texts of several lengths, and each input absent: list of dicts, name -> share of its mask that is real."""
+    """Inputs with texts of several lengths, and each input absent: dicts, name -> share of its mask that is real."""
     probes = [dict.fromkeys(specs, share) for share in (1.0, 0.5, 0.1, 0.0)]
-    # Joined tokens have False before True where what comes first is absent and what comes next is not.
+    # When sequences are joined, an absent one before a present one gives a mask with False before True.
     return probes + [dict.fromkeys(specs, 1.0) | {name: 0.0} for name in specs if name.endswith("_mask")]
 
 
@@ -112,7 +113,7 @@ def _seen(model, form, probes):
 
 
 def _filled(name, spec, share):
-    """Zeros; of a mask, the given share of the sequence is real, at its beginning, or where negative at its end."""
+    """Zeros; for a mask, the given share of the sequence is real, from the beginning, or from the end if negative."""
     shape = [6 if n is None else n for n in spec.shape]
     value = np.zeros(shape, spec.dtype.as_numpy_dtype)
     if name.endswith("_mask"):
@@ -127,7 +128,7 @@ def _too_long(seen):
 
 
 def _foreign_masks(model, preprocess, form):
-    """Names of masks of recurrent layers' sequences that are not padded at their end by construction."""
+    """Names of recurrent layers' masks whose padding is not guaranteed to be at the end."""
     specs = form.specs(model)
     names = [name for name in model.input if name.endswith("_mask") and model.input[name].shape[1] != 1]
     makers = {name: preprocess.output[name]._keras_history.operation for name in names}
@@ -137,7 +138,7 @@ def _foreign_masks(model, preprocess, form):
 
 
 def _has_holes(calls):
-    """Whether a mask had False before True in any of the calls."""
+    """Whether a mask had False before True in any call."""
     return any(call.mask is not None and np.any(call.mask[:, 1:] > call.mask[:, :-1]) for call in calls)
 
 

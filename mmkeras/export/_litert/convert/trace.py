@@ -1,4 +1,4 @@
-"""keras.Model -> SavedModel of one signature, with the shapes that the LiteRT converter needs."""
+"""keras.Model -> SavedModel with one signature, with the shapes that the LiteRT converter needs."""
 
 import contextlib
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmkeras.export.graph import holder, portable
 
-PCM = 2.0**15  # what 1.0 is in int16, as `preprocess` reads files of 16 bits
+PCM = 2.0**15  # int16 value of 1.0, as in `preprocess` for 16-bit files
 
 
 class Form(NamedTuple):
@@ -22,7 +22,7 @@ class Form(NamedTuple):
     """
 
     batch_size: int = 1
-    lengths: dict = {}  # noqa: RUF012  nobody writes to it
+    lengths: dict = {}  # noqa: RUF012 - never modified
     pcm: tuple = ()
 
     @classmethod

@@ -1,1 +1,1 @@
-"""What is packed into the file; see `mmkeras.export._litert`."""
+"""Metadata and associated files packed into the LiteRT file; see `mmkeras.export._litert`."""

@@ -1,4 +1,4 @@
-"""The contents of `preprocess.json`, from which `mmkeras.edge` does preprocessing and decoding."""
+"""The contents of `preprocess.json`, from which `mmkeras.edge` preprocesses inputs and decodes outputs."""
 
 import keras
 
@@ -28,7 +28,7 @@ def describe(preprocess, heads):
 
 
 def _maker(name, tensor):
-    """The layer that computes a ready tensor from raw values, if `mmkeras.edge` supports it; or None."""
+    """The layer that computes a ready tensor from raw values if `mmkeras.edge` supports it; otherwise None."""
     layer = tensor._keras_history.operation
     known = isinstance(layer, RawLayer) and layer.describe() is not None
     if not known or name not in (layer.modality, f"{layer.modality}_mask"):

@@ -59,14 +59,15 @@ def associated_files(description):
 
 def _archive(files):
     memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:  # stored, so that a phone can map it
+    with zipfile.ZipFile(memory, "w") as archive:  # uncompressed, so that a phone can memory-map it
         for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo: the same bytes at every export
+            # A fresh ZipInfo has no timestamp, so every export gives the same bytes.
+            archive.writestr(zipfile.ZipInfo(name), text)
     return memory.getvalue()
 
 
 def _order(model):
-    """Names of inputs and of outputs in the order of the graph's tensors, by which metadata are read."""
+    """Names of inputs and outputs in the order of the graph's tensors, which metadata follow."""
     signature = model.signatureDefs[0]
     graph = model.subgraphs[signature.subgraphIndex]
 
@@ -78,7 +79,7 @@ def _order(model):
 
 
 def _meaning(entry):
-    """What the kind of a modality, or of a head, says of its tensor."""
+    """Description of a tensor by the kind of its modality or head."""
     kind = entry["kind"]
     told = edge.KINDS[kind].meaning if kind in edge.KINDS else vars(edge.ANSWERS[kind]).get("MEANING", "{kind}")
     return told.format(**entry)[:1000]
@@ -127,7 +128,7 @@ def _file(builder, name, kind, meaning):
 
 
 def _table(builder, fields, slots):
-    """A table of strings and of offsets that were written before."""
+    """A table of strings and of offsets that have already been written."""
     offsets = {slot: builder.CreateString(value) if isinstance(value, str) else value for slot, value in fields.items()}
     builder.StartObject(slots)
     for slot, offset in offsets.items():

@@ -1,1 +1,1 @@
-"""Whether the file answers as Python does; see `mmkeras.export._litert`."""
+"""Checks that the file answers like Python; see `mmkeras.export._litert`."""

@@ -1,4 +1,4 @@
-"""Checks a file: builtin ops, the model's names, Keras' answers."""
+"""Checks a file: builtin ops only, the model's names, and Keras' answers."""
 
 import collections
 
@@ -83,7 +83,7 @@ def cut(ready, inputs):
 
 
 def keras_answers(model, feeds, form):
-    """Keras' answers to each feed; feeds of the same shape are batched, which is many times faster."""
+    """Keras' answers to each feed; feeds of equal shape are batched, which is many times faster."""
     free = all(tensor.shape[0] is None for tensor in model.input.values())
     call = tf.function(lambda feed: model(form.ready(feed), training=False), autograph=False)
     call = call.get_concrete_function({key: _spec([feed[key] for feed in feeds], free) for key in feeds[0]})
@@ -100,7 +100,7 @@ def keras_answers(model, feeds, form):
 
 
 def _spec(values, free_batch):
-    """What all the arrays are: None where their lengths differ."""
+    """The common spec of all arrays, with None for dimensions that differ."""
     every = zip(*(value.shape for value in values), strict=True)
     batch, *lengths = [sizes.pop() if len(sizes) == 1 else None for sizes in map(set, every)]
     return tf.TensorSpec((None if free_batch else batch, *lengths), values[0].dtype)
@@ -130,7 +130,7 @@ def differences(path, model, heads, feeds, n, form, allowed, timeout):
     if isinstance(received, str):
         raise RuntimeError(f"A LiteRT file must run in a process that holds no TensorFlow. Received: {received}")
     size = form.batch_size
-    # The first batch was asked twice, and the last example fills the last batch.
+    # The first batch was run twice, and the last example was repeated to fill the last batch.
     rows = np.r_[: min(size, n), size : size + n]
     received, expected = (_joined(each, rows) for each in (received, keras_answers(model, feeds, form)))
     check_outputs(path.name, heads, received, expected, **allowed)

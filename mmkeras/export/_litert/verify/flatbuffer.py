@@ -28,7 +28,7 @@ def used_ops(path):
 
 
 def _op_name(code, kinds):
-    # Files of old converters keep the number in one byte.
+    # Older converters store the op's code in one byte only.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     return _text(code.CustomCode()) if kinds[number] == "CUSTOM" else kinds[number]
 

@@ -43,7 +43,7 @@ def _compared(inputs, raw, ready):
     for name in rows[0]:
         theirs, ours = ready[name], np.concatenate([row[name] for row in rows])
         apart = np.abs(ours.astype("float64") - theirs)
-        kind = kinds.get(name, edge.Modality)  # masks are equal
+        kind = kinds.get(name, edge.Modality)  # masks must be equal
         if kind.relative:
             apart = apart / np.maximum(1.0, np.abs(theirs))
         found[name] = {"max_difference": float(np.max(apart)), "allowed": kind.allowed}

@@ -22,7 +22,7 @@ from mmkeras.export.process.litert import time_files
 from mmkeras.export.process.saved_model import run_fresh
 
 _CALLS = 30
-# Of a SavedModel, which was held to less when it was written; one in mixed precision is compared with float32 here.
+# Tolerances for a SavedModel, looser than those of its export; in mixed precision, it is compared with float32 here.
 SERVED = {"float32": 1e-3, "mixed": 5e-2}
 
 
@@ -117,11 +117,11 @@ def compared(heads, answers, labels, half=False):
 def _metrics(head, labels, outputs):
     there = np.asarray(head.labelled(labels))
     found = scores(head, labels[there], outputs[: len(labels)][there])
-    return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN is undefined
+    return json.loads(json.dumps(found), parse_constant=lambda _: None)  # NaN marks an undefined metric
 
 
 def _served(path, heads, raw, keras_, tolerance):
-    """What a SavedModel of `export.saved_model` answers, asked in a process without mmkeras.
+    """Answers of a SavedModel written by `export.saved_model`, run in a process without mmkeras.
 
     Args:
         path: of its version.
@@ -148,7 +148,7 @@ def _served(path, heads, raw, keras_, tolerance):
 def _latency(path, model, feed, form, timeout):
     """Median milliseconds of a call of the file and of `model.predict_on_batch`, on one feed, and their ratio."""
     (seconds,) = time_files([(path, feed)], _CALLS, timeout)
-    again = keras.Model(model.input, model.output)  # the model's own function for predict is not to be touched
+    again = keras.Model(model.input, model.output)  # leave the model's own predict function alone
     ready = {key: np.asarray(value) for key, value in form.ready(feed).items()}
     again.predict_on_batch(ready)
     times = {"litert": statistics.median(seconds), "predict_on_batch": statistics.median(_times(again, ready))}
@@ -164,7 +164,7 @@ def _times(model, ready):
 
 
 def table(report):
-    """A `rich.table.Table` of the report: for each answer, how far from Keras, and the metrics of all."""
+    """Shows the report as a `rich.table.Table`: differences from Keras per answer, and the metrics of all."""
     several = len(report["mean_difference"]) > 1
     names = [who for who in _TITLES if who in report["metrics"]]
     shown = Table("", "largest", "mean", "same answer", *(_TITLES[name] for name in names))

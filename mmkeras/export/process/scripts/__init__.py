@@ -1,1 +1,1 @@
-"""Scripts that `start.ask` runs in processes of their own, each by its path; see there for what they have in common."""
+"""Scripts that `start.ask` runs by path in separate processes; `start` documents their interface."""

@@ -2,9 +2,9 @@
 
     python -P child.py PARENT SCRIPT REQUEST ANSWER PROGRESS
 
-PARENT is the id of that process; standard input is a pipe that it holds open. Two ways, for neither is enough: the
-system's own signal exists on Linux only, and the end of the pipe is seen by a thread, which waits for the interpreter
-lock while a converter holds it.
+PARENT is the id of that process; standard input is a pipe that it holds open. Both a signal and the pipe are used: the
+signal of the parent's death exists on Linux only, and the thread that waits for the end of the pipe is blocked while a
+converter holds the interpreter lock.
 """
 
 import ctypes
@@ -21,12 +21,12 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main(parent, script, request_path, answer_path, progress_path):
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(parent):  # it ended before the signal was asked for
+        if os.getppid() != int(parent):  # the parent ended before prctl was called
             os._exit(1)
     threading.Thread(target=_end_with_the_pipe, daemon=True).start()
     given = runpy.run_path(script)
     for package in given["BANNED"]:
-        sys.modules[package] = None  # from here on, importing it is an error
+        sys.modules[package] = None  # makes any later import of the package fail
     with open(request_path, "rb") as file:
         request = pickle.load(file)
     answer = given["answer"](lambda: _add_a_byte(progress_path), **request)
@@ -40,7 +40,7 @@ def _add_a_byte(path):
 
 
 def _end_with_the_pipe():
-    os.read(0, 1)  # nobody writes to it: this returns when it is closed
+    os.read(0, 1)  # nothing is ever written to it, so this returns when the parent closes it
     os._exit(1)
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-BANNED = ("mmkeras",)  # the SavedModel must say all
+BANNED = ("mmkeras",)  # the SavedModel must be self-contained
 
 
 def answer(done, jobs):
@@ -31,7 +31,7 @@ def _convert(saved_model, path, quantize):
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         data = converter.convert()
-    except Exception as error:  # the converter's own kinds are many, and private
+    except Exception as error:  # the converter raises many private exception types
         return {"error": f"{type(error).__name__}: {error}"}
     with open(path, "wb") as file:
         file.write(data)

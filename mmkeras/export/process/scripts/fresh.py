@@ -1,6 +1,6 @@
 """Runs a SavedModel without mmkeras; `run_fresh` starts it."""
 
-BANNED = ("mmkeras",)  # the artefact must not need it
+BANNED = ("mmkeras",)  # the exported model must not need it
 
 
 def answer(done, path, ops, runs):
@@ -19,7 +19,7 @@ def answer(done, path, ops, runs):
 
 
 def _owners(ops):
-    """Asks TensorFlow's own registry, before and after tensorflow-text adds to it, instead of keeping a list."""
+    """Compares TensorFlow's op registry before and after tensorflow-text is imported, instead of keeping a list."""
     import tensorflow as tf  # noqa: F401
     from tensorflow.python.framework import op_def_registry
 

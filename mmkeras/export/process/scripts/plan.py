@@ -1,9 +1,9 @@
-"""Which op of a float .tflite becomes what in its int8 form. Imported by `quantize.py` only, where mmkeras is not.
+"""Plans which ops of a float .tflite become int8. Only `quantize.py` imports it, in a process without mmkeras.
 
-int8     weights and activations, by ranges that were measured: convolutions, and what follows them up to the first op
-         that is better left in float (softmax, norms, attention)
-dynamic  8-bit weights, activations scaled call by call: other products with a constant matrix, those in loops too
-float32  the rest, and all that lies before a logarithm or a Fourier transform: the log-mel front end
+int8     weights and activations, with measured ranges: convolutions, and the ops after them up to the first one that
+         is better left in float (softmax, norms, attention)
+dynamic  8-bit weights, activations scaled in each call: other products with a constant matrix, also in loops
+float32  all other ops, and everything before a logarithm or a Fourier transform: the log-mel front end
 
 LiteRT's own quantiser does the work: https://github.com/google-ai-edge/ai-edge-quantizer
 """
@@ -18,26 +18,26 @@ from ai_edge_quantizer.utils import tfl_flatbuffer_utils
 GENTLER = {"int8": "dynamic", "dynamic": "float32"}
 _CONVOLUTIONS = {"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"}
 _PRODUCTS = _CONVOLUTIONS | {"FULLY_CONNECTED"}
-# What keeps an int8 part going.
+# Ops that stay int8 after an int8 op.
 _FOLLOWERS = _PRODUCTS | {
     "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PACK", "PAD", "RELU",
     "RESHAPE", "SELECT", "SELECT_V2", "SLICE", "SPLIT", "STRIDED_SLICE", "SUB", "TANH", "TRANSPOSE", "UNPACK",
 }  # fmt: skip
-_FLOAT_BEFORE = {"LOG", "RFFT2D"}  # powers span decades
-_WEIGHTS = 1024  # numbers a matrix needs to be worth it, as in LiteRT's converter
-_WIDEST = 1e4  # a mask's -1e9 leaves no steps for the scores beside it
+_FLOAT_BEFORE = {"LOG", "RFFT2D"}  # everything before these ops stays float: powers span decades
+_WEIGHTS = 1024  # smallest matrix worth quantising, in numbers, as in LiteRT's converter
+_WIDEST = 1e4  # with a wider range, such as a mask of -1e9, int8 has no resolution left for the other scores
 _TAG = re.compile(r"^(?:int8|dynamic|float32)/\d+\.\d+/")
 _KINDS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
 class Op:
-    """One op: its kind, its tensors by index, and the modalities that reach it."""
+    """One op: its kind, the indices of its tensors, and the modalities that it depends on."""
 
     def __init__(self, kind, op, weights):
         self.kind = kind
         self.inputs = [int(i) for i in op.inputs if i >= 0]
         self.outputs = [int(i) for i in op.outputs]
-        self.weights = weights  # how many numbers of it are constant
+        self.weights = weights  # number of its constant elements
         self.part, self.before_log = "fusion", False
 
 
@@ -65,7 +65,7 @@ class Graph:
         return ops
 
     def _trace(self, graph, ops):
-        """Finds the part of each op, by the inputs that reach it, and what lies before a logarithm."""
+        """Assigns each op to a part by the inputs that it depends on, and finds the ops before a logarithm."""
         names = {entry.tensorIndex: entry.name.decode() for entry in self.model.signatureDefs[0].inputs}
         reach = {index: {name.removesuffix("_mask")} for index, name in names.items()}
         for op in ops:
@@ -78,7 +78,7 @@ class Graph:
             wanted.update(op.inputs if op.before_log else ())
 
     def parts(self):
-        """Names of the parts that hold something to quantise: modalities, "fusion"."""
+        """Names of the parts with something to quantise: modalities, and "fusion"."""
         heavy = (op for op in self.graphs[0] if op.kind == "WHILE" or self._weighs(op))
         found = {op.part for op in heavy if not op.before_log}
         return sorted(found)
@@ -113,7 +113,7 @@ class Graph:
 
     def _one(self, op, mode, known, follows, steps):
         if mode != "float32" and op.kind == "GATHER" and op.weights >= _WEIGHTS:
-            return "int8"  # a table of 8 bits, whose range is known
+            return "int8"  # an 8-bit table whose range is known
         starts = known and op.kind in _CONVOLUTIONS
         possible = op.kind not in _PRODUCTS or op.weights
         if mode == "int8" and possible and (follows or starts):
@@ -129,10 +129,10 @@ class Graph:
         return buffer.data is None or not len(buffer.data)
 
     def _statistics(self, model, ranges):
-        """Ranges by name. Those of matrices are left out: each of their rows has one of its own."""
+        """Ranges by name, except those of matrices, which are quantised per row."""
         matrices = {i for op in self.graphs[0] if op.kind in _PRODUCTS for i in op.inputs if not self._computed(i)}
         tensors = {i: tensor for i, tensor in enumerate(model.subgraphs[0].tensors) if i not in matrices}
-        known = {i: ranges[i] for i in tensors.keys() & ranges.keys()}  # an interpreter adds tensors of its own
+        known = {i: ranges[i] for i in tensors.keys() & ranges.keys()}  # the interpreter adds temporary tensors
         sizes = {i: (1,) * (0 if tensor.shape is None else len(tensor.shape)) for i, tensor in tensors.items()}
         return {
             tensors[i].name.decode(): {"min": np.full(sizes[i], low), "max": np.full(sizes[i], high)}
@@ -140,7 +140,7 @@ class Graph:
         }
 
     def quantised(self, parts, ranges, steps):
-        """Bytes of the file in which each part is treated as `parts` says."""
+        """The file's bytes, with each part quantised as `parts` says."""
         treatments = self.treatments(parts, ranges, steps)
         if not any(map(any, treatments)):
             return self.data
@@ -176,7 +176,7 @@ def _is_float(tensor):
 
 
 def _tag(model, treatments):
-    """Gives tensors names of their own, which the quantiser asks for, that begin with what their op becomes."""
+    """Renames tensors uniquely, as the quantiser requires, with their op's treatment as the prefix."""
     for i, graph in enumerate(model.subgraphs):
         tags = dict.fromkeys(range(len(graph.tensors)), "float32")
         for op, treatment in zip(graph.operators, treatments[i], strict=True):

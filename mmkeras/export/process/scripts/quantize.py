@@ -1,8 +1,8 @@
 """Quantises a float32 .tflite to int8; `quantize_file` starts it.
 
-The file stays one, with the inputs and outputs it had. Each op gets one of three treatments, which `plan.py` chooses.
-A part that costs too much is treated more gently, until the answers are as they were: that is why it happens here,
-next to the float file.
+The result is a single file with the same inputs and outputs. Each op gets one of three treatments, which `plan.py`
+chooses. If the answers change too much, the part that is responsible gets a gentler treatment, until they do not. This
+needs answers of the float file, and therefore runs in the same process.
 """
 
 import sys
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-BANNED = ("tensorflow", "keras", "mmkeras")  # they take seconds, and memory
-# Where `plan.py` and `distance.py` lie, which are imported as modules of no package.
+BANNED = ("tensorflow", "keras", "mmkeras")  # importing them takes seconds and memory
+# Folders of `plan.py` and `distance.py`, which are imported as top-level modules.
 _FOLDERS = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 
@@ -61,7 +61,7 @@ def measure(done, path, feeds):
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    # Delegates keep what lies between their ops to themselves.
+    # Delegates do not expose the tensors between their ops.
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(path, experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True)
     runner = interpreter.get_signature_runner()
@@ -78,7 +78,7 @@ def measure(done, path, feeds):
 def _widen(ranges, index, interpreter):
     try:
         value = interpreter.get_tensor(index)
-    except ValueError:  # it holds no data: an optional input, a list
+    except ValueError:  # the tensor holds no data: an optional input, a list
         return
     if value.size:
         low, high = ranges.get(index, (np.inf, -np.inf))
@@ -86,7 +86,7 @@ def _widen(ranges, index, interpreter):
 
 
 def answers(data, feeds):
-    """What a file answers, as it runs on devices."""
+    """The answers of a file, run as on devices."""
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_content=data, num_threads=1).get_signature_runner()

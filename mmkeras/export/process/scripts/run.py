@@ -1,7 +1,7 @@
 """Runs .tflite files without TensorFlow; `run_files` and `time_files` start it.
 
-TensorFlow must not be imported: its Flex kernels would be available to the interpreter, and a file that fails on every
-device would pass.
+TensorFlow must not be imported: its Flex kernels would become available to the interpreter, and a file that fails on
+every device would pass the check.
 """
 
 import time
@@ -30,7 +30,7 @@ def _runner(path):
 def _answers(done, path, feeds):
     try:
         runner = _runner(path)
-        # Outputs are views of the interpreter's own memory, which the next call overwrites.
+        # Outputs are views of the interpreter's memory, which the next call overwrites.
         return [{name: value.copy() for name, value in runner(**feed).items()} for feed in feeds]
     except (RuntimeError, ValueError) as error:
         return str(error)
@@ -39,7 +39,7 @@ def _answers(done, path, feeds):
 
 
 def _seconds(done, runs, calls):
-    """In rounds, so that other load affects all files equally."""
+    """Times the files in turns, so that other load affects all of them equally."""
     seconds, runners = [[] for _ in runs], [None for _ in runs]
     for _ in range(calls + 1):
         for i, (path, feeds) in enumerate(runs):
@@ -50,7 +50,8 @@ def _seconds(done, runs, calls):
                 except (RuntimeError, ValueError) as error:
                     seconds[i] = str(error)
         done()
-    return [found if isinstance(found, str) else found[1:] for found in seconds]  # the first one allocates
+    # Drop the first call, which allocates memory.
+    return [found if isinstance(found, str) else found[1:] for found in seconds]
 
 
 def _timed(runner, feed):
