@@ -28,7 +28,7 @@ def draw_explanation(
     Args:
         explanation: what `explain` returned.
         path: of the PNG file.
-        title: above the picture; None says head, class and score.
+        title: above the picture; None says head, target and score.
         heat: dict, name of a picture -> its `grad_cam`, shown beside the attributions.
 
     Returns:
@@ -44,9 +44,8 @@ def draw_explanation(
         if part.kind in _ADD and part.name in (heat or {}):
             _ADD[part.kind](axes, part, heat[part.name])
         axes.set_title(f"{part.name} ({part.total:+.3f})", fontsize=10, loc="left")
-    text = (
-        f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
-    )
+    text = f"{explanation.head} = {explanation.target}: {explanation.measure} {explanation.score:.3f}, "
+    text += f"{explanation.baseline:.3f} without input"
     figure.suptitle(title or text, fontsize=11)
     figure.savefig(Path(path), dpi=110)
     return Path(path)

@@ -34,6 +34,7 @@ def full_report(
     fairness_by: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     explained: int = 4,
+    explained_heads: Sequence[str] | None = None,
     gallery: int = 12,
     samples: int = 200,
     strengths: Sequence[float] | None = None,
@@ -63,7 +64,8 @@ def full_report(
         slice_by: names of columns; None for all that can be sliced by.
         fairness_by: names of columns whose groups are compared in their rates, for classifications.
         sections: names of the sections to make, of `evaluate.SECTIONS`; None for all.
-        explained: how many answers are explained.
+        explained: how many answers of each head are explained.
+        explained_heads: names of the heads whose answers are explained; None for all.
         gallery: how many wrong answers are shown.
         samples: of the bootstrap.
         strengths, more: as in `robustness`.
@@ -84,9 +86,8 @@ def full_report(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     options = {"group": group, "slice_by": slice_by, "fairness_by": fairness_by, "explained": explained,
-               "gallery": gallery, "samples": samples, "strengths": strengths, "more": more, "batch_size": batch_size,
-               "cache": cache,
-               "verbose": verbose}  # fmt: skip
+               "explained_heads": explained_heads, "gallery": gallery, "samples": samples, "strengths": strengths,
+               "more": more, "batch_size": batch_size, "cache": cache, "verbose": verbose}  # fmt: skip
     given = test, train, valid, baselines or {}, reference, options
     context = Context(model, preprocess, heads_of(model, heads), out_dir, *given)
     found, failed, made = {}, {}, []

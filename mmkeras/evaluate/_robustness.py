@@ -111,7 +111,8 @@ def _asked(models, preprocess, raw, heads, jobs, batch_size, seed, verbose):
         batch = {name: np.asarray(value) for name, value in batch.items()}
         ready = _ready(preprocess, batch)
         for head in heads:
-            labels[head.name].append(batch[head.name])
+            own = batch[head.name]
+            labels[head.name].append(head.targets(own) if head.needs_targets else own)
         for i, job in enumerate(jobs):
             changed = _changed(preprocess, batch, ready, job, np.random.default_rng([seed, number, i]))
             for j, (model, call) in enumerate(zip(models, calls, strict=True)):
