@@ -61,10 +61,19 @@ def grad_cam(
             maps.append(output)
             return output
 
-        score = asked.of(_graph.run(asked.model, feed, {(scope, id(layer)): watched})[asked.head])
+        seen = []
+        outputs = _graph.run(asked.model, feed, {(scope, id(layer)): watched}, seen)[asked.head]
+        score = asked.of(_logits(seen, asked, outputs))
     weights = tf.reduce_mean(tape.gradient(score, maps[0]), axis=(1, 2), keepdims=True)
     found = tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)).numpy()
     return found[0] if len(found) == 1 else found
+
+
+def _logits(seen, asked, outputs):
+    """What the probabilities are made of, as in the paper: the gradient of one that is 1 in float32 is 0."""
+    name = f"{asked.head}_logits"
+    found = [output for _, operation, output in seen if operation.name == name and asked.measure == "score"]
+    return found[0] if found else outputs
 
 
 def _last_convolution(model, modality):

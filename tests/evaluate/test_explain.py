@@ -60,6 +60,11 @@ def test_grad_cam_is_where_the_last_convolution_speaks_for_the_class(raw, prepro
     for modality, sides in {"photo": 2, "voice": 2}.items():
         heat = evaluate.grad_cam(model, ready, modality=modality)
         assert heat.ndim == sides and (heat >= 0).all()
+    sure = type(model).from_config(model.get_config())
+    sure.set_weights(model.get_weights())
+    layer = sure.get_layer("answer_logits")
+    layer.set_weights([1e4 * each for each in layer.get_weights()])
+    assert evaluate.grad_cam(sure, ready, modality="photo").any()  # though the probability is 1, and its gradient 0
     with pytest.raises(ValueError, match="Grad-CAM needs a branch with a Conv2D layer. Received: 'meta'"):
         evaluate.grad_cam(model, ready, modality="meta")
 
