@@ -45,7 +45,7 @@ def robustness(
         reference: another model of the same inputs, such as late fusion, for the effective robustness.
         strengths: rising numbers from 0 to 1, beginning with 0; what they mean is said in `evaluate.corruptions`.
         more: dict, name of a modality -> {name: corruption}, such as
-            {"voice": {"street": evaluate.corruptions.audio.noise_of(waveforms)}}.
+            {"voice": {"street": evaluate.corruptions.audio.noise_of(["street.wav"])}}.
         batch_size: examples of a batch.
         seed: of the noise.
         verbose: show a progress bar.

@@ -142,3 +142,16 @@ def test_the_gallery_shows_what_is_absent(made):
     _, _, page = made
     text = page.sections["errors"]["text"]
     assert "answered" in text and "labelled" in text and np.any(["absent" in text, "room" in text])
+
+
+def test_labels_that_are_missing_and_one_class_only_are_said(raw, preprocess, model, scenes, tmp_path):
+    frame = raw.frame[raw.frame["answer"] == raw.frame["answer"].iloc[0]].head(6)
+    frame = frame.assign(loudness=np.nan, photo="")
+    part = mm.data.from_dataframe(frame, preprocess.specs, raw.heads, root=scenes.parent)
+    found = evaluate.full_report(model, preprocess, part, out_dir=tmp_path, train=part, valid=part, strengths=(0, 1),
+                                 samples=5, explained=1, cache="memory", verbose=False,
+                                 sections=["scores", "contributions", "errors", "privacy"])  # fmt: skip
+    assert found["failed"] == {} and set(found["models"]["model"]) == {"answer", "objects"}
+    assert found["models"]["model"]["answer"]["roc_auc_macro"] is None
+    for name, section in Page((tmp_path / "report.html").read_text(encoding="utf-8")).sections.items():
+        assert "Left out, as no test example has a label of it: loudness." in section["text"], name

@@ -8,8 +8,15 @@ def privacy(context):
     if context.train is None:
         raise Missing("No training examples were given: train=raw_train asks whether the model gives them away.")
     parts = [losses(context.model, context.batches(raw), context.heads) for raw in (context.train, context.test)]
-    found = {head.name: of_losses(*(part[head.name] for part in parts)) for head in context.heads}
+    unknown = [head.name for head in context.heads if not len(parts[0][head.name])]
+    names = [head.name for head in context.heads if head.name not in unknown]
+    found = {name: of_losses(*(part[name] for part in parts)) for name in names}
     rows = [[name, own["auc"], own["interval"], own["train_loss"], own["test_loss"]] for name, own in found.items()]
     words = ("Membership inference by the loss: a guess whether an example was trained on, from its loss alone. An AUC "
              "of 0.5 is chance, 1 gives every training example away.")  # fmt: skip
-    return found, [page.text(words, "note"), page.table(["head", "AUC", "95 %", "loss, train", "loss, test"], rows)]
+    said = [page.text(f"No training example has a label of {', '.join(unknown)}.", "note")] if unknown else []
+    return found, [
+        page.text(words, "note"),
+        *said,
+        page.table(["head", "AUC", "95 %", "loss, train", "loss, test"], rows),
+    ]
