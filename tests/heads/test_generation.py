@@ -263,4 +263,8 @@ def test_the_whole_report_of_a_generation(trained, tmp_path):
     assert clean == found["models"]["model"]["caption"]["exact"] == 1.0
     assert found["sections"]["privacy"]["caption"]["train_loss"] < 0.1
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "of red" in page
+    assert (
+        "of red" in page
+        and "Beside this page: caption_texts.csv." in page
+        and page.count("<img") == page.count("png;base64,iVBOR")  # what a PNG begins with
+    )
