@@ -21,6 +21,9 @@ def test_of_a_linear_model_each_number_adds_its_weight_times_its_value():
     found = explain_ready(model, ready, steps=4)
     np.testing.assert_allclose(found.parts["v"].values, slope * ready["v"][0], rtol=1e-4, atol=1e-6)
     assert found.gap < 1e-4 and found.target == "0" and found.head == "y"
+    model.set_weights([each * np.nan for each in model.get_weights()])
+    with pytest.raises(ValueError, match="What is explained has a finite score. Received: nan for '0' of head 'y'"):
+        explain_ready(model, ready)
 
 
 def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):

@@ -209,6 +209,10 @@ def test_the_worst_slice_comes_first(trained, test, frame):
     assert size["score"].mean() == pytest.approx(np.abs(labels["size"] - outputs["size"]).mean(), rel=0.02)
     with pytest.raises(ValueError, match="'plaice' Did you mean 'place'"):
         evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame, columns=["plaice"])
+    files = frame.assign(file=b"\xa0")
+    assert "file" not in set(evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files)["column"])
+    with pytest.raises(ValueError, match=r"columns of texts or numbers. Received: \['file'\], of bytes"):
+        evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files, columns=["file"])
     with pytest.raises(ValueError, match="Received: 600 rows, 1 examples"):
         evaluate.slices(HEADS[0], labels["kind"][:1], outputs["kind"][:1], frame=frame)
 
