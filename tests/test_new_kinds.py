@@ -201,7 +201,7 @@ def test_both_go_from_a_table_to_a_server_and_a_device(kinds, one_process, tmp_p
     assert (
         everything["failed"] == {} and everything["sections"]["robustness"]["dots"]["absent"]["paint"] > found["model"]
     )
-    assert set(everything["sections"]["explanations"][0]["shares"]) == {"paint", "size"}
+    assert set(everything["sections"]["explanations"]["dots"][0]["shares"]) == {"paint", "size"}
 
     model.save(tmp_path / "paint.keras")
     again = mm.load_model(tmp_path / "paint.keras")

@@ -51,13 +51,18 @@ def bootstrap(
     """
     labels, outputs = np.asarray(labels), np.asarray(outputs, "float64")
     members, kind = _members(group, len(labels)), kind_of(head.kind)
+    scored = kind.drawn(head, labels, outputs) if hasattr(kind, "drawn") else _scored(kind, head, labels, outputs)
     rng, drawn = np.random.default_rng(seed), []
     for _ in range(samples):
         rows = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
         own = None if weights is None else np.asarray(weights)[rows]
         if own is None or own.any():
-            drawn.append(_numbers(kind.scores(head, labels[rows], outputs[rows], own)))
+            drawn.append(_numbers(scored(rows, own)))
     return _ends(drawn, (1 - level) / 2)
+
+
+def _scored(kind, head, labels, outputs):
+    return lambda rows, weights: kind.scores(head, labels[rows], outputs[rows], weights)
 
 
 def _members(group, n):

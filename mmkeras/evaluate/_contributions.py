@@ -49,7 +49,7 @@ def contributions(
         `interactions`, dict, "A + B" -> what the pair adds beyond both apart: above 0 they complete each other, below 0
         they say the same;
         `examples`, float array (n, modalities): the same of each example, for the output that is answered when all are
-        present; None where an output is no vector.
+        present; None where an output is no vector of numbers.
 
     Raises:
         ValueError: more than 6 modalities, or none that can be absent.
@@ -100,7 +100,7 @@ def _of_head(head, names, labels, weights, outputs):
 
 def _each(names, outputs):
     every = outputs[frozenset(names)]
-    if every.ndim != 2:
+    if every.ndim != 2 or not np.issubdtype(every.dtype, np.floating):
         return None
     answered = every.argmax(-1)[:, None] if every.shape[-1] > 1 else np.zeros((len(every), 1), int)
     value = {key: np.take_along_axis(each, answered, 1)[:, 0].astype("float64") for key, each in outputs.items()}

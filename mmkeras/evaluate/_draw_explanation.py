@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from mmkeras.evaluate._explain import Explanation
 from mmkeras.evaluate.drawing import short
 
 _FOR, _AGAINST = "#2b6cb0", "#c2413b"
-_WIDTH = 8.0
+_WIDTH = 6.4
 
 
 def draw_explanation(
@@ -28,7 +29,7 @@ def draw_explanation(
     Args:
         explanation: what `explain` returned.
         path: of the PNG file.
-        title: above the picture; None says head, class and score.
+        title: above the picture; None says head, target and score.
         heat: dict, name of a picture -> its `grad_cam`, shown beside the attributions.
 
     Returns:
@@ -44,11 +45,10 @@ def draw_explanation(
         if part.kind in _ADD and part.name in (heat or {}):
             _ADD[part.kind](axes, part, heat[part.name])
         axes.set_title(f"{part.name} ({part.total:+.3f})", fontsize=10, loc="left")
-    text = (
-        f"{explanation.head} = {explanation.target}: {explanation.score:.3f}, {explanation.baseline:.3f} without input"
-    )
+    text = f"{explanation.head} = {explanation.target}: {explanation.measure} {explanation.score:.3f}, "
+    text += f"{explanation.baseline:.3f} without input"
     figure.suptitle(title or text, fontsize=11)
-    figure.savefig(Path(path), dpi=110)
+    figure.savefig(Path(path), dpi=130)
     return Path(path)
 
 
@@ -78,7 +78,7 @@ def _rgb(colour):
     return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
 
 
-def _lines(words, most=64):
+def _lines(words, most=52):
     """Positions of the words, line by line."""
     lines, length = [[]], 0
     for i, word in enumerate(words):
@@ -91,7 +91,7 @@ def _lines(words, most=64):
 
 def _words(axes, part):
     lines, largest = _lines(part.labels), np.abs(part.values).max(initial=0)
-    axes.set(xlim=(0, 66), ylim=(len(lines), 0))
+    axes.set(xlim=(0, 54), ylim=(len(lines), 0))
     axes.axis("off")
     for row, line in enumerate(lines):
         x = 0.5
@@ -105,9 +105,10 @@ def _words(axes, part):
 def _heat(axes, picture, values):
     height, width = picture.shape[:2]
     picture = picture if picture.shape[-1:] != (1,) else picture[..., 0]
-    axes.imshow(picture, cmap="gray", extent=(0, width, height, 0), alpha=0.85)
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
     largest = np.abs(values).max(initial=0) or 1.0
-    axes.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest, alpha=0.55, extent=(0, width, height, 0))
+    strength = 0.8 * np.sqrt(np.abs(values) / largest)  # what adds nothing is left as it is
+    axes.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest, alpha=strength, extent=(0, width, height, 0))
     axes.set_xticks([])
     axes.set_yticks([])
 
@@ -127,11 +128,14 @@ def _add_heat(axes, part, heat):
     height, width = part.shown.shape[:2]
     place = (2 * width, 3 * width, height, 0)
     picture = part.shown[..., 0] if part.shown.shape[-1] == 1 else part.shown
-    axes.imshow(picture, cmap="gray", extent=place)
-    axes.imshow(heat, cmap="inferno", alpha=0.55, extent=place, interpolation="bilinear")
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=place)
+    strength = Image.fromarray((heat / (heat.max() or 1.0)).astype("float32"))
+    strength = np.clip(strength.resize((width, height), Image.Resampling.BILINEAR), 0, 1)
+    axes.imshow(strength, cmap="autumn", vmin=-0.5, vmax=1, alpha=0.6 * strength, extent=place)
     axes.axvline(2 * width, color="white", lw=3)
     axes.set(xlim=(0, 3 * width), ylim=(height, 0))
-    axes.set_xlabel("as it is, attributions, Grad-CAM", fontsize=8, loc="left")
+    words = "as it is, attributions, Grad-CAM" + ("" if heat.any() else " (nothing speaks for it)")
+    axes.set_xlabel(words, fontsize=8, loc="left")
 
 
 def _frames(axes, part):

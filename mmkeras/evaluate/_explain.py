@@ -8,10 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.checks import did_you_mean
 from mmkeras.evaluate import _graph
+from mmkeras.evaluate._scalars import scalar
 from mmkeras.evaluate.attribution import kind_of
-from mmkeras.heads import heads_of
 
 _MOST_STEPS, _CHUNK = 1024, 64
 _GAP, _SMALL = 0.01, 0.01  # of a change of the score that is smaller, the error may be 1e-4
@@ -23,12 +22,13 @@ class Explanation:
 
     Args:
         head: name of the head.
-        target: name of the class, or the number of the value, that is explained.
-        score: the output for the example.
-        baseline: the output where there is nothing to see.
+        target: what is explained: the name of a class, the number of a value, a text or one of its tokens.
+        score: the output for the example; of a text, its log-probability.
+        baseline: the same where there is nothing to see.
         parts: dict, name of a modality -> `Part`: its `values` sum to the share of the modality.
         gap: how far the sum of all shares is from `score - baseline`, over the larger of that difference and 0.01.
         steps: how many places of the path were looked at.
+        measure: what is divided among the parts: "score", or the "log-probability" of a text or a token.
     """
 
     head: str
@@ -38,6 +38,7 @@ class Explanation:
     parts: dict
     gap: float
     steps: int
+    measure: str = "score"
 
     @property
     def shares(self) -> dict[str, float]:
@@ -52,6 +53,7 @@ def explain(
     *,
     head: str | None = None,
     target: str | int | None = None,
+    token: int | None = None,
     steps: int = 64,
 ) -> Explanation:
     """Integrated gradients of one answer, over all modalities at once, from the raw example.
@@ -66,14 +68,18 @@ def explain(
         preprocess: adapted model, raw -> ready.
         example: dict of raw values, as `Examples` or a client of the served model gives them; labels are ignored.
         head: name of a head; None for the first one.
-        target: name of a class, or number of an output; None for the class that is answered, or the first value.
+        target: name of a class, number of an output, or text; None for the class or the text that is answered, or the
+            first value. Of a generation, the log-probability is that of the text under teacher forcing; of a
+            transcription (CTC), that of all paths that spell it.
+        token: of a generation: place of one token of the text; its log-probability is explained, given those before it.
         steps: places of the path where the gradient is taken to begin with.
 
     Returns:
         `Explanation`; `draw_explanation` draws it.
 
     Raises:
-        ValueError: no such head or class, or a model whose graph has no branch of a modality.
+        ValueError: no such head, class or token, a text that the head cannot spell or whose probability is 0, or a
+            model whose graph has no branch of a modality.
 
     Source: Sundararajan et al., Axiomatic Attribution for Deep Networks, arXiv 1703.01365, eq. 1; along the
     embeddings of words, as in its section 6.3.
@@ -81,7 +87,7 @@ def explain(
     raw = {name: _batched(tensor, example[name]) for name, tensor in preprocess.input.items()}
     ready = {name: np.asarray(value) for name, value in preprocess(raw, training=False).items()}
     layers = {getattr(layer, "modality", ""): layer for layer in preprocess.layers}
-    return explain_ready(model, ready, head=head, target=target, steps=steps, layers=layers)
+    return explain_ready(model, ready, head=head, target=target, token=token, steps=steps, layers=layers)
 
 
 def _batched(tensor, value):
@@ -89,21 +95,20 @@ def _batched(tensor, value):
     return tf.expand_dims(value, 0)
 
 
-def explain_ready(model, ready, *, head=None, target=None, steps=64, layers=None, specs=None):
+def explain_ready(model, ready, *, head=None, target=None, token=None, steps=64, layers=None, specs=None):
     """As `explain`, from the ready tensors (1, ...) of one example."""
-    specs, chosen = specs or model.specs, _head(model, head)
+    specs = specs or model.specs
     ready = {name: np.asarray(ready[name]) for name in model.input}
-    index = _index(chosen, target, np.asarray(model(ready, training=False)[chosen.name])[0])
+    asked = scalar(model, ready, head=head, target=target, token=token)
     points = {spec.name: _Entry(model, spec, ready) for spec in specs}
-    path = _Path(model, ready, list(points.values()), chosen.name, index)
+    path = _Path(asked, ready | asked.feed, list(points.values()))
     gradients, evaluated = path.gradients(steps)
     pairs = zip(points.values(), gradients, strict=True)
     parts = {point.spec.name: point.part(gradient, (layers or {}).get(point.spec.name)) for point, gradient in pairs}
     moved = path.score - path.baseline
     gap = abs(sum(part.total for part in parts.values()) - moved) / max(abs(moved), _SMALL)
-    name = chosen.classes[index] if chosen.classes else str(index)
-    return Explanation(head=chosen.name, target=name, score=path.score, baseline=path.baseline, parts=parts, gap=gap,
-                       steps=evaluated)  # fmt: skip
+    return Explanation(head=asked.head, target=asked.target, score=path.score, baseline=path.baseline, parts=parts,
+                       gap=gap, steps=evaluated, measure=asked.measure)  # fmt: skip
 
 
 class _Entry:
@@ -138,9 +143,14 @@ class _Entry:
 class _Path:
     """The straight way from nothing to the example, of all modalities at once."""
 
-    def __init__(self, model, ready, points, head, index):
-        self.model, self.ready, self.points, self.head, self.index = model, ready, points, head, index
+    def __init__(self, scalar, ready, points):
+        self.scalar, self.ready, self.points = scalar, ready, points
         self.baseline, self.score = (float(each) for each in self._scores(np.array([0.0, 1.0], "float32"))[0])
+        if not np.isfinite([self.baseline, self.score]).all():
+            raise ValueError(
+                f"What is explained has a finite {scalar.measure}. Received: {self.score} for {scalar.target!r} of "
+                f"head '{scalar.head}', {self.baseline} without input. Give another target=."
+            )
 
     def gradients(self, steps):
         """Mean gradient (1, ...) of what each point gives, and of how many places of the path it was taken.
@@ -189,8 +199,7 @@ class _Path:
                     feed[point.spec.name] = value
                 else:
                     replace[point.scope, id(point.operation)] = _instead(value)
-            outputs = _graph.run(self.model, feed, replace)[self.head]
-            score = outputs[:, self.index]
+            score = self.scalar.of(_graph.run(self.scalar.model, feed, replace)[self.scalar.head])
         found = tape.gradient(score, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return np.asarray(score), [np.asarray(tf.convert_to_tensor(each), "float64") for each in found]
 
@@ -202,31 +211,3 @@ def _between(nothing, there, at):
 
 def _instead(value):
     return lambda output: [value, *output[1:]] if isinstance(output, list | tuple) else value
-
-
-def _head(model, name):
-    heads = {head.name: head for head in heads_of(model)}
-    name = next(iter(heads)) if name is None else name
-    if name not in heads:
-        raise ValueError(f"head= names a head of the model. Received: {name!r}. {did_you_mean(name, heads)} "
-                         f"Heads: {list(heads)}.")  # fmt: skip
-    return heads[name]
-
-
-def _index(head, target, outputs):
-    """Which output is explained."""
-    if outputs.ndim != 1:
-        raise ValueError(
-            f"An answer is explained where the head gives one vector for each example. Received: head '{head.name}' of "
-            f"kind {head.kind!r}, whose outputs have shape {outputs.shape}. Explain another head."
-        )
-    if target is None:
-        return int(outputs.argmax()) if head.classes else 0
-    if target in head.classes:
-        return list(head.classes).index(target)
-    if isinstance(target, int) and 0 <= target < len(outputs) and not isinstance(target, bool):
-        return target
-    raise ValueError(
-        f"target= is a class of head '{head.name}', or the number of an output. Received: {target!r}. "
-        f"{did_you_mean(target, head.classes)} Classes: {list(head.classes)}, {len(outputs)} outputs."
-    )

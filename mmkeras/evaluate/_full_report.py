@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.evaluate import _html as page
 from mmkeras.evaluate._report import as_json
@@ -34,6 +35,7 @@ def full_report(
     fairness_by: Sequence[str] | None = None,
     sections: Sequence[str] | None = None,
     explained: int = 4,
+    explained_heads: Sequence[str] | None = None,
     gallery: int = 12,
     samples: int = 200,
     strengths: Sequence[float] | None = None,
@@ -47,7 +49,8 @@ def full_report(
 
     Sections: scores with intervals, calibration and residuals; whether fusion pays; what each modality contributes;
     robustness; slices and groups; errors to look at; single answers explained; privacy. One that fails, or has nothing
-    to show, says why, and the rest goes on. Outputs of the whole test part are kept in memory, inputs are not.
+    to show, says why, and the rest goes on. A head of which no test example has a label is left out, and named. Outputs
+    of the whole test part are kept in memory, inputs are not.
 
     Args:
         model: model of a builder of this package.
@@ -63,7 +66,8 @@ def full_report(
         slice_by: names of columns; None for all that can be sliced by.
         fairness_by: names of columns whose groups are compared in their rates, for classifications.
         sections: names of the sections to make, of `evaluate.SECTIONS`; None for all.
-        explained: how many answers are explained.
+        explained: how many answers of each head are explained.
+        explained_heads: names of the heads whose answers are explained; None for all.
         gallery: how many wrong answers are shown.
         samples: of the bootstrap.
         strengths, more: as in `robustness`.
@@ -84,17 +88,32 @@ def full_report(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     options = {"group": group, "slice_by": slice_by, "fairness_by": fairness_by, "explained": explained,
-               "gallery": gallery, "samples": samples, "strengths": strengths, "more": more, "batch_size": batch_size,
-               "cache": cache,
-               "verbose": verbose}  # fmt: skip
+               "explained_heads": explained_heads, "gallery": gallery, "samples": samples, "strengths": strengths,
+               "more": more, "batch_size": batch_size, "cache": cache, "verbose": verbose}  # fmt: skip
     given = test, train, valid, baselines or {}, reference, options
     context = Context(model, preprocess, heads_of(model, heads), out_dir, *given)
+    missing = _without_unlabelled(context)
     found, failed, made = {}, {}, []
     for name in shown_if_slow(chosen, "Sections of the report", len(chosen), verbose):
         heading, make = SECTIONS[name]
         found[name], blocks = _made(make, context, failed, name)
-        made.append((name, heading, blocks))
+        made.append((name, heading, [*missing, *blocks]))
     return _written(context, found, failed, made, title)
+
+
+def _without_unlabelled(context):
+    """Leaves heads out of which no test example has a label; returns the blocks of the page that say so."""
+    if not isinstance(context.test, RawExamples):
+        return []
+    names = [head.name for head in context.heads if head.name in context.test.element_spec]
+    labels = context.test.columns(names) if names else {}
+    without = [head.name for head in context.heads
+               if head.name in labels and not np.any(head.labelled(labels[head.name]))]  # fmt: skip
+    if len(without) == len(context.heads):
+        return []  # every section says what it needs
+    context.heads = [head for head in context.heads if head.name not in without]
+    words = f"Left out, as no test example has a label of it: {', '.join(without)}."
+    return [page.text(words, "note")] if without else []
 
 
 def _sections(names):
@@ -123,12 +142,15 @@ def _written(context, found, failed, made, title):
     (context.out_dir / "report.json").write_text(text + "\n", encoding="utf-8")
     title = title or f"What {context.model.name} knows"
     count = len(context.test.frame) if hasattr(context.test, "frame") else None
-    specs = ", ".join(f"{spec.name} ({spec.kind})" for spec in context.model.specs)
-    heads = ", ".join(f"{head.name} ({head.kind})" for head in context.heads)
+    specs, heads = (", ".join(map(_named, each)) for each in (context.model.specs, context.heads))
     rows = f" {count:,} test examples." if count else ""
     subtitle = f"Inputs: {specs}. Answers: {heads}.{rows}"
     path.write_text(page.page(title, subtitle, made), encoding="utf-8")
     return told
+
+
+def _named(each):
+    return each.name if each.name == each.kind else f"{each.name} ({each.kind})"
 
 
 def _plain(value):

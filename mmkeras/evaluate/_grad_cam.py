@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.evaluate import _graph
-from mmkeras.evaluate._explain import _head, _index
+from mmkeras.evaluate._scalars import scalar
 from mmkeras.layers import AttentionBlock
 
 
@@ -49,9 +49,9 @@ def grad_cam(
 
     Source: Selvaraju et al., Grad-CAM, arXiv 1610.02391, eq. 1 and 2.
     """
-    chosen = _head(model, head)
     feed = {name: tf.convert_to_tensor(ready[name]) for name in model.input}
-    index = _index(chosen, target, np.asarray(model(feed, training=False)[chosen.name])[0])
+    asked = scalar(model, feed, head=head, target=target)
+    feed |= {name: tf.convert_to_tensor(value) for name, value in asked.feed.items()}
     scope, layer = _last_convolution(model, modality)
     maps = []
     with tf.GradientTape() as tape:
@@ -61,10 +61,19 @@ def grad_cam(
             maps.append(output)
             return output
 
-        score = _graph.run(model, feed, {(scope, id(layer)): watched})[chosen.name][:, index]
+        seen = []
+        outputs = _graph.run(asked.model, feed, {(scope, id(layer)): watched}, seen)[asked.head]
+        score = asked.of(_logits(seen, asked, outputs))
     weights = tf.reduce_mean(tape.gradient(score, maps[0]), axis=(1, 2), keepdims=True)
     found = tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)).numpy()
     return found[0] if len(found) == 1 else found
+
+
+def _logits(seen, asked, outputs):
+    """What the probabilities are made of, as in the paper: the gradient of one that is 1 in float32 is 0."""
+    name = f"{asked.head}_logits"
+    found = [output for _, operation, output in seen if operation.name == name and asked.measure == "score"]
+    return found[0] if found else outputs
 
 
 def _last_convolution(model, modality):

@@ -24,7 +24,8 @@ th, td { padding: .3rem .75rem .3rem 0; text-align: right; border-bottom: 1px so
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 7rem; overflow-wrap: anywhere; }
 th { color: var(--pale); font-weight: 600; vertical-align: bottom; }
 img { max-width: 100%; height: auto; }
-figure { margin: .75rem 0; display: inline-block; vertical-align: top; max-width: 100%; overflow-x: auto; }
+figure { margin: .75rem 1rem .75rem 0; display: inline-block; vertical-align: top; max-width: 100%; overflow-x: auto; }
+figure.half { width: min(100%, 31rem); margin-right: .5rem; }
 .note { color: var(--pale); }
 .failed { border-left: 4px solid #c2413b; padding-left: .75rem; overflow-wrap: anywhere; }
 .verdict { border-left: 4px solid var(--mark); padding-left: .75rem; font-weight: 600; }
@@ -36,7 +37,8 @@ figure { margin: .75rem 0; display: inline-block; vertical-align: top; max-width
 .card p { margin: .25rem 0; }
 @media (max-width: 40rem) {
   main { padding: .625rem; } section { padding: .75rem; } h1 { font-size: 1.3rem; }
-  figure img { max-width: none; width: max(100%, min(32rem, var(--width))); }
+  figure.wide img { max-width: none; width: max(100%, min(48rem, var(--width))); }
+  figure { margin-right: 0; }
 }
 @media print { section { break-inside: avoid; border: 0; } nav { display: none; } }
 """
@@ -89,9 +91,13 @@ def table(headings, rows):
     >>> table(["a"], [[0.12345], [None]]).count("<tr>")
     3
     """
-    first = "".join(f"<th>{html.escape(each).replace(chr(10), '<br>')}</th>" for each in headings)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell(each))}</td>" for each in row) + "</tr>" for row in rows)
+    first = "".join(f"<th>{_lines(each)}</th>" for each in headings)
+    body = "".join("<tr>" + "".join(f"<td>{_lines(cell(each))}</td>" for each in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><tr>{first}</tr>{body}</table></div>'
+
+
+def _lines(words):
+    return html.escape(words).replace("\n", "<br>")
 
 
 def cell(value):
@@ -109,13 +115,20 @@ def cell(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def picture(path, caption=""):
-    """A PNG file, inside the page; on a narrow screen it scrolls by itself rather than to become unreadable."""
+def picture(path, caption="", style=None):
+    """A PNG file, inside the page.
+
+    Args:
+        path: of the file.
+        caption: what is said where pictures are not shown; "" takes the name of the file.
+        style: None; "half", two beside each other; or "wide", scrolls by itself on a narrow screen, where it would
+            become too small to read.
+    """
     content = Path(path).read_bytes()
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     width = int.from_bytes(content[16:20], "big")  # PNG's header
     caption = html.escape(caption or Path(path).stem)
-    return f'<figure style="--width: {width}px"><img src="{source}" alt="{caption}"></figure>'
+    return f'<figure{_class(style)} style="--width: {width}px"><img src="{source}" alt="{caption}"></figure>'
 
 
 def gallery(cards):

@@ -4,8 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn import metrics
 
+from mmkeras.contract.teaching import label_name, taught_heads
+from mmkeras.evaluate._predict import _own_inputs, _parts, _told, compiled
 from mmkeras.heads import Head
 
 
@@ -34,7 +37,11 @@ def membership(
 
     Source: Yeom et al., Privacy Risk in Machine Learning, arXiv 1709.01604, section 3.2, with every threshold.
     """
-    inside, outside = _losses(head, *train), _losses(head, *test)
+    return of_losses(_losses(head, *train), _losses(head, *test), draws=draws, seed=seed)
+
+
+def of_losses(inside, outside, *, draws=200, seed=0):
+    """As `membership`, from the losses of training examples (n,) and of others (m,)."""
     rng, drawn = np.random.default_rng(seed), []
     for _ in range(draws):
         drawn.append(_auc(rng.choice(inside, len(inside)), rng.choice(outside, len(outside))))
@@ -44,6 +51,24 @@ def membership(
         "train_loss": float(inside.mean()),
         "test_loss": float(outside.mean()),
     }
+
+
+def losses(model, batches, heads):
+    """Dict, head name -> loss of each example that has a label (n,), of all batches; outputs are not kept.
+
+    Heads that make their text token by token are asked under teacher forcing, as in training.
+    """
+    taught, found = taught_heads(model), {head.name: [] for head in heads}
+    call = compiled(model.taught() if taught else model)
+    for x, y, weights in map(_parts, _told(batches)):
+        labels = {label_name(name): tf.convert_to_tensor(y[name]) for name in taught}
+        outputs = call(_own_inputs(model, x) | labels)
+        for head in heads:
+            own = weights[head.name] if isinstance(weights, dict) else weights
+            there = slice(None) if own is None else np.asarray(own) > 0
+            label, output = np.asarray(y[head.name])[there], np.asarray(outputs[head.name])[there]
+            found[head.name].append(_losses(head, label, output) if len(label) else np.zeros(0))
+    return {name: np.concatenate(each) for name, each in found.items()}
 
 
 def _auc(inside, outside):

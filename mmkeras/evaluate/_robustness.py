@@ -45,7 +45,7 @@ def robustness(
         reference: another model of the same inputs, such as late fusion, for the effective robustness.
         strengths: rising numbers from 0 to 1, beginning with 0; what they mean is said in `evaluate.corruptions`.
         more: dict, name of a modality -> {name: corruption}, such as
-            {"voice": {"street": evaluate.corruptions.audio.noise_of(waveforms)}}.
+            {"voice": {"street": evaluate.corruptions.audio.noise_of(["street.wav"])}}.
         batch_size: examples of a batch.
         seed: of the noise.
         verbose: show a progress bar.
@@ -111,7 +111,8 @@ def _asked(models, preprocess, raw, heads, jobs, batch_size, seed, verbose):
         batch = {name: np.asarray(value) for name, value in batch.items()}
         ready = _ready(preprocess, batch)
         for head in heads:
-            labels[head.name].append(batch[head.name])
+            own = batch[head.name]
+            labels[head.name].append(head.targets(own) if head.needs_targets else own)
         for i, job in enumerate(jobs):
             changed = _changed(preprocess, batch, ready, job, np.random.default_rng([seed, number, i]))
             for j, (model, call) in enumerate(zip(models, calls, strict=True)):

@@ -77,12 +77,21 @@ def _check(frame, columns, n):
                if name not in frame.columns]  # fmt: skip
     if unknown:
         raise ValueError(f"Slices are by columns of the table. Received: {unknown}. Columns: {list(frame.columns)}.")
+    files = [name for name in columns or () if _bytes(frame[name])]
+    if files:
+        raise ValueError(f"Slices are by columns of texts or numbers. Received: {files}, of bytes. Leave them out.")
 
 
 def _columns(frame, columns):
     if columns is not None:
         return columns
-    return [name for name in frame.columns if _number(frame[name]) is not None or 2 <= _count(frame[name]) <= _MOST]
+    usable = [name for name in frame.columns if not _bytes(frame[name])]
+    return [name for name in usable if _number(frame[name]) is not None or 2 <= _count(frame[name]) <= _MOST]
+
+
+def _bytes(column):
+    """Whether a column holds the content of files."""
+    return column.dtype == object and any(isinstance(value, bytes) for value in column)
 
 
 def _count(column):

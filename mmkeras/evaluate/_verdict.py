@@ -75,6 +75,9 @@ def verdict(
 ) -> dict[str, dict[str, Any]]:
     """Whether a model is better than the best of its baselines, in words, with a paired test on the same examples.
 
+    Whether fusion pays is asked of the baselines that lack an input of the model. Those that have them all, such as
+    another fusion, are compared as well, in a sentence of its own.
+
     Answers that are right or wrong are compared by McNemar's exact test; errors of numbers, and examples that come in
     groups, by a paired bootstrap of 5,000 draws. The best baseline is chosen on the
     same examples, which is in its favour.
@@ -89,9 +92,11 @@ def verdict(
         seed: of the draws.
 
     Returns:
-        Dict, head name -> dict: `verdict`, a sentence; `pays`, True, False or None where it can't be told; `baseline`,
-        name of the best one; `model` and `best`, mean score of each; `difference` (above 0 the model is better) and
-        its `interval`, `p`, `test`, and `rows`, dict of the mean scores of all baselines.
+        Dict, head name -> dict: `verdict`, one or two sentences; `pays`, True, False or None where it can't be told;
+        `baseline`, name of the best one of fewer inputs; `model` and `best`, mean score of each; `difference` (above 0
+        the model is better) and its `interval`, `p`, `test`; `alternative`, dict of the same of the best baseline that
+        has all inputs, or None; and `rows`, dict of the mean scores of all baselines. Without baselines of fewer inputs
+        `pays` is None, and the numbers are those of the alternative.
 
     Raises:
         ValueError: there is no baseline.
@@ -102,26 +107,43 @@ def verdict(
     heads, found = heads_of(model, heads), {}
     labels, outputs, weights = predict(model, batches, heads, with_weights=True)
     others = {name: predict(each, batches, heads)[1] for name, each in baselines.items()}
+    fewer = [name for name, each in baselines.items() if not _inputs(each) >= _inputs(model)]
     for head in heads:
         some = slice(None) if weights is None else weights[head.name] > 0
         own, *rest = (
             per_example(head, labels[head.name][some], each[head.name][some]) for each in (outputs, *others.values())
         )
         groups = None if group is None else np.asarray(group)[some]
-        found[head.name] = _verdict(head, own, dict(zip(others, rest, strict=True)), groups, level, seed)
+        compare = {"group": groups, "level": level, "seed": seed}
+        found[head.name] = _verdict(head, own, dict(zip(others, rest, strict=True)), fewer, compare)
     return found
 
 
-def _verdict(head, own, others, group, level, seed):
+def _inputs(model):
+    return set(model.input) if isinstance(model.input, dict) else {tensor.name for tensor in model.inputs}
+
+
+def _verdict(head, own, others, fewer, compare):
+    parts = [{name: each for name, each in others.items() if (name in fewer) is less} for less in (True, False)]
+    below, beside = (_compared(head, own, part, compare) if part else None for part in parts)
+    rows = {name: float(each.mean()) for name, each in others.items()}
+    words = _words(head, below, beside, own, compare["level"])
+    first = {"pays": None} | beside if below is None else {"pays": _better(below, compare["level"])} | below
+    return {"verdict": words} | first | {"alternative": beside, "rows": rows}
+
+
+def _compared(head, own, others, compare):
+    """The best of some baselines, and how far the model is from it."""
     sign = -1.0 if lower_is_better(head) else 1.0
     best = max(others, key=lambda name: sign * others[name].mean())
     apart = sign * (own - others[best])
-    interval, p, test = paired(apart, group=group, level=level, seed=seed)
-    pays = None if p > 1 - level else bool(apart.mean() > 0)
-    found = {"pays": pays, "baseline": best, "model": float(own.mean()), "best": float(others[best].mean())}
-    found |= {"difference": float(apart.mean()), "interval": interval, "p": p, "test": test}
-    rows = {name: float(each.mean()) for name, each in others.items()}
-    return {"verdict": _words(head, found, len(own), level)} | found | {"rows": rows}
+    interval, p, test = paired(apart, **compare)
+    found = {"baseline": best, "model": float(own.mean()), "best": float(others[best].mean())}
+    return found | {"difference": float(apart.mean()), "interval": interval, "p": p, "test": test}
+
+
+def _better(found, level):
+    return None if found["p"] > 1 - level else found["difference"] > 0
 
 
 def paired(
@@ -157,15 +179,29 @@ def paired(
     return interval, float(min(1.0, 2 * max(side, 1 / draws))), "paired bootstrap"
 
 
-def _words(head, found, n, level):
+def _words(head, below, beside, own, level):
+    said = []
+    if below is not None:
+        first = {
+            True: "Fusion pays",
+            False: "Fusion does not pay: the baseline is better",
+            None: "Fusion is not shown to pay",
+        }[_better(below, level)]
+        said.append(f"{first}. {_numbers(head, below, 'the best baseline', own, level)}.")
+    if beside is not None:
+        first = {
+            True: "The model is better than the others that read all its inputs",
+            False: "Another model that reads all its inputs is better",
+            None: "The model and the best other one that reads all its inputs can't be told apart",
+        }[_better(beside, level)]
+        said.append(f"{first}. {_numbers(head, beside, 'the best of them', own, level)}.")
+    return " ".join(said)
+
+
+def _numbers(head, found, which, own, level):
     low, high = found["interval"]
-    said = {
-        True: "Fusion pays",
-        False: "Fusion does not pay: the baseline is better",
-        None: "Fusion is not shown to pay",
-    }
-    numbers = f"{found['model']:.4g} against {found['best']:.4g} of '{found['baseline']}', the best baseline"
     return (
-        f"{said[found['pays']]}. {head.name}: {numbers}, a difference of {found['difference']:+.4g} ({low:+.4g} to "
-        f"{high:+.4g}, {level:.0%}) on {n} examples; {found['test']}, p = {found['p']:.2g}."
+        f"{head.name}: {found['model']:.4g} against {found['best']:.4g} of '{found['baseline']}', {which}, a "
+        f"difference of {found['difference']:+.4g} ({low:+.4g} to {high:+.4g}, {level:.0%}) on {len(own)} examples; "
+        f"{found['test']}, p = {found['p']:.2g}"
     )

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from mmkeras.evaluate.classification_calibration import calibration, temperature
 from mmkeras.evaluate.drawing import COLOURS, save
+from mmkeras.evaluate.intervals import wilson
 
 
 def details(head, labels, outputs, weights, out_dir, valid=None):
@@ -17,8 +18,9 @@ def details(head, labels, outputs, weights, out_dir, valid=None):
     found = {"calibration": curves["as it is"]}
     if valid is not None:
         t = temperature(head, *valid)
-        curves[f"temperature {t:.2f}"] = calibration(head, labels, _scaled(head, outputs, t))
-        found["temperature"] = {"temperature": t, "ece": curves[f"temperature {t:.2f}"]["ece"]}
+        scaled = calibration(head, labels, _scaled(head, outputs, t))
+        found["temperature"] = {"temperature": t, "ece": scaled["ece"]}
+        curves |= {f"temperature {t:.2f}": scaled} if abs(t - 1) >= 0.005 else {}
     return found, [save(_curve(head, curves), out_dir, head, "calibration")]
 
 
@@ -33,11 +35,13 @@ def _curve(head, curves):
     above, below = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], ":", color="#555555")
     for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        above.plot(curve["confidence"], curve["accuracy"], "o-", color=colour, ms=4,
-                   label=f"{name}: expected error {curve['ece']:.3f}")  # fmt: skip
+        said, holds = np.array(curve["confidence"]), np.array(curve["accuracy"])
+        ends = [wilson(share * count, count) for share, count in zip(holds, curve["count"], strict=True)]
+        above.errorbar(said, holds, np.clip(np.abs(np.transpose(ends) - holds), 0, None), fmt="o-", color=colour, ms=4,
+                       elinewidth=0.8, label=f"{name}: expected error {curve['ece']:.3f}")  # fmt: skip
     first = next(iter(curves.values()))
     below.bar(first["confidence"], first["count"], width=0.03, color=COLOURS[0])
-    above.set(ylabel="holds in so many cases", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    above.set(ylabel="share that is right (95 %)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     below.set(xlabel="probability", ylabel="examples")
     above.legend(frameon=False, fontsize=8)
     above.set_title(f"{head.name}: calibration", fontsize=10)

@@ -47,14 +47,19 @@ def text_scores(received: list[str], expected: list[str], *, weights: np.ndarray
     """
     exact, interval = Texts(received, expected, weights).exact()
     found = {"examples": len(expected), "exact": exact, "exact_interval": interval}
+    for key, metric in _metrics().items():
+        found[key], found[f"{key}_interval"] = _corpus(metric, received, expected)
+    return found
+
+
+def _metrics():
+    """BLEU and chrF where sacrebleu is installed."""
     if importlib.util.find_spec("sacrebleu") is None:
-        return found
+        return {}
     from sacrebleu.metrics import BLEU, CHRF
 
     # Names and captions without blanks between words (Chinese, Japanese) have no words to count for BLEU's own rules.
-    for key, metric in {"bleu": BLEU(tokenize="intl"), "chrf": CHRF()}.items():
-        found[key], found[f"{key}_interval"] = _corpus(metric, received, expected)
-    return found
+    return {"bleu": BLEU(tokenize="intl"), "chrf": CHRF()}
 
 
 def _corpus(metric, received, expected):
@@ -62,6 +67,26 @@ def _corpus(metric, received, expected):
     said = json.loads(score.format(width=4, signature=str(metric.get_signature()), is_json=True))
     middle, spread = said.get("confidence_mean", score.score), said.get("confidence_var", 0.0)
     return float(score.score), [max(middle - spread, 0.0), min(middle + spread, 100.0)]
+
+
+def drawn(head, labels, outputs):
+    """Function of (rows, weights) -> the scores of these examples; the texts are made once."""
+    received, expected = np.array(head.texts(outputs), object), np.array(head.texts(labels), object)
+    right = (received == expected).astype("float64")
+    metrics = _metrics()
+
+    def some(rows, weights):
+        found = {"exact": float(np.average(right[rows], weights=weights))}
+        pair = received[rows].tolist(), [expected[rows].tolist()]
+        return found | {key: float(metric.corpus_score(*pair).score) for key, metric in metrics.items()}
+
+    return some
+
+
+def rows(head, labels, outputs):
+    """Columns of `evaluate.errors`, by name."""
+    texts = {"truth": head.texts(labels), "answer": head.texts(outputs)}
+    return texts | {"confidence": np.nan, "likely_wrong": False}
 
 
 def draw(head, labels, outputs, found, out_dir, weights=None):

@@ -4,8 +4,9 @@ A module of a kind has `scores(head, labels, outputs, weights)`, `draw(head, lab
 `columns(found)`, headings of the table and keys of scores, and `MAIN`, the key of its main score.
 
 It may have as well: `LOWER = True`, where a lower main score is a better one; `each(head, labels, outputs)`, the main
-score of each example by itself (n,), by default from `scores` of one at a time; `rows(head, labels, outputs)`, the
-columns truth, answer, confidence and likely_wrong of `errors`; and `details(head, labels, outputs,
+score of each example by itself (n,), by default from `scores` of one at a time; `drawn(head, labels, outputs)`, a
+function of (rows, weights) -> the scores of these rows, for the bootstrap where `scores` is slow; `rows(head, labels,
+outputs)`, the columns truth, answer, confidence and likely_wrong of `errors`; and `details(head, labels, outputs,
 weights, out_dir, valid)`, a further part of `full_report`: a dict for JSON and names of pictures, `valid` being labels
 and outputs of validation examples, or None.
 """

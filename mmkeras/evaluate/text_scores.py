@@ -73,9 +73,12 @@ class Texts:
         >>> Texts(["a b", "c"], ["a c", "c"]).rate(str.split)[0]
         0.3333333333333333
         """
+        return self._mean(*self.counts(split).T)
+
+    def counts(self, split):
+        """Errors and parts of each pair of texts, (n, 2)."""
         parts = [(split(a), split(b)) for a, b in zip(self.received, self.expected, strict=True)]
-        wrong = np.array([errors(*pair) for pair in parts], "float64")
-        return self._mean(wrong, np.array([len(b) for _, b in parts], "float64"))
+        return np.array([(errors(*pair), len(pair[1])) for pair in parts], "float64").reshape(-1, 2)
 
     def exact(self):
         """Share of the texts without any error, and its 95 % interval."""

@@ -34,10 +34,34 @@ def scores(head, labels, outputs, weights):
             **{f"{key}_interval": ends for key, (_, ends) in scored.items()}, **numbers}  # fmt: skip
 
 
+def drawn(head, labels, outputs):
+    """Function of (rows, weights) -> the scores of these examples; texts are decoded and aligned once."""
+    found = Texts(*texts(head, labels, outputs))
+    right = np.array([a == b for a, b in zip(found.received, found.expected, strict=True)], "float64")
+    counts = {"wer": found.counts(str.split), "cer": found.counts(list), "exact": np.stack([right, right**0], -1)}
+
+    def rates(rows, weights):
+        sums = {key: (each[rows] * (1.0 if weights is None else weights[:, None])).sum(0)
+                for key, each in counts.items()}  # fmt: skip
+        return {key: wrong / parts if parts else float("nan") for key, (wrong, parts) in sums.items()}
+
+    return rates
+
+
+def rows(head, labels, outputs):
+    """Columns of `evaluate.errors`, by name; the confidence is the probability of the path that was answered."""
+    received, expected = texts(head, labels, outputs)
+    score = [np.asarray(head.ids(part)[1]) for part in _parts(outputs)]
+    return {"truth": expected, "answer": received, "confidence": np.exp(np.concatenate(score)), "likely_wrong": False}
+
+
+def _parts(outputs):
+    return [np.asarray(outputs[i : i + _AT_ONCE], "float32") for i in range(0, len(outputs), _AT_ONCE)]
+
+
 def texts(head, labels, outputs):
     """The answered and the right texts, two lists, of targets and outputs."""
-    parts = [np.asarray(outputs[i : i + _AT_ONCE], "float32") for i in range(0, len(outputs), _AT_ONCE)]
-    received = [text.decode() for part in parts for text in np.asarray(head.decode(part)[head.name])]
+    received = [text.decode() for part in _parts(outputs) for text in np.asarray(head.decode(part)[head.name])]
     return received, [head.coding.text(row) for row in np.asarray(labels)]
 
 

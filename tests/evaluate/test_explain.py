@@ -21,6 +21,9 @@ def test_of_a_linear_model_each_number_adds_its_weight_times_its_value():
     found = explain_ready(model, ready, steps=4)
     np.testing.assert_allclose(found.parts["v"].values, slope * ready["v"][0], rtol=1e-4, atol=1e-6)
     assert found.gap < 1e-4 and found.target == "0" and found.head == "y"
+    model.set_weights([each * np.nan for each in model.get_weights()])
+    with pytest.raises(ValueError, match="What is explained has a finite score. Received: nan for '0' of head 'y'"):
+        explain_ready(model, ready)
 
 
 def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):
@@ -60,6 +63,11 @@ def test_grad_cam_is_where_the_last_convolution_speaks_for_the_class(raw, prepro
     for modality, sides in {"photo": 2, "voice": 2}.items():
         heat = evaluate.grad_cam(model, ready, modality=modality)
         assert heat.ndim == sides and (heat >= 0).all()
+    sure = type(model).from_config(model.get_config())
+    sure.set_weights(model.get_weights())
+    layer = sure.get_layer("answer_logits")
+    layer.set_weights([1e4 * each for each in layer.get_weights()])
+    assert evaluate.grad_cam(sure, ready, modality="photo").any()  # though the probability is 1, and its gradient 0
     with pytest.raises(ValueError, match="Grad-CAM needs a branch with a Conv2D layer. Received: 'meta'"):
         evaluate.grad_cam(model, ready, modality="meta")
 

@@ -43,8 +43,8 @@ def made(raw, preprocess, model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     found = evaluate.full_report(
         model, preprocess, parts[0], out_dir=folder, train=parts[1], valid=parts[2], baselines=blind, samples=5,
-        strengths=(0, 1), explained=2, gallery=3, fairness_by=["room"], slice_by=["room"], cache="memory",
-        verbose=False,
+        strengths=(0, 1), explained=1, explained_heads=["answer", "loudness"], gallery=3, fairness_by=["room"],
+        slice_by=["room"], cache="memory", verbose=False,
     )  # fmt: skip
     return found, folder, Page((folder / "report.html").read_text(encoding="utf-8"))
 
@@ -64,7 +64,11 @@ def test_every_section_is_there_and_shows_something(made):
     assert "Rates by group are of a classification" in page.sections["slices"]["text"]
     pictures = {name: section["img"] for name, section in page.sections.items()}
     assert pictures["scores"] >= 9 and pictures["contributions"] == pictures["robustness"] == 3
-    assert pictures["explanations"] == 2 and page.sections["errors"]["audio"] > 0
+    assert (
+        pictures["explanations"] == 2
+        and "Not explained, as it was not asked for: objects" in page.sections["explanations"]["text"]
+    )
+    assert page.sections["errors"]["audio"] > 0
     for name in ("scores", "fusion", "contributions", "robustness", "errors", "privacy"):
         assert page.sections[name]["table"] > 0, name
 
@@ -81,7 +85,9 @@ def test_json_has_all_of_it_and_summary_reads_it(made):
     assert 0 <= found["sections"]["privacy"]["answer"]["auc"] <= 1
     assert "pay" in found["sections"]["fusion"]["answer"]["verdict"]
     assert {"photo", "voice", "question", "meta"} == set(found["sections"]["contributions"]["answer"]["shapley"])
-    assert all(own["gap"] <= 0.01 for own in found["sections"]["explanations"])
+    explained = found["sections"]["explanations"]
+    assert list(explained) == ["answer", "loudness"]
+    assert all(own["gap"] <= 0.01 for each in explained.values() for own in each)
 
 
 @pytest.mark.parametrize("name", [*evaluate.SECTIONS][1:4])
@@ -101,6 +107,12 @@ def test_a_section_without_what_it_needs_says_so(name, raw, preprocess, model, t
 def test_other_sections_are_refused(raw, preprocess, model, tmp_path):
     with pytest.raises(ValueError, match=r"sections= names sections of .*Received: \['scors'\]"):
         evaluate.full_report(model, preprocess, raw, out_dir=tmp_path, sections=["scors"])
+
+
+def test_heads_to_be_explained_are_named(raw, preprocess, model, tmp_path):
+    found = evaluate.full_report(model, preprocess, raw.subset(range(4)), out_dir=tmp_path, sections=["explanations"],
+                                 explained_heads=["anser"], verbose=False)  # fmt: skip
+    assert "explained_heads= names heads. Received: 'anser'. Did you mean 'answer'" in found["failed"]["explanations"]
 
 
 def test_of_a_stream_the_sections_that_need_rows_say_so(raw, preprocess, model, tmp_path):
@@ -130,3 +142,16 @@ def test_the_gallery_shows_what_is_absent(made):
     _, _, page = made
     text = page.sections["errors"]["text"]
     assert "answered" in text and "labelled" in text and np.any(["absent" in text, "room" in text])
+
+
+def test_labels_that_are_missing_and_one_class_only_are_said(raw, preprocess, model, scenes, tmp_path):
+    frame = raw.frame[raw.frame["answer"] == raw.frame["answer"].iloc[0]].head(6)
+    frame = frame.assign(loudness=np.nan, photo="")
+    part = mm.data.from_dataframe(frame, preprocess.specs, raw.heads, root=scenes.parent)
+    found = evaluate.full_report(model, preprocess, part, out_dir=tmp_path, train=part, valid=part, strengths=(0, 1),
+                                 samples=5, explained=1, cache="memory", verbose=False,
+                                 sections=["scores", "contributions", "errors", "privacy"])  # fmt: skip
+    assert found["failed"] == {} and set(found["models"]["model"]) == {"answer", "objects"}
+    assert found["models"]["model"]["answer"]["roc_auc_macro"] is None
+    for name, section in Page((tmp_path / "report.html").read_text(encoding="utf-8")).sections.items():
+        assert "Left out, as no test example has a label of it: loudness." in section["text"], name

@@ -7,6 +7,7 @@ import pytest
 
 import mmkeras as mm
 from mmkeras import evaluate
+from mmkeras.data.generate.files import wav
 from mmkeras.evaluate import corruptions
 
 SPECS = [mm.Table("left", numeric=["a", "b"], optional=True), mm.Table("right", numeric=["c"], optional=True)]
@@ -105,9 +106,15 @@ def test_the_verdict_says_whether_fusion_pays(trained, test):
     assert found["kind"]["baseline"] == "left only" and found["kind"]["test"] == "McNemar's exact test"
     assert found["size"]["pays"] is True and found["size"]["test"] == "paired bootstrap"
     same = evaluate.verdict(model, {"twin": model}, test, HEADS[:1])["kind"]
-    assert same["pays"] is None and same["p"] == 1.0 and "not shown to pay" in same["verdict"]
+    assert same["pays"] is None and same["p"] == 1.0 and "can't be told apart" in same["verdict"]
     worse = evaluate.verdict(baselines["right only"], {"all": model}, test, HEADS[:1])["kind"]
-    assert worse["pays"] is False and "the baseline is better" in worse["verdict"]
+    assert worse["pays"] is None and worse["verdict"].startswith("Another model that reads all its inputs is better")
+    blind = build(SPECS)  # which has learned nothing
+    no = evaluate.verdict(blind, baselines | {"trained": model}, test, HEADS[:1])["kind"]
+    assert no["pays"] is False and no["verdict"].startswith("Fusion does not pay: the baseline is better. kind: ")
+    assert no["baseline"] == "left only" and no["alternative"]["baseline"] == "trained"
+    yes = evaluate.verdict(model, baselines | {"blind": blind}, test, HEADS[:1])["kind"]["verdict"]
+    assert yes.startswith("Fusion pays.") and "The model is better than the others that read all its inputs" in yes
     with pytest.raises(ValueError, match="A verdict needs baselines"):
         evaluate.verdict(model, {}, test)
     with pytest.raises(ValueError, match="there must be two or more"):
@@ -173,6 +180,20 @@ def test_noise_of_given_sounds_has_the_distance_it_says():
     assert 10 * np.log10(np.mean(waveform**2) / np.mean((heard - waveform) ** 2)) == pytest.approx(0.0, abs=0.1)
 
 
+def test_noise_of_files_is_that_of_their_waveforms(tmp_path):
+    tone = (np.sin(np.arange(3000) / 5) / 2).astype("float32")
+    (tmp_path / "tone.wav").write_bytes(wav(tone, 8000))
+    spec, values = mm.Audio("x", seconds=0.25, sample_rate=8000), {"x": SINE, "x_mask": np.ones((2, 2000), bool)}
+    heard = [corruptions.audio.noise_of([each])(values, spec, 0.5, np.random.default_rng(0))["x"]
+             for each in (tone[:2000], tmp_path / "tone.wav")]  # fmt: skip
+    np.testing.assert_allclose(*heard, atol=1e-3)
+    (tmp_path / "none.wav").write_bytes(wav(0 * tone, 8000))
+    with pytest.raises(ValueError, match="A file of noise must hold a sound. Received: none in"):
+        corruptions.audio.noise_of([str(tmp_path / "none.wav")])(values, spec, 0.5, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="Noise of given sounds needs one or more"):
+        corruptions.audio.noise_of([])
+
+
 def test_the_worst_slice_comes_first(trained, test, frame):
     labels, outputs = evaluate.predict(trained[0], test)
     found = evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame.drop(columns="kind"))
@@ -188,6 +209,10 @@ def test_the_worst_slice_comes_first(trained, test, frame):
     assert size["score"].mean() == pytest.approx(np.abs(labels["size"] - outputs["size"]).mean(), rel=0.02)
     with pytest.raises(ValueError, match="'plaice' Did you mean 'place'"):
         evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame, columns=["plaice"])
+    files = frame.assign(file=b"\xa0")
+    assert "file" not in set(evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files)["column"])
+    with pytest.raises(ValueError, match=r"columns of texts or numbers. Received: \['file'\], of bytes"):
+        evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files, columns=["file"])
     with pytest.raises(ValueError, match="Received: 600 rows, 1 examples"):
         evaluate.slices(HEADS[0], labels["kind"][:1], outputs["kind"][:1], frame=frame)
 

@@ -223,3 +223,48 @@ def test_it_learns_on_two_replicas():
     labels = {"caption": HEAD.targets(HEAD.encode(["a b"] * 8))}
     batches = tf.data.Dataset.from_tensors((ready, labels)).repeat(2)
     assert np.isfinite(model.fit(batches, epochs=1, verbose=0, validation_data=batches).history["val_loss"]).all()
+
+
+def test_a_text_and_its_tokens_are_explained(trained):
+    model, preprocess = trained.model, trained.preprocess
+    example = next(iter(trained.raw))
+    found = mm.evaluate.explain(model, preprocess, example)
+    ready = {name: np.asarray(value)[None] for name, value in example.items() if name in preprocess.input}
+    ready = preprocess({name: tf.constant(value) for name, value in ready.items()})
+    ids = trained.heads[0].targets(example["caption"].numpy()[None])
+    logits = model.taught()(dict(ready) | {"caption.label": tf.constant(ids)})["caption"]
+    each = np.take_along_axis(tf.nn.log_softmax(logits).numpy(), ids[..., None], 2)[0, :, 0][ids[0] > 0]
+    assert found.target == trained.heads[0].texts(ids)[0] and found.measure == "log-probability"
+    assert found.score == pytest.approx(each.sum(), abs=1e-4) and found.baseline < found.score - 3
+    parts = [mm.evaluate.explain(model, preprocess, example, token=i) for i in range(len(each))]
+    assert [part.score for part in parts] == pytest.approx(each.tolist(), abs=1e-4)
+    assert [part.target for part in parts] == [*found.target.split(), "the end"]
+    for part in (found, *parts):
+        assert part.gap <= 0.01 and set(part.shares) == {"words", "row"}
+    colour = found.parts["words"].values[0]  # "red dot" -> "one dot of red": the colour is said last
+    assert parts[3].parts["words"].values[0] == pytest.approx(colour, rel=0.5) and colour > 1
+    other = mm.evaluate.explain(model, preprocess, example, target="one of one")
+    assert other.target == "one of one" and other.score < found.score
+    with pytest.raises(ValueError, match=r"token= is the place of a token of .*from 0 to 4. Received: 5"):
+        mm.evaluate.explain(model, preprocess, example, token=5)
+    with pytest.raises(ValueError, match="the vocabulary of head 'caption' can spell. Received: 'one cat'"):
+        mm.evaluate.explain(model, preprocess, example, target="one cat")
+    with pytest.raises(ValueError, match="target= is a text, of head 'caption'. Received: 3"):
+        mm.evaluate.explain(model, preprocess, example, target=3)
+
+
+def test_the_whole_report_of_a_generation(trained, tmp_path):
+    raw = trained.raw.subset(range(24))
+    found = mm.evaluate.full_report(trained.model, trained.preprocess, raw, out_dir=tmp_path, train=raw, valid=raw,
+                                    strengths=(0, 1), samples=20, cache="memory", explained=1,
+                                    verbose=False)  # fmt: skip
+    assert found["failed"] == {} and found["sections"]["explanations"]["caption"][0]["gap"] <= 0.01
+    clean = found["sections"]["robustness"]["caption"]["clean"]
+    assert clean == found["models"]["model"]["caption"]["exact"] == 1.0
+    assert found["sections"]["privacy"]["caption"]["train_loss"] < 0.1
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert (
+        "of red" in page
+        and "Beside this page: caption_texts.csv." in page
+        and page.count("<img") == page.count("png;base64,iVBOR")  # what a PNG begins with
+    )

@@ -152,3 +152,29 @@ def test_sample_answers_are_shown_and_logged(learned, tmp_path, capsys):
     other.set_model(plain)
     with pytest.raises(ValueError, match=r"SampleAnswers shows texts. Received: .* \['classification'\]"):
         other.on_train_begin()
+
+
+def test_a_transcription_is_explained_from_both_modalities(learned):
+    raw, preprocess, model = learned
+    example = next(iter(raw))
+    found = mm.evaluate.explain(model, preprocess, example)
+    head, text = model.heads[0], model.heads[0].coding.text
+    ready = preprocess({name: tf.constant(np.asarray(example[name])[None]) for name in preprocess.input})
+    logits = model(ready)["said"]
+    ids = np.asarray(head.ids(logits)[0])
+    assert found.target == text(ids[0]) and found.measure == "log-probability" and found.gap <= 0.01
+    assert found.score == pytest.approx(-float(head.loss()(ids, logits)), abs=1e-4)
+    assert set(found.shares) == {"voice", "lips"} and found.parts["voice"].values.shape[1] == 16  # mel bands
+    other = mm.evaluate.explain(model, preprocess, example, target="now now now")
+    assert other.target == "now now now" and other.score < found.score and other.gap <= 0.01
+    with pytest.raises(ValueError, match="token= is of a head that makes its text token by token"):
+        mm.evaluate.explain(model, preprocess, example, token=0)
+
+
+def test_the_whole_report_of_a_transcription(learned, tmp_path):
+    raw, preprocess, model = learned
+    part = raw.subset(range(12))
+    chosen = ["scores", "robustness", "slices", "errors", "explanations", "privacy"]
+    found = mm.evaluate.full_report(model, preprocess, part, out_dir=tmp_path, train=part, sections=chosen, samples=9,
+                                    cache="memory", strengths=(0, 1), explained=1, verbose=False)  # fmt: skip
+    assert found["failed"] == {} and found["sections"]["explanations"]["said"][0]["gap"] <= 0.01

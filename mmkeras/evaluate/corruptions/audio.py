@@ -1,5 +1,12 @@
+from os import PathLike
+from pathlib import Path
+
 import numpy as np
+import tensorflow as tf
 from scipy import signal
+
+from mmkeras.checks import check
+from mmkeras.preprocess import preprocessor
 
 STAGE = "ready"
 _BEST, _WORST = 30.0, -10.0  # dB, signal-to-noise ratio
@@ -10,15 +17,42 @@ def noise(values, spec, strength, rng):
     return _with(values, spec, strength, rng.normal(size=values[spec.name].shape))
 
 
-def noise_of(waveforms):
-    """The corruption by given sounds, a list of arrays (S,) at the spec's sample rate, at the same distances."""
+def noise_of(sounds):
+    """The corruption by given sounds, at the same distances.
+
+    Args:
+        sounds: list of arrays (S,) at the spec's sample rate; or of paths of sound files, which are read as the spec's
+            own are, their first `seconds`.
+
+    Returns:
+        A corruption, for `more=` of `robustness`.
+
+    Raises:
+        ValueError: there is no sound, or a file holds none.
+    """
+    check(len(sounds), "Noise of given sounds needs one or more.", "none", "Give waveforms, or paths of files.")
+    read = {}
 
     def given(values, spec, strength, rng):
         shape = values[spec.name].shape
+        if spec.name not in read:
+            read[spec.name] = [_waveform(each, spec) for each in sounds]
+        waveforms = read[spec.name]
         rows = [_stretch(waveforms[rng.integers(len(waveforms))], shape[1], rng) for _ in range(shape[0])]
         return _with(values, spec, strength, np.stack(rows))
 
     return given
+
+
+def _waveform(sound, spec):
+    """A sound (S,), read where it is a path."""
+    if not isinstance(sound, str | PathLike):
+        return np.asarray(sound)
+    content = tf.constant([Path(sound).read_bytes()])
+    ready = preprocessor([spec])(dict.fromkeys(spec.raw, content))
+    waveform = np.asarray(ready[spec.name])[0][np.asarray(ready[f"{spec.name}_mask"])[0]]
+    check(waveform.any(), "A file of noise must hold a sound.", f"none in '{sound}'", "Leave the file out.")
+    return waveform
 
 
 def _stretch(waveform, length, rng):

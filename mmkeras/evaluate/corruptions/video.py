@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmkeras.evaluate.corruptions.image import blur, noise, occlusion
+from mmkeras.evaluate.corruptions.image import blur, jpeg, noise, occlusion
 
 STAGE = "ready"
 
@@ -15,4 +15,4 @@ def frames_dropped(values, spec, strength, rng):
     return values | {mask: np.where(lost, first, after)}
 
 
-CORRUPTIONS = {"frames dropped": frames_dropped, "noise": noise, "blur": blur, "occlusion": occlusion}
+CORRUPTIONS = {"frames dropped": frames_dropped, "noise": noise, "blur": blur, "occlusion": occlusion, "JPEG": jpeg}

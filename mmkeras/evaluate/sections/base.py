@@ -55,12 +55,12 @@ class Context:
         return np.flatnonzero(there), labels[head.name][there], outputs[head.name][there]
 
     def validation(self, head):
-        """Labels and outputs of the validation examples, None where there are none."""
+        """Labels and outputs of the validation examples, None where none has a label."""
         if self.valid is None:
             return None
         labels, outputs, weights = self._validated
-        there = slice(None) if weights is None else weights[head.name] > 0
-        return labels[head.name][there], outputs[head.name][there]
+        there = np.ones(len(labels[head.name]), bool) if weights is None else weights[head.name] > 0
+        return (labels[head.name][there], outputs[head.name][there]) if there.any() else None
 
     @functools.cached_property
     def _validated(self):

@@ -15,18 +15,19 @@ def contribution(context):
         name: column_importance(context.model, batches, context.heads, table=name, verbose=False) for name in tables
     }
     words = ("Shapley values of the main score: what each modality adds, on average over the orders they may come in. "
-             "They sum to the score with all of them less that with none.")  # fmt: skip
+             "They sum to the score with all of them less that with none. Interaction of a pair: above 0 the two "
+             "complete each other, below 0 they say the same.")  # fmt: skip
     blocks = [page.text(words, "note")]
     found = {}
     for head in context.heads:
         own = {key: value for key, value in shares[head.name].items() if key != "examples"}
         file = save(_bars(own), context.out_dir, head, "shapley")
-        blocks += [page.heading(head.name), page.picture(context.out_dir / file)]
+        blocks += [page.heading(head.name), page.picture(context.out_dir / file, style="half")]
         blocks.append(
             page.table(["present", "score"], [[name or "nothing", value] for name, value in own["values"].items()])
         )
         if own["interactions"]:
-            blocks.append(page.table(["pair", "adds beyond both apart"], own["interactions"].items()))
+            blocks.append(page.table(["pair", "interaction"], own["interactions"].items()))
         for name in tables:
             rows = [[column, *each] for column, each in columns[name][head.name].items()]
             blocks.append(page.table([f"column of {name}", "lost when shuffled", "deviation"], rows))

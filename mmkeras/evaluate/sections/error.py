@@ -47,9 +47,14 @@ def _gallery(context, positions, table):
 
 def _twins(context):
     parts = [embeddings(context.model, context.batches(raw)) for raw in (context.train, context.test)]
-    table = near_duplicates(parts[1], parts[0])
-    words = f"{len(table)} test examples have a training example with a cosine of 0.98 or more between embeddings"
-    blocks = [page.heading("Near-duplicates of training examples"), page.text(words + (":" if len(table) else "."))]
+    table = near_duplicates(parts[1], parts[0], most=len(parts[1]))
+    words = (f"{len(table)} of {len(parts[1])} test examples have a training example with a cosine of 0.98 or more "
+             "between embeddings. Those of a trained model are alike within a class: look before you believe "
+             "it")  # fmt: skip
+    blocks = [
+        page.heading("Near-duplicates of training examples"),
+        page.text(words + (". The nearest:" if len(table) else ".")),
+    ]
     rows = [[str(int(a)), int(b), float(c)] for a, b, c in table.head(10).values.tolist()]
-    blocks += [page.table(["test position", "training position", "cosine"], rows)] if rows else []
-    return table.to_dict("records"), blocks
+    blocks += [page.table(["row of the test part", "row of the training part", "cosine"], rows)] if rows else []
+    return {"count": len(table), "pairs": table.head(100).to_dict("records")}, blocks

@@ -7,14 +7,17 @@ def robust(context):
     options = {key: context.options[key] for key in ("more", "strengths") if context.options.get(key)}
     found = robustness(context.model, context.preprocess, context.test, context.heads, reference=context.reference,
                        verbose=context.options.get("verbose", True), **options)  # fmt: skip
-    blocks = [page.text("Main score as each modality gets worse, one at a time; dotted: without it. 'relative' is the "
-                        "area under a curve, 'effective' that above the reference model moved to the same start "
-                        "(MultiBench).", "note")]  # fmt: skip
+    words = "Main score as each modality gets worse, one at a time. Dotted: the modality is absent. 'relative' is the "
+    words += "area under a curve"
+    if context.reference is not None:
+        words += ". Dashed: the reference model; 'effective' is the area between this model and the reference moved to "
+        words += "the same start, above 0 this model loses less"
+    blocks = [page.text(f"{words} (MultiBench).", "note")]
     for head in context.heads:
         path = draw_robustness(found, context.out_dir / f"{head.name}_robustness.png", head=head.name)
         strengths, rows = _rows(found[head.name])
         headings = ["", *(f"{each:g}" for each in strengths), "relative", "effective"]
-        blocks += [page.heading(head.name), page.picture(path), page.table(headings, rows)]
+        blocks += [page.heading(head.name), page.picture(path, style="wide"), page.table(headings, rows)]
     return found, blocks
 
 
