@@ -1,4 +1,4 @@
-"""BERT, a residual network and Conv-TasNet on tiny data: from one table with columns of other names to a checked export."""
+"""BERT, a residual network and Conv-TasNet on a tiny table whose columns have other names."""
 
 import pandas as pd
 import pytest
@@ -12,7 +12,8 @@ def run(start, tmp_path_factory):
     data = mm.data.generate.lookalikes.digits(folder / "data", seed=3)
     frame = pd.read_csv(data / "train.csv").rename(columns={"text": "words", "digit": "topic"})
     frame.to_csv(data / "all.csv", index=False)
-    return start("three_encoders", folder, "--smoke", "--table", data / "all.csv", "--text", "words", "--label", "topic")
+    columns = "--text", "words", "--label", "topic"
+    return start("three_encoders", folder, "--smoke", "--table", data / "all.csv", *columns)
 
 
 def test_each_encoder_alone_is_a_baseline(run):
