@@ -1,6 +1,8 @@
 """The whole report of a multimodal model, in one call."""
 
+import contextlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -12,6 +14,7 @@ import tensorflow as tf
 
 from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data.progress import shown_if_slow
+from mmkeras.distribute import cluster
 from mmkeras.evaluate import _html as page
 from mmkeras.evaluate._report import as_json
 from mmkeras.evaluate.sections import SECTIONS
@@ -79,26 +82,37 @@ def full_report(
 
     Returns:
         Dict, the content of report.json: that of `report` (so `summary` and `table` take it), `sections`, what each of
-        the others found, `failed`, section -> why it could not be made, and `html`, the path of the page.
+        the others found, `failed`, section -> why it could not be made, and `html`, the path of the page. Of several
+        workers only the chief writes; the others have `html` None.
 
     Raises:
         ValueError: a section that is not known, or heads that do not fit the model.
     """
     chosen = _sections(sections)
-    out_dir = Path(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
     options = {"group": group, "slice_by": slice_by, "fairness_by": fairness_by, "explained": explained,
                "explained_heads": explained_heads, "gallery": gallery, "samples": samples, "strengths": strengths,
                "more": more, "batch_size": batch_size, "cache": cache, "verbose": verbose}  # fmt: skip
     given = test, train, valid, baselines or {}, reference, options
-    context = Context(model, preprocess, heads_of(model, heads), out_dir, *given)
-    missing = _without_unlabelled(context)
-    found, failed, made = {}, {}, []
-    for name in shown_if_slow(chosen, "Sections of the report", len(chosen), verbose):
-        heading, make = SECTIONS[name]
-        found[name], blocks = _made(make, context, failed, name)
-        made.append((name, heading, [*missing, *blocks]))
-    return _written(context, found, failed, made, title)
+    with _folder(out_dir) as folder:
+        context = Context(model, preprocess, heads_of(model, heads), folder, *given)
+        missing = _without_unlabelled(context)
+        found, failed, made = {}, {}, []
+        for name in shown_if_slow(chosen, "Sections of the report", len(chosen), verbose):
+            heading, make = SECTIONS[name]
+            found[name], blocks = _made(make, context, failed, name)
+            made.append((name, heading, [*missing, *blocks]))
+        return _written(context, found, failed, made, title)
+
+
+@contextlib.contextmanager
+def _folder(out_dir):
+    """The folder of the report; for workers other than the chief, which make the same report, a temporary one."""
+    if cluster().is_chief:
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
+        yield Path(out_dir)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
 
 
 def _without_unlabelled(context):
@@ -137,7 +151,8 @@ def _made(make, context, failed, name):
 def _written(context, found, failed, made, title):
     scores = found.pop("scores", None) or {"models": {}, "skipped": [], "files": []}
     path = context.out_dir / "report.html"
-    told = as_json(_plain(scores | {"sections": found, "failed": failed, "html": str(path)}))
+    html = str(path) if cluster().is_chief else None
+    told = as_json(_plain(scores | {"sections": found, "failed": failed, "html": html}))
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (context.out_dir / "report.json").write_text(text + "\n", encoding="utf-8")
     title = title or f"What {context.model.name} knows"

@@ -4,6 +4,7 @@ import html.parser
 import json
 import shutil
 import subprocess
+import types
 
 import numpy as np
 import pytest
@@ -102,6 +103,16 @@ def test_a_section_without_what_it_needs_says_so(name, raw, preprocess, model, t
         "robustness": "noise",
     }
     assert said[name] in section["text"] and list(found["failed"]) == ["contributions"] * (name == "contributions")
+
+
+def test_of_several_workers_only_the_chief_writes(raw, preprocess, model, tmp_path, monkeypatch):
+    from mmkeras.evaluate import _full_report
+
+    monkeypatch.setattr(_full_report, "cluster", lambda: types.SimpleNamespace(is_chief=False))
+    out = tmp_path / "report"
+    part = raw.subset(range(8))
+    found = evaluate.full_report(model, preprocess, part, out_dir=out, sections=["scores"], verbose=False)
+    assert found["html"] is None and found["failed"] == {} and found["models"] and not out.exists()
 
 
 def test_other_sections_are_refused(raw, preprocess, model, tmp_path):
