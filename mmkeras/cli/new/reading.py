@@ -65,9 +65,7 @@ def _pandas(plan):
         names = plan.tables.columns
         made = f"pd.read_json({table}, dtype=False, convert_dates=False)"
         return made if not names else Call(f"{made}.set_axis(", _list(names), "axis=1")
-    options = _options(plan)
-    options += [] if any(each.startswith("na_values") for each in options) else ['na_values=[""]']
-    return Call("pd.read_csv(", table, *options, "dtype=str", "keep_default_na=False")
+    return Call("pd.read_csv(", table, *_options(plan), 'na_values=[""]', "dtype=str", "keep_default_na=False")
 
 
 def _path(plan, name):
@@ -83,7 +81,7 @@ def _options(plan):
     options = [f"{key}={_list(value) if isinstance(value, list) else quoted(value)}"
                for key, value in plan.tables.options.items()]  # fmt: skip
     absent = {each.name: ["", *each.facts["absent"]] for each in plan.found.columns if each.facts.get("absent")}
-    if absent and plan.tables.kind == "csv":
+    if absent and not needs_frame(plan):
         options.append("na_values={" + ", ".join(f"{quoted(k)}: {_list(v)}" for k, v in absent.items()) + "}")
     return options
 
@@ -92,11 +90,10 @@ def _steps(plan, indent):
     lines, labels = [], plan.found.labels
     if len(labels) == 1 and labels[0].missing:
         lines.append(f"frame = frame[frame[{quoted(labels[0].column)}].notna()]  # the others lack a label")
-    if plan.tables.kind != "csv":
-        for each in plan.found.columns:
-            if each.facts.get("absent"):
-                column = f"frame[{quoted(each.name)}]"
-                lines.append(f"{column} = {column}.mask({column}.isin({_list(each.facts['absent'])}))")
+    for each in plan.found.columns:
+        if each.facts.get("absent"):
+            column = f"frame[{quoted(each.name)}]"
+            lines.append(f"{column} = {column}.mask({column}.isin({_list(each.facts['absent'])}))")
     for each in _made(plan):
         lines.append(f"frame[{quoted(each.name)}] = {_name_of_file(plan, each.facts['made'])}")
     return [" " * indent + line for line in lines]

@@ -20,11 +20,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
 import keras
-import mmkeras as mm
 {pandas}import rich
+
+import mmkeras as mm
 from mmkeras.branches import {branches}
 
-data = Path({folder})  # where the table is, and its files
+# Where the table and its files are.
+data = Path({folder})
 epochs, batch_size = {epochs}, {batch_size}
 keras.utils.set_random_seed(0)
 '''
@@ -32,7 +34,7 @@ keras.utils.set_random_seed(0)
 _TRAIN = """
 # Strings and files become tensors in a model of its own, which the export will hold.
 preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
-ready = {{spec.name: spec for spec in preprocess.specs}}  # they know what was learned
+{adapt}ready = {{spec.name: spec for spec in preprocess.specs}}  # they know what was learned
 {batches}
 valid = mm.data.eval_batches(raw_valid, preprocess{cache})
 test = mm.data.eval_batches(raw_test, preprocess)
@@ -122,7 +124,9 @@ def _train(plan):
     branches = [Call(f"{quoted(each.name)}: {each.branch[0]}(", f"ready[{quoted(each.name)}]", *each.branch[1])
                 for each in plan.inputs]  # fmt: skip
     fusion = "mm.fusion.Attention(64, dropout=0.1)" if plan.attention else "mm.fusion.Concatenate(128, dropout=0.3)"
+    numbers = any(label.task == "regression" for label in plan.found.labels)
     return _TRAIN.format(
+        adapt="heads = mm.heads.adapt(heads, raw_train)  # mean and spread of the numbers\n" * numbers,
         batches=assigned("train", Call("mm.data.train_batches(", *batches)),
         cache=cache,
         branches=assigned("branches", Call("{", *branches), 4),
