@@ -117,6 +117,14 @@ def test_columns_that_give_the_label_away_are_left_out(tmp_path):
     assert "the same number on another scale" in looked(tmp_path, doubled, "size")["price"].why
 
 
+def test_a_blank_is_no_value_and_given_parts_need_no_group(tmp_path):
+    table = frame().assign(note=["a fine day it is", " "] * 60, part=["train", "valid", "test"] * 40)
+    assert looked(tmp_path, table, "kind")["note"].missing == 60
+    read = tables.read(tmp_path / "table.csv", labels=["kind"])
+    notes = looks.look(read, ["kind"], group="size").notes
+    assert notes == ["--group 'size' is not needed: the parts to learn from, to validate and to test are all given."]
+
+
 def test_dropped_and_grouped_columns(tmp_path):
     found = looked(tmp_path, frame(), "kind", drop=["stars"], group="story")
     assert found["stars"].why == "dropped by --drop"

@@ -56,6 +56,7 @@ def read_only(script, path):
     return runpy.run_path(str(path))
 
 
+@pytest.mark.filterwarnings("ignore:Classes of head")
 def test_what_a_script_reads(tmp_path):
     """Names that are no identifiers, missing labels and values, words for none, folds, two labels, many classes."""
     rows = 90

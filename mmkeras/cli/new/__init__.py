@@ -1,11 +1,11 @@
-"""Writes a training script for a table: you get some forty lines that are yours to change.
+"""Looks at a table and its files, and writes a training script that is yours to change.
 
     mmkeras new reviews.csv --label rating -o train.py
     python train.py
 
-It looks at every column of the table (CSV, TSV, JSON lines or a JSON list; .gz, too) and at the files that it names,
-prints what it found and why, and writes a script that reads them, splits, trains a fused model, reports scores beside
-those of a constant answer, and exports. Nothing is trained until you run the script.
+It looks at every column of the table (CSV or TSV, .gz too; JSON lines; a JSON list) and at the files that it names,
+prints what it found and why, and writes a short script that reads them, splits, trains a fused model, reports scores
+beside those of a constant answer, and exports. Nothing is trained until you run the script.
 
 What it finds: free text, pictures, sounds, clips, vectors, numbers, dates and categories, which become inputs; a column
 that says which part a row belongs to (train, valid, test) or its fold; a test table beside a train table. It leaves out
@@ -53,13 +53,13 @@ def run(args: argparse.Namespace) -> None:
 
     from mmkeras.cli.new import looks, plans, script, shown, tables
 
-    out = Path(args.out)
+    out, label_names = Path(args.out), list(dict.fromkeys(args.label))
     if out.exists() and not args.overwrite:
         raise FileExistsError(f"A script is not replaced. Received: -o {out}, which is there. Say --overwrite, or -o.")
     parts = tables.read(
-        args.table, test=args.test, names=args.columns, sep=args.sep, encoding=args.encoding, labels=args.label
+        args.table, test=args.test, names=args.columns, sep=args.sep, encoding=args.encoding, labels=label_names
     )
-    found = looks.look(parts, args.label, task=args.task, drop=args.drop, group=args.group, patterns=args.files)
+    found = looks.look(parts, label_names, task=args.task, drop=args.drop, group=args.group, patterns=args.files)
     plan = plans.plan(parts, found)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(script.text(plan, out), encoding="utf-8")

@@ -158,6 +158,8 @@ def _measure(found, names, place):
     for name in there:
         try:
             sizes.append(_SIZES[found.kind](place.value(name)))
+        except ImportError:  # PyAV, which reads movies
+            raise
         except Exception as error:  # of Pillow, wave, zipfile, PyAV, ...
             broken[f"{name}: {(str(error).splitlines() or [type(error).__name__])[0]}"] += 1
     if not sizes:

@@ -50,6 +50,10 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
         raise ValueError(f"No column is left to learn from. Received: {told}\n" + "\n".join(notes))
     if _is_divided(columns, tables):
         group = _grouped(columns, frame, group, notes)
+    elif group is not None:
+        notes.append(
+            f"--group {group!r} is not needed: the parts to learn from, to validate and to test are all given."
+        )
     return Found(columns, found, group, notes)
 
 

@@ -1,5 +1,6 @@
 """Folders and archives beside a table, in which its files may lie."""
 
+import contextlib
 import os
 import tarfile
 import zipfile
@@ -69,9 +70,15 @@ def places(base: Path) -> list:
         root = folder.relative_to(base).as_posix()
         found.append(Folder(base, "" if root == "." else root))
         for path in sorted(folder.iterdir()):
-            if path.name.lower().endswith(_ARCHIVES) and path.is_file():
-                found += _within(base, path)
+            if path.name.lower().endswith(_ARCHIVES) and path.is_file() and _is_listed_fast(path):
+                with contextlib.suppress(ValueError):  # a broken one need not be of this table
+                    found += _within(base, path)
     return found
+
+
+def _is_listed_fast(path):
+    """A tar file has no directory: it is read as a whole."""
+    return path.suffix.lower() == ".zip" or path.stat().st_size < 2**30
 
 
 def _folders(base):

@@ -6,10 +6,15 @@ from mmkeras.cli.new.plans import Plan
 
 def needs_frame(plan: Plan) -> bool:
     """Whether the table is read by pandas first: to make a column, to leave rows out, or for a long list of classes."""
-    labels = plan.found.labels
-    lacking = any(label.missing for label in labels) if len(labels) == 1 else False
     absent = plan.tables.kind != "csv" and any(each.facts.get("absent") for each in plan.found.columns)
-    return plan.tables.kind == "json" or lacking or absent or bool(_made(plan)) or bool(_long(plan))
+    return plan.tables.kind == "json" or _lacks_labels(plan) or absent or bool(_made(plan)) or bool(_long(plan))
+
+
+def _lacks_labels(plan):
+    """Whether rows have no label at all; of several classes, none is an answer, too."""
+    labels = [label.column for label in plan.found.labels]
+    several = any(label.task == "multi-label" for label in plan.found.labels)
+    return not several and bool(plan.tables.frame[labels].isna().all(axis=1).any())
 
 
 def _long(plan):
@@ -87,9 +92,10 @@ def _options(plan):
 
 
 def _steps(plan, indent):
-    lines, labels = [], plan.found.labels
-    if len(labels) == 1 and labels[0].missing:
-        lines.append(f"frame = frame[frame[{quoted(labels[0].column)}].notna()]  # the others lack a label")
+    lines = []
+    if _lacks_labels(plan):
+        labels = _list([label.column for label in plan.found.labels])
+        lines.append(f'frame = frame.dropna(subset={labels}, how="all")  # rows without a label')
     for each in plan.found.columns:
         if each.facts.get("absent"):
             column = f"frame[{quoted(each.name)}]"

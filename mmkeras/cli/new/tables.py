@@ -28,6 +28,7 @@ class Tables(NamedTuple):
         words: part -> what stands in the place of "train" in names of files, or {} where names are not alike.
         frames: part -> its table as it is.
         columns: names of the columns where the file has no header.
+        frame: all rows of all parts, as text; None where nothing is given.
     """
 
     folder: Path
@@ -37,11 +38,7 @@ class Tables(NamedTuple):
     words: dict
     frames: dict
     columns: list | None
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """All rows of all parts, as text; None where nothing is given."""
-        return pd.concat([_as_texts(frame) for frame in self.frames.values()], ignore_index=True)
+    frame: pd.DataFrame
 
 
 def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tables:
@@ -53,6 +50,7 @@ def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tab
     """
     path = Path(path)
     kind = _kind(path)
+    _check_there(path)
     options = _options(path, sep, encoding) if kind == "csv" else {}
     if names and kind == "csv":
         options |= {"header": None, "names": list(names)}
@@ -69,7 +67,8 @@ def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tab
         frames[part] = there
     files = {"train": path.name} | {part: _beside(path, other) for part, other in others.items()}
     words = {part: word for part, word in words.items() if part in frames} if len(frames) > 1 else {}
-    return Tables(path.parent, kind, options, files, words, frames, names)
+    every = pd.concat([_as_texts(frame) for frame in frames.values()], ignore_index=True)
+    return Tables(path.parent, kind, options, files, words, frames, names, every)
 
 
 def _beside(path, other):
@@ -114,9 +113,13 @@ def _is_without_quotes(lines):
     return len(closed) < len(opened) and len({len(row) for row in rows}) == 1
 
 
-def _read(path, kind, options, names):
+def _check_there(path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no such table. Received: {path}. Give the path of a file.")
+
+
+def _read(path, kind, options, names):
+    _check_there(path)
     if kind == "csv":
         from mmkeras.data.sources import delimited
 
@@ -173,6 +176,6 @@ def _as_texts(frame):
 def _as_text(value):
     if isinstance(value, list | dict):
         return value
-    if value is None or value != value or value == "":
+    if value is None or value != value:
         return None
-    return as_text(value)
+    return as_text(value) if not isinstance(value, str) or value.strip() else None
