@@ -198,6 +198,7 @@ def test_files_in_archives_of_two_tables(zipped, capsys, monkeypatch):
 @pytest.mark.parametrize(("option", "told"), [
     ("photo", "--files says how names of files are made of columns"),
     ("photo=a.zip/{noo}.png", "'noo' Did you mean 'no'"),
+    ("place=train_pictures.zip/{no}.png", "--files makes an input of a new name"),
     ("photo=none.zip/{no}.png", "no file there such as none.zip/00.png"),
     ("photo=train_sounds.zip/{no}.xyz", "its names end like no file that is read"),
     ("photo=train_sounds.zip/{no:3}.wav", "--files says how names"),

@@ -90,19 +90,18 @@ def test_what_a_script_reads(tmp_path):
 
 @pytest.mark.parametrize("kind", ["jsonl", "json"])
 def test_tables_of_json(tmp_path, kind):
-    rows = [
-        {"text": f"a story that is told {i} times", "n": i % 5, "answer": "yes" if i % 3 else "no"} for i in range(40)
-    ]
+    rows = [{"text": f"a story that is told {i} times", "n": i % 5, "fold": 1 + i // 10, "answer": "yes" if i % 3 else "no"}
+            for i in range(40)]  # fmt: skip
     if kind == "jsonl":
         (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
         out = written(tmp_path / "t.jsonl", "--label", "answer")
     else:
         (tmp_path / "t.json").write_text(json.dumps([list(row.values()) for row in rows]))
-        out = written(tmp_path / "t.json", "--label", "answer", "--columns", "text", "n", "answer")
+        out = written(tmp_path / "t.json", "--label", "answer", "--columns", *rows[0])
     ruff(out)
     found = read_only(out.read_text(), tmp_path / "read.py")
     assert found["raw"].table["n"].tolist() == [row["n"] for row in rows]
-    assert sum(len(found[f"raw_{part}"].frame) for part in ("train", "valid", "test")) == 40
+    assert [len(found[f"raw_{part}"].frame) for part in ("train", "valid", "test")] == [27, 3, 10]
 
 
 def test_clips_vectors_and_files_that_are_lost(tmp_path):

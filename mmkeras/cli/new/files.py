@@ -70,6 +70,8 @@ def pattern(text: str, columns: list[str]) -> Pattern:
             f'{text!r}. Write it as "photo=photos.zip/{{id}}.png".'
         )
     check_name(name)
+    if name in columns and made.template != f"{{{name}}}":
+        raise ValueError(f"--files makes an input of a new name. Received: {text!r}, and a column {name!r}. Rename it.")
     unknown = [f"{field!r} {did_you_mean(field, columns)}".strip() for field in fields if field not in columns]
     if unknown:
         raise ValueError(f"--files {text!r} names columns. Received: {', '.join(unknown)}. Columns: {columns}.")

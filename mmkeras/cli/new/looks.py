@@ -38,9 +38,10 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
     made = [files.pattern(text, list(frame.columns)) for text in patterns]
     around = places.places(tables.folder)
     found = [labels.look(name, frame[name], task) for name in label_names]
-    columns = [_column(name, frame, tables, around, drop) for name in frame.columns if name not in label_names]
-    columns += [_made(each, frame, tables, around) for each in made]
+    taken = {*label_names, *(each.name for each in made)}
+    columns = [_column(name, frame, tables, around, drop) for name in frame.columns if name not in taken]
     _name_files(columns, made)
+    columns += [_made(each, frame, tables, around) for each in made]
     _choose_split(columns, tables)
     labels.leave_out(columns, frame, found)
     _limit_texts(columns)
@@ -49,6 +50,8 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
         told = "".join(f"\n  {column.name}: {column.why}" for column in columns)
         raise ValueError(f"No column is left to learn from. Received: {told}\n" + "\n".join(notes))
     if _is_divided(columns, tables):
+        notes += [f"To test on the latest rows instead: mm.data.split(..., order={each.name!r})."
+                  for each in columns if each.kind == "date"]  # fmt: skip
         group = _grouped(columns, frame, group, notes)
     elif group is not None:
         notes.append(
@@ -115,7 +118,7 @@ def _made(made, frame, tables, around):
 def _name_files(columns, made):
     fields = {field: each.name for each in made for field in each.fields}
     for column in columns:
-        if column.name in fields and column.name not in {each.name for each in made}:
+        if column.name in fields:
             column.kind, column.why, column.facts = "out", f"names the files of '{fields[column.name]}'", {}
 
 
@@ -148,7 +151,7 @@ def _root_of(column, values, part, tables):
 
 def _choose_split(columns, tables):
     """One column divides the rows at most; none where the parts are tables of their own."""
-    chosen = None if "test" in tables.frames else _best([each for each in columns if each.kind in ("split", "fold")])
+    chosen = None if len(tables.frames) > 1 else _best([each for each in columns if each.kind in ("split", "fold")])
     for column in columns:
         if column.kind in ("split", "fold") and column is not chosen:
             column.kind, column.why = "out", f"says which part a row belongs to ({column.why})"

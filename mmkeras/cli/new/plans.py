@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmkeras.cli.new.code import Call
 from mmkeras.cli.new.kinds import Column
 from mmkeras.cli.new.looks import Found
 from mmkeras.cli.new.tables import Tables
@@ -21,7 +22,7 @@ class Input(NamedTuple):
 
     kind: str
     name: str
-    arguments: list[str]
+    arguments: list
     branch: tuple[str, list[str]]
     augment: list[str]
     columns: list[Column]
@@ -89,7 +90,7 @@ def _identifier(text):
 
 
 def _epochs(rows, inputs):
-    most = 60 if any(each.kind in ("audio", "video") for each in inputs) else 30
+    most = 60 if rows < 500 and any(each.kind in ("audio", "video") for each in inputs) else 30
     least = 6 if rows < 100_000 else 2
     return int(min(max(60_000 // rows, least), most))
 
@@ -175,7 +176,7 @@ def _facts(found, names, tables, rows):
     arguments = []
     for argument, some in zip(("numeric", "dates", "categorical"), of.values(), strict=True):
         if some:
-            arguments.append(f"{argument}=[" + ", ".join(f'"{names[each.name]}"' for each in some) + "]")
+            arguments.append(Call(f"{argument}=[", *(f'"{names[each.name]}"' for each in some)))
     most = max((each.facts["categories"] for each in of["category"]), default=0)
     arguments += [f"max_categories={min(most + 2, 1000)}"] if most > 98 else []
     empty = tables.frame[[each.name for each in columns]].isna().all(axis=1).any()

@@ -1,4 +1,4 @@
-"""The lines of the script that read the table and divide it."""
+"""The lines of the script that read the table."""
 
 from mmkeras.cli.new.code import WIDTH, Call, assigned, comment, quoted
 from mmkeras.cli.new.plans import Plan
@@ -30,12 +30,10 @@ def classes(plan: Plan, label) -> str:
     """Code of the classes of a label."""
     if label not in _long(plan):
         return _literal(label)
-    column = f"[{quoted(label.column)}]"
+    every = f"{'pd.concat(frames)' if _several(plan) else 'frame'}[{quoted(label.column)}]"
     if label.task == "multi-label":
-        every = f"frame{column}" if not _several(plan) else f"pd.concat(frames){column}"
-        return f'sorted(set({every}.dropna().str.split("|").explode()))'
-    every = f"frame{column}" if not _several(plan) else f"pd.concat(frames){column}"
-    return f"sorted(set({every}.dropna()))" if len(plan.found.labels) > 1 else f"sorted(set({every}))"
+        return f'sorted(set({every}.dropna().str.split("|").explode().str.strip()))'
+    return f"sorted(set({every}{'.dropna()' if label.missing else ''}))"
 
 
 def _several(plan):
@@ -69,7 +67,7 @@ def _pandas(plan):
     if plan.tables.kind == "json":
         names = plan.tables.columns
         made = f"pd.read_json({table}, dtype=False, convert_dates=False)"
-        return made if not names else Call(f"{made}.set_axis(", _list(names), "axis=1")
+        return made if not names else Call(f"{made}.set_axis(", listed(names), "axis=1")
     return Call("pd.read_csv(", table, *_options(plan), 'na_values=[""]', "dtype=str", "keep_default_na=False")
 
 
@@ -77,29 +75,30 @@ def _path(plan, name):
     return f"data / {quoted(name)}"
 
 
-def _list(names):
+def listed(names: list[str]) -> str:
+    """Code of a list of texts."""
     return "[" + ", ".join(map(quoted, names)) + "]"
 
 
 def _options(plan):
     """What `from_csv` and `pandas.read_csv` have to be told."""
-    options = [f"{key}={_list(value) if isinstance(value, list) else quoted(value)}"
+    options = [f"{key}={listed(value) if isinstance(value, list) else quoted(value)}"
                for key, value in plan.tables.options.items()]  # fmt: skip
     absent = {each.name: ["", *each.facts["absent"]] for each in plan.found.columns if each.facts.get("absent")}
     if absent and not needs_frame(plan):
-        options.append("na_values={" + ", ".join(f"{quoted(k)}: {_list(v)}" for k, v in absent.items()) + "}")
+        options.append("na_values={" + ", ".join(f"{quoted(k)}: {listed(v)}" for k, v in absent.items()) + "}")
     return options
 
 
 def _steps(plan, indent):
     lines = []
     if _lacks_labels(plan):
-        labels = _list([label.column for label in plan.found.labels])
+        labels = listed([label.column for label in plan.found.labels])
         lines.append(f'frame = frame.dropna(subset={labels}, how="all")  # rows without a label')
     for each in plan.found.columns:
         if each.facts.get("absent"):
             column = f"frame[{quoted(each.name)}]"
-            lines.append(f"{column} = {column}.mask({column}.isin({_list(each.facts['absent'])}))")
+            lines.append(f"{column} = {column}.mask({column}.isin({listed(each.facts['absent'])}))")
     for each in _made(plan):
         lines.append(f"frame[{quoted(each.name)}] = {_name_of_file(plan, each.facts['made'])}")
     return [" " * indent + line for line in lines]
@@ -115,7 +114,7 @@ def _name_of_file(plan, made):
 
 
 def examples(plan: Plan) -> str:
-    """Reads raw examples, and divides them."""
+    """Reads raw examples of each table."""
     several, of_frame = _several(plan), needs_frame(plan)
     told = "Texts, numbers and paths; files are opened when they are needed."
     lines = ["", comment(told)]
@@ -123,15 +122,15 @@ def examples(plan: Plan) -> str:
         lines += _several_tables(plan, of_frame)
     else:
         lines.append(assigned("raw", _raw(plan, "frame" if of_frame else _path(plan, plan.tables.names["train"]))))
-    return "\n".join([*lines, *_divided(plan), ""])
+    return "\n".join([*lines, ""])
 
 
 def _several_tables(plan, of_frame):
-    return [assigned(_RAW[part], _raw(plan, f"frames[{i}]" if of_frame else _path(plan, name), part))
+    return [assigned(RAW[part], _raw(plan, f"frames[{i}]" if of_frame else _path(plan, name), part))
             for i, (part, name) in enumerate(plan.tables.names.items())]  # fmt: skip
 
 
-_RAW = {"train": "raw_train", "valid": "raw_valid", "test": "raw_test"}
+RAW = {"train": "raw_train", "valid": "raw_valid", "test": "raw_test"}
 
 
 def _raw(plan, table, part="train"):
@@ -157,60 +156,18 @@ def _place(root):
 
 def _columns(plan):
     """Names of inputs and labels whose columns are called otherwise."""
-    made = {each.name for each in _made(plan)}
-    pairs = {}
-    for column in [*plan.found.columns, *plan.found.labels]:
-        own = getattr(column, "column", None) or column.name
-        name = plan.names.get(own)
-        if name is None or own in made or (hasattr(column, "is_input") and not column.is_input):
-            continue
-        of = column.facts["made"].fields[0] if hasattr(column, "facts") and column.facts.get("made") else own
-        if name != of:
-            pairs[name] = of
-    return Call("columns={", *(f"{quoted(name)}: {quoted(own)}" for name, own in pairs.items())) if pairs else None
+    read = [each for each in plan.found.columns if each.is_input and each not in _made(plan)]
+    columns = {plan.names[each.name]: _column_of(each) for each in read}
+    columns |= {plan.names[label.column]: label.column for label in plan.found.labels}
+    pairs = [f"{quoted(name)}: {quoted(own)}" for name, own in columns.items() if name != own]
+    return Call("columns={", *pairs) if pairs else None
+
+
+def _column_of(column):
+    made = column.facts.get("made")
+    return column.name if made is None else made.fields[0]
 
 
 def _skip(plan):
     lost = any(each.facts.get("lost") for each in plan.found.columns if each.is_input)
     return 'on_error="skip"' if lost else None
-
-
-def _divided(plan):
-    found = next((each for each in plan.found.columns if each.kind in ("split", "fold")), None)
-    group = f"group={quoted(plan.found.group)}" if plan.found.group else None
-    if found is None and not _several(plan):
-        told = f"rows of one '{plan.found.group}' stay together" if group else "seed= draws other ones"
-        return [comment(f"Eight tenths to learn from, a tenth to choose the best epoch, a tenth to test; {told}."),
-                assigned("raw_train, raw_valid, raw_test", _split("raw", "(0.8, 0.1, 0.1)", group))]  # fmt: skip
-    lines, there = [], set(plan.tables.names)
-    if found is not None and not _several(plan):
-        lines, there = _by_column(found)
-    if "test" not in there:
-        lines.append("raw_test = raw_valid")
-    if not {"valid", "test"} <= there:
-        told = "A tenth of what there is to learn from chooses the best epoch"
-        lines += [comment(f"{told}; rows of one '{plan.found.group}' stay together." if group else f"{told}."),
-                  assigned("raw_train, raw_valid", _split("raw_train", "(0.9, 0.1)", group))]  # fmt: skip
-    return lines
-
-
-def _split(raw, fractions, group):
-    return Call("mm.data.split(", raw, fractions, group)
-
-
-def _by_column(found):
-    column = f"raw.frame[{quoted(found.name)}]"
-    if found.kind == "fold":
-        last = quoted(found.facts["last"])
-        return [f"fold = {column}", f"raw_train, raw_test = raw[fold != {last}], raw[fold == {last}]"], {
-            "train",
-            "test",
-        }
-    there = list(dict.fromkeys(part for part in _RAW if part in found.facts["parts"].values()))
-    lines = [f"part = {column}"] + [f"{_RAW[part]} = {_chosen(found, part)}" for part in there]
-    return lines, set(there)
-
-
-def _chosen(found, part):
-    words = [word for word, of in found.facts["parts"].items() if of == part]
-    return f"raw[part == {quoted(words[0])}]" if len(words) == 1 else f"raw[part.isin({_list(words)})]"

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mmkeras.cli.new import reading
+from mmkeras.cli.new import dividing, reading
 from mmkeras.cli.new.code import WIDTH, Call, assigned, comment, quoted
 from mmkeras.cli.new.plans import Plan
 
@@ -83,7 +83,15 @@ def text(plan: Plan, out: Path) -> str:
         batch_size=plan.batch_size,
     )
     tables = reading.frames(plan)
-    parts = [head, *(["\n", tables] if tables else []), _specs(plan), reading.examples(plan), _train(plan), _end(plan)]
+    parts = [
+        head,
+        *(["\n", tables] if tables else []),
+        _specs(plan),
+        reading.examples(plan),
+        dividing.parts(plan),
+        _train(plan),
+        _end(plan),
+    ]
     return "".join(parts)
 
 
