@@ -90,7 +90,7 @@ def test_what_a_script_reads(tmp_path):
 
 @pytest.mark.parametrize("kind", ["jsonl", "json"])
 def test_tables_of_json(tmp_path, kind):
-    rows = [{"text": f"a story that is told {i} times", "n": i % 5, "fold": 1 + i // 10, "answer": "yes" if i % 3 else "no"}
+    rows = [{"text": f"a story told {i} times", "n": i % 5, "fold": 1 + i // 10, "answer": "yes" if i % 3 else "no"}
             for i in range(40)]  # fmt: skip
     if kind == "jsonl":
         (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
