@@ -32,6 +32,7 @@ COLUMNS = {
     "row": ([str(i) for i in range(ROWS)], "out", "a different number in each row"),
     "serial": ([str(7 * i) for i in range(ROWS)], "number", "numbers, 0 to 1,393"),
     "code": ([f"ab-{i}" for i in range(ROWS)], "out", "nearly every row has another value"),
+    "paid": ([str(i * i % 97) for i in range(ROWS)], "number", "numbers, 0 to"),
     "item_id": ([str(i % 90) for i in range(ROWS)], "out", "an id: 90 values, 2.2 rows each"),
     "speaker": (["ann", "bob", "eve", "kim"] * (ROWS // 4), "out", "tells where a row is from: 4 values"),
     "page": ([f"https://example.org/{i}" for i in range(ROWS)], "out", "addresses of the web"),
@@ -64,6 +65,11 @@ def test_lists_are_vectors_and_other_objects_are_left_out():
 def test_what_a_label_asks_for(values, task, classes):
     found = labels.look("answer", pd.Series(values, dtype=object), None)
     assert (found.task, found.classes) == (task, classes)
+
+
+def test_labels_may_be_lists():
+    found = labels.look("tags", pd.Series([["a", "b"], ["b"], [], ["c"]] * 20, dtype=object), None)
+    assert (found.task, found.classes, found.lists) == ("multi-label", ["a", "b", "c"], True)
 
 
 @pytest.mark.parametrize(("values", "task", "told"), [

@@ -101,7 +101,7 @@ def look(name: str, values: pd.Series, base: Path, around: list, table: str, mad
         made: the pattern that made the names.
     """
     there = values.dropna()
-    if not len(there) or not isinstance(there.iloc[0], str):
+    if not len(there) or not all(isinstance(value, str) for value in there):
         return None
     kind = kind_by_ending(there)
     if kind is None:

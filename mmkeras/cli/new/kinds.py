@@ -12,10 +12,8 @@ from mmkeras.formats import dates
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
 _ABSENT = {"na", "n/a", "nan", "null", "none", "?", "-", "--", "unknown"}  # of numbers, in lower case
-_ID = re.compile(
-    r"(?:^|[\W_])(?:id|ids|idx|uuid|guid|key|index|nr|no|row)$|[a-z]I[Dd]$|^[a-z]?id$|^unnamed", re.IGNORECASE
-)
-_NUMBERING = re.compile(r"^(?:index|idx|row|nr|no|unnamed.*)$", re.IGNORECASE)
+_ID = re.compile(r"(?:^|[\W_])(?i:id|ids|idx|uuid|guid|key)$|[a-z]I[Dd]$|^(?i:[a-z]?id)$")  # not "paid"
+_NUMBERING = re.compile(r"^(?:index|idx|row|nr|no|number|unnamed.*)$", re.IGNORECASE)
 GROUPS = ("concept", "speaker", "subject", "patient", "participant", "person", "user", "customer", "author", "session",
           "scene", "recording", "case", "document")  # fmt: skip
 _SAMPLE = 2000
@@ -171,7 +169,7 @@ def _string(name, there):
         return Column(name, "category", f"{distinct} categories: {shown}, ...", {"categories": distinct})
     if sentences or counts.mean() >= 1.5:
         told = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
-        return Column(name, "text", told, {"tokens": _tokens(sample, words), "rate": distinct / rows})
+        return Column(name, "text", told, {"tokens": _tokens(sample, words)})
     if distinct > rows / 2 or _ID.search(name):
         why = f"nearly every row has another value: {distinct:,} different in {rows:,} rows"
         return Column(name, "out", why, groups=distinct < rows * 0.8)

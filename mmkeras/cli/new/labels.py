@@ -22,6 +22,7 @@ class Label:
         why: what was seen.
         missing: rows without it.
         constant: score of a constant answer: the share of the most frequent class, or the standard deviation.
+        lists: whether several classes are given as a list, not joined by "|".
     """
 
     column: str
@@ -30,6 +31,7 @@ class Label:
     why: str
     missing: int
     constant: float
+    lists: bool = False
 
 
 def look(name: str, values: pd.Series, task: str | None) -> Label:
@@ -38,7 +40,10 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     Raises:
         ValueError: it is free text, it never varies, or it holds no numbers although the task is regression.
     """
-    there = values.dropna().astype(str).str.strip()
+    there, lists = values.dropna(), any(isinstance(value, list) for value in values)
+    if lists:
+        there, task = there.map(lambda value: "|".join(map(str, value))), "multi-label"
+    there = there.astype(str).str.strip()
     missing = len(values) - len(there)
     if there.nunique() < 2:
         raise ValueError(f"A label must vary. Received: --label {name!r}, {there.nunique()} different value(s).")
@@ -47,7 +52,7 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     if task == "regression":
         return _regression(name, there, numbers, missing)
     each = there.map(lambda value: value.split("|")) if task == "multi-label" else there
-    counts = each.explode().str.strip().value_counts()
+    counts = each.explode().str.strip().value_counts().drop("", errors="ignore")
     if task == "classification" and len(counts) > len(there) / 2:
         raise ValueError(
             f"Classes come again. Received: --label {name!r}, {len(counts):,} different values in {len(there):,} rows, "
@@ -60,7 +65,7 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     once = int((counts == 1).sum())
     why = f"{len(counts)} classes; the most frequent, {counts.index[0]!r}, has {share:.1%} of the rows"
     why += f"; {once} have one row only, which cannot be learned and tested" if once else ""
-    return Label(name, task, classes, why, missing, share)
+    return Label(name, task, classes, why, missing, share, lists)
 
 
 def _task(name, there, numbers):

@@ -31,6 +31,8 @@ def classes(plan: Plan, label) -> str:
     if label not in _long(plan):
         return _literal(label)
     every = f"{'pd.concat(frames)' if _several(plan) else 'frame'}[{quoted(label.column)}]"
+    if label.lists:
+        return f"sorted(set({every}.explode().dropna()))"
     if label.task == "multi-label":
         return f'sorted(set({every}.dropna().str.split("|").explode().str.strip()))'
     return f"sorted(set({every}{'.dropna()' if label.missing else ''}))"

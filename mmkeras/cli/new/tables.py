@@ -60,8 +60,9 @@ def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tab
     frames = {"train": frame}
     for part, other in list(others.items()):
         there = _read(other, kind, options, names)
-        if test is None and not {*frame.columns} <= {*there.columns}:
-            del others[part]  # such as a test part without labels
+        unlabelled = not {*labels} <= {*there.columns} or there[labels].isna().all(axis=None)
+        if test is None and (unlabelled or not {*frame.columns} <= {*there.columns}):
+            del others[part]  # nothing can be tested on it
             continue
         _check(there, other, labels, least=1)
         frames[part] = there
