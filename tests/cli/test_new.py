@@ -31,7 +31,7 @@ COLUMNS = {
     "vector": ([f"{i}|2|3.5" for i in range(ROWS)], "vector", "3 numbers"),
     "row": ([str(i) for i in range(ROWS)], "out", "a different number in each row"),
     "serial": ([str(7 * i) for i in range(ROWS)], "number", "numbers, 0 to 1,393"),
-    "code": ([f"ab-{i}" for i in range(ROWS)], "out", "nearly every row has another value"),
+    "code": ([f"ab-{i}" for i in range(ROWS)], "out", "few values come again"),
     "paid": ([str(i * i % 97) for i in range(ROWS)], "number", "numbers, 0 to"),
     "item_id": ([str(i % 90) for i in range(ROWS)], "out", "an id: 90 values, 2.2 rows each"),
     "speaker": (["ann", "bob", "eve", "kim"] * (ROWS // 4), "out", "tells where a row is from: 4 values"),
@@ -228,3 +228,31 @@ def test_nothing_to_learn_from_and_a_script_that_is_there(tmp_path, capsys):
     (tmp_path / "train.py").write_text("mine")
     assert main(words) == 1
     assert "A script is not replaced" in capsys.readouterr().err and (tmp_path / "train.py").read_text() == "mine"
+
+
+def test_files_that_are_broken_or_in_several_places(tmp_path):
+    table = pd.DataFrame({"photo": [f"{i}.png" for i in range(40)], "kind": ["a", "b"] * 20, "n": range(1, 80, 2)})
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        for name in table["photo"]:
+            (tmp_path / folder / name).write_bytes(b"no picture")
+    assert "in several places: one, two" in looked(tmp_path, table, "kind")["photo"].why
+    options = {"patterns": ["photo=one/{photo}"]}
+    with pytest.raises(ValueError, match=r"Files of column 'photo' must be pictures. Received: \d+.png: cannot ident"):
+        looked(tmp_path, table, "kind", **options)
+    for i in range(1, 40):
+        (tmp_path / "one" / f"{i}.png").write_bytes(image(np.zeros((20, 20, 3), "uint8"), "png"))
+    found = looked(tmp_path, table, "kind", **options)["photo"]
+    assert found.kind == "image" and "1 of 40 opened ones are broken, such as 0.png" in found.why
+
+
+def test_a_test_table_without_labels_is_not_used(tmp_path):
+    frame().to_csv(tmp_path / "train.csv", index=False)
+    frame().assign(kind="").to_csv(tmp_path / "test.csv", index=False)
+    assert list(tables.read(tmp_path / "train.csv", labels=["kind"]).frames) == ["train"]
+    frame().to_csv(tmp_path / "other.csv", index=False)
+    read = tables.read(tmp_path / "train.csv", labels=["kind"], test=tmp_path / "other.csv")
+    assert read.names == {"train": "train.csv", "test": "other.csv"} and not read.words
+    with pytest.raises(ValueError, match="--label names a column"):
+        (tmp_path / "none.csv").write_text("a,b\n1,2\n")
+        tables.read(tmp_path / "train.csv", labels=["kind"], test=tmp_path / "none.csv")

@@ -153,30 +153,35 @@ def _identifier(name):
     return re.sub(r"\W+", "_", name).strip("_").lower() or "file"
 
 
-def _measure(found, names, place):
-    """Opens some of the files."""
-    sizes, broken = [], collections.Counter()
+def _opened(kind, names, place):
+    """(sizes of those that can be read, why the others cannot)."""
+    sizes, broken = [], []
     there = [name for name in names.sample(min(len(names), 3 * _SAMPLE), random_state=0) if name in place][:_SAMPLE]
     for name in there:
         try:
-            sizes.append(_SIZES[found.kind](place.value(name)))
+            sizes.append(_SIZES[kind](place.value(name)))
         except ImportError:  # PyAV, which reads movies
             raise
         except Exception as error:  # of Pillow, wave, zipfile, PyAV, ...
-            broken[f"{name}: {(str(error).splitlines() or [type(error).__name__])[0]}"] += 1
+            broken.append(f"{name}: {(str(error).splitlines() or [type(error).__name__])[0]}")
+    return sizes, broken
+
+
+def _measure(found, names, place):
+    """Opens some of the files."""
+    sizes, broken = _opened(found.kind, names, place)
     if not sizes:
         raise ValueError(
-            f"Files of column '{found.name}' must be {_CALLED[found.kind]}. Received: {next(iter(broken))}. Mend them, "
-            f"or leave the column out: --drop {found.name!r}."
+            f"Files of column '{found.name}' must be {_CALLED[found.kind]}. Received: {broken[0]}. Mend them, or leave "
+            f"the column out: --drop {found.name!r}."
         )
     if found.kind == "image" and np.mean([size["frames"] > 1 for size in sizes]) > 0.5:
         found.kind = "video"
-        found.why = ""
     summary = {key: [size[key] for size in sizes if key in size] for key in sizes[0]}
     found.facts |= {"measured": summary}
     found.why = f"{_CALLED[found.kind]} in {place.root or 'the folder of the table'}: {_told(found.kind, summary)}"
     if broken:
-        found.why += f"; {sum(broken.values())} of {len(there)} opened ones are broken, such as {next(iter(broken))}"
+        found.why += f"; {len(broken)} of {len(sizes) + len(broken)} opened ones are broken, such as {broken[0]}"
     if found.facts["lost"]:
         found.why += f"; {found.facts['lost']:,} files are not there: those rows are skipped, and listed"
 

@@ -158,9 +158,14 @@ def _string(name, there):
     distinct, rows = there.nunique(), len(there)
     if out := _grouping(name, distinct, rows):
         return out
-    sample = there.sample(min(rows, _SAMPLE), random_state=0)
-    if sample.str.match(r"https?://").mean() > 0.9:
+    if there.str.match(r"https?://").mean() > 0.9:
         return Column(name, "out", "addresses of the web", groups=distinct < rows)
+    return _words(name, there, distinct, rows)
+
+
+def _words(name, there, distinct, rows):
+    """Texts, categories, or names that do not come again."""
+    sample = there.sample(min(rows, _SAMPLE), random_state=0)
     counts = sample.map(_count)
     sentences = (counts.mean() >= 4 and distinct >= 10) or (counts.mean() >= 3 and distinct >= 20)
     few = distinct <= max(20, rows / 10) and distinct <= 500
@@ -170,8 +175,10 @@ def _string(name, there):
     if sentences or counts.mean() >= 1.5:
         told = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
         return Column(name, "text", told, {"tokens": _tokens(sample, words)})
-    if distinct > rows / 2 or _ID.search(name):
-        why = f"nearly every row has another value: {distinct:,} different in {rows:,} rows"
+    if _ID.search(name):
+        return Column(name, "out", f"an id: {_repeats(distinct, rows)}", groups=distinct < rows)
+    if distinct > rows / 2:
+        why = f"few values come again: {distinct:,} different in {rows:,} rows"
         return Column(name, "out", why, groups=distinct < rows * 0.8)
     told = f"single words, {distinct:,} different: read letter by letter"
     return Column(name, "text", told, {"tokens": _tokens(sample, list), "characters": True})

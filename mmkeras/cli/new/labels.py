@@ -51,6 +51,10 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     task = task or _task(name, there, numbers)
     if task == "regression":
         return _regression(name, there, numbers, missing)
+    return _classification(name, there, task, missing, lists)
+
+
+def _classification(name, there, task, missing, lists):
     each = there.map(lambda value: value.split("|")) if task == "multi-label" else there
     counts = each.explode().str.strip().value_counts().drop("", errors="ignore")
     if task == "classification" and len(counts) > len(there) / 2:

@@ -46,9 +46,7 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
     labels.leave_out(columns, frame, found)
     _limit_texts(columns)
     notes = _advice(columns, frame, around, made)
-    if not any(column.is_input for column in columns):
-        told = "".join(f"\n  {column.name}: {column.why}" for column in columns)
-        raise ValueError(f"No column is left to learn from. Received: {told}\n" + "\n".join(notes))
+    _check_inputs(columns, notes)
     if _is_divided(columns, tables):
         notes += [f"To test on the latest rows instead: mm.data.split(..., order={each.name!r})."
                   for each in columns if each.kind == "date"]  # fmt: skip
@@ -58,6 +56,12 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
             f"--group {group!r} is not needed: the parts to learn from, to validate and to test are all given."
         )
     return Found(columns, found, group, notes)
+
+
+def _check_inputs(columns, notes):
+    if not any(column.is_input for column in columns):
+        told = "".join(f"\n  {column.name}: {column.why}" for column in columns)
+        raise ValueError(f"No column is left to learn from. Received: {told}\n" + "\n".join(notes))
 
 
 def _check_names(frame, drop, group):

@@ -51,25 +51,24 @@ def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tab
     path = Path(path)
     kind = _kind(path)
     _check_there(path)
-    options = _options(path, sep, encoding) if kind == "csv" else {}
-    if names and kind == "csv":
-        options |= {"header": None, "names": list(names)}
+    options = _options(path, sep, encoding, names) if kind == "csv" else {}
     frame = _read(path, kind, options, names)
     _check(frame, path, labels)
     others, words = _others(path, test)
-    frames = {"train": frame}
-    for part, other in list(others.items()):
-        there = _read(other, kind, options, names)
-        unlabelled = not {*labels} <= {*there.columns} or there[labels].isna().all(axis=None)
-        if test is None and (unlabelled or not {*frame.columns} <= {*there.columns}):
-            del others[part]  # nothing can be tested on it
-            continue
-        _check(there, other, labels, least=1)
-        frames[part] = there
-    files = {"train": path.name} | {part: _beside(path, other) for part, other in others.items()}
+    frames = {"train": frame} | {part: _read(other, kind, options, names) for part, other in others.items()}
+    if test is None:
+        frames = {part: each for part, each in frames.items() if _is_alike(each, frame, labels)}
+    for part in frames.keys() - {"train"}:
+        _check(frames[part], others[part], labels, least=1)
+    files = {"train": path.name} | {part: _beside(path, others[part]) for part in frames if part != "train"}
     words = {part: word for part, word in words.items() if part in frames} if len(frames) > 1 else {}
     every = pd.concat([_as_texts(frame) for frame in frames.values()], ignore_index=True)
     return Tables(path.parent, kind, options, files, words, frames, names, every)
+
+
+def _is_alike(frame, other, labels):
+    """Whether a table has the columns of another, and labels, without which nothing is tested."""
+    return {*other.columns} <= {*frame.columns} and not frame[labels].isna().all(axis=None)
 
 
 def _beside(path, other):
@@ -89,15 +88,17 @@ def _kind(path):
     return kind
 
 
-def _options(path, sep, encoding):
+def _options(path, sep, encoding, names):
     """What `pandas.read_csv` has to be told of this file."""
     with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
         lines = [line.decode(encoding or "utf-8", "replace").rstrip("\r\n") for _, line in zip(range(2000), file)]  # noqa: B905
     header = lines[0] if lines else ""
+    sep = "\t" if sep == "\\t" else sep  # as a shell passes it on
     if sep is None:
         sep = max("\t,;|", key=lambda each: (header.count(each), each == ","))
         sep = sep if header.count(sep) else ","
-    found = {} if sep == "," else {"sep": sep}
+    found = {"header": None, "names": list(names)} if names else {}
+    found |= {} if sep == "," else {"sep": sep}
     if sep == "\t" and _is_without_quotes(lines):
         found["quoting"] = csv.QUOTE_NONE
     return found | ({"encoding": encoding} if encoding else {})
