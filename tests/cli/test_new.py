@@ -193,10 +193,10 @@ def test_files_in_archives_of_two_tables(zipped, capsys, monkeypatch):
     assert '--files "sound=train_sounds.zip/{no}.wav"' in told
     assert 'root=data / "train_pictures.zip"' in script and 'root=data / "test_pictures.zip"' in script
     assert 'mm.Image("place", size=(28, 28), channels=1)' in script and "0.9, 0.1" in script
-    sound = ["--files", "sound=train_sounds.zip/{no}.wav", "--overwrite"]
+    sound, out = ["--files", "sound=train_sounds.zip/{no}.wav"], zipped / "shapes.py"
     assert main(["new", str(zipped / "train.tsv"), "--label", "shape", "-o", str(out), *sound]) == 0
     script = out.read_text()
-    assert 'frame["sound"] = frame["no"] + ".wav"' in script
+    assert 'frame["sound"] = frame["no"] + ".wav"' in script and '"runs/shapes"' in script
     assert 'mm.Audio("sound", seconds=0.5, sample_rate=8000)' in script
     assert '"place": data / "test_pictures.zip", "sound": data / "test_sounds.zip"' in script
 

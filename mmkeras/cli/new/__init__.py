@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         args.table, test=args.test, names=args.columns, sep=args.sep, encoding=args.encoding, labels=label_names
     )
     found = looks.look(parts, label_names, task=args.task, drop=args.drop, group=args.group, patterns=args.files)
-    plan = plans.plan(parts, found)
+    plan = plans.plan(parts, found, out.stem)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(script.text(plan, out), encoding="utf-8")
     shown.show(Console(), plan, out)

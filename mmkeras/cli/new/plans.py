@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     attention: bool
 
 
-def plan(tables: Tables, found: Found) -> Plan:
+def plan(tables: Tables, found: Found, script: str) -> Plan:
     """Decides on sizes by the files and by how many rows there are."""
     names = _names(found)
     rows = _rows(tables, found)
@@ -50,11 +50,16 @@ def plan(tables: Tables, found: Found) -> Plan:
               for column in found.columns if column.kind in _MAKERS]  # fmt: skip
     inputs += _facts(found, names, tables, rows)
     size = sum(each.bytes for each in inputs) * rows
+    return Plan(tables, found, rows, inputs, names, _name(tables, found, script), _epochs(rows, inputs), _batch_size(rows), size < _MOST_BYTES,
+                any(each.kind == "audio" for each in inputs))  # fmt: skip
+
+
+def _name(tables, found, script):
+    """That of the script, unless this is train.py: two scripts must not share a run."""
     stem = tables.names["train"].partition(".")[0]
     stem = tables.folder.resolve().name if "train" in stem else stem
-    name = _identifier("_".join([stem, *(label.column for label in found.labels)]))
-    return Plan(tables, found, rows, inputs, names, name, _epochs(rows, inputs), _batch_size(rows), size < _MOST_BYTES,
-                any(each.kind == "audio" for each in inputs))  # fmt: skip
+    labels = [label.column for label in found.labels]
+    return _identifier("_".join([stem, *labels]) if script == "train" else script)
 
 
 def _rows(tables, found):

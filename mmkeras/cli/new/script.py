@@ -49,7 +49,7 @@ with mm.distribute.strategy().scope():  # all GPUs of this machine, where there 
 """
 
 _END = """
-# Started again, it goes on where it was; remove the folder to start anew.
+# Started again, it goes on where it was. Remove the folder to start anew, as after a change of the model.
 callbacks = mm.train.callbacks("runs/{name}", train, patience=epochs)
 model.fit(train, validation_data=valid, epochs=epochs, callbacks=callbacks, verbose=2)
 
