@@ -50,8 +50,18 @@ def plan(tables: Tables, found: Found, script: str) -> Plan:
               for column in found.columns if column.kind in _MAKERS]  # fmt: skip
     inputs += _facts(found, names, tables, rows)
     size = sum(each.bytes for each in inputs) * rows
-    return Plan(tables, found, rows, inputs, names, _name(tables, found, script), _epochs(rows, inputs), _batch_size(rows), size < _MOST_BYTES,
-                any(each.kind == "audio" for each in inputs))  # fmt: skip
+    return Plan(
+        tables,
+        found,
+        rows,
+        inputs,
+        names,
+        name=_name(tables, found, script),
+        epochs=_epochs(rows, inputs),
+        batch_size=_batch_size(rows),
+        in_memory=size < _MOST_BYTES,
+        attention=any(each.kind == "audio" for each in inputs),
+    )
 
 
 def _name(tables, found, script):
