@@ -14,8 +14,7 @@ class Folder:
     """A folder. `root` is its path from that of the table, "" for that itself."""
 
     def __init__(self, base: Path, root: str):
-        self.base, self.root = base, root
-        self._path = base / root
+        self.root, self._path = root, base / root
 
     def __contains__(self, name: str) -> bool:
         return os.path.exists(self._path / name)
@@ -31,9 +30,8 @@ class Folder:
 class Archive:
     """A folder in a ZIP or tar file, read where it is: nothing is extracted."""
 
-    def __init__(self, base: Path, root: str, path: Path, inner: str, members: frozenset):
-        self.base, self.root = base, root
-        self._path, self._inner, self._members = path, inner, members
+    def __init__(self, root: str, path: Path, inner: str, members: frozenset):
+        self.root, self._path, self._inner, self._members = root, path, inner, members
 
     def __contains__(self, name: str) -> bool:
         return self._inner + name in self._members
@@ -59,7 +57,7 @@ def place(base: Path, root: str):
         path = base.joinpath(*parts[:count])
         if path.is_file() and path.name.lower().endswith(_ARCHIVES):
             inner = "".join(f"{part}/" for part in parts[count:])
-            return Archive(base, root, path, inner, _members(path))
+            return Archive(root, path, inner, _members(path))
     return None
 
 
@@ -90,7 +88,7 @@ def _folders(base):
 def _within(base, path):
     members, root = _members(path), path.relative_to(base).as_posix()
     inner = sorted({name.rpartition("/")[0] for name in members} | {""})[:_MOST]
-    return [Archive(base, root + f"/{each}" * bool(each), path, f"{each}/" * bool(each), members) for each in inner]
+    return [Archive(root + f"/{each}" * bool(each), path, f"{each}/" * bool(each), members) for each in inner]
 
 
 def _members(path):

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from mmkeras.cli.new.code import Call
-from mmkeras.cli.new.kinds import Column
 from mmkeras.cli.new.looks import Found
 from mmkeras.cli.new.tables import Tables
 
@@ -18,21 +17,19 @@ _AUGMENTED = 20_000  # of more rows, each is new enough
 
 
 class Input(NamedTuple):
-    """One spec: `arguments` of it, its branch, and how it is augmented, as code; the columns that it takes."""
+    """One spec: `arguments` of it, its branch, and how it is augmented, as code; bytes of a ready example."""
 
     kind: str
     name: str
     arguments: list
     branch: tuple[str, list[str]]
     augment: list[str]
-    columns: list[Column]
     bytes: int = 0
 
 
 class Plan(NamedTuple):
     tables: Tables
     found: Found
-    rows: int  # to learn from
     inputs: list[Input]
     names: dict  # column -> name of the input or the label
     name: str  # of the run and the export
@@ -53,7 +50,6 @@ def plan(tables: Tables, found: Found, script: str) -> Plan:
     return Plan(
         tables,
         found,
-        rows,
         inputs,
         names,
         name=_name(tables, found, script),
@@ -105,8 +101,10 @@ def _identifier(text):
 
 
 def _epochs(rows, inputs):
-    most = 60 if rows < 500 and any(each.kind in ("audio", "video") for each in inputs) else 30
-    least = 6 if rows < 100_000 else 2
+    kinds = {each.kind for each in inputs}
+    most = 60 if rows < 500 and kinds & {"audio", "video"} else 30
+    # Texts and tables are learned by heart after a few; pictures and sounds take longer.
+    least = (10 if kinds & {"image", "audio", "video"} else 6) if rows < 50_000 else 4 if rows < 200_000 else 2
     return int(min(max(60_000 // rows, least), most))
 
 
@@ -124,7 +122,7 @@ def _text(name, column, rows):
     layers = 2 if letters else int(rows >= 5000 and tokens <= 32)
     branch = ["dim=64", f"num_layers={layers}", f"dropout={0.1 if layers else 0.3}", 'pool="mean"']
     augment = ["drop=0.1"] if rows < _AUGMENTED and not letters else []
-    return Input("text", name, arguments + _optional(column), ("text.transformer", branch), augment, [column])
+    return Input("text", name, arguments + _optional(column), ("text.transformer", branch), augment)
 
 
 def _image(name, column, rows):
@@ -132,11 +130,11 @@ def _image(name, column, rows):
     size, blocks = _side(measured, 96 if rows < 3000 else 64 if rows < 20_000 else 48)
     grey = all(measured.get("grey", [False]))
     arguments = [f"size=({size}, {size})", *(["channels=1"] if grey else [])]
-    # Where rows are many, places matter more than what is learned of few: all positions instead of the largest.
-    pool = "flatten" if rows >= 2000 and size >> blocks <= 8 else "max"
+    # Of icons and digits each place counts; of larger pictures, what is anywhere.
+    pool = "flatten" if size < 32 else "max"
     branch = [f"filters={_filters(blocks)}", "dropout=0.1", f'pool="{pool}"']
     augment = ["zoom=0.1", "shift=0.1"] if rows < _AUGMENTED else []
-    return Input("image", name, arguments + _optional(column), ("image.conv2d", branch), augment, [column],
+    return Input("image", name, arguments + _optional(column), ("image.conv2d", branch), augment,
                  size * size * (1 if grey else 3))  # fmt: skip
 
 
@@ -144,7 +142,7 @@ def _side(measured, most):
     """(pixels of a side, how many blocks halve it)."""
     side = float(np.median(np.minimum(measured["width"], measured["height"])))
     size = max([each for each in _SIDES if each <= min(side, most)], default=16)
-    return size, 2 if size < 32 else 3 if size < 64 else 4
+    return size, 2 if size < 32 else 3 if size < 48 else 4
 
 
 def _filters(blocks):
@@ -161,7 +159,7 @@ def _audio(name, column, rows):
     shift = min(0.05 if short else 1.0, seconds / 4)
     augment = ["gain_db=6.0", f"shift_seconds={shift:g}", "noise=(10, 40)"] if rows < _AUGMENTED else []
     arguments = [f"seconds={seconds:g}", f"sample_rate={rate}", *_optional(column)]
-    return Input("audio", name, arguments, ("audio.conv2d", branch), augment, [column], int(5 * seconds * rate))
+    return Input("audio", name, arguments, ("audio.conv2d", branch), augment, int(5 * seconds * rate))
 
 
 def _video(name, column, rows):
@@ -170,13 +168,13 @@ def _video(name, column, rows):
     frames = int(min(max(np.median(measured["frames"]), 2), 16))
     branch = [f"filters={_filters(blocks)}", "units=64", "dropout=0.1", 'pool="mean"']
     arguments = [f"frames={frames}", f"size=({size}, {size})", *_optional(column)]
-    return Input("video", name, arguments, ("video.frames", branch), [], [column], frames * size * size * 3)
+    return Input("video", name, arguments, ("video.frames", branch), [], frames * size * size * 3)
 
 
 def _vector(name, column, rows):
     size = column.facts["size"] if "size" in column.facts else column.facts["measured"]["size"][0]
     branch = "vector.linear", ["dim=64", "dropout=0.1"]
-    return Input("vector", name, [f"size={size}", *_optional(column)], branch, [], [column], 4 * size)
+    return Input("vector", name, [f"size={size}", *_optional(column)], branch, [], 4 * size)
 
 
 _MAKERS = {"text": _text, "image": _image, "audio": _audio, "video": _video, "vector": _vector}
@@ -196,4 +194,4 @@ def _facts(found, names, tables, rows):
     arguments += [f"max_categories={min(most + 2, 1000)}"] if most > 98 else []
     empty = tables.frame[[each.name for each in columns]].isna().all(axis=1).any()
     arguments += ["optional=True"] if empty else []
-    return [Input("table", "facts", arguments, ("table.mlp", ["units=(64,)", "dropout=0.1"]), [], columns, 4 * rows)]
+    return [Input("table", "facts", arguments, ("table.mlp", ["units=(64,)", "dropout=0.1"]), [], 4 * len(columns))]

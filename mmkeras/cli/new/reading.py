@@ -6,8 +6,15 @@ from mmkeras.cli.new.plans import Plan
 
 def needs_frame(plan: Plan) -> bool:
     """Whether the table is read by pandas first: to make a column, to leave rows out, or for a long list of classes."""
-    absent = plan.tables.kind != "csv" and any(each.facts.get("absent") for each in plan.found.columns)
+    absent = plan.tables.kind != "csv" and bool(_absent(plan))
     return plan.tables.kind == "json" or _lacks_labels(plan) or absent or bool(_made(plan)) or bool(_long(plan))
+
+
+def _absent(plan):
+    """Column of numbers -> words that stand for none."""
+    return {
+        each.name: each.facts["absent"] for each in plan.found.columns if each.is_input and each.facts.get("absent")
+    }
 
 
 def _lacks_labels(plan):
@@ -86,9 +93,9 @@ def _options(plan):
     """What `from_csv` and `pandas.read_csv` have to be told."""
     options = [f"{key}={listed(value) if isinstance(value, list) else quoted(value)}"
                for key, value in plan.tables.options.items()]  # fmt: skip
-    absent = {each.name: ["", *each.facts["absent"]] for each in plan.found.columns if each.facts.get("absent")}
-    if absent and not needs_frame(plan):
-        options.append("na_values={" + ", ".join(f"{quoted(k)}: {listed(v)}" for k, v in absent.items()) + "}")
+    if _absent(plan) and not needs_frame(plan):
+        absent = [f"{quoted(name)}: {listed(['', *words])}" for name, words in _absent(plan).items()]
+        options.append("na_values={" + ", ".join(absent) + "}")
     return options
 
 
@@ -97,10 +104,9 @@ def _steps(plan, indent):
     if _lacks_labels(plan):
         labels = listed([label.column for label in plan.found.labels])
         lines.append(f'frame = frame.dropna(subset={labels}, how="all")  # rows without a label')
-    for each in plan.found.columns:
-        if each.facts.get("absent"):
-            column = f"frame[{quoted(each.name)}]"
-            lines.append(f"{column} = {column}.mask({column}.isin({listed(each.facts['absent'])}))")
+    for name, words in _absent(plan).items():
+        column = f"frame[{quoted(name)}]"
+        lines.append(f"{column} = {column}.mask({column}.isin({listed(words)}))")
     for each in _made(plan):
         lines.append(f"frame[{quoted(each.name)}] = {_name_of_file(plan, each.facts['made'])}")
     return [" " * indent + line for line in lines]

@@ -112,7 +112,8 @@ def _head(plan, label):
     if label.task == "regression":
         return Call("mm.heads.regression(", name)
     more = ["multi_label=True"] if label.task == "multi-label" else []
-    return Call("mm.heads.classification(", name, f"classes={reading.classes(plan, label)}", *more, "dropout=0.3")
+    more += ["dropout=0.3"] if plan.attention else []
+    return Call("mm.heads.classification(", name, f"classes={reading.classes(plan, label)}", *more)
 
 
 def _left_out(plan):
@@ -131,7 +132,7 @@ def _train(plan):
     batches = ["raw_train", "preprocess", "batch_size=batch_size", cache.removeprefix(", "), _augment(plan)]
     branches = [Call(f"{quoted(each.name)}: {each.branch[0]}(", f"ready[{quoted(each.name)}]", *each.branch[1])
                 for each in plan.inputs]  # fmt: skip
-    fusion = "mm.fusion.Attention(64, dropout=0.1)" if plan.attention else "mm.fusion.Concatenate(128, dropout=0.3)"
+    fusion = "mm.fusion.Attention(64, dropout=0.1)" if plan.attention else "mm.fusion.Concatenate(256, dropout=0.3)"
     numbers = any(label.task == "regression" for label in plan.found.labels)
     return _TRAIN.format(
         adapt="heads = mm.heads.adapt(heads, raw_train)  # mean and spread of the numbers\n" * numbers,
