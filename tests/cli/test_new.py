@@ -73,7 +73,7 @@ def test_labels_may_be_lists():
 
 
 @pytest.mark.parametrize(("values", "task", "told"), [
-    (SENTENCES, None, "Classes come again"),
+    (SENTENCES, None, "Each class needs several rows"),
     (["a", "b"] * 20, "regression", "Regression needs numbers.*'a'"),
     (["a"] * 20, None, "must vary"),
 ])  # fmt: skip

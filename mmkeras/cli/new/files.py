@@ -79,7 +79,7 @@ def pattern(text: str, columns: list[str]) -> Pattern:
 
 
 def kind_by_ending(values: pd.Series) -> str | None:
-    """What nearly all of these names are those of, by their endings; None for no files."""
+    """What most of these names are those of, by their endings; None for no files."""
     endings = values.head(1000).map(lambda value: PurePosixPath(value.strip()).suffix.lower())
     if not len(endings) or values.str.match(r"https?://").mean() > 0.5:
         return None

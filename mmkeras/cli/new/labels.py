@@ -59,9 +59,9 @@ def _classification(name, there, task, missing, lists):
     counts = each.explode().str.strip().value_counts().drop("", errors="ignore")
     if task == "classification" and len(counts) > len(there) / 2:
         raise ValueError(
-            f"Classes come again. Received: --label {name!r}, {len(counts):,} different values in {len(there):,} rows, "
-            f"such as {there.iloc[0]!r}. A script for texts as answers is recipes/captions.py; numbers are predicted "
-            "with --task regression."
+            f"Each class needs several rows. Received: --label {name!r}, {len(counts):,} different values in "
+            f"{len(there):,} rows, such as {there.iloc[0]!r}. A script for texts as answers is recipes/captions.py; "
+            "numbers are predicted with --task regression."
         )
     order = pd.to_numeric(counts.index, errors="coerce")
     classes = [counts.index[i] for i in np.argsort(order)] if order.notna().all() else sorted(counts.index)
@@ -130,8 +130,7 @@ def gain(values: pd.Series, truth: pd.Series) -> float:
     best = cells.groupby("value")["count"].transform("first")
     second = cells["value"].map(cells[rank == 1].set_index("value")["count"]).fillna(0)
     other = np.where(rank == 0, second, best)
-    right = cells["count"] - 1 > other
-    accuracy = cells["count"][right | ((cells["count"] > 1) & (other == 0))].sum() / cells["count"].sum()
+    accuracy = cells["count"][cells["count"] - 1 > other].sum() / cells["count"].sum()
     constant = truth.value_counts(normalize=True).iloc[0]
     return (accuracy - constant) / (1 - constant)
 

@@ -1,8 +1,11 @@
 """The table as it is read, and the parts that lie in tables of their own."""
 
+import bz2
 import csv
 import gzip
+import itertools
 import json
+import lzma
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +18,8 @@ _TRAIN = "train"
 _PARTS = {"valid": ("valid", "validation", "val", "dev"), "test": ("test", "eval")}
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".tab": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
             ".json": "json"}  # fmt: skip
+_OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_LINES = 200_000  # that tell whether there are quotes
 
 
 class Tables(NamedTuple):
@@ -55,9 +60,9 @@ def read(path, *, labels, test=None, names=None, sep=None, encoding=None) -> Tab
     frame = _read(path, kind, options, names)
     _check(frame, path, labels)
     others, words = _others(path, test)
-    frames = {"train": frame} | {part: _read(other, kind, options, names) for part, other in others.items()}
-    if test is None:
-        frames = {part: each for part, each in frames.items() if _is_alike(each, frame, labels)}
+    asked = {"train": frame} | ({} if test is None else {"test": _read(Path(test), kind, options, names)})
+    beside = {part: _read(other, kind, options, names) for part, other in others.items() if part not in asked}
+    frames = asked | {part: each for part, each in beside.items() if _is_alike(each, frame, labels)}
     for part in frames.keys() - {"train"}:
         _check(frames[part], others[part], labels, least=1)
     files = {"train": path.name} | {part: _beside(path, others[part]) for part in frames if part != "train"}
@@ -76,22 +81,22 @@ def _beside(path, other):
 
 
 def _kind(path):
-    suffixes = [each.lower() for each in path.suffixes if each.lower() not in (".gz", ".bz2", ".xz")]
+    suffixes = [each.lower() for each in path.suffixes if each.lower() not in _OPEN]
     kind = _ENDINGS.get(suffixes[-1]) if suffixes else None
     if kind is None:
         raise ValueError(
             f"A table is read whose name ends in {', '.join(_ENDINGS)}. Received: {path}. Of others make one: "
             "pandas.read_parquet(path).to_csv(...), pandas.read_excel(path).to_csv(...)."
         )
-    if kind != "csv" and path.suffix.lower() in (".gz", ".bz2", ".xz"):
+    if kind != "csv" and path.suffix.lower() in _OPEN:
         raise ValueError(f"Compressed tables are read where they are CSV. Received: {path}. Unpack it.")
     return kind
 
 
 def _options(path, sep, encoding, names):
     """What `pandas.read_csv` has to be told of this file."""
-    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-        lines = [line.decode(encoding or "utf-8", "replace").rstrip("\r\n") for _, line in zip(range(2000), file)]  # noqa: B905
+    with _OPEN.get(path.suffix.lower(), open)(path, "rb") as file:
+        lines = [line.decode(encoding or "utf-8", "replace").rstrip("\r\n") for line in itertools.islice(file, _LINES)]
     header = lines[0] if lines else ""
     sep = "\t" if sep == "\\t" else sep  # as a shell passes it on
     if sep is None:
