@@ -78,6 +78,7 @@ def test_what_a_script_reads(tmp_path):
     assert [each.name for each in found["specs"]] == ["my_text", "face", "facts"]
     assert found["specs"][0].optional and found["specs"][2].numeric == ("price_eur", "age")
     assert found["specs"][2].dates == ("sold",) and found["heads"][0].classes == tuple(sorted(kinds))
+    assert 'monitor="val_class__accuracy"' in out.read_text()  # six rows of a class
     assert (len(found["raw"].frame), found["heads"][0].name) == (rows - 1, "class_")  # one row has no label
     assert set(found["raw_test"].frame["fold"]) == {"2"} and len(found["raw_valid"].frame) == 6
     assert np.isnan(found["raw"].table["age"]).sum() == table["age"].eq("n/a").sum()
