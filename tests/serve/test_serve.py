@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import http.client
 import json
 import shutil
 import socket
@@ -71,6 +72,17 @@ def test_a_refused_input_is_named_with_its_cause(exported, url, ask):
     status, _, found = ask(url, PREDICT, {"signature_name": "raedy", "instances": [good]})
     assert status == 400 and "Received: signature_name 'raedy'" in found["error"]
     assert 'mmkeras_refused_inputs_total{input="photo",model="scenes"}' in ask(url, "/metrics")[2]
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(url):
+    connection, seconds = http.client.HTTPConnection(urlsplit(url).netloc), []
+    for _ in range(10):
+        start = time.perf_counter()
+        connection.request("GET", "/v1/models/scenes")
+        connection.getresponse().read()
+        seconds.append(time.perf_counter() - start)
+    connection.close()
+    assert min(seconds) < 0.03  # with Nagle's algorithm it was 0.044 each time, with load or without
 
 
 def test_what_is_not_there_is_404(url, ask):
