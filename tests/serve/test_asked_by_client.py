@@ -1,15 +1,10 @@
 """`mmkeras.client` and `mmkeras.serve` together."""
 
-import concurrent.futures
-import time
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import mmkeras as mm
-from mmkeras.client import Client, RequestError, ServerError
+from mmkeras.client import Client, RequestError
 
 
 def rows_of(exported, folder, count):
@@ -84,23 +79,3 @@ def test_what_is_too_large_together_is_sent_in_parts(asked):
     answers = client.predict([rows[0], rows[1] | {"photo": huge}, rows[2]], on_error="skip")
     np.testing.assert_allclose([answers[i]["mood_scores"] for i in (0, 2)], scores[[0, 2]], atol=1e-6)
     assert answers[1]["error"].startswith("A request may have 100,000 bytes.")
-
-
-def test_a_full_server_makes_its_clients_wait(exported, monkeypatch):
-    sleep, waits = time.sleep, []
-
-    def shortly(seconds):
-        waits.append(seconds)
-        sleep(0.005)
-
-    monkeypatch.setattr("mmkeras.client.connection.time", types.SimpleNamespace(sleep=shortly))
-    with (
-        mm.serve.running(exported.folder, newest=1, max_waiting=1) as url,
-        Client(url, "scenes", retries=10_000) as client,
-    ):
-        row = {name: values[1] for name, values in exported.raw.items()}
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: client.predict(row)[0]["mood"], range(40)))
-    assert len(answers) == 40 and len(set(answers)) == 1 and waits and min(waits) == 1.0  # the server's Retry-After
-    with pytest.raises(ServerError, match="Is the server running"):
-        Client(url, "scenes", retries=0).predict(row)
