@@ -93,10 +93,13 @@ class Client:
             raise ValueError(
                 "on_error='skip' gives an answer 'error'. Received: a model with an output of that name. Use 'raise'."
             )
-        self._inputs = None  # where a row is refused: the next call asks again, for another version may have come
-        answers = self._answers(rows, inputs, batch_size, on_error == "skip")
-        if not any(answer.keys() == {"error"} for answer in answers):
-            self._inputs = inputs
+        try:
+            answers = self._answers(rows, inputs, batch_size, on_error == "skip")
+        except RequestError:
+            self._inputs = None  # asked for again by the next call: another version may have come
+            raise
+        if any(answer.keys() == {"error"} for answer in answers):
+            self._inputs = None
         return answers
 
     def metadata(self) -> dict[str, Any]:
@@ -124,10 +127,11 @@ class Client:
         self.close()
 
     def _known(self):
-        if self._inputs is None:
+        inputs = self._inputs
+        if inputs is None:
             signatures = self.metadata()["metadata"]["signature_def"]["signature_def"]
-            self._inputs = Inputs(signatures, self._signature)
-        return self._inputs
+            inputs = self._inputs = Inputs(signatures, self._signature)
+        return inputs
 
     def _answers(self, rows, inputs, batch_size, skip):
         if not skip:  # names first, before anything is asked

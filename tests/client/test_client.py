@@ -233,6 +233,20 @@ def test_the_refused_rows_are_found_and_the_others_answered(serve, name):
     assert (caught.value.row, caught.value.status, caught.value.cause) == (2, 400, "x: negative")
 
 
+def test_inputs_are_asked_for_once_and_after_a_refusal(serve, monkeypatch):
+    url, _, _ = serve(HALF, refusing("example {}: ".format))
+    client, asked = Client(url, "m"), []
+    monkeypatch.setattr(client, "metadata", lambda: asked.append(1) or json.loads(HALF))
+    client.predict({"x": 1})
+    client.predict({"x": 2})
+    assert len(asked) == 1
+    client.predict({"x": -1}, on_error="skip")
+    with pytest.raises(RequestError):
+        client.predict({"x": -1})
+    client.predict({"x": 1})
+    assert len(asked) == 3
+
+
 def test_a_row_that_the_server_names_costs_few_requests(serve):
     url, requests, _ = serve(HALF, refusing("example {}: ".format))
     Client(url, "m").predict([{"x": x} for x in (1, -2, 3, 4)], on_error="skip")
