@@ -78,7 +78,7 @@ class Client:
             each of its outputs.
 
         Raises:
-            RequestError: a row cannot be used, is named in `row`; or there is no such model. It is a ValueError.
+            RequestError: a row cannot be used, whose number is in `row`; or there is no such model. It is a ValueError.
             ServerError: the server cannot be reached, or failed. It is a ConnectionError.
             ValueError: an argument is out of range.
         """
