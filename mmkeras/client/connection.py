@@ -55,7 +55,7 @@ class Connection:
             except TimeoutError as error:
                 raise ServerError(f"{self.url} did not answer within {self._timeout:g} seconds. Received: {error}. "
                                   "Give a longer timeout, or fewer rows at once.") from error  # fmt: skip
-            except (ssl.SSLError, socket.gaierror) as error:
+            except (ssl.SSLCertVerificationError, socket.gaierror) as error:
                 raise ServerError(f"{self.url} cannot be reached. Received: {error}. Correct the URL.") from error
             except (OSError, http.client.HTTPException) as error:
                 failure = ServerError(f"{self.url} cannot be reached. Received: {type(error).__name__}, {error}. "
@@ -86,7 +86,7 @@ class Connection:
                 found = response.status, response.headers, response.read()
             except BaseException as error:
                 connection.close()
-                if kept and isinstance(error, ConnectionError | http.client.BadStatusLine):
+                if kept and isinstance(error, ConnectionError | ssl.SSLError | http.client.BadStatusLine):
                     continue
                 raise
             if response.will_close:

@@ -7,6 +7,7 @@ import base64
 import difflib
 import math
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -41,17 +42,22 @@ class Inputs:
 
     def check(self, row):
         """Raises ValueError unless it is a dict of the input names; those that may be absent may be left out."""
-        if not isinstance(row, dict):
+        if not isinstance(row, Mapping):
             raise ValueError(f"A row must be a dict with {self.names}. Received: {_shown(row)}.")
         unknown = [f"{name!r}{_near(name, self.names)}" for name in row if name not in self._specs]
         if unknown:
             raise ValueError(f"The model has the inputs {self.names}. Received: {', '.join(unknown)}. Remove it.")
-        missing = [name for name in self.names if _is_absent(row.get(name)) and not self._has_absent(name)]
+        missing = [name for name in self.names if self._lacks(name, row.get(name)) and not self._has_absent(name)]
         if missing:
             raise ValueError(
                 f"The model has the inputs {self.names}. Received: no value for {missing}, which cannot be absent. "
                 "Give one."
             )
+
+    def _lacks(self, name, value):
+        """Whether it is None, or NaN where that is no number of the input; pandas has NaN for missing texts, too."""
+        is_nan = isinstance(value, float | np.floating) and math.isnan(value)
+        return value is None or (is_nan and (self._may_lack or self._specs[name]["dtype"] not in _FLOATS))
 
     def _has_absent(self, name):
         return self._may_lack and self._specs[name]["dtype"] in ("DT_STRING", *_FLOATS)
@@ -67,14 +73,9 @@ class Inputs:
 
     def _value(self, name, value):
         dtype = self._specs[name]["dtype"]
-        if _is_absent(value) and self._may_lack:
+        if self._lacks(name, value):
             return "" if dtype == "DT_STRING" else _nans(self._specs[name]["tensor_shape"])
         return _string(name, value) if dtype == "DT_STRING" else _number(name, value, dtype)
-
-
-def _is_absent(value):
-    """None, or the NaN that pandas has for it."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _nans(shape):

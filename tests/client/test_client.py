@@ -179,6 +179,28 @@ def test_a_row_that_cannot_be_sent_is_refused(serve, row, message):
     assert first == {"y": 1.0} and second == {"error": caught.value.cause}
 
 
+def test_nan_is_a_number_where_a_model_does_not_know_what_is_absent(serve):
+    meta = metadata({"x": "DT_FLOAT", "t": "DT_STRING"}, {"y": "DT_FLOAT"})
+    url, requests, _ = serve(meta, (200, {}, '{"predictions": [1.0]}'))
+    with Client(url, "m") as client:
+        client.predict({"x": np.nan, "t": ""})
+        assert np.isnan(requests[0][1]["instances"][0]["x"])
+        with pytest.raises(RequestError, match=r"no value for \['t'\], which cannot be absent"):
+            client.predict({"x": 1.0, "t": np.float32("nan")})
+        with pytest.raises(RequestError, match=r"no value for \['x'\], which cannot be absent"):
+            client.predict({"t": "a"})
+
+
+def test_a_host_that_has_no_address_is_told_at_once(waits, monkeypatch):
+    def unknown(*args, **kwargs):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr("socket.create_connection", unknown)
+    with pytest.raises(ServerError, match="cannot be reached. Received: .*not known. Correct the URL"):
+        Client("http://nowhere", "m").status()
+    assert waits == []
+
+
 def test_a_row_must_be_a_dict_and_its_file_must_be_there(serve, tmp_path):
     url, _, _ = serve(EXPORT, (200, {}, '{"predictions": [{}]}'))
     with pytest.raises(RequestError, match=r"row 0: A row must be a dict with \['review', .* Received: str 'x'"):
