@@ -18,6 +18,7 @@
     export      SavedModel for TF Serving, LiteRT for devices, `Predictor` for tables of rows
     retrieval   an index of embeddings, in which any modality finds any other
     edge        runs the LiteRT file on a device, from raw values to answers, without TensorFlow
+    client      asks a served model over HTTP, without TensorFlow
     serve       a local server of SavedModels, by TF Serving's REST protocol
 
 Shape letters: B batch, T tokens, D width, H W C pixels, S samples, F frames, N classes or columns, K values.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # type checkers see what `__getattr__` loads
     from mmkeras import (
         augment,
         branches,
+        client,
         contract,
         data,
         decoding,
@@ -85,6 +87,7 @@ __all__ = [
     "adapt",
     "augment",
     "branches",
+    "client",
     "contract",
     "data",
     "decoding",
@@ -127,7 +130,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of these
 
 def _join_cluster(name):
     """Under TF_CONFIG with several workers, TensorFlow has to join the others before it makes its first tensor."""
-    if os.environ.get("TF_CONFIG") and name not in ("edge", "specs", "distribute"):
+    if os.environ.get("TF_CONFIG") and name not in ("edge", "client", "specs", "distribute"):
         distribute = importlib.import_module("mmkeras.distribute")
         if distribute.cluster().workers > 1:
             distribute.strategy("multi_worker")

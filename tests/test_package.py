@@ -61,9 +61,9 @@ def test_every_public_name_is_there():
         _ = mm.fusion_modle
 
 
-ROOMS = ["augment", "branches", "branches.audio", "branches.image", "data", "data.generate", "decoding", "edge",
-         "evaluate", "export", "contract", "distribute", "fusion", "heads", "layers", "losses", "models", "preprocess",
-         "retrieval", "serve", "specs", "train"]  # fmt: skip
+ROOMS = ["augment", "branches", "branches.audio", "branches.image", "client", "data", "data.generate", "decoding",
+         "edge", "evaluate", "export", "contract", "distribute", "fusion", "heads", "layers", "losses", "models",
+         "preprocess", "retrieval", "serve", "specs", "train"]  # fmt: skip
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -9,7 +9,7 @@ ROOMS = [
     "augment", "branches", "branches.audio", "branches.image", "branches.table", "branches.text", "branches.vector",
     "branches.video", "contract", "data", "data.generate", "distribute", "edge", "evaluate", "export", "fusion",
     "heads", "layers", "losses", "models", "preprocess", "retrieval", "specs", "train",
-    "serve",
+    "serve", "client",
 ]  # fmt: skip
 # Arguments that may be positional after the first one: what a function works on, not how it does so.
 SUBJECTS = {

@@ -1,13 +1,16 @@
-"""A local server of exported models, which speaks TF Serving's REST protocol: `pip install "mmkeras[serve]"`.
+"""A local server of exported models, for `pip install "mmkeras[serve]"`.
+
+It speaks TF Serving's REST protocol, and the Open Inference Protocol (V2).
 
     mmkeras serve saved_models --port 8501
 
-protocol    JSON <-> arrays by input name
-model       one SavedModel: loaded, warmed up, asked; refusals are readable
-batching    requests that wait together are answered together; one that is refused does not harm the others
-versions    what lies below the folder: new versions are loaded, those that were removed are let go
-metrics     counts for Prometheus
-app         the HTTP routes
+protocol        JSON <-> arrays by input name, as TF Serving has it
+open_inference  the same, and the routes, of the Open Inference Protocol
+model           one SavedModel: loaded, warmed up, asked; refusals are readable
+batching        requests that wait together are answered together; one that is refused does not harm the others
+versions        what lies below the folder: new versions are loaded, those that were removed are let go
+metrics         counts for Prometheus
+app             the HTTP routes
 """
 
 try:

@@ -1,4 +1,4 @@
-"""The HTTP routes of TF Serving's REST protocol, as an ASGI application.
+"""The HTTP routes of TF Serving's REST protocol and of the Open Inference Protocol, as an ASGI application.
 
 Source: TensorFlow Serving, "RESTful API"; the names of the states are those of `get_model_status.proto`.
 """
@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mmkeras.checks import check_whole
-from mmkeras.serve import protocol
+from mmkeras.serve import open_inference, protocol
 from mmkeras.serve.batching import Closed
 from mmkeras.serve.metrics import Metrics
 from mmkeras.serve.versions import Versions
@@ -42,6 +42,9 @@ def application(
     | `POST /v1/models/NAME[/versions/N]:predict` | answers; rows to "instances", columns to "inputs" |
     | `GET /v1/models/NAME[/versions/N]` | the state of each version |
     | `GET /v1/models/NAME[/versions/N]/metadata` | the signatures: names, shapes, dtypes |
+    | `POST /v2/models/NAME[/versions/N]/infer` | answers by the Open Inference Protocol |
+    | `GET /v2/models/NAME[/versions/N]` | inputs and outputs by the same; `/ready` below it |
+    | `GET /v2`, `/v2/health/live`, `/v2/health/ready` | about the server |
     | `GET /metrics`, `/monitoring/prometheus/metrics` | text for Prometheus |
 
     Errors are `{"error": message}`: 400 with the input and the cause, 404 for a model or version that is not there, 413
@@ -91,15 +94,23 @@ class _Routes:
             *(Route(f"{path}:predict", self.predict, methods=["POST"]) for path in (one, model)),
             *(Route(f"{path}/metadata", self.metadata) for path in (one, model)),
             *(Route(path, self.status) for path in (one, model)),
+            *open_inference.routes(self._version, self.infer),
             *(Route(path, self.metrics) for path in ("/metrics", "/monitoring/prometheus/metrics")),
         ]
 
     async def predict(self, request: Request):
+        return await self._counted(request, _tf_serving)
+
+    async def infer(self, request: Request):
+        return await self._counted(request, _open_inference)
+
+    async def _counted(self, request, read):
+        """A response, counted for Prometheus; `read` is as of `_answer`."""
         started, name = time.perf_counter(), self._version(request).name
         status = 500
         try:
             with self._place():
-                response = await self._predict(request)
+                response = await self._answer(request, read)
             status = response.status_code
             return response
         except protocol.Refused as error:
@@ -127,8 +138,9 @@ class _Routes:
             self._waiting -= 1
             self._metrics.waiting.set(self._waiting)
 
-    async def _predict(self, request):
-        signature, values, rows = protocol.parsed(await self._body(request))
+    async def _answer(self, request, read):
+        """The response; `read` gives of a body (signature, specs -> arrays, (version, answers) -> bytes)."""
+        signature, to_arrays, to_bytes = read(await self._body(request))
         while True:
             version = self._version(request)
             specs = version.model.inputs.get(signature)
@@ -136,14 +148,15 @@ class _Routes:
                 raise protocol.Refused(
                     f"It has the signatures {list(version.model.inputs)}. Received: signature_name {signature!r}."
                 )
-            arrays = protocol.arrays(values, rows, specs)
+            arrays = to_arrays(specs)
             try:
                 future = version.batcher.submit(signature, arrays)
                 break
             except Closed:  # the version was unloaded in the meantime: retry with another one, or answer 404
                 continue
         self._metrics.asked(version.name, arrays)
-        return Response(protocol.answered(await asyncio.wrap_future(future), rows), media_type="application/json")
+        answers = await asyncio.wrap_future(future)
+        return Response(to_bytes(version, answers), media_type="application/json")
 
     async def _body(self, request):
         length = request.headers.get("content-length", "")
@@ -184,6 +197,18 @@ class _Routes:
 
     async def metrics(self, request: Request):
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _tf_serving(body):
+    signature, values, rows = protocol.parsed(body)
+    return (signature, lambda specs: protocol.arrays(values, rows, specs),
+            lambda version, answers: protocol.answered(answers, rows))  # fmt: skip
+
+
+def _open_inference(body):
+    given = open_inference.parsed(body)
+    return (protocol.SIGNATURE, lambda specs: open_inference.arrays(given, specs),
+            lambda version, answers: open_inference.answered(given, version, answers))  # fmt: skip
 
 
 def _state(number, why):

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmkeras.checks import did_you_mean
 
+SIGNATURE = "serving_default"
 _ABSENT = 'For an optional input that is missing, send "" for a text or a file, and NaN for a number.'
 
 
@@ -27,12 +28,17 @@ class Refused(ValueError):
         self.input = input
 
 
-def parsed(body):
-    """(name of the signature, values, whether they are rows) from a request's bytes."""
+def json_of(body):
+    """The JSON in a request's bytes."""
     try:
-        request = json.loads(body)
+        return json.loads(body)
     except ValueError as error:  # includes UnicodeDecodeError
         raise Refused(f"The body must be JSON. Received: {body[:60]!r}, {error}. Encode it with json.") from None
+
+
+def parsed(body):
+    """(name of the signature, values, whether they are rows) from a request's bytes."""
+    request = json_of(body)
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         keys = list(request)[:5] if isinstance(request, dict) else type(request).__name__
         raise Refused(
@@ -40,7 +46,7 @@ def parsed(body):
             f'Received: {keys}. Send {{"instances": [{{"NAME": VALUE, ...}}, ...]}}.'
         )
     rows = "instances" in request
-    return request.get("signature_name") or "serving_default", request["instances" if rows else "inputs"], rows
+    return request.get("signature_name") or SIGNATURE, request["instances" if rows else "inputs"], rows
 
 
 def arrays(values, rows, specs):
@@ -63,6 +69,11 @@ def arrays(values, rows, specs):
         if not isinstance(columns[name], list):
             raise Refused(f"{name}: must be a list, a value for each example. Received: {_kind(columns[name])}.", name)
         found[name] = _array(name, columns[name], spec, rows)
+    return checked_counts(found)
+
+
+def checked_counts(found):
+    """The arrays by name, if they have the same number of examples, at least one."""
     counts = {name: len(array) for name, array in found.items()}
     if len(set(counts.values())) > 1:
         raise Refused(f"Every input must have as many values as the others. Received: {counts}. Send one per example.")
@@ -79,7 +90,7 @@ def _columns(instances, specs):
     for number, instance in enumerate(instances):
         if not isinstance(instance, dict):
             raise Refused(f"instances[{number}] must be an object with {list(specs)}. Received: {_kind(instance)}.")
-        _check_names(instance, specs, f"instances[{number}]")
+        check_names(instance, specs, f"instances[{number}]")
     return {name: [instance[name] for instance in instances] for name in specs}
 
 
@@ -93,11 +104,11 @@ def _named(inputs, specs):
         return {next(iter(specs)): inputs}
     if not isinstance(inputs, dict):
         raise Refused(f'"inputs" must be an object with {list(specs)}. Received: {_kind(inputs)}.')
-    _check_names(inputs, specs, "inputs")
+    check_names(inputs, specs, "inputs")
     return inputs
 
 
-def _check_names(given, specs, where):
+def check_names(given, specs, where):
     missing = [name for name in specs if name not in given]
     extra = [f"{name!r} {did_you_mean(name, missing)}".strip() for name in given if name not in specs]
     if missing or extra:
@@ -109,7 +120,7 @@ def _check_names(given, specs, where):
 
 
 def _array(name, values, spec, rows):
-    read = _strings if spec.dtype == "string" else _numbers
+    read = strings if spec.dtype == "string" else numbers
     where = [f"instances[{number}], {name}" if rows else f"inputs, {name}[{number}]" for number in range(len(values))]
     shape, read_values = tuple(spec.shape[1:]), []
     for place, value in zip(where, values, strict=True):
@@ -130,9 +141,9 @@ def _shapes(found):
     return sorted({array.shape for array in found})[:5]
 
 
-def _strings(place, name, value, dtype):
+def strings(place, name, value, dtype):
     if isinstance(value, list):
-        return np.stack([_strings(place, name, each, dtype) for each in value]) if value else np.zeros(0, object)
+        return np.stack([strings(place, name, each, dtype) for each in value]) if value else np.zeros(0, object)
     array = np.empty((), object)
     array[()] = _bytes(place, name, value)
     return array
@@ -152,7 +163,7 @@ def _bytes(place, name, value):
         raise Refused(f"{place}: the value of b64 must be Base64. Received: {encoded[:30]!r}, {error}.", name) from None
 
 
-def _numbers(place, name, value, dtype):
+def numbers(place, name, value, dtype):
     try:
         array = np.asarray(value)
     except ValueError:

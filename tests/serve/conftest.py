@@ -20,6 +20,11 @@ def png(seed):
     return tf.io.encode_png(np.random.default_rng(seed).integers(0, 256, (9, 7, 3), "uint8")).numpy()
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Nothing here is random; a new seed would make TensorFlow optimize every served graph again, 1.4 s for each."""
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """The folder saved_models, with scenes/1 and scenes/2 (whose answers differ), and raw examples."""

@@ -2,17 +2,20 @@
 
 import base64
 import concurrent.futures
+import http.client
 import json
 import shutil
 import socket
 import threading
 import time
+import types
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
 import mmkeras as mm
+from mmkeras.client import Client
 from mmkeras.serve.batching import Batcher, Closed
 from mmkeras.serve.protocol import Refused
 
@@ -71,6 +74,17 @@ def test_a_refused_input_is_named_with_its_cause(exported, url, ask):
     status, _, found = ask(url, PREDICT, {"signature_name": "raedy", "instances": [good]})
     assert status == 400 and "Received: signature_name 'raedy'" in found["error"]
     assert 'mmkeras_refused_inputs_total{input="photo",model="scenes"}' in ask(url, "/metrics")[2]
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(url):
+    connection, seconds = http.client.HTTPConnection(urlsplit(url).netloc), []
+    for _ in range(10):
+        start = time.perf_counter()
+        connection.request("GET", "/v1/models/scenes")
+        connection.getresponse().read()
+        seconds.append(time.perf_counter() - start)
+    connection.close()
+    assert min(seconds) < 0.03  # with Nagle's algorithm it was 0.044 each time, with load or without
 
 
 def test_what_is_not_there_is_404(url, ask):
@@ -162,6 +176,18 @@ def test_a_full_server_is_503_and_loses_nobody(exported, ask, monkeypatch):
         assert status == 503 and headers["retry-after"] == "1"
         assert found["error"] == "The server is full: 2 requests wait. Ask again in a second."
         assert [future.result()[0] for future in waiting] == [200, 200]
+        monkeypatch.undo()
+        _clients_wait_for_a_place(url, row_of(exported, 0), monkeypatch)
+
+
+def _clients_wait_for_a_place(url, row, monkeypatch):
+    sleep, waits = time.sleep, []
+    monkeypatch.setattr("mmkeras.client.connection.time", types.SimpleNamespace(
+        sleep=lambda seconds: (waits.append(seconds), sleep(0.005))))  # fmt: skip
+    with Client(url, "scenes", retries=10_000) as client, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.predict(row)[0]["mood"], range(40)))
+    assert len(answers) == 40 and len(set(answers)) == 1
+    assert waits and min(waits) == 1.0  # the server's Retry-After
 
 
 def test_one_refused_request_of_a_batch_harms_no_other():
