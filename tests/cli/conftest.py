@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
-from mmkeras.cli import main
+from mmkeras.cli import _answering, main
 from mmkeras.export.process import litert
 from mmkeras.export.process.scripts import convert, fresh
 
@@ -78,9 +78,23 @@ def copied(exported, tmp_path):
     return shutil.copytree(exported.folder, tmp_path / "copied")
 
 
+@pytest.fixture(scope="session")
+def loaded():
+    """`opened`, which loads each model once: loading a SavedModel takes seconds."""
+    models, opened = {}, _answering.opened
+
+    def loaded(artefact):
+        known = models.get(artefact.path)
+        models[artefact.path] = known or opened(artefact)
+        return models[artefact.path]
+
+    return loaded
+
+
 @pytest.fixture
-def mmkeras(capsys):
+def mmkeras(capsys, monkeypatch, loaded):
     """Function (words of the command) -> (exit status, what was printed, what was said of errors)."""
+    monkeypatch.setattr(_answering, "opened", loaded)
 
     def call(*words):
         capsys.readouterr()
