@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("describe", "ask", "serve")
+COMMANDS = ("describe", "ask", "predict", "verify", "serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
