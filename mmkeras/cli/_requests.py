@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmkeras import edge
-from mmkeras.cli._answering import opened
+from mmkeras.cli import _answering
 from mmkeras.cli._artefacts import SAVED_MODEL, Artefact
 
 
@@ -16,7 +16,7 @@ def asked(artefact: Artefact, record: Mapping[str, Any]) -> dict[str, np.ndarray
     if artefact.kind == SAVED_MODEL:
         request = artefact.read_beside("request.json")
         names = {each.name: each for each in artefact.inputs}
-        return opened(artefact)([_raw(row, names) for row in request["instances"]])
+        return _answering.opened(artefact)([_raw(row, names) for row in request["instances"]])
     rows = [_raw(row) for row in record["request"]["instances"]]
     return _outputs(edge.Model(artefact.path), rows, artefact.read_beside("parity.json")["batch_size"])
 

@@ -80,13 +80,13 @@ def copied(exported, tmp_path):
 
 @pytest.fixture(scope="session")
 def loaded():
-    """`opened`, which loads each model once: loading a SavedModel takes seconds."""
+    """`opened`, which loads each model once, also of copies: loading a SavedModel takes seconds."""
     models, opened = {}, _answering.opened
 
     def loaded(artefact):
-        known = models.get(artefact.path)
-        models[artefact.path] = known or opened(artefact)
-        return models[artefact.path]
+        name = artefact.path.name
+        models[name] = models.get(name) or opened(artefact)
+        return models[name]
 
     return loaded
 
