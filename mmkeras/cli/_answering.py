@@ -54,6 +54,7 @@ def _saved_model(artefact):
 
 def _litert(artefact):
     model = edge.Model(artefact.path)
+    model._check_one_raw_example()  # before any example is blamed for it
 
     def answer(rows):
         try:

@@ -180,4 +180,11 @@ def _of_configs(kind, path, first, second):
     specs = [{"kind": each["class_name"].lower(), **each["config"]} for each in first["specs"]]
     heads = [each["config"] | {"kind": each["class_name"].lower()} for each in second["heads"]]
     classes = {head["name"]: list(head["classes"]) for head in heads if head.get("classes")}
-    return Artefact(kind, path, inputs_of_specs(specs), outputs_of_heads(heads), classes)
+    inputs = inputs_of_specs(specs, wanted=_raw(first) if kind == PREDICTOR else None)
+    return Artefact(kind, path, inputs, outputs_of_heads(heads), classes)
+
+
+def _raw(config):
+    """Shape and dtype of each input of a preprocess."""
+    inputs = [layer["config"] for layer in config["layers"] if layer["class_name"] == "InputLayer"]
+    return {each["name"]: {"shape": each["batch_shape"], "dtype": each["dtype"]} for each in inputs}

@@ -32,19 +32,20 @@ class Input(NamedTuple):
 
 
 def inputs_of_specs(
-    configs: Sequence[Mapping[str, Any]], absent: Sequence[str] = (), wanted: Sequence[str] | None = None
+    configs: Sequence[Mapping[str, Any]], absent: Sequence[str] = (), wanted: Mapping[str, Any] | None = None
 ) -> list[Input]:
     """Inputs of the configs of specs, each with its `kind`.
 
     Args:
         configs: list of dicts.
         absent: raw names that may be absent, of kinds that are not known here.
-        wanted: names of the inputs that there are; None for all.
+        wanted: dict, name -> "shape" and "dtype" of the inputs that there are; None for all that the configs have.
     """
     found = []
     for config in configs:
         spec = _spec(config)
-        raw = spec.raw if spec else {name: (each["shape"], each["dtype"]) for name, each in config["raw"].items()}
+        stored = {name: (each["shape"], each["dtype"]) for name, each in config.get("raw", {}).items()}
+        raw = spec.raw if spec else stored
         for name, (shape, dtype) in raw.items():
             optional = name in absent or config.get("optional", False) or config["kind"] == "table"
             about = _about(config, name)
