@@ -10,6 +10,7 @@ file of `Predictor.save` or a `.keras` file, which hold neither, the checksums o
 """
 
 import argparse
+import os
 import zipfile
 
 from mmkeras.cli._artefacts import KERAS, LITERT, PREDICTOR, SAVED_MODEL, Artefact, find
@@ -72,6 +73,7 @@ def _parity(artefact: Artefact):
     record = artefact.read_beside("answers.json") or {"not_recorded": "the export stored no answers"}
     if "not_recorded" in record:
         return f"not compared, since {record['not_recorded']}", []
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
     from mmkeras.cli._requests import asked
 
     received = asked(artefact, record)
