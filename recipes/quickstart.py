@@ -93,8 +93,9 @@ def main(args):
     # 8. One example of the test part, answered by the export alone, as on a server.
     row = raw_test.frame.iloc[0]
     example = [f"question={row.question}", f"photo={data / row.photo}", f"voice={data / row.voice}"]
-    ask = [os.path.relpath(Path(__file__).with_name("ask.py")), export["path"], *example]
-    answers = json.loads(subprocess.run([sys.executable, *ask], check=True, stdout=subprocess.PIPE).stdout)
+    ask = ["ask", export["path"], *example]
+    command = [sys.executable, "-m", "mmkeras.cli", *ask, "--json"]  # `mmkeras`, of this environment
+    answers = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     report = {
         **mm.evaluate.summary(found),
         "parity_max_abs": export["largest_difference"],
@@ -110,7 +111,7 @@ def main(args):
     table.title = f"{report['n']} unseen questions, {report['n_train']} to learn from"
     rich.print("", table)
     print(f"{export['path']} answers as Python does ({report['parity_max_abs']:.0e}); {report['seconds']:.0f} s in all")
-    print(f"\n$ python {shlex.join(ask)}")
+    print(f"\n$ {shlex.join(['mmkeras', *ask])}")
     print(f"{answers['answer']} ({max(answers['answer_scores']):.3f}); the label is {row.answer}")
     print(f"\nWritten: {out}/report.json, training/ (curves, best weights), evaluation/ ({', '.join(found['files'])})")
 

@@ -1,7 +1,8 @@
-"""`python -m mmkeras.cli`: the `mmkeras` command of this very Python, whatever the PATH says."""
+"""`python -m mmkeras.cli`: the command `mmkeras` of this Python environment, whatever PATH says."""
 
 import sys
 
-from mmkeras.cli import main
+from mmkeras.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("new", "serve")
+COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="mmkeras", description="Looks at exported models, asks them, serves them.")
+    parser = argparse.ArgumentParser(prog="mmkeras", description="Writes training scripts; looks at exported models, asks them, serves them.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"mmkeras.cli.{name}")

@@ -13,12 +13,13 @@ import tensorflow as tf
 from mmkeras import export, heads
 from mmkeras.checks import check
 from mmkeras.contract import NamedModel
+from mmkeras.export import record
 from mmkeras.export._saved_model import serving
 from mmkeras.export.folder import check_version, new_version, next_version
 from mmkeras.export.graph import checked, holder, portable
 from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.process.saved_model import run_fresh
-from mmkeras.export.samples import raw_samples
+from mmkeras.export.samples import optional_names, raw_samples
 from mmkeras.models import DualEncoder
 from mmkeras.preprocess import Preprocess
 from mmkeras.retrieval._index import Index
@@ -54,7 +55,9 @@ def saved_model(
         version: None where `path` ends in it; "next" for the next free number below `path`.
 
     Returns:
-        Dict: "path", "signatures", "examples" (how many are in the index), "largest_difference" of a score, "seconds".
+        Dict: "path", "signatures", "examples" (how many are in the index), "tolerance", "largest_difference" of a
+        score, "seconds". All but the path and the time is in `assets.extra/parity.json`; beside it are the request,
+        the signatures and the checksums of `export.saved_model`.
 
     Raises:
         ValueError: the index is empty, an op may not be served, or answers differ.
@@ -78,13 +81,26 @@ def saved_model(
         check_ops(places, fresh["owners"])
         largest = max(_difference(name, got, expected[name], tolerance)
                       for name, got in zip(runs, fresh["outputs"], strict=True))  # fmt: skip
-        extra = unfinished / "assets.extra"
-        extra.mkdir()
-        query = {key: value[:2] for key, value in runs["serving_default"][1].items()}
-        serving.write_json(extra, "request.json", serving.rest_request(query))
-        serving.write_json(extra, "signature.json", fresh["signatures"])
-    report = {"path": str(path), "signatures": list(functions), "examples": len(index)}
-    return report | {"largest_difference": largest, "seconds": round(time.perf_counter() - started, 1)}
+        report = {"signatures": list(functions), "examples": len(index), "tolerance": tolerance}
+        report |= {"largest_difference": largest}
+        first = next(iter(functions))
+        _write_beside(unfinished, index.preprocess, report, runs[first][1], expected[first], fresh["signatures"])
+    return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def _write_beside(unfinished, preprocess, report, raw, answers, signatures):
+    """The files of `export.saved_model`, but for its warm-up and its card; of the answers, the scores are recorded."""
+    extra = unfinished / "assets.extra"
+    extra.mkdir()
+    raw, scores = {key: value[: record.COUNT] for key, value in raw.items()}, answers["scores"][: record.COUNT]
+    signature = {"versions": serving.versions(), "signatures": signatures, "classes": {}}
+    signature |= {"may_be_absent": optional_names(preprocess), "inputs": serving.described_inputs(preprocess)}
+    recorded = record.of_numbers({"scores": scores}, report["tolerance"])
+    serving.write_json(extra, "request.json", serving.rest_request(raw))
+    serving.write_json(extra, "answers.json", recorded, indent=None)
+    serving.write_json(extra, "signature.json", signature)
+    serving.write_json(extra, "parity.json", report)
+    serving.write_manifest(unfinished)
 
 
 def _signatures(index, k):

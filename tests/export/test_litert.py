@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmkeras.cli import main
 from mmkeras.export import litert
 from mmkeras.export._litert.verify.check import cut
 from mmkeras.export.process.litert import run_files
@@ -38,7 +39,8 @@ def test_report(lite, parts):
     assert {"WHILE", "RFFT2D", "CONV_2D", "GATHER"} <= set(report["ops"])
     json.dumps(report)
     files = {file.name for file in lite.path.parent.iterdir()}
-    assert files == {"scenes.tflite", "scenes.preprocess.json", "scenes.parity.json", "scenes.MODEL_CARD.md"}
+    own = ("preprocess.json", "parity.json", "MODEL_CARD.md", "answers.json", "SHA256SUMS")
+    assert files == {"scenes.tflite", *(f"scenes.{name}" for name in own)}
 
 
 def test_names_shapes_and_dtypes_are_those_of_the_specs_and_heads(lite, parts):
@@ -98,5 +100,6 @@ def test_options_in_one_export(parts, raw, tmp_path, capsys):
     assert report["inputs"]["voice"] == {"shape": [2, 400], "dtype": "int16"}
     assert report["outputs"]["mood"]["shape"] == [2, 3]
     assert report["quantize"] == "dynamic" and report["batch_size"] == 2 and report["tolerance"] == 0.1
-    assert len(list(tmp_path.iterdir())) == 4 and path.stat().st_size == report["bytes"]
+    assert len(list(tmp_path.iterdir())) == 6 and path.stat().st_size == report["bytes"]
     assert "KiB, dynamic; largest difference from Keras" in capsys.readouterr().out
+    assert main(["verify", str(path)]) == 0 and "as at the export" in capsys.readouterr().out

@@ -49,7 +49,8 @@ def lite(parts, raw, exported, tmp_path_factory):
 def test_the_report_is_beside_the_file(lite):
     assert json.loads(lite.path.with_name("scenes.parity.json").read_text()) == lite.report
     assert sorted(file.name for file in lite.path.parent.iterdir()) == [
-        "scenes.MODEL_CARD.md", "scenes.parity.json", "scenes.preprocess.json", "scenes.tflite"
+        "scenes.MODEL_CARD.md", "scenes.SHA256SUMS", "scenes.answers.json", "scenes.parity.json",
+        "scenes.preprocess.json", "scenes.tflite",
     ]  # fmt: skip
 
 

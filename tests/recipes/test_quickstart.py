@@ -85,7 +85,7 @@ def test_export_takes_raw_files_under_the_names_of_the_table(run):
 
 
 def test_printed_command_and_answer_are_there(run):
-    assert "majority" in run.printed and "ask.py saved_models/tiny/2" in run.printed
+    assert "majority" in run.printed and "mmkeras ask saved_models/tiny/2" in run.printed
     assert "the label is" in run.printed and "Written: runs/tiny/report.json" in run.printed
 
 

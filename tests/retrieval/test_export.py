@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
+import mmkeras.cli
 from mmkeras import edge
 
 
-def test_one_saved_model_finds_and_embeds(index, squares, tmp_path):
+def test_one_saved_model_finds_and_embeds(index, squares, tmp_path, capsys):
     report = mm.retrieval.saved_model(index, tmp_path / "search", k=3, samples=squares, version="next")
     assert report["path"] == str(tmp_path / "search" / "1") and report["examples"] == 48
     assert report["largest_difference"] <= 1e-5
@@ -23,6 +24,12 @@ def test_one_saved_model_finds_and_embeds(index, squares, tmp_path):
     np.testing.assert_allclose(vector, index.embed({"photo": [squares.frame.photo[0]]}), atol=1e-5)
     request = json.loads((tmp_path / "search/1/assets.extra/request.json").read_text())
     assert request["signature_name"] == "serving_default" and "photo" in request["instances"][0]
+    assert mmkeras.cli.main(["verify", str(tmp_path / "search")]) == 0
+    shown = capsys.readouterr().out
+    assert "are right" in shown and "as at the export, on 2 examples" in shown
+    (tmp_path / "photo.png").write_bytes(squares.frame.photo[0])
+    assert mmkeras.cli.main(["ask", report["path"], f"photo={tmp_path / 'photo.png'}", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["identifiers"]) == 3
 
 
 def test_an_empty_index_is_not_exported(trained, tmp_path):

@@ -24,6 +24,7 @@ from mmkeras.export._litert.package.describe import describe
 from mmkeras.export._litert.package.metadata import associated_files, pack
 from mmkeras.export._litert.verify.check import described
 from mmkeras.export._litert.verify.flatbuffer import signature, used_ops
+from mmkeras.export._litert.verify.recorded import recorded_answers
 from mmkeras.export._litert.verify.report import SERVED, parity, read_once, table
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit
@@ -31,11 +32,13 @@ from mmkeras.export.folder import check_file, new_file
 from mmkeras.export.graph import portable
 from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
+from mmkeras.formats import manifest
 from mmkeras.heads import Head, heads_of
 
 # Largest difference of one example that rounding can explain, in the units of `export.distance`.
 TOLERANCE = {None: 1e-4, "float16": 1e-2, "dynamic": 1e-1, "int8": 2.5e-1}
-BESIDE = (".preprocess.json", ".parity.json", ".MODEL_CARD.md")
+CARD = ".MODEL_CARD.md"
+BESIDE = (".preprocess.json", ".parity.json", CARD, ".answers.json", f".{manifest.NAME}")
 
 
 def litert(
@@ -70,7 +73,9 @@ def litert(
 
     The file contains everything a device needs: metadata for viewers (`unzip` lists the packed files), and the
     description from which `mmkeras.edge.Model(path)` prepares raw values without TensorFlow. Beside it are written
-    STEM.preprocess.json, this description, STEM.parity.json, the report, and STEM.MODEL_CARD.md (see `model_card`).
+    STEM.preprocess.json, this description, STEM.parity.json, the report, STEM.MODEL_CARD.md (see `model_card`),
+    STEM.answers.json, a request and Python's answers to it, and STEM.SHA256SUMS, the checksums of all of these but the
+    card. `mmkeras verify PATH` checks them and asks the request again.
 
     | quantize | weights | computes in | size |
     |---|---|---|---|
@@ -177,16 +182,20 @@ def litert(
         with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"), portable(model):
             allowed = {"tolerance": tolerance, "half": quantize == "float16"}
             served = saved_model and (saved_model, SERVED["mixed" if mixed else "float32"])
-            found = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"], allowed,
-                           timeout, labels, served)  # fmt: skip
+            found, answers = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"],
+                                    allowed, timeout, labels, served)  # fmt: skip
+            recorded = recorded_answers(model, heads, description, raw, answers, **allowed)
         seconds["check"] = round(time.perf_counter() - started, 1)
         report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
         report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
         report |= {"tolerance": tolerance, **found, **said, "seconds": seconds}
         card = model_card(model, heads, name=about["name"], report=evaluation, export=report)
         texts = associated_files(description)["preprocess.json"], json.dumps(report, indent=1, allow_nan=False), card
-        for ending, text in zip(BESIDE, texts, strict=True):
-            unfinished.with_name(path.stem + ending).write_text(text + "\n", encoding="utf-8")
+        files = [unfinished.with_name(path.stem + ending) for ending in BESIDE]
+        for file, text in zip(files, (*texts, json.dumps(recorded)), strict=False):
+            file.write_text(text + "\n", encoding="utf-8")
+        sealed = [unfinished, *(file for file in files[:-1] if not file.name.endswith(CARD))]
+        manifest.write(files[-1], sealed, root=unfinished.parent)
     console.print(table(report))
     console.print(_summary(report), highlight=False, soft_wrap=True)
     if missing := description["unprepared"]:

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
 from mmkeras.distribute import cluster
+from mmkeras.export import record
 from mmkeras.export._saved_model import serving
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit, decoded
@@ -68,8 +68,9 @@ def saved_model(
     Returns:
         Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
         "largest_difference" of all, "ops", "warmup", "seconds". It is also in `assets.extra/parity.json`; beside it
-        are `MODEL_CARD.md` (see `model_card`), `request.json` (the body of a REST request), `signature.json` and the
-        warm-up requests of TF Serving.
+        are `MODEL_CARD.md` (see `model_card`), `request.json` (the body of a REST request), `answers.json` (Python's
+        answers to it), `signature.json`, the warm-up requests of TF Serving, and `SHA256SUMS`, the checksums of all
+        files but the card. `mmkeras verify PATH` checks the last and asks the request again.
 
     Raises:
         ValueError: preprocess, model and heads do not fit together, TF Serving lacks an op, or answers differ.
@@ -96,9 +97,11 @@ def saved_model(
         check_ops(places, fresh["owners"])
         report = _report(fresh, heads, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
         warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
-        _write_beside(unfinished, path, report, raw, warmup, _signature(fresh, heads, preprocess))
+        signature = _signature(fresh, heads, preprocess)
+        _write_beside(unfinished, path, heads, report, raw, expected[0], warmup, signature)
         card = model_card(model, heads, name=path.parent.name, report=evaluation, export=report)
         (unfinished / "assets.extra" / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        serving.write_manifest(unfinished)
     return {"path": str(path), **report, "seconds": round(time.perf_counter() - started, 1)}
 
 
@@ -186,19 +189,22 @@ def _report(fresh, heads, expected, raw, made_up, tolerance):
 
 def _signature(fresh, heads, preprocess):
     return {
-        "versions": {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__},
+        "versions": serving.versions(),
         "signatures": fresh["signatures"],
         "classes": {head.name: list(head.classes) for head in heads if head.classes},
         "may_be_absent": optional_names(preprocess),
+        "inputs": serving.described_inputs(preprocess),
     }
 
 
-def _write_beside(unfinished, path, report, raw, warmup, signature):
+def _write_beside(unfinished, path, heads, report, raw, answers, warmup, signature):
     extra = unfinished / "assets.extra"
     extra.mkdir()
     written = serving.write_warmup(extra, path.parent.name, warmup)
     missing = "left out: tensorflow-serving-api is not installed (pip install 'mmkeras[serving]')"
     report["warmup"] = f"{len(warmup)} requests" if written else missing
-    serving.write_json(extra, "request.json", serving.rest_request({key: value[:2] for key, value in raw.items()}))
+    raw, answers = ({key: value[: record.COUNT] for key, value in each.items()} for each in (raw, answers))
+    serving.write_json(extra, "request.json", serving.rest_request(raw))
+    serving.write_json(extra, "answers.json", record.of_answers(heads, answers, report["tolerance"]), indent=None)
     serving.write_json(extra, "signature.json", signature)
     serving.write_json(extra, "parity.json", report)

@@ -4,8 +4,12 @@ import base64
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
+
+from mmkeras import __version__
+from mmkeras.formats import manifest
 
 WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
 
@@ -40,9 +44,32 @@ def _json_value(value):
     return {"b64": base64.b64encode(value).decode()} if binary else text
 
 
-def write_json(folder, name, content):
-    text = json.dumps(content, indent=2, ensure_ascii=False)
+def write_json(folder, name, content, indent=2):
+    text = json.dumps(content, indent=indent, ensure_ascii=False)
     Path(folder, name).write_text(text + "\n", encoding="utf-8")
+
+
+def versions():
+    return {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+def described_inputs(preprocess):
+    """What `signature.json` says of the modalities: kind, arguments, and raw names with shape and dtype.
+
+    Vocabularies, which may be large, and presets, which may be paths, are in the graph already.
+    """
+    left_out, found = ("vocabulary", "preset"), []
+    for spec in getattr(preprocess, "specs", ()):
+        config = {key: value for key, value in spec.get_config().items() if key not in left_out}
+        raw = {name: {"shape": list(each.shape), "dtype": each.dtype} for name, each in spec.raw.items()}
+        found.append({"kind": spec.kind, **config, "raw": raw})
+    return found
+
+
+def write_manifest(version):
+    """Writes the checksums of all files of a version, except those of the model card, which people fill in."""
+    files = [file for file in Path(version).rglob("*") if file.is_file() and file.name != "MODEL_CARD.md"]
+    manifest.write(Path(version, "assets.extra", manifest.NAME), files, root=version)
 
 
 def write_warmup(folder, model_name, requests):

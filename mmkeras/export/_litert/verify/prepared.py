@@ -35,19 +35,23 @@ def check_prepared(description, raw, ready):
 
 
 def _compared(inputs, raw, ready):
-    prepare = edge.Preprocess(inputs)
-    n = len(next(iter(raw.values())))
-    rows = [prepare({name: _plain(raw[name][i]) for name in prepare.names}) for i in range(n)]
     kinds = {entry["name"]: edge.KINDS[entry["kind"]] for entry in inputs}
     found = {}
-    for name in rows[0]:
-        theirs, ours = ready[name], np.concatenate([row[name] for row in rows])
+    for name, ours in prepared(edge.Preprocess(inputs), raw).items():
+        theirs = ready[name]
         apart = np.abs(ours.astype("float64") - theirs)
         kind = kinds.get(name, edge.Modality)  # masks must be equal
         if kind.relative:
             apart = apart / np.maximum(1.0, np.abs(theirs))
         found[name] = {"max_difference": float(np.max(apart)), "allowed": kind.allowed}
     return found
+
+
+def prepared(prepare, raw):
+    """Ready arrays (n, ...) of raw examples (n,), by an `edge.Preprocess`."""
+    n = len(next(iter(raw.values())))
+    rows = [prepare({name: _plain(raw[name][i]) for name in prepare.names}) for i in range(n)]
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def _plain(value):

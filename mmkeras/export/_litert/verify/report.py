@@ -41,7 +41,8 @@ def parity(path, preprocess, model, heads, description, raw, form, inputs, allow
         saved_model: None, or (path of a version, tolerance).
 
     Returns:
-        Dict: from "max_difference" to "edge" in the report of `litert`.
+        (found, answers): dict, from "max_difference" to "edge" in the report of `litert`; and the outputs of "litert"
+        and "keras" by head, a dict of dicts of arrays (n, ...).
 
     Raises:
         ValueError: answers are beyond the tolerance.
@@ -58,7 +59,7 @@ def parity(path, preprocess, model, heads, description, raw, form, inputs, allow
     if saved_model:
         served["saved_model"] = {"path": str(served_path), "max_difference": far["saved_model"]}
     found |= {"max_difference": largest, **_latency(path, model, feeds[0], form, timeout)}
-    return found | {"edge": check_prepared(description, raw, ready), **served}
+    return found | {"edge": check_prepared(description, raw, ready), **served}, answers
 
 
 def read_once(samples, preprocess, heads, count):

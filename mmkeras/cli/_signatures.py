@@ -1,0 +1,126 @@
+"""Raw inputs and answers, as the files of an export describe them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mmkeras import edge
+from mmkeras.specs import KINDS, Spec
+
+FILES = ("image", "audio", "video")  # kinds whose raw value is the content of a file
+
+
+class Input(NamedTuple):
+    """One raw input.
+
+    Attributes:
+        name: raw name.
+        modality, kind: name of its spec, and the kind of that.
+        dtype, shape: of one example.
+        optional: whether it may be absent; a column of a table may, as long as the row has another one.
+        about: sizes, in words.
+        spec: what the modality looks like raw; None of a kind that is not known here.
+    """
+
+    name: str
+    modality: str
+    kind: str
+    dtype: str
+    shape: tuple[int, ...]
+    optional: bool
+    about: str
+    spec: Spec | None
+
+
+def inputs_of_specs(
+    configs: Sequence[Mapping[str, Any]], absent: Sequence[str] = (), wanted: Mapping[str, Any] | None = None
+) -> list[Input]:
+    """Inputs of the configs of specs, each with its `kind`.
+
+    Args:
+        configs: list of dicts.
+        absent: raw names that may be absent, of kinds that are not known here.
+        wanted: dict, name -> "shape" and "dtype" of the inputs that there are; None for all that the configs have.
+    """
+    found = []
+    for config in configs:
+        spec = _spec(config)
+        stored = {name: (each["shape"], each["dtype"]) for name, each in config.get("raw", {}).items()}
+        raw = spec.raw if spec else stored
+        for name, (shape, dtype) in raw.items():
+            optional = name in absent or config.get("optional", False) or config["kind"] == "table"
+            about = _about(config, name)
+            found.append(Input(name, config["name"], config["kind"], dtype, tuple(shape), optional, about, spec))
+    known = [each.name for each in found]
+    found += [Input(name, name, "own layer", each["dtype"], tuple(each["shape"][1:]), name in absent, "", None)
+              for name, each in (wanted or {}).items() if name not in known]  # fmt: skip
+    return [each for each in found if wanted is None or each.name in wanted]
+
+
+def _spec(config):
+    if config["kind"] not in KINDS:
+        return None
+    return KINDS[config["kind"]].from_config({k: v for k, v in config.items() if k not in ("kind", "raw")})
+
+
+def inputs_of_edge(entries: Sequence[Mapping[str, Any]]) -> list[Input]:
+    """Inputs of the entries of a `preprocess.json`."""
+    found = []
+    for entry in entries:
+        config = _config_of_edge(entry)
+        if config["kind"] in KINDS:
+            found += inputs_of_specs([config])
+        else:  # a kind that was added to mmkeras.edge
+            modality = edge.Preprocess([entry]).modalities[0]
+            found += [Input(name, entry["name"], entry["kind"], "string", (), entry.get("optional", False), "", None)
+                      for name in modality.raw_names]  # fmt: skip
+    return found
+
+
+def _config_of_edge(entry):
+    """The config of the spec that an entry was made from, as far as raw values depend on it."""
+    kind = "text" if entry["kind"] == "wordpiece" else entry["kind"]
+    keys = {"text": ("max_tokens",), "image": ("size", "channels", "resize"), "vector": ("size",),
+            "video": ("frames", "size", "channels", "resize"), "audio": ("sample_rate",),
+            "table": ("numeric", "dates")}.get(kind, ())  # fmt: skip
+    config = {"kind": kind, "name": entry["name"], "optional": entry.get("optional", False)}
+    config |= {key: entry[key] for key in keys if key in entry}
+    if kind == "audio":
+        config["seconds"] = entry["samples"] / entry["sample_rate"]
+    if kind == "table":
+        config["categorical"] = list(entry.get("categories", {}))
+    return config
+
+
+def _about(config, name):
+    """What a value is, in a few words."""
+    size = config.get("size")
+    if config["kind"] == "text":
+        return f"up to {config['max_tokens']} tokens"
+    if config["kind"] == "image":
+        return f"scaled to {_by(size)}"
+    if config["kind"] == "video":
+        return f"{config['frames']} frames, {_by(size)}"
+    if config["kind"] == "audio":
+        return f"{config['seconds']:g} s at {config['sample_rate']:,} Hz"
+    if config["kind"] == "table":
+        columns = {"numeric": "number", "dates": "date", "categorical": "category"}
+        return next((word for key, word in columns.items() if name in config.get(key, ())), "")
+    return f"{size} numbers" if config["kind"] == "vector" else ""
+
+
+def _by(size):
+    height, width = size if isinstance(size, list | tuple) else (size, size)
+    return f"{height} × {width}"
+
+
+def outputs_of_heads(heads: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Name of an answer -> what it is, of dicts that describe heads."""
+    return {head["name"]: _head(head) for head in heads}
+
+
+def _head(head):
+    if head.get("classes"):
+        several = ", of which several may hold" if head.get("multi_label") else ""
+        return f"{head['kind']}, {len(head['classes'])} classes{several}"
+    size = head.get("size", 1)
+    return head["kind"] if size == 1 else f"{head['kind']}, {size} values"
