@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="mmkeras", description="Writes training scripts; looks at exported models, asks them, serves them.")
+    description = "Writes training scripts; looks at exported models, asks them, serves them."
+    parser = argparse.ArgumentParser(prog="mmkeras", description=description)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"mmkeras.cli.{name}")
