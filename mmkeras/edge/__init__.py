@@ -5,7 +5,8 @@
     model = edge.Model("saved_models/sentiment.tflite")
     model({"review": "Lovely!", "photo": open("1.jpg", "rb").read()})
 
-It needs numpy, Pillow and ai-edge-litert only: install these three, then `pip install --no-deps mmkeras`.
+It needs numpy, Pillow and ai-edge-litert only, and is a distribution of its own, `mmkeras-edge`, together with the
+client of `mmkeras serve`: `pip install ./mmkeras/edge` in a clone, or in a wheel, `pip wheel --no-deps ./mmkeras/edge`.
 
 To port it to Kotlin, Swift or C++, implement the following steps; the modules of this package are the reference.
 

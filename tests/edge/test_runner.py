@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -151,6 +152,31 @@ def test_eight_threads_get_their_own_answers(scenes):
     request = pickle.dumps((str(scenes.path), scenes.rows))
     run = subprocess.run([sys.executable, "-c", THREADS], input=request, capture_output=True)
     assert (run.returncode, run.stdout.strip()) == (0, b"0 mixed up"), run.stderr
+
+
+def test_its_own_distribution_answers_without_the_package(scenes, tmp_path):
+    """The wheel of mmkeras/edge holds all that a device needs, and no `mmkeras/__init__.py`."""
+    source = tmp_path / "source"
+    shutil.copytree(
+        Path(mm.__file__).parent, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+    )
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*build, "--wheel-dir", tmp_path, source / "edge"], check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("mmkeras_edge-*.whl"))) as wheel:
+        rooms = {name.rpartition("/")[0] for name in wheel.namelist() if name.endswith(".py")}
+        wheel.extractall(tmp_path / "site")
+    assert rooms == {"mmkeras/client", "mmkeras/edge", "mmkeras/formats"}
+    row = {"question": scenes.rows[0]["question"].decode(), "photo": scenes.rows[0]["photo"]}
+    (tmp_path / "row.pickle").write_bytes(pickle.dumps(row))
+    packages = [str(tmp_path / "site"), str(Path(np.__file__).parents[1])]  # without the .pth files of the latter
+    code = f"""
+import pickle, sys
+sys.path[:0] = {packages!r}
+from mmkeras import client, edge
+print(edge.Model({str(scenes.path)!r})(pickle.load(open("row.pickle", "rb")))["answer"], "tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == [edge.Model(scenes.path)(row)["answer"], "False"], done.stderr
 
 
 def test_inputs_of_foreign_layers_are_asked_for(scenes, tmp_path):
