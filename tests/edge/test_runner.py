@@ -90,6 +90,31 @@ def test_ready_numbers_are_finite_unless_masked(scenes, wrong):
     assert np.isfinite(model.predict(ready)["answer"]).all()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ready: ready.pop("voice_mask"), "Received: .*, without .'voice_mask'.* `model.preprocess.raw.`"),
+        (lambda ready: ready.update(photo=ready["photo"][0]), r"photo: .* shape \[1, 16, 20, 3\], uint8, is needed"),
+        (lambda ready: ready.update(voice=ready["voice"][:, :9]), r"voice: .* Received: \[1, 9\], float32"),
+        (lambda ready: ready.update(voice=ready["voice"].astype("float64")), "voice: .* int16, .* float64"),
+        (lambda ready: ready.update(question=ready["question"].astype("int64")), r"\[1, -1\], int32, .*any length"),
+    ],
+)
+def test_ready_tensors_of_another_kind_are_refused_and_leave_the_model_usable(scenes, change, message):
+    model = edge.Model(scenes.path)
+    ready = model.preprocess(scenes.rows[0])
+    wanted, changed = model.predict(ready), dict(ready)
+    change(changed)
+    with pytest.raises(ValueError, match=message):
+        model.predict(changed)
+    np.testing.assert_array_equal(model.predict(ready)["answer"], wanted["answer"])
+
+
+def test_raw_values_are_a_dict(scenes):
+    with pytest.raises(TypeError, match="in a dict. Received: bytes. Call it with .'question': value"):
+        edge.Model(scenes.path)(scenes.rows[0]["voice"])
+
+
 def test_an_outlier_is_clipped(scenes):
     model = edge.Model(scenes.path)
     far, mean = (model.preprocess(scenes.rows[0] | {"pitch": pitch})["row"][0, 0] for pitch in (1e30, None))
