@@ -52,6 +52,11 @@ def own_data(label):
     return tf.data.Dataset.from_tensors(one | labels).repeat(4)
 
 
+def own_pairs():
+    names = ["question", "photo", "voice", "hour", "room"]
+    return own_data(1).map(lambda one: ({name: one[name] for name in names}, one["answer"]))
+
+
 def own_batches(label):
     ready = {"question": tf.zeros([4, 3], tf.int32), "question_mask": tf.ones([4, 3], tf.bool)}
     ready |= {"photo": tf.zeros([4, 24, 24, 3], tf.uint8), "photo_mask": tf.ones([4, 1], tf.bool)}
@@ -64,6 +69,15 @@ MAKE_BATCHES = "Give mm.data.train_batches(raw, preprocess) to fit, and mm.data.
 READ = "Read it first: raw = mm.data.from_dataframe(frame, specs, heads)"
 STUMBLES = {
     "forgotten adapt": (lambda it: mm.data.train_batches(it.raw, it.unadapted, batch_size=8), NOT_ADAPTED),
+    "pairs to adapt": (lambda it: mm.adapt(it.unadapted, own_pairs()), "Received: tuples of 2, the first a dict of "
+                       "['question', 'photo', 'voice', 'hour', 'room']. Make dicts of them: "
+                       "raw.map(lambda inputs, labels: inputs)"),
+    "pairs to train_batches": (lambda it: mm.data.train_batches(own_pairs(), it.preprocess, it.heads),
+                               'raw.map(lambda inputs, label: {**inputs, "HEAD": label})'),
+    "batches to adapt": (lambda it: mm.adapt(it.unadapted, own_data(1).batch(2)),
+                         "adapt takes single examples. Received: batches, with 'question' of shape (None,)"),
+    "batches to eval_batches": (lambda it: mm.data.eval_batches(own_data(1).batch(2), it.preprocess, it.heads),
+                                "eval_batches takes single examples. Received: batches"),
     "forgotten adapt, cached": (lambda it: mm.data.eval_batches(it.raw, it.unadapted, cache="memory"), NOT_ADAPTED),
     "forgotten adapt, mapped": (lambda it: it.raw.select(list(it.unadapted.input)).batch(4).map(it.unadapted),
                                 NOT_ADAPTED),

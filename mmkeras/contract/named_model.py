@@ -127,8 +127,8 @@ def _check_losses(model, loss, outputs):
         specs = list(dict.fromkeys(name.partition(".")[2] for name in auxiliary))
         raise ValueError(
             f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
-            f"{list(loss)}. Missing: {missing}. Unknown: {unknown}. Compile with mm.heads.compile_for(heads, "
-            f"auxiliary={specs}), or build the model with auxiliary={not auxiliary}."
+            f"{list(loss)}. Missing: {missing}. Unknown: [{', '.join(unknown)}]. Compile with "
+            f"mm.heads.compile_for(heads, auxiliary={specs}), or build the model with auxiliary={not auxiliary}."
         )
 
 
