@@ -114,6 +114,11 @@ STUMBLES = {
     "fusion as class": (lambda it: built(it, mm.fusion.Attention),
                         "Received: the class Attention. Make one: mm.fusion.Attention()."),
     "fusion as string": (lambda it: built(it, "low_rank_bilinear"), "Make one: mm.fusion.LowRankBilinear()."),
+    "layer of Keras as fusion": (lambda it: built(it, keras.layers.Concatenate()),
+                                 "A fusion is called as fusion(tokens, masks)"),
+    "plain model as branch": (lambda it: built(it, photo=keras.Sequential([keras.layers.Flatten()], name="own")),
+                              "Received: own for 'photo', which has no inputs and outputs yet. Wrap it: "
+                              "mm.branches.from_model(spec, model)"),
     "fusion of a hybrid": (lambda it: mm.hybrid_fusion_model(it.specs[:2], it.branches, "mlp", it.heads),
                            "Make one: mm.fusion.MLP()."),
     "branches swapped": (lambda it: built(it, question=it.branches["photo"], photo=it.branches["question"]),
