@@ -29,7 +29,8 @@ def check_singles(function, raw, preprocess):
             f"{function} takes raw examples, flat dicts. Received: tuples of {len(element)}, the first a dict of "
             f"{list(element[0])}. Make dicts of them: {parts}."
         )
-    wanted = preprocess.input if isinstance(preprocess.input, dict) else {}
+    wanted = getattr(preprocess, "input", None)
+    wanted = wanted if isinstance(wanted, dict) else {}
     for name, tensor in wanted.items():
         shape = getattr(element.get(name), "shape", None) if isinstance(element, dict) else None
         if shape is not None and shape.rank is not None and shape.rank == len(tensor.shape):

@@ -117,7 +117,7 @@ STUMBLES = {
     "layer of Keras as fusion": (lambda it: built(it, keras.layers.Concatenate()),
                                  "A fusion is called as fusion(tokens, masks)"),
     "plain model as branch": (lambda it: built(it, photo=keras.Sequential([keras.layers.Flatten()], name="own")),
-                              "Received: own for 'photo', which has no inputs and outputs yet. Wrap it: "
+                              "Received: 'own' for 'photo', a Sequential. Wrap it: "
                               "mm.branches.from_model(spec, model)"),
     "fusion of a hybrid": (lambda it: mm.hybrid_fusion_model(it.specs[:2], it.branches, "mlp", it.heads),
                            "Make one: mm.fusion.MLP()."),
@@ -143,6 +143,8 @@ STUMBLES = {
     "labels of one more axis": (lambda it: mm.data.eval_batches(own_data([1]), it.preprocess, it.heads), "shape (1,)"),
     "string labels to fit": (lambda it: it.model.fit(own_batches(tf.constant(["red"] * 4))),
                              "Received: strings for ['answer']"),
+    "misspelt loss": (lambda it: it.model.compile("adam", loss={"anser": "mse"}),
+                      "Unknown: ['anser' Did you mean 'answer'?]. Name each loss after an output."),
     "class_weight": (lambda it: it.model.fit(own_batches(tf.zeros(4)), class_weight={0: 2.0, 1: 1.0}),
                      'class_weights="balanced" and heads = mm.heads.adapt(heads, raw)'),
     "load a SavedModel": (lambda it: mm.load_model(it.folder / "saved"), "load the .keras file of the model that was"),

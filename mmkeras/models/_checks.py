@@ -37,11 +37,11 @@ def _check_branch(spec, branch):
             f"A branch is a keras.Model from the ready tensors of its spec to {_GIVES} Received: {kind(branch)} for "
             f"'{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
         )
-    output = getattr(branch, "output", None)  # a model that was not called yet has none
+    output = getattr(branch, "output", None)  # a model that was not called, even a Sequential with an Input, has none
     if output is None:
         raise ValueError(
-            f"A branch is a functional keras.Model of the ready tensors of its spec. Received: {branch.name} for "
-            f"'{spec.name}', which has no inputs and outputs yet. Wrap it: mm.branches.from_model(spec, model)."
+            f"A branch is a functional keras.Model of the ready tensors of its spec. Received: '{branch.name}' for "
+            f"'{spec.name}', a {type(branch).__name__}. Wrap it: mm.branches.from_model(spec, model)."
         )
     found = _shapes(output)
     fits = isinstance(output, list | tuple) and [len(shape) for shape, _ in found] == [3, 2]
