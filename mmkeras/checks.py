@@ -104,5 +104,5 @@ def check_keys(rule, received, expected, hint=""):
     if missing or unknown:
         raise ValueError(
             f"{rule} Expected: {list(expected)}. Received: {list(received)}. Missing: {missing}. "
-            f"Unknown: {unknown}.{hint}"
+            f"Unknown: [{', '.join(unknown)}].{hint}"
         )

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import zipfile
 import zlib
 from os import PathLike
@@ -10,6 +11,7 @@ from pathlib import Path
 import keras
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError)
+_UNKNOWN = re.compile("Could not locate (class|function) '([^']+)'")  # in errors of Keras
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -27,7 +29,8 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, or of another format, which the message names.
+        ValueError: the file is damaged, or of another format, which the message names; or it holds a layer or function
+            of your own that is not registered in this process.
     """
     local = "://" not in str(path)
     path = Path(path).expanduser() if local else path
@@ -43,6 +46,8 @@ def load_model(path: str | PathLike[str]) -> keras.Model:
         # Keras, h5py, zipfile, zlib, ... raise their own errors, and a damaged weight can fail in any of them.
         if config and (damage := _damage(path)):
             raise _refusal(path, f"is damaged: {damage}") from error
+        if unknown := _UNKNOWN.search(str(error)):
+            raise _unregistered(path, *unknown.groups()) from error
         raise
 
 
@@ -88,6 +93,8 @@ def _other_kind(path, head):
     """Kind of a file by its first bytes; None for a ZIP archive or an HDF5 file, which Keras can load."""
     if head[4:] == b"TFL3":
         return "is a LiteRT file, which has no layers. Run it with mmkeras.edge.Model"
+    if head == _HDF5 and path.name.endswith(".weights.h5"):
+        return "holds weights alone. Build the model as before, and call model.load_weights with this file"
     if head == _HDF5:
         known = path.suffix in (".h5", ".hdf5")
         return (
@@ -98,6 +105,15 @@ def _other_kind(path, head):
     if head[:2] == b"PK":
         return None
     return f"is no ZIP archive, nor HDF5: it begins with {head!r}. A download may hold a web page or a pointer instead"
+
+
+def _unregistered(path, what, name):
+    return ValueError(
+        f"load_model must know every class and function in the file. Received: '{path}', which holds the {what} "
+        f"'{name}'. Decorate it with @keras.saving.register_keras_serializable() before the model is saved, and import "
+        "its module before the model is loaded. If it was saved without that: "
+        f"with keras.saving.custom_object_scope({{'{name}': {name}}}): mm.load_model(path)."
+    )
 
 
 def _damage(path):

@@ -18,6 +18,28 @@ def check_examples(function, raw):
         )
 
 
+def check_singles(function, raw, preprocess):
+    """Raises ValueError if `raw` is a data set of pairs, or of batches, rather than of dicts of single examples."""
+    element = raw.element_spec
+    if isinstance(element, tuple) and element and isinstance(element[0], dict):
+        parts = "raw.map(lambda inputs, labels: inputs)"
+        if function != "adapt":
+            parts = 'raw.map(lambda inputs, label: {**inputs, "HEAD": label}), with the name of the head'
+        raise ValueError(
+            f"{function} takes raw examples, flat dicts. Received: tuples of {len(element)}, the first a dict of "
+            f"{list(element[0])}. Make dicts of them: {parts}."
+        )
+    wanted = getattr(preprocess, "input", None)
+    wanted = wanted if isinstance(wanted, dict) else {}
+    for name, tensor in wanted.items():
+        shape = getattr(element.get(name), "shape", None) if isinstance(element, dict) else None
+        if shape is not None and shape.rank is not None and shape.rank == len(tensor.shape):
+            raise ValueError(
+                f"{function} takes single examples. Received: batches, with '{name}' of shape {tuple(shape)}. "
+                "Leave out batch(), or give raw.unbatch()."
+            )
+
+
 def check_preprocess(function, preprocess, raw):
     """Raises TypeError unless `preprocess` is a model; `raw` is the next argument, with which it may be swapped."""
     if isinstance(preprocess, type) or not hasattr(preprocess, "layers"):

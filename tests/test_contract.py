@@ -69,7 +69,7 @@ def _swapped(ready):
     ("spoil", "message"),
     [
         (lambda x: {name: x[name] for name in x if name != "photo"}, r"Missing: \['photo'\]. Unknown: \[\]"),
-        (lambda x: x | {"video": x["photo"]}, r"Missing: \[\]. Unknown: \[\"'video'"),
+        (lambda x: x | {"video": x["photo"]}, r"Missing: \[\]. Unknown: \['video'"),
         (lambda x: {name.replace("voice", "voise"): x[name] for name in x}, r"'voise' Did you mean 'voice'"),
         (_swapped, r"Input 'photo' .* another modality.*Expected: shape \(None, 24, 24, 3\), uint8. Received: .*2000"),
     ],

@@ -33,6 +33,28 @@ def test_the_home_folder_is_known(folder):
     assert list(mm.load_model("~/model.keras").output) == ["kind"]
 
 
+class Doubled(keras.layers.Layer):
+    """Not registered with Keras."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+def test_what_is_not_registered_is_named(tmp_path):
+    path = tmp_path / "own.keras"
+    keras.Sequential([keras.Input((4,)), Doubled()]).save(path)
+    with pytest.raises(ValueError, match=r"which holds the class 'Doubled'. Decorate it with @keras.saving") as caught:
+        mm.load_model(path)
+    assert len(str(caught.value)) < 700
+    with keras.saving.custom_object_scope({"Doubled": Doubled}):  # as the message says
+        assert type(mm.load_model(path).layers[-1]) is Doubled
+
+
+def test_weights_alone_are_told_from_a_model(folder):
+    mm.load_model(folder / "model.keras").save_weights(folder / "model.weights.h5")
+    refused(folder / "model.weights.h5", r"holds weights alone\. Build the model as before")
+
+
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.999])
 def test_a_truncated_file_is_damaged(folder, share):
     whole = (folder / "model.keras").read_bytes()

@@ -55,7 +55,7 @@ def test_order_of_branches_does_not_matter(specs):
 
 def test_branches_must_fit_the_specs(specs):
     branch = mm.branches.text.lstm(specs[0], units=4)
-    with pytest.raises(ValueError, match=r"Unknown: \[\"'questoin' Did you mean 'question'"):
+    with pytest.raises(ValueError, match=r"Unknown: \['questoin' Did you mean 'question'\?\]"):
         mm.fusion_model(specs[:1], {"questoin": branch}, mm.fusion.Concatenate(4), HEADS)
     with pytest.raises(TypeError, match=r"for mm.Text specs. Received: Image.*Use mmkeras.branches.image"):
         mm.branches.text.lstm(specs[1])

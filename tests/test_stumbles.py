@@ -52,6 +52,11 @@ def own_data(label):
     return tf.data.Dataset.from_tensors(one | labels).repeat(4)
 
 
+def own_pairs():
+    names = ["question", "photo", "voice", "hour", "room"]
+    return own_data(1).map(lambda one: ({name: one[name] for name in names}, one["answer"]))
+
+
 def own_batches(label):
     ready = {"question": tf.zeros([4, 3], tf.int32), "question_mask": tf.ones([4, 3], tf.bool)}
     ready |= {"photo": tf.zeros([4, 24, 24, 3], tf.uint8), "photo_mask": tf.ones([4, 1], tf.bool)}
@@ -64,6 +69,15 @@ MAKE_BATCHES = "Give mm.data.train_batches(raw, preprocess) to fit, and mm.data.
 READ = "Read it first: raw = mm.data.from_dataframe(frame, specs, heads)"
 STUMBLES = {
     "forgotten adapt": (lambda it: mm.data.train_batches(it.raw, it.unadapted, batch_size=8), NOT_ADAPTED),
+    "pairs to adapt": (lambda it: mm.adapt(it.unadapted, own_pairs()), "Received: tuples of 2, the first a dict of "
+                       "['question', 'photo', 'voice', 'hour', 'room']. Make dicts of them: "
+                       "raw.map(lambda inputs, labels: inputs)"),
+    "pairs to train_batches": (lambda it: mm.data.train_batches(own_pairs(), it.preprocess, it.heads),
+                               'raw.map(lambda inputs, label: {**inputs, "HEAD": label})'),
+    "batches to adapt": (lambda it: mm.adapt(it.unadapted, own_data(1).batch(2)),
+                         "adapt takes single examples. Received: batches, with 'question' of shape (None,)"),
+    "batches to eval_batches": (lambda it: mm.data.eval_batches(own_data(1).batch(2), it.preprocess, it.heads),
+                                "eval_batches takes single examples. Received: batches"),
     "forgotten adapt, cached": (lambda it: mm.data.eval_batches(it.raw, it.unadapted, cache="memory"), NOT_ADAPTED),
     "forgotten adapt, mapped": (lambda it: it.raw.select(list(it.unadapted.input)).batch(4).map(it.unadapted),
                                 NOT_ADAPTED),
@@ -100,6 +114,11 @@ STUMBLES = {
     "fusion as class": (lambda it: built(it, mm.fusion.Attention),
                         "Received: the class Attention. Make one: mm.fusion.Attention()."),
     "fusion as string": (lambda it: built(it, "low_rank_bilinear"), "Make one: mm.fusion.LowRankBilinear()."),
+    "layer of Keras as fusion": (lambda it: built(it, keras.layers.Concatenate()),
+                                 "A fusion is called as fusion(tokens, masks)"),
+    "plain model as branch": (lambda it: built(it, photo=keras.Sequential([keras.layers.Flatten()], name="own")),
+                              "Received: 'own' for 'photo', a Sequential. Wrap it: "
+                              "mm.branches.from_model(spec, model)"),
     "fusion of a hybrid": (lambda it: mm.hybrid_fusion_model(it.specs[:2], it.branches, "mlp", it.heads),
                            "Make one: mm.fusion.MLP()."),
     "branches swapped": (lambda it: built(it, question=it.branches["photo"], photo=it.branches["question"]),
@@ -124,6 +143,8 @@ STUMBLES = {
     "labels of one more axis": (lambda it: mm.data.eval_batches(own_data([1]), it.preprocess, it.heads), "shape (1,)"),
     "string labels to fit": (lambda it: it.model.fit(own_batches(tf.constant(["red"] * 4))),
                              "Received: strings for ['answer']"),
+    "misspelt loss": (lambda it: it.model.compile("adam", loss={"anser": "mse"}),
+                      "Unknown: ['anser' Did you mean 'answer'?]. Name each loss after an output."),
     "class_weight": (lambda it: it.model.fit(own_batches(tf.zeros(4)), class_weight={0: 2.0, 1: 1.0}),
                      'class_weights="balanced" and heads = mm.heads.adapt(heads, raw)'),
     "load a SavedModel": (lambda it: mm.load_model(it.folder / "saved"), "load the .keras file of the model that was"),

@@ -6,6 +6,7 @@
 [(None, 64, 8), (None, 64)]
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -160,8 +161,14 @@ def _call(where, layer, given, takes):
         shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(given)][: len(takes) or None]
         raise ValueError(
             f"What {where} is given must be what it takes{f', {takes}' if takes else ''}. Received: {shapes}. "
-            f"Change the spec (size, channels), or give prepare. {type(error).__name__}: {error}"
+            f"Change the spec (size, channels), or give prepare. {type(error).__name__}: {_core(error)}"
         ) from error
+
+
+def _core(error):
+    """What Keras says of it, without the colours of a terminal and the call around it."""
+    told = re.sub(r"\x1b\[[\d;]*m", "", str(error))
+    return told.partition("\n\nArguments received")[0].rpartition("\n\n")[2]
 
 
 def _picked(where, outputs, output):

@@ -125,10 +125,15 @@ def _check_losses(model, loss, outputs):
     unknown = [f"{name!r} {did_you_mean(name, outputs)}".strip() for name in loss if name not in outputs]
     if missing or unknown:
         specs = list(dict.fromkeys(name.partition(".")[2] for name in auxiliary))
+        remedy = "Name each loss after an output."
+        if missing or any(head_of(name) for name in loss):
+            remedy = (
+                f"Compile with mm.heads.compile_for(heads, auxiliary={specs}), or build the model with "
+                f"auxiliary={not auxiliary}."
+            )
         raise ValueError(
             f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
-            f"{list(loss)}. Missing: {missing}. Unknown: {unknown}. Compile with mm.heads.compile_for(heads, "
-            f"auxiliary={specs}), or build the model with auxiliary={not auxiliary}."
+            f"{list(loss)}. Missing: {missing}. Unknown: [{', '.join(unknown)}]. {remedy}"
         )
 
 

@@ -5,6 +5,8 @@
     model = edge.Model("saved_models/sentiment.tflite")
     model({"review": "Lovely!", "photo": open("1.jpg", "rb").read()})
 
+A picture may also be an array of RGB pixels, and a sound an array of samples: see `help(edge.Model)`.
+
 It needs numpy, Pillow and ai-edge-litert only, and is a distribution of its own, `mmkeras-edge`, together with the
 client of `mmkeras serve`: `pip install ./mmkeras/edge` in a clone, or in a wheel, `pip wheel --no-deps ./mmkeras/edge`.
 

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 
+from mmkeras.edge.arrays import as_bytes, is_absent, samples
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
@@ -14,6 +15,7 @@ _LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
 _AT_ONCE = 2**20  # products of samples and filter weights held in memory at once
 _EXTENSIBLE = 0xFFFE
 _HIGHEST_RATE = 768_000
+_REMEDY = "Give the bytes of the file itself, or samples as a numpy array."
 _CROSSINGS, _BETA = 10, 5.0  # half length of the resampling filter in zero crossings; shape of its Kaiser window
 _NUMBERS = {(1, 8): "u1", (1, 16): "<i2", (1, 24): "u1", (1, 32): "<i4", (3, 32): "<f4", (3, 64): "<f8"}
 
@@ -28,10 +30,12 @@ class Audio(Modality):
         optional: as in `mmkeras.Audio`.
 
     Call arguments:
-        value: bytes of a WAV file (PCM of 8 to 32 bits, float of 32 or 64); None or `b""` if absent.
+        value: bytes of a WAV file (PCM of 8 to 32 bits, float of 32 or 64); or mono samples, an array (N,) of int16, or
+            of float32 in [-1, 1], at `sample_rate`; None or `b""` if absent.
 
     Raises:
-        ValueError: a required sound is absent; or the file is of another format, damaged, or without samples.
+        ValueError: a required sound is absent; the file is of another format, damaged, or without samples; or the
+            samples are of another kind.
 
     Example:
 
@@ -39,6 +43,8 @@ class Audio(Modality):
     >>> form = struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
     >>> file = b"RIFF" + struct.pack("<I", 42) + b"WAVEfmt " + form + b"data" + struct.pack("<I", 6) + data
     >>> Audio("voice", samples=4, sample_rate=8000)(file)["voice"].tolist()
+    [[0.0, 0.5, -1.0, 0.0]]
+    >>> Audio("voice", samples=4, sample_rate=8000)(np.array([0, 16384, -32768], "int16"))["voice"].tolist()
     [[0.0, 0.5, -1.0, 0.0]]
     """
 
@@ -53,19 +59,23 @@ class Audio(Modality):
         return self._masked((self.samples,), (self.samples,))
 
     def __call__(self, value):
-        if value is None or value == b"":
+        if is_absent(value):
             if not self.optional:
                 raise refusal(self.name, "a sound is needed.", "none", "Give the bytes of a file; it is not optional.")
             wave = np.zeros(0, "float32")
+        elif isinstance(value, np.ndarray):
+            wave = np.clip(samples(self.name, value), -1, 1)[: self.samples]
+            if not len(wave):
+                raise refusal(self.name, "the array holds no samples.", "shape (0,)", "An absent one is None.")
         else:
-            wave = self._decoded(value)
+            wave = self._decoded(as_bytes(value))
         filled = np.zeros((1, self.samples), "float32")
         filled[0, : len(wave)] = wave
         return {self.name: filled, f"{self.name}_mask": np.arange(self.samples)[None] < len(wave)}
 
     def _decoded(self, value):
         if not isinstance(value, bytes) or value[:4] != b"RIFF" or value[8:12] != b"WAVE":
-            raise refusal(self.name, "a WAV file is needed.", shown(value), "Give the bytes of the file itself.")
+            raise refusal(self.name, "a WAV file is needed.", shown(value), _REMEDY)
         kind, channels, rate, start, size = self._chunks(value)
         width = channels * kind[1] // 8
         widest = max(rate, self.sample_rate)

@@ -42,7 +42,8 @@ def describe(path: str | PathLike[str]) -> dict[str, Any]:
             description = json.loads(file.read("preprocess.json")) if size <= _LARGEST else None
     except (zipfile.BadZipFile, KeyError, ValueError, RecursionError, EOFError, RuntimeError, zlib.error) as e:
         raise ValueError(
-            f"A file of mmkeras.export.litert is needed; it holds a preprocess.json. Received: {path}."
+            f"A file of mmkeras.export.litert is needed; it holds a preprocess.json. Received: {path}, which is "
+            "cut off or of another program. Copy or export it again."
         ) from e
     if description is None:
         raise _fault(f"must not be larger than {_LARGEST >> 20} MiB", f"{size} bytes")

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from mmkeras.edge import bmp, gif, jpeg, png
+from mmkeras.edge.arrays import as_bytes, is_absent, pixels
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
 
@@ -26,10 +27,12 @@ class Image(Modality):
         size, channels, resize, optional, max_pixels: as in `mmkeras.Image`.
 
     Call arguments:
-        value: bytes of a JPEG, PNG, GIF or BMP file; None or `b""` if absent.
+        value: bytes of a JPEG, PNG, GIF or BMP file; or upright RGB pixels, an array (h, w, 3) of uint8, of any size;
+            None or `b""` if absent.
 
     Raises:
-        ValueError: a required picture is absent; or the file is of another format, damaged, or has too many pixels.
+        ValueError: a required picture is absent; the file is of another format, damaged, or has too many pixels; or the
+            pixels are of another kind.
 
     Example:
 
@@ -60,7 +63,7 @@ class Image(Modality):
         return self._masked((*self.size, self.channels), (1,))
 
     def __call__(self, value):
-        absent = value is None or value == b""
+        absent = is_absent(value)
         if absent and not self.optional:
             raise refusal(self.name, "a picture is needed.", "none", "Give the bytes of a file; it is not optional.")
         ready = {self.name: self.fit(np.zeros((*self.size, 3), "uint8") if absent else self._decoded(value))[None]}
@@ -74,16 +77,27 @@ class Image(Modality):
     def _decoded(self, value):
         """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
-        value = bytes(value) if isinstance(value, bytearray | memoryview) else value
+        if isinstance(value, np.ndarray):
+            return self._of_array(value)
+        value = as_bytes(value)
         read = next((read for start, read in _READERS if isinstance(value, bytes) and value.startswith(start)), None)
         if read is None:
-            raise refusal(self.name, rule, shown(value), "Give the bytes of the file itself.")
+            remedy = "Give the bytes of the file itself, or RGB pixels as a numpy array."
+            raise refusal(self.name, rule, shown(value), remedy)
         try:
             return read(value, self.check_size)
         except TooLarge as error:
             raise error.args[0] from None
         except DAMAGED as error:
             raise refusal(self.name, rule, f"{shown(value)} ({error})", "Give the bytes of the file itself.") from error
+
+    def _of_array(self, value):
+        value = pixels(self.name, value)
+        try:
+            self.check_size(*value.shape[:2])
+        except TooLarge as error:
+            raise error.args[0] from None
+        return value
 
     def check_size(self, height: int, width: int) -> None:
         """Checks the number of pixels before anything is decoded."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmkeras.edge.description import ANSWERS, KINDS, check_inputs, check_signature, describe
-from mmkeras.edge.errors import check_ready
+from mmkeras.edge.errors import check_fed, check_raw, check_ready
 
 _STEP = 16  # input lengths are multiples of this number of tokens
 
@@ -29,6 +29,7 @@ class Preprocess:
     Raises:
         ValueError: `inputs` has unknown kinds, unknown arguments or invalid values; a name is unknown; or a value is
             invalid, in which case the message begins with the modality.
+        TypeError: `raw` is no dict.
     """
 
     def __init__(self, inputs: Sequence[Mapping[str, Any]]) -> None:
@@ -41,9 +42,7 @@ class Preprocess:
         return [name for modality in self.modalities for name in modality.raw_names]
 
     def __call__(self, raw: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        unknown = sorted(set(raw) - set(self.names))
-        if unknown:
-            raise ValueError(f"Raw values are given by name. Expected: {self.names}. Received: {unknown}.")
+        check_raw(self.names, raw)
         ready = {}
         for modality in self.modalities:
             ready |= modality(raw if modality.takes_columns else raw.get(modality.name))
@@ -62,7 +61,15 @@ class Model:
         threads: number of threads of the interpreter.
 
     Call arguments:
-        raw: dict, raw name -> one value: str, bytes of a file, number, list of numbers. Missing values are absent.
+        raw: dict, raw name -> one value; `model.preprocess.names` are the names. Missing values are absent, which only
+            optional inputs may be. A value is
+            of a text: str;
+            of a picture: bytes of its file, or RGB pixels, an array (h, w, 3) of uint8;
+            of a sound: bytes of a WAV file, or mono samples at the rate of the spec, an array (N,) of int16, or of
+            float32 in [-1, 1];
+            of a video: bytes of a GIF, or of a ZIP of frames;
+            of a column of a table: number or str;
+            of a vector: list or array of numbers.
 
     Returns:
         dict: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several classes at
@@ -71,7 +78,8 @@ class Model:
     Raises:
         ValueError: the file was not written by `mmkeras.export.litert`, or its `preprocess.json` does not describe its
             inputs and outputs; or it does not take one raw example (use `predict` for larger batches, and for inputs of
-            layers that are not in mmkeras); or a value is invalid.
+            layers that are not in mmkeras); or a value is invalid, in which case the message begins with its name.
+        TypeError: `raw` is no dict.
     """
 
     def __init__(self, path: str | PathLike[str], *, threads: int = 1) -> None:
@@ -110,8 +118,10 @@ class Model:
         new length makes the interpreter plan its memory again, which costs as much as a short text.
 
         Raises:
-            ValueError: a number is NaN, infinite or beyond 1e12, and not masked.
+            ValueError: a tensor is missing or has another shape or dtype; or a number is NaN, infinite or beyond 1e12,
+                and not masked.
         """
+        check_fed(self._inputs, ready)
         for name in self._inputs:
             check_ready(name, np.asarray(ready[name]), ready.get(f"{name}_mask"))
         ready = {**ready, **dict(self._cut(ready))}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mmkeras.edge.arrays import samples as checked
 from mmkeras.edge.runner import Model
 from mmkeras.edge.transcription import log_softmax, spelled
 
@@ -55,7 +56,7 @@ class Stream:
         self._ids = []
 
     def __call__(self, samples: np.ndarray) -> str:
-        self._waiting = np.concatenate([self._waiting, self._checked(samples)])
+        self._waiting = np.concatenate([self._waiting, checked(self._sound.name, samples)])
         while len(self._waiting) >= self._size:
             self._read(self._size, self._start + (self._size + self._step) // 2)
             self._waiting = self._waiting[self._step :]
@@ -83,15 +84,6 @@ class Stream:
                 self._ids.append(unit)
             self._last = unit
         self._done = end
-
-    def _checked(self, samples):
-        samples = np.asarray(samples)
-        if samples.ndim != 1 or samples.dtype not in (np.float32, np.float64, np.int16):
-            raise ValueError(
-                "Samples are an array (N,) of float32 in [-1, 1], or of int16. "
-                f"Received: shape {samples.shape}, {samples.dtype}. Average the channels of a stereo sound."
-            )
-        return samples.astype("float32") / (32768 if samples.dtype == np.int16 else 1)
 
     def _find(self, name):
         sounds = {each.name: each for each in self.model.preprocess.modalities if hasattr(each, "sample_rate")}

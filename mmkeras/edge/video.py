@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmkeras.edge import gif as blocks
+from mmkeras.edge.arrays import as_bytes, is_absent
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.image import DAMAGED, Image, TooLarge
 from mmkeras.edge.modality import Modality
@@ -65,8 +66,8 @@ class Video(Modality):
     def __call__(self, value):
         pixels = np.zeros((1, self.frames, *self.picture.size, self.picture.channels), "uint8")
         mask = np.zeros((1, self.frames), bool)
-        if value is not None and value != b"":
-            found = self._taken(value)
+        if not is_absent(value):
+            found = self._taken(as_bytes(value))
             pixels[0, : len(found)], mask[0, : len(found)] = found, True
         elif not self.optional:
             raise refusal(self.name, "a video is needed.", "none", "Give the bytes of a file; it is not optional.")

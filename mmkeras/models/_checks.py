@@ -1,5 +1,7 @@
 """Checks of the parts of a model: each has the expected type and is given under its own name."""
 
+import inspect
+
 import keras
 
 from mmkeras import fusion as fusions
@@ -35,14 +37,21 @@ def _check_branch(spec, branch):
             f"A branch is a keras.Model from the ready tensors of its spec to {_GIVES} Received: {kind(branch)} for "
             f"'{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
         )
-    found = _shapes(branch.output)
-    fits = isinstance(branch.output, list | tuple) and [len(shape) for shape, _ in found] == [3, 2]
+    output = getattr(branch, "output", None)  # a model that was not called, even a Sequential with an Input, has none
+    if output is None:
+        raise ValueError(
+            f"A branch is a functional keras.Model of the ready tensors of its spec. Received: '{branch.name}' for "
+            f"'{spec.name}', a {type(branch).__name__}. Wrap it: mm.branches.from_model(spec, model)."
+        )
+    found = _shapes(output)
+    fits = isinstance(output, list | tuple) and [len(shape) for shape, _ in found] == [3, 2]
     if not fits or found[1][1] != "bool":
         listed = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
         raise ValueError(
             f"A branch gives two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. "
             "Of one vector (B, D) make one token, keras.ops.expand_dims(vector, 1), with a mask (B, 1) that is False "
-            "where the modality is absent: keras.Model(inputs, [tokens, mask])."
+            "where the modality is absent: keras.Model(inputs, [tokens, mask]); mm.branches.from_model(spec, model) "
+            "does so for any model."
         )
 
 
@@ -67,6 +76,22 @@ def check_fusion(fusion):
         raise TypeError(
             f"fusion is a layer of mm.fusion. Received: {kind(fusion)}. Make one: mm.fusion.{name or 'Concatenate'}()."
         )
+    _check_call(fusion)
+
+
+def _check_call(fusion):
+    """Raises TypeError unless it can be called with a list of tokens and one of masks."""
+    called = fusion.call if isinstance(fusion, keras.Layer) else fusion
+    try:
+        inspect.signature(called).bind([], [])
+    except ValueError:  # a function without a signature
+        return
+    except TypeError as error:
+        raise TypeError(
+            "A fusion is called as fusion(tokens, masks), lists of (B, T, D) and (B, T). "
+            f"Received: {getattr(fusion, 'name', kind(fusion))}, a {type(fusion).__module__}.{type(fusion).__name__}: "
+            f"{error}. Take a layer of mm.fusion, or give yours call(self, tokens, masks)."
+        ) from error
 
 
 def check_fused(fusion, fused):

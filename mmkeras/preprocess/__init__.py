@@ -21,7 +21,7 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
-from mmkeras.received import check_examples, check_preprocess
+from mmkeras.received import check_examples, check_preprocess, check_singles
 from mmkeras.specs import Spec, check_specs
 
 __all__ = [
@@ -123,12 +123,13 @@ def adapt(
 
     Raises:
         TypeError: something else is given, such as the two in the other order.
-        ValueError: the data set is empty, infinite, or lacks a column.
+        ValueError: the data set is empty, infinite, batched, of pairs, or lacks a column.
     """
     check_preprocess("adapt", preprocess, raw)
     if raw is None and not _adapting(preprocess):
         return preprocess
     check_examples("adapt", raw)
+    check_singles("adapt", raw, preprocess)
     if not _adapting(preprocess):
         return preprocess
     preprocess = _copied(preprocess)

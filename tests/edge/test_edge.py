@@ -187,6 +187,14 @@ META = edge.Table("meta", numeric=["age"], mean=[0], std=[1])
         (edge.Image("photo", size=(4, 4)), pictures()[0][:60], "photo: a whole JPEG.* cut off or damaged"),
         (VOICE, b"", "voice: a sound is needed"),
         (VOICE, "a.wav", "voice: a WAV file is needed. Received: str"),
+        (VOICE, [0.0], "Received: list. Give the bytes of the file itself, or samples as a numpy array"),
+        (VOICE, np.zeros((9, 2), "int16"), r"voice: samples are an array.* Received: shape \(9, 2\), int16"),
+        (VOICE, np.arange(9.0), "voice: float samples are in .-1, 1.. Received: 0 to 8. Give 16-bit samples as int16"),
+        (VOICE, np.array([np.nan, 1]), "voice: float samples are in"),
+        (VOICE, np.zeros(0, "int16"), "voice: the array holds no samples"),
+        (edge.Image("photo", size=(4, 4)), np.zeros((1, 4, 4, 3), "uint8"), r"pixels are an array \(h, w, 3\)"),
+        (edge.Image("photo", size=(4, 4)), np.zeros((4, 4, 3)), r"Received: shape \(4, 4, 3\), float64"),
+        (edge.Image("photo", size=(4, 4), max_pixels=15), np.zeros((4, 4, 3), "uint8"), "max_pixels=15 pixels"),
         (VOICE, sounds()[0][:90], "voice: the WAV file is cut off"),
         (VOICE, wav(b"", 1, 16), "voice: the WAV file holds no samples"),
         (VOICE, wav(b"12", 7, 8), "voice: only PCM .* Received: format tag 7"),
@@ -205,6 +213,20 @@ META = edge.Table("meta", numeric=["age"], mean=[0], std=[1])
 def test_what_cannot_be_read_is_refused_by_name(reader, value, message):
     with pytest.raises(ValueError, match=message):
         reader(value)
+
+
+def test_samples_and_pixels_are_prepared_as_their_files_are():
+    rng = np.random.default_rng(5)
+    numbers, colours = rng.integers(-(2**15), 2**15, 900).astype("int16"), rng.integers(0, 256, (9, 7, 3), "uint8")
+    voice = edge.Audio("voice", samples=800, sample_rate=8000)
+    photo, file = edge.Image("photo", size=(4, 5), channels=1, optional=True), io.BytesIO()
+    Pillow.fromarray(colours).save(file, "PNG")
+    sound = wav(numbers.tobytes(), 1, 16, rate=8000)
+    others = [(voice, sound, numbers), (voice, sound, numbers / 2**15), (voice, sound, bytearray(sound)),
+              (photo, file.getvalue(), colours), (photo, None, memoryview(b""))]  # fmt: skip
+    for reader, value, other in others:
+        for one, two in zip(reader(value).values(), reader(other).values(), strict=True):
+            np.testing.assert_array_equal(one, two, strict=True)
 
 
 def test_numbers_stand_for_categories_as_in_a_table():

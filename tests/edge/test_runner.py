@@ -90,6 +90,31 @@ def test_ready_numbers_are_finite_unless_masked(scenes, wrong):
     assert np.isfinite(model.predict(ready)["answer"]).all()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ready: ready.pop("voice_mask"), "Received: .*, without .'voice_mask'.* `model.preprocess.raw.`"),
+        (lambda ready: ready.update(photo=ready["photo"][0]), r"photo: .* shape \[1, 16, 20, 3\], uint8, is needed"),
+        (lambda ready: ready.update(voice=ready["voice"][:, :9]), r"voice: .* Received: \[1, 9\], float32"),
+        (lambda ready: ready.update(voice=ready["voice"].astype("float64")), "voice: .* int16, .* float64"),
+        (lambda ready: ready.update(question=ready["question"].astype("int64")), r"\[1, -1\], int32, .*any length"),
+    ],
+)
+def test_ready_tensors_of_another_kind_are_refused_and_leave_the_model_usable(scenes, change, message):
+    model = edge.Model(scenes.path)
+    ready = model.preprocess(scenes.rows[0])
+    wanted, changed = model.predict(ready), dict(ready)
+    change(changed)
+    with pytest.raises(ValueError, match=message):
+        model.predict(changed)
+    np.testing.assert_array_equal(model.predict(ready)["answer"], wanted["answer"])
+
+
+def test_raw_values_are_a_dict(scenes):
+    with pytest.raises(TypeError, match="in a dict. Received: bytes. Call it with .'question': value"):
+        edge.Model(scenes.path)(scenes.rows[0]["voice"])
+
+
 def test_an_outlier_is_clipped(scenes):
     model = edge.Model(scenes.path)
     far, mean = (model.preprocess(scenes.rows[0] | {"pitch": pitch})["row"][0, 0] for pitch in (1e30, None))
@@ -166,6 +191,7 @@ def test_its_own_distribution_answers_without_the_package(scenes, tmp_path):
         rooms = {name.rpartition("/")[0] for name in wheel.namelist() if name.endswith(".py")}
         wheel.extractall(tmp_path / "site")
     assert rooms == {"mmkeras/client", "mmkeras/edge", "mmkeras/formats"}
+    assert not (source / "edge" / "build").exists()  # its modules would be taken for those of the full package
     row = {"question": scenes.rows[0]["question"].decode(), "photo": scenes.rows[0]["photo"]}
     (tmp_path / "row.pickle").write_bytes(pickle.dumps(row))
     packages = [str(tmp_path / "site"), str(Path(np.__file__).parents[1])]  # without the .pth files of the latter
@@ -209,5 +235,5 @@ def test_numbers_are_fed_as_the_file_wants_them():
 def test_another_file_is_refused(tmp_path):
     path = tmp_path / "other.tflite"
     path.write_bytes(b"TFL3" * 100)
-    with pytest.raises(ValueError, match=r"mmkeras\.export\.litert is needed.*other\.tflite"):
+    with pytest.raises(ValueError, match=r"mmkeras\.export\.litert is needed.*other\.tflite, which is cut off"):
         edge.describe(path)

@@ -26,6 +26,12 @@ def test_made_up_examples_pass_the_preprocessing(parts):
     assert np.asarray(ready["photo"])[:2].std() > 10
 
 
+def test_pairs_with_labels_are_refused(parts, raw):
+    pairs = tf.data.Dataset.from_tensor_slices((raw, [0, 1, 0, 1]))
+    with pytest.raises(ValueError, match=r"flat dicts. Received: tuples of 2. Leave out the labels: samples.map"):
+        raw_samples(parts.preprocess, pairs)
+
+
 def test_a_missing_column_is_named(parts, raw):
     with pytest.raises(ValueError, match=r"Missing: .*'review' Did you mean 'revue'"):
         raw_samples(parts.preprocess, {**{key: raw[key] for key in raw if key != "review"}, "revue": ["a"]})

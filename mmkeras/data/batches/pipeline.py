@@ -19,7 +19,7 @@ from mmkeras.data.batches.full import check_size, never_none, of_size, shared_ou
 from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.weights import check_headless, check_unbalanced, with_weights
 from mmkeras.preprocess.model import check_adapted
-from mmkeras.received import check_examples, check_preprocess
+from mmkeras.received import check_examples, check_preprocess, check_singles
 
 if TYPE_CHECKING:
     from mmkeras.heads import Head
@@ -191,6 +191,7 @@ def _check_scope():
 def _check_types(function, raw, preprocess):
     check_preprocess(function, preprocess, raw)
     check_examples(function, raw)
+    check_singles(function, raw, preprocess)
     check_adapted(preprocess)
 
 
