@@ -15,10 +15,12 @@ LISTS = {"__init__.py", "specs/__init__.py", "preprocess/__init__.py", "data/mod
 # Heads have a file per kind in heads/, modalities have files named after them. Texts have these files in addition.
 OWN = {"text": ["text", "wordpiece", "preset"]}
 # Files that concern certain kinds by definition: MixUp of images and sounds, CutMix of images; frames, which are
-# images; recorded noise; masked words, patches and spans; phrases that name classes; TF-IDF of texts.
+# images; recorded noise; masked words, patches and spans; phrases that name classes; TF-IDF of texts; `mmkeras new`,
+# which chooses a kind for each column of a table.
 EXCEPT = {
     "augment/_mix.py", "augment/_acoustics.py", "edge/video.py", "evaluate/_linear.py", "models/_masked.py",
     "preprocess/video.py", "retrieval/_zero_shot.py",
+    *(f"cli/new/{name}.py" for name in ("files", "labels", "looks", "plans")),
 }  # fmt: skip
 
 

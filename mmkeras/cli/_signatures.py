@@ -47,8 +47,8 @@ def inputs_of_specs(
         stored = {name: (each["shape"], each["dtype"]) for name, each in config.get("raw", {}).items()}
         raw = spec.raw if spec else stored
         for name, (shape, dtype) in raw.items():
-            optional = name in absent or config.get("optional", False) or config["kind"] == "table"
-            about = _about(config, name)
+            optional = name in absent or config.get("optional", False) or len(raw) > 1
+            about = spec.about(name) if spec else ""
             found.append(Input(name, config["name"], config["kind"], dtype, tuple(shape), optional, about, spec))
     known = [each.name for each in found]
     found += [Input(name, name, "own layer", each["dtype"], tuple(each["shape"][1:]), name in absent, "", None)
@@ -84,33 +84,11 @@ def _config_of_edge(entry):
             "table": ("numeric", "dates")}.get(kind, ())  # fmt: skip
     config = {"kind": kind, "name": entry["name"], "optional": entry.get("optional", False)}
     config |= {key: entry[key] for key in keys if key in entry}
-    if kind == "audio":
+    if "samples" in entry:
         config["seconds"] = entry["samples"] / entry["sample_rate"]
-    if kind == "table":
-        config["categorical"] = list(entry.get("categories", {}))
+    if "categories" in entry:
+        config["categorical"] = list(entry["categories"])
     return config
-
-
-def _about(config, name):
-    """What a value is, in a few words."""
-    size = config.get("size")
-    if config["kind"] == "text":
-        return f"up to {config['max_tokens']} tokens"
-    if config["kind"] == "image":
-        return f"scaled to {_by(size)}"
-    if config["kind"] == "video":
-        return f"{config['frames']} frames, {_by(size)}"
-    if config["kind"] == "audio":
-        return f"{config['seconds']:g} s at {config['sample_rate']:,} Hz"
-    if config["kind"] == "table":
-        columns = {"numeric": "number", "dates": "date", "categorical": "category"}
-        return next((word for key, word in columns.items() if name in config.get(key, ())), "")
-    return f"{size} numbers" if config["kind"] == "vector" else ""
-
-
-def _by(size):
-    height, width = size if isinstance(size, list | tuple) else (size, size)
-    return f"{height} × {width}"
 
 
 def outputs_of_heads(heads: Sequence[Mapping[str, Any]]) -> dict[str, str]:

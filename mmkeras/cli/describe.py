@@ -55,9 +55,10 @@ def _inputs(artefact):
         kind = each.kind if each.modality == each.name else f"{each.kind} '{each.modality}'"
         shape = ", ".join(["B", *map(str, each.shape)]) + ("" if each.shape else ",")
         table.add_row(each.name, kind, each.dtype, f"({shape})", "yes" if each.optional else "no", each.about)
-    rows = sorted({each.modality for each in artefact.inputs if each.kind == "table" and not each.spec.optional})
-    if rows:
-        table.caption = f"At least one column of {', '.join(rows)} must have a value."
+    several = {each.modality: each.spec for each in artefact.inputs if each.spec and len(each.spec.raw) > 1}
+    required = sorted(name for name, spec in several.items() if not spec.optional)
+    if required:
+        table.caption = f"At least one column of {', '.join(required)} must have a value."
     return table
 
 

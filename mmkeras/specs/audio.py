@@ -31,6 +31,9 @@ class Audio(OneString):
         """S, the length of the ready waveform."""
         return round(self.seconds * self.sample_rate)
 
+    def about(self, name: str) -> str:
+        return f"{self.seconds:g} s at {self.sample_rate:,} Hz"
+
     @property
     def ready(self) -> dict[str, Tensor]:
         return {self.name: Tensor((self.samples,), "float32"), f"{self.name}_mask": Tensor((self.samples,), "bool")}

@@ -56,6 +56,10 @@ class Spec(Config, abc.ABC):
     def ready(self) -> dict[str, Tensor]:
         """Ready name -> shape and dtype of one example: the modality, then its mask where it has one."""
 
+    def about(self, name: str) -> str:
+        """Sizes of the raw value of this name, in a few words; "" where there are none."""
+        return ""
+
 
 class OneString(Spec):
     """A modality whose raw value is one string: a text, or the bytes of a file."""

@@ -31,6 +31,9 @@ class Image(OneString):
         check_name(self.name)
         object.__setattr__(self, "size", check_pixels(self))
 
+    def about(self, name: str) -> str:
+        return "scaled to {} × {}".format(*self.size)
+
     @property
     def ready(self) -> dict[str, Tensor]:
         pixels = {self.name: Tensor((*self.size, self.channels), "uint8")}

@@ -74,6 +74,10 @@ class Table(Spec):
         numbers = {column: Tensor((), "float32") for column in self.numeric}
         return numbers | {column: Tensor((), "string") for column in (*self.dates, *self.categorical)}
 
+    def about(self, name: str) -> str:
+        columns = {"number": self.numeric, "date": self.dates, "category": self.categorical}
+        return next((word for word, names in columns.items() if name in names), "")
+
     @property
     def ready(self) -> dict[str, Tensor]:
         n = len(self.columns)

@@ -67,6 +67,9 @@ class Text(OneString):
         """Rows of the branch's embedding: the number of ids learned, or `vocabulary_size` before `adapt`."""
         return self.learned or self.vocabulary_size
 
+    def about(self, name: str) -> str:
+        return f"up to {self.max_tokens} tokens"
+
     @property
     def ready(self) -> dict[str, Tensor]:
         return {self.name: Tensor((None,), "int32"), f"{self.name}_mask": Tensor((None,), "bool")}

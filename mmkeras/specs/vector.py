@@ -30,6 +30,9 @@ class Vector(Spec):
     def raw(self) -> dict[str, Tensor]:
         return {self.name: Tensor((self.size,), "float32")}
 
+    def about(self, name: str) -> str:
+        return f"{self.size} numbers"
+
     @property
     def ready(self) -> dict[str, Tensor]:
         return self.raw | {f"{self.name}_mask": Tensor((1,), "bool")}

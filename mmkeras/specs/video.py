@@ -34,6 +34,9 @@ class Video(OneString):
         check_whole(self.name, frames=self.frames)
         object.__setattr__(self, "size", check_pixels(self))
 
+    def about(self, name: str) -> str:
+        return f"{self.frames} frames, " + "{} × {}".format(*self.size)
+
     @property
     def ready(self) -> dict[str, Tensor]:
         frames = Tensor((self.frames, *self.size, self.channels), "uint8")
