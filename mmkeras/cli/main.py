@@ -42,6 +42,6 @@ def _parser():
         each = subparsers.add_parser(name, help=summary, description=module.__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
         module.add_arguments(each)
-        each.add_argument("--traceback", action="store_true", help="where an error arose")
+        each.add_argument("--traceback", action="store_true", help="show the Python traceback of an error")
         each.set_defaults(run=module.run)
     return parser
