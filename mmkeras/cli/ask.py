@@ -21,7 +21,7 @@ _BAR = 30  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite file, or a Predictor's file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
     parser.add_argument("values", metavar="NAME=VALUE", nargs="*", help="the example: a value, or @FILE, of each input")
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON object")
 

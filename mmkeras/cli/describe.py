@@ -15,7 +15,7 @@ _CLASSES = 20  # names that are shown of a head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite, a Predictor's or a .keras file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, or a .tflite, Predictor's or .keras file")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,11 +1,11 @@
 """Answers every row of a CSV table, and writes the table with its answers.
 
-    mmkeras predict saved_models/sentiment reviews.csv -o out.csv --on-error skip
+    mmkeras predict saved_models/sentiment new.csv -o out.csv --on-error skip
 
 PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`. The
 table has a column for each input; those of inputs that may be absent may be missing. A column of another name is given
-by --column "review=Review Text". Paths of files are relative to the table. All columns are kept, and the answers follow:
-a class NAME and its scores NAME.CLASS, a number NAME. If the table has a column of that name, such as the label, the
+by --column "review=Review Text". Paths of files are relative to the table. All columns are kept, and the answers
+follow: a class NAME and its scores NAME.CLASS, a number NAME. If the table has a column of that name, such as the label, the
 answer is called NAME.predicted.
 """
 
@@ -18,7 +18,7 @@ _LISTED = 10  # refused rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite file, or a Predictor's file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
     parser.add_argument("table", metavar="TABLE.csv", help="a row for each example")
     parser.add_argument("-o", "--out", metavar="OUT.csv", required=True, help="file that is written when all is done")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.csv if it exists")
