@@ -5,8 +5,8 @@
 PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`. The
 table has a column for each input; those of inputs that may be absent may be missing. A column of another name is given
 by --column "review=Review Text". Paths of files are relative to the table. All columns are kept, and the answers
-follow: a class NAME and its scores NAME.CLASS, a number NAME. If the table has a column of that name, such as the label, the
-answer is called NAME.predicted.
+follow: a class NAME and its scores NAME.CLASS, a number NAME. If the table has a column of that name, such as the
+label, the answer is called NAME.predicted.
 """
 
 import argparse
