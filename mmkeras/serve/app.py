@@ -77,6 +77,7 @@ def application(
         versions.start()
         yield
         await asyncio.to_thread(versions.close)
+        log.info("stopped")
 
     handlers = {HTTPException: _http_error, protocol.Refused: _refused, Exception: _failed}
     return Starlette(routes=routes.table(), lifespan=lifespan, exception_handlers=handlers)

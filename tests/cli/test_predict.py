@@ -82,7 +82,7 @@ def test_columns_of_other_names(exported, mmkeras, tmp_path):
     assert status == 0, error
     assert list(pd.read_csv(tmp_path / "out.csv"))[:4] == ["The Review", "price", "city", "mood"]
     for wrong, said in {"review=The Revew": "'The Review'?", "revew=city": "'review'?", "review": "once."}.items():
-        status, _, error = mmkeras(*words, "--column", wrong)
+        status, _, error = mmkeras(*words, "--column", wrong, "--overwrite")
         assert status == 1 and f"NAME=COLUMN, each NAME once. Received: {wrong!r}." in error and said in error
 
 
