@@ -14,7 +14,10 @@ def check(ok, rule, received, remedy):
 def check_name(name):
     """Raises ValueError unless it is a valid name of a spec, a column or a head."""
     ok = isinstance(name, str) and name.isidentifier() and not name.endswith("_mask")
-    remedy = "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _."
+    remedy = (
+        "It becomes a key of the data set, of the signature and of the REST request: use letters, digits and _. For a "
+        "column that is called differently, give the readers columns={name: column}."
+    )
     check(ok, "A name must be a Python identifier that does not end in '_mask'.", f"{name!r}", remedy)
 
 

@@ -89,7 +89,7 @@ def check_class_weight(model, class_weight):
         raise ValueError(
             "The class weights of a model with heads are those of its heads. Received: class_weight= in fit. Say "
             'mm.heads.classification(name, classes, class_weights={class: weight}), or class_weights="balanced" and '
-            "heads = mm.heads.adapt(heads, raw); train_batches applies them."
+            "heads = mm.heads.adapt(heads, raw); train_batches(raw, preprocess, heads) applies them."
         )
 
 

@@ -45,7 +45,7 @@ def test_vocabulary_from_file_and_tuple(tmp_path):
     ("make", "message"),
     [
         (lambda: mm.Text("my text"), "Python identifier.*Received: 'my text'"),
-        (lambda: mm.Text("x_mask"), "does not end in '_mask'"),
+        (lambda: mm.Text("x_mask"), r"does not end in '_mask'.*give the readers columns=\{name: column\}"),
         (lambda: mm.Text("q", max_tokens=0), "max_tokens of 'q' must be positive. Received: max_tokens=0"),
         (lambda: mm.Text("q", tokenizer="word"), "tokenizer of 'q' must be one of.*Did you mean 'words'"),
         (lambda: mm.Text("q", vocabulary=("a", "a")), r"each once. Received: \['a'\]"),

@@ -16,6 +16,25 @@ from mmkeras.data import Examples, from_dataframe
 from mmkeras.data.faults import Fault, report
 
 
+def renamed_columns(frame: pd.DataFrame, words: Sequence[str], inputs: Sequence[Input]) -> pd.DataFrame:
+    """The table, its columns called like the inputs as `words`, NAME=COLUMN, say.
+
+    Raises:
+        ValueError: there is no such input or column, or an input is named twice.
+    """
+    names, chosen = [each.name for each in inputs], {}
+    for word in words:
+        name, _, column = word.partition("=")
+        if name not in names or name in chosen or column not in frame:
+            hint = did_you_mean(column, list(frame)) if name in names else did_you_mean(name, names)
+            raise ValueError(
+                f"--column must be NAME=COLUMN, each NAME once. Received: {word!r}. The inputs are {names}, the "
+                f"columns {list(frame)}. {hint}".strip()
+            )
+        chosen[name] = column
+    return frame.assign(**{name: frame[column] for name, column in chosen.items()})
+
+
 def with_all_columns(frame: pd.DataFrame, inputs: Sequence[Input]) -> tuple[pd.DataFrame, list[str]]:
     """The columns of the inputs, and which of them were added: a whole column may be missing of what may be absent.
 
@@ -29,8 +48,8 @@ def with_all_columns(frame: pd.DataFrame, inputs: Sequence[Input]) -> tuple[pd.D
     if wrong:
         said = ", ".join(f"{name!r} {did_you_mean(name, others)}".strip() for name in wrong)
         raise ValueError(
-            f"The table needs a column for each input, {names}. Missing: {said}. Received: {list(frame)}. Rename the "
-            "columns in the first line of the file."
+            f"The table needs a column for each input, {names}. Missing: {said}. Received: {list(frame)}. Say "
+            'which columns hold them: --column "NAME=COLUMN".'
         )
     added = [each.name for each in absent]
     return frame.assign(**dict.fromkeys(added))[names], added

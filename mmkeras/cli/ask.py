@@ -1,7 +1,7 @@
 """Asks an exported model about one example.
 
     mmkeras ask saved_models/sentiment review="Lovely!" photo=1.jpg
-    mmkeras ask saved_models/sentiment.tflite review=@review.txt face=0.5,1,0.25 --json
+    mmkeras ask saved_models/sentiment.tflite review=@review.txt face=0.5,1,0.25
 
 PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`.
 Each input is NAME=VALUE, or NAME=@FILE for the content of a file; of pictures, sounds and videos the path alone will
@@ -21,7 +21,7 @@ _BAR = 30  # characters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite file, or a Predictor's file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
     parser.add_argument("values", metavar="NAME=VALUE", nargs="*", help="the example: a value, or @FILE, of each input")
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON object")
 

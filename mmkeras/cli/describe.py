@@ -15,7 +15,7 @@ _CLASSES = 20  # names that are shown of a head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite, a Predictor's or a .keras file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, or a .tflite, Predictor's or .keras file")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,7 +50,7 @@ def _inputs(artefact):
 
     if not artefact.inputs:
         return None
-    table = Table("input", "kind", "dtype", "shape", "may be absent", "", title="Inputs", title_justify="left")
+    table = Table("input", "kind", "dtype", "shape", "may be absent", "about", title="Inputs", title_justify="left")
     for each in artefact.inputs:
         kind = each.kind if each.modality == each.name else f"{each.kind} '{each.modality}'"
         shape = ", ".join(["B", *map(str, each.shape)]) + ("" if each.shape else ",")
@@ -68,7 +68,7 @@ def _answers(artefact):
 
     if not artefact.outputs:
         return None
-    table = Table("answer", "", "classes", title="Answers", title_justify="left")
+    table = Table("answer", "type", "classes", title="Answers", title_justify="left")
     for name, what in artefact.outputs.items():
         head = name if name in artefact.outputs and name in artefact.classes else name.removesuffix("_scores")
         classes = [] if head != name and head in artefact.outputs else artefact.classes.get(head, [])

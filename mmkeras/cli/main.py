@@ -4,7 +4,10 @@ import argparse
 import importlib
 import logging
 import sys
+import textwrap
 from collections.abc import Sequence
+
+from mmkeras import __version__
 
 COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve")
 
@@ -26,22 +29,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         if args.traceback:
             raise
-        print(f"mmkeras {args.command}: {error}", file=sys.stderr)
+        ours = isinstance(error, OSError) and error.filename is None and error.strerror  # without "[Errno 98]"
+        print(f"mmkeras {args.command}: {ours or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
 
 
+class _Paragraphs(argparse.RawDescriptionHelpFormatter):
+    """Wraps the paragraphs of a docstring at the width of the terminal, and leaves indented examples as they are."""
+
+    def _fill_text(self, text, width, indent):
+        parts = text.strip("\n").split("\n\n")
+        return "\n\n".join(part if part.startswith(" ") else textwrap.fill(part, width) for part in parts)
+
+
 def _parser():
     description = "Writes training scripts; looks at exported models, asks them, serves them."
     parser = argparse.ArgumentParser(prog="mmkeras", description=description)
+    parser.add_argument("--version", action="version", version=f"mmkeras {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"mmkeras.cli.{name}")
         summary = module.__doc__.splitlines()[0]
         each = subparsers.add_parser(name, help=summary, description=module.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+                                     formatter_class=_Paragraphs)  # fmt: skip
         module.add_arguments(each)
-        each.add_argument("--traceback", action="store_true", help="where an error arose")
+        each.add_argument("--traceback", action="store_true", help="show the Python traceback of an error")
         each.set_defaults(run=module.run)
     return parser

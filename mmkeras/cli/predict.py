@@ -1,11 +1,12 @@
 """Answers every row of a CSV table, and writes the table with its answers.
 
-    mmkeras predict saved_models/sentiment reviews.csv -o answers.csv --on-error skip
+    mmkeras predict saved_models/sentiment new.csv -o out.csv --on-error skip
 
 PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`. The
-table has a column for each input; those of inputs that may be absent may be missing. Paths of files are relative to the
-table. All columns are kept, and the answers follow: a class NAME and its scores NAME.CLASS, a number NAME. If the table
-has a column of that name, such as the label, the answer is called NAME.predicted.
+table has a column for each input; those of inputs that may be absent may be missing. A column of another name is given
+by --column "review=Review Text". Paths of files are relative to the table. All columns are kept, and the answers
+follow: a class NAME and its scores NAME.CLASS, a number NAME. If the table has a column of that name, such as the
+label, the answer is called NAME.predicted.
 """
 
 import argparse
@@ -17,10 +18,12 @@ _LISTED = 10  # refused rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite file, or a Predictor's file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
     parser.add_argument("table", metavar="TABLE.csv", help="a row for each example")
     parser.add_argument("-o", "--out", metavar="OUT.csv", required=True, help="file that is written when all is done")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT.csv if it exists")
+    parser.add_argument("--column", action="append", metavar="NAME=COLUMN", default=[],
+                        help="the input NAME is in COLUMN of the table; say it again for further ones")  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=64, help="rows that are answered together")
     parser.add_argument(
         "--on-error", choices=("raise", "skip"), default="raise",
@@ -69,7 +72,7 @@ def _answered(answer, artefact, table, args):
     """The table with its answers, faults in the order of the rows, renamed answers, and columns that were missing."""
     import pandas as pd
 
-    from mmkeras.cli._tables import answered, columns_of, examples_of, joined, with_all_columns
+    from mmkeras.cli._tables import answered, columns_of, examples_of, joined, renamed_columns, with_all_columns
     from mmkeras.data.faults import report
     from mmkeras.data.progress import shown_if_slow
     from mmkeras.data.sources import delimited
@@ -78,7 +81,7 @@ def _answered(answer, artefact, table, args):
     frame, _, faults = delimited.read(table, {}, args.on_error)
     if not len(frame):
         raise ValueError(f"The table needs rows. Received: '{table}', which has none.")
-    columns, added = with_all_columns(frame, artefact.inputs)
+    columns, added = with_all_columns(renamed_columns(frame, args.column, artefact.inputs), artefact.inputs)
     examples, unread = examples_of(columns, artefact.inputs, table.parent, skip)
     faults, parts = [*faults, *unread], []
     batches = answered(answer, examples, size, skip)

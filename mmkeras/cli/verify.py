@@ -18,7 +18,7 @@ from mmkeras.formats import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="PATH", help="of a SavedModel, a .tflite, a Predictor's or a .keras file")
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, or a .tflite, Predictor's or .keras file")
 
 
 def run(args: argparse.Namespace) -> int:

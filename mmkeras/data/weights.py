@@ -61,6 +61,12 @@ def check_headless(heads, weighted):
         )
 
 
+def check_learned(heads):
+    """Raises ValueError for class weights that are not learned yet: before a cache is filled, and outside the graph."""
+    for head in heads:
+        head.sample_weights(head.filled(head.blank[None]))
+
+
 def with_weights(ready, labels, heads, weighted, training, partly=()):
     """(ready, labels), or (ready, labels, {head: weights (B,)}) where examples or classes have weights.
 

@@ -223,7 +223,8 @@ class Classification(Head):
     def _not_learned(self, argument: str, where: str) -> str:
         return (
             f"Head '{self.name}' has {argument}='balanced', which are not learned yet. "
-            f"Call heads = mm.heads.adapt(heads, raw) before {where}."
+            f"Call heads = mm.heads.adapt(heads, raw) before {where}, and give these heads to train_batches(raw, "
+            "preprocess, heads), to the model and to compile_for: the examples know only the heads they were read with."
         )
 
     def decode(self, scores: Any) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def application(
         versions.start()
         yield
         await asyncio.to_thread(versions.close)
+        log.info("stopped")
 
     handlers = {HTTPException: _http_error, protocol.Refused: _refused, Exception: _failed}
     return Starlette(routes=routes.table(), lifespan=lifespan, exception_handlers=handlers)
@@ -184,6 +185,8 @@ class _Routes:
     async def status(self, request: Request):
         name, number = request.path_params["name"], request.path_params.get("number")
         states = self._versions.states(name)
+        if name.endswith(":predict"):
+            raise HTTPException(405, f"Answers are asked with POST. Received: GET {request.url.path}. Send a body.")
         if not states or (number is not None and number not in states):
             raise HTTPException(404, f"Could not find any versions of model {name}")
         numbers = sorted(states, reverse=True) if number is None else [number]

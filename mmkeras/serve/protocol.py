@@ -110,11 +110,13 @@ def _named(inputs, specs):
 
 def check_names(given, specs, where):
     missing = [name for name in specs if name not in given]
-    extra = [f"{name!r} {did_you_mean(name, missing)}".strip() for name in given if name not in specs]
+    extra = [name for name in given if name not in specs]
     if missing or extra:
-        remedy = f" {_ABSENT}" if missing and not extra else ""
+        said = [f"{word} {names}" for word, names in (("missing", missing), ("unknown", extra)) if names]
+        hints = [did_you_mean(name, missing) for name in extra] if extra else [_ABSENT]
         raise Refused(
-            f"{where} must have the inputs {list(specs)}. Received: missing {missing}, unknown {extra}.{remedy}",
+            f"{where} must have the inputs {list(specs)}. Received: {', '.join(said)}. "
+            f"{' '.join(filter(None, hints)) or 'Remove what is unknown.'}",
             missing[0] if missing else None,
         )
 

@@ -30,7 +30,7 @@ def serve(folder: str | PathLike[str], *, port: int = 8501, host: str = "127.0.0
         **limits: as of `application`: `newest`, `max_batch`, `max_waiting`, `max_request_bytes`, `poll_seconds`.
 
     Raises:
-        ValueError: as of `application`.
+        ValueError: as of `application`; or the port or the host is none.
         OSError: the port is taken.
     """
     server, listener = _server(folder, port, host, limits)
@@ -77,12 +77,22 @@ def _server(folder, port, host, limits):
 
 
 def _listener(port, host):
+    if not 0 <= port <= 65535:
+        raise ValueError(
+            f"The port must be between 0 and 65535. Received: {port}. Give another one, or 0 for any free."
+        )
     # Without the protocol, asyncio does not see that it is TCP and leaves Nagle's algorithm on: 44 ms for each answer.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+    except socket.gaierror as error:
+        listener.close()
+        raise ValueError(
+            f"The host must be an address of this machine. Received: {host!r}, {error.strerror}. Give '127.0.0.1', or "
+            "'0.0.0.0' for the network."
+        ) from error
     except OSError as error:
         listener.close()
         raise OSError(

@@ -1,5 +1,6 @@
 """The command's own manners: help, refusals, exit statuses."""
 
+import socket
 import subprocess
 import sys
 import tomllib
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import mmkeras
 from mmkeras.cli import main
 from mmkeras.cli.main import COMMANDS
 
 
-def test_each_subcommand_has_help(capsys):
+def test_each_subcommand_has_help(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as end:
         main(["--help"])
     text = capsys.readouterr().out
@@ -19,7 +22,11 @@ def test_each_subcommand_has_help(capsys):
     for name in COMMANDS:
         with pytest.raises(SystemExit) as end:
             main([name, "--help"])
-        assert end.value.code == 0 and "--traceback" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert end.value.code == 0 and "--traceback" in text and max(map(len, text.splitlines())) <= 80
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"mmkeras {mmkeras.__version__}\n"
 
 
 def test_what_is_refused_is_printed_without_a_traceback(tmp_path, capsys):
@@ -28,6 +35,10 @@ def test_what_is_refused_is_printed_without_a_traceback(tmp_path, capsys):
     assert message.startswith("mmkeras serve: ") and "where there is none. Export a model" in message
     with pytest.raises(ValueError, match="where there is none"):
         main(["serve", str(tmp_path), "--traceback"])
+    assert main(["serve", str(tmp_path), "--port", "99999"]) == 1
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["serve", str(tmp_path), "--port", str(taken.getsockname()[1])]) == 1
+    assert "mmkeras serve: The port must be free" in capsys.readouterr().err
     with pytest.raises(SystemExit) as end:
         main(["sevre"])
     assert end.value.code == 2

@@ -48,6 +48,12 @@ def test_what_a_column_holds(name):
     assert (found.kind, told in found.why) == (kind, True), found
 
 
+def test_dots_stand_for_further_categories_only():
+    look = lambda *values: kinds.look("city", pd.Series(values * 50, dtype=object)).why  # noqa: E731
+    assert look("Paris", "Rome", "Oslo") == "3 categories: 'Paris', 'Rome', 'Oslo'"
+    assert look("Paris", "Rome", "Oslo", "Bonn") == "4 categories: 'Paris', 'Rome', 'Oslo', ..."
+
+
 def test_lists_are_vectors_and_other_objects_are_left_out():
     found = kinds.look("face", pd.Series([[0.5, 1, 2, 3]] * 30, dtype=object))
     assert (found.kind, found.facts["size"]) == ("vector", 4)

@@ -75,6 +75,17 @@ def test_columns_that_may_be_absent_may_be_missing(exported, mmkeras, tmp_path):
         assert status == 1 and f"Missing: {said}" in error
 
 
+def test_columns_of_other_names(exported, mmkeras, tmp_path):
+    (tmp_path / "table.csv").write_text("The Review,price,city\na bad day,2,Oslo\n")
+    words = ("predict", exported.folder / "scenes.tflite", tmp_path / "table.csv", "-o", tmp_path / "out.csv")
+    status, _, error = mmkeras(*words, "--column", "review=The Review")
+    assert status == 0, error
+    assert list(pd.read_csv(tmp_path / "out.csv"))[:4] == ["The Review", "price", "city", "mood"]
+    for wrong, said in {"review=The Revew": "'The Review'?", "revew=city": "'review'?", "review": "once."}.items():
+        status, _, error = mmkeras(*words, "--column", wrong, "--overwrite")
+        assert status == 1 and f"NAME=COLUMN, each NAME once. Received: {wrong!r}." in error and said in error
+
+
 def test_what_is_no_table_or_no_place_is_refused(exported, mmkeras, copied, monkeypatch):
     def said(table, out, *words):
         status, _, error = mmkeras("predict", exported.folder / "scenes.tflite", table, "-o", out, *words)

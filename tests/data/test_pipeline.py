@@ -61,6 +61,8 @@ def test_class_weights_reach_fit_as_sample_weights(texts, to_ids):
     expected = [heads[0].class_weights[answer.classes[i]] for i in labels["answer"].numpy()]
     np.testing.assert_allclose(weights["answer"], expected, rtol=1e-6)
     assert set(weights["loudness"].numpy()) == {1.0}
+    with pytest.raises(ValueError, match=r"^Head 'answer' has class_weights.*give these heads to train_batches\(raw"):
+        mm.data.train_batches(texts, to_ids, [answer], cache="memory")  # at once: the cache may take minutes
 
 
 @pytest.mark.parametrize("cache", [None, "memory"])

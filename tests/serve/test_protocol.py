@@ -67,7 +67,7 @@ def test_what_is_no_request_is_refused(body, message):
 
 
 @pytest.mark.parametrize("change, name, message", [
-    ({"tga": "x"}, None, r"instances\[1\] must have the inputs .* unknown \[\"'tga'\"\]"),
+    ({"tga": "x"}, None, r"instances\[1\] must have the inputs .* unknown \['tga'\]\. Remove what is unknown"),
     ({"tag": 3}, "tag", r'instances\[1\], tag: must be a string, or \{"b64": ...\} for bytes. Received: int 3'),
     ({"tag": None}, "tag", r"Received: null. For an optional input that is missing, send"),
     ({"tag": {"b64": "a*b"}}, "tag", r"instances\[1\], tag: the value of b64 must be Base64. Received: 'a\*b'"),
@@ -87,7 +87,8 @@ def test_a_wrong_value_is_refused_by_name_and_number(change, name, message):
 @pytest.mark.parametrize("values, rows, message", [
     ({"tag": "x"}, True, r'"instances" must be a list of examples. Received: dict'),
     (["x", "y"], True, r"instances\[0\] must be an object with \['tag', 'signal', 'sensor'\]. Received: str 'x'"),
-    ([{"tag": "x"}], True, r"missing \['signal', 'sensor'\], unknown \[\]. For an optional input"),
+    ([{"tag": "x"}], True, r"Received: missing \['signal', 'sensor'\]\. For an optional input"),
+    ([{"tag": "x", "signl": 1}], True, r"missing .*'sensor'\], unknown \['signl'\]\. Did you mean 'signal'\?$"),
     (["x"], False, r'"inputs" must be an object with'),
     (COLUMNS | {"tag": "x"}, False, r"tag: must be a list, a value for each example. Received: str 'x'"),
     (COLUMNS | {"tag": ["x"]}, False, r"values as the others. Received: \{'tag': 1, 'signal': 2, 'sensor': 2\}"),

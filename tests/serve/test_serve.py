@@ -96,6 +96,8 @@ def test_what_is_not_there_is_404(url, ask):
     assert ask(url, "/v1/models/half")[::2] == (404, {"error": "Could not find any versions of model half"})
     assert ask(url, "/v1/models/half/metadata")[0] == 404 and ask(url, "/nowhere")[0] == 404
     assert ask(url, "/v1/models/scenes", b"{}")[0] == 405
+    status, _, found = ask(url, "/v1/models/scenes:predict")
+    assert status == 405 and found["error"].startswith("Answers are asked with POST. Received: GET /v1/models/scenes:")
 
 
 def test_a_request_that_is_too_large_is_413(url, ask):
@@ -247,6 +249,10 @@ def test_what_cannot_be_served_is_told_at_once(exported, tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=rf"The port must be free. Received: 127.0.0.1:{port}, .* Give another port"):
             mm.serve.serve(exported.folder, port=port)
+    with pytest.raises(ValueError, match="port must be between 0 and 65535. Received: 99999. Give another"):
+        mm.serve.serve(exported.folder, port=99999)
+    with pytest.raises(ValueError, match="host must be an address of this machine. Received: '999.1.1.1', .* Give"):
+        mm.serve.serve(exported.folder, port=0, host="999.1.1.1")
 
 
 def test_a_large_request_is_answered_in_parts(exported, url, ask):

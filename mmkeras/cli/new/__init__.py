@@ -15,7 +15,7 @@ one in all the same.
 Files are looked for beside the table, in its folders and in its archives. Where a column holds only a part of a file's
 name, say how the name is made:
 
-    mmkeras new emoji.tsv --label group --files "photo=noto72.zip/{id}.png" -o train.py
+    mmkeras new emoji.tsv --label group --files "photo=noto72.zip/{id}.png"
 
 A label with few different values, or of text, is classified; a number with many is predicted as a number (regression);
 --task says otherwise. Rows that share a file stay in one part of the split; --group says what else belongs together,

@@ -171,7 +171,8 @@ def _words(name, there, distinct, rows):
     few = distinct <= max(20, rows / 10) and distinct <= 500
     if few and not sentences:
         shown = ", ".join(map(_short, there.value_counts().index[:3]))
-        return Column(name, "category", f"{distinct} categories: {shown}, ...", {"categories": distinct})
+        shown += ", ..." * (distinct > 3)
+        return Column(name, "category", f"{distinct} categories: {shown}", {"categories": distinct})
     if sentences or counts.mean() >= 1.5:
         told = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
         return Column(name, "text", told, {"tokens": _tokens(sample, words)})

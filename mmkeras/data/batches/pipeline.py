@@ -17,7 +17,7 @@ from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.labels import as_targets, heads_of
-from mmkeras.data.weights import check_headless, check_unbalanced, with_weights
+from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
 from mmkeras.preprocess.model import check_adapted
 from mmkeras.received import check_examples, check_preprocess, check_singles
 
@@ -86,6 +86,7 @@ def train_batches(
     _check_scope()
     _check_types("train_batches", raw, preprocess)
     heads = heads_of(raw, heads)
+    check_learned(heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
     check_headless(heads, feed.weighted)
