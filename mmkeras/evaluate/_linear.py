@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import tensorflow as tf
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -11,6 +12,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from mmkeras.checks import check
 from mmkeras.specs import Spec
 
+_IDS = 2**18  # more ids than the tokenizer of any preset has; a spec with a preset does not know how many
 _SIDE, _BANDS, _MOST = 16, 64, 256  # pixels per side; frequency bands; maximum number of values per modality
 
 
@@ -59,14 +61,17 @@ def _columns(specs, batches):
             mask = np.asarray(ready.get(f"{spec.name}_mask", np.ones((len(values), 1), bool)))
             found[spec.name][0].append(_FEATURES[spec.kind](spec, values, mask))
             found[spec.name][1].append(mask.any(1))
-    return {name: tuple(map(np.concatenate, parts)) for name, parts in found.items()}
+    return {name: (_stacked(values), np.concatenate(there)) for name, (values, there) in found.items()}
+
+
+def _stacked(parts):
+    return scipy.sparse.vstack(parts, "csr") if scipy.sparse.issparse(parts[0]) else np.concatenate(parts)
 
 
 def _bag(spec, ids, mask):
-    bag = np.zeros((len(ids), spec.ids), "float32")
     rows = np.repeat(np.arange(len(ids)), mask.sum(1))
-    np.add.at(bag, (rows, ids[mask]), 1.0)
-    return bag
+    counts = np.ones(len(rows), "float32")
+    return scipy.sparse.csr_array((counts, (rows, ids[mask])), shape=(len(ids), max(spec.ids, _IDS)))
 
 
 def _pixels(spec, images, mask):
@@ -96,6 +101,8 @@ _FEATURES = {"text": _bag, "image": _pixels, "video": _frames, "audio": _spectru
 def _reduced(spec, train, test):
     """At most 256 numbers for each row, centred on the mean of the training part."""
     if spec.kind == "text":
+        used = np.unique(train.indices)
+        train, test = train[:, used], test[:, used]
         weigh = TfidfTransformer(sublinear_tf=True).fit(train)
         train, test = weigh.transform(train), weigh.transform(test)
     if train.shape[1] > _MOST:

@@ -89,6 +89,17 @@ def test_linear_features_of_every_kind(raw, preprocess):
             assert not lengths[~there].any()
 
 
+def test_ids_of_a_preset_exceed_what_its_spec_knows():
+    rng = np.random.default_rng(0)
+    specs = [mm.Text("caption", vocabulary_size=4, max_tokens=3), mm.Vector("photo", size=5)]
+    words = rng.integers(0, 5, (40, 3)).astype("int32")
+    x = np.stack([(words == i).sum(1) for i in range(5)], axis=1).astype("float32")
+    there = np.ones((40, 1), bool)
+    batch = {"caption": words + 30_000, "caption_mask": np.ones((40, 3), bool), "photo": x, "photo_mask": there}
+    found = mm.evaluate.linear_embeddings(specs, [batch], [batch], dim=4)
+    assert np.sum(found["caption"] * found["photo"], axis=1).min() > 0.8
+
+
 def test_report_and_pictures_are_written(pairs, raw, tmp_path):
     names = {"photo": pairs["photo"][:20], "question": pairs["caption"][:20]}
     part = raw.subset(range(20))
