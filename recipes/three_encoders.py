@@ -23,7 +23,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 
 import keras
 import keras_nlp
-import numpy as np
 import pandas as pd
 import rich
 import tensorflow as tf
@@ -127,7 +126,8 @@ def tables(args):
     if args.table:
         frame = pd.read_csv(args.table, dtype=str, keep_default_na=False)
         frame = frame.sample(frac=1, random_state=args.seed)
-        parts = np.split(frame, [round(0.8 * len(frame)), round(0.9 * len(frame))])
+        first, second = round(0.8 * len(frame)), round(0.9 * len(frame))
+        parts = [frame[:first], frame[first:second], frame[second:]]
     else:
         names = [Path(args.data, f"{part}.csv") for part in ("train", "valid", "test")]
         parts = [pd.read_csv(name, dtype=str, keep_default_na=False) for name in names]
