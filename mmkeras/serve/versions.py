@@ -137,8 +137,9 @@ class Versions:
             return "No version could be loaded. Received: " + "; ".join(
                 f"{name}/{number}, {why}" for (name, number), (_, why) in self._failed.items()
             )
-        deeper = [up for up in (folder.parent, folder.parent.parent) if next(up.glob("*/*/saved_model.pb"), None)]
-        near = f"Did you mean '{deeper[-1]}'?" if deeper else "Export a model into it with mm.export.saved_model."
+        levels = {"saved_model.pb": folder.parent.parent, "*/saved_model.pb": folder.parent}  # of a version, of a name
+        above = [up for pattern, up in levels.items() if next(folder.glob(pattern), None)]
+        near = f"Did you mean '{above[0]}'?" if above else "Export a model into it with mm.export.saved_model."
         return (
             "The folder must hold NAME/VERSION/saved_model.pb, VERSION being a positive integer. "
             f"Received: '{folder}', {'where there is none' if folder.is_dir() else 'which is no folder'}. {near}"
