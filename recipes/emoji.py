@@ -52,7 +52,11 @@ def main(args):
     name = mm.Text("name", max_tokens=20, **known)
     picture = mm.Image("picture", size=(128, 128) if args.image_weights else (32, 32))
     languages = LANGUAGES[:1] if args.text_weights else LANGUAGES
-    specs, learn, check = [name, picture], rows(data, languages, learn=True), rows(data, languages, learn=False)
+    specs, learn, check = (
+        [name, picture],
+        rows(data, learn=True, languages=languages),
+        rows(data, learn=False, languages=languages),
+    )
     heads = [mm.heads.classification(column, classes=sorted({*learn[column], *check[column]}), dropout=0.1)
              for column in ("group", "subgroup")]  # fmt: skip
 
@@ -109,7 +113,9 @@ def main(args):
 
     scores = {**mm.evaluate.summary(found), "languages": by_language(raw_test)}
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, languages, learn=False), specs, heads, root=args.test)
+        raw_other = mm.data.from_dataframe(
+            rows(args.test, learn=False, languages=languages), specs, heads, root=args.test
+        )
         scores["other_test"] = by_language(raw_other)
 
     # 6. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
@@ -130,7 +136,7 @@ def main(args):
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
-def rows(folder, languages, learn):
+def rows(folder, learn, languages=LANGUAGES):
     """A row for each emoji (to learn from, or the others) and language that has a name for it.
 
     To learn from, every other language gets the drawing of 2016, English counts three times, and keywords are two

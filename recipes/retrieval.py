@@ -39,7 +39,7 @@ def main(args):
     known = {"preset": args.text_weights} if args.text_weights else {"vocabulary_size": 16_000}
     specs = [mm.Text("name", max_tokens=24, **known), mm.Image("picture", size=128 if args.image_weights else 32)]
     languages = LANGUAGES[:1] if args.text_weights else LANGUAGES
-    learn, check = rows(data, languages, learn=True), rows(data, languages, learn=False)
+    learn, check = rows(data, learn=True, languages=languages), rows(data, learn=False, languages=languages)
     emoji = mm.heads.classification("id", classes=sorted({*learn.id, *check.id}))
     group = mm.heads.classification("group", classes=sorted({*learn.group, *check.group}))
     raw_train = mm.data.from_dataframe(learn, specs, [emoji], root=data)
@@ -100,7 +100,9 @@ def main(args):
     groups = mm.evaluate.report(zero_shot, mm.data.eval_batches(raw_english, preprocess, [group]))
     found["languages"] = by_language(raw_test)
     if args.test:
-        raw_other = mm.data.from_dataframe(rows(args.test, languages, learn=False), raw_test.specs, (), root=args.test)
+        raw_other = mm.data.from_dataframe(
+            rows(args.test, learn=False, languages=languages), raw_test.specs, (), root=args.test
+        )
         found["other_test"] = by_language(raw_other)
 
     # 5. An index of all emojis: raw query in, identifiers out; and a file for each tower, for devices.
@@ -132,7 +134,7 @@ def main(args):
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
-def rows(folder, languages, learn):
+def rows(folder, learn, languages=LANGUAGES):
     """A row for each emoji (to learn from, or the others) and language that has a name for it.
 
     To learn from, half of the rows have the drawing of 2016, and keywords, alone and after the name, are further names.
