@@ -94,6 +94,11 @@ def did_you_mean(name, choices):
     return f"Did you mean {near[0]!r}?" if near else ""
 
 
+def suggested(names, choices):
+    """`names` as text, each with the nearest of `choices`, such as "'fotos' Did you mean 'photo'?, 'age'"."""
+    return ", ".join(f"{name!r} {did_you_mean(name, choices)}".strip() for name in names)
+
+
 def check_keys(rule, received, expected, hint=""):
     """Raises ValueError unless `received` has exactly the keys that are expected, in any order.
 
@@ -103,9 +108,9 @@ def check_keys(rule, received, expected, hint=""):
         hint: what the message ends with.
     """
     missing = [key for key in expected if key not in received]
-    unknown = [f"{key!r} {did_you_mean(key, expected)}".strip() for key in received if key not in expected]
+    unknown = suggested([key for key in received if key not in expected], expected)
     if missing or unknown:
         raise ValueError(
             f"{rule} Expected: {list(expected)}. Received: {list(received)}. Missing: {missing}. "
-            f"Unknown: [{', '.join(unknown)}].{hint}"
+            f"Unknown: [{unknown}].{hint}"
         )

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from mmkeras import specs as kinds
-from mmkeras.checks import check_keys, did_you_mean
+from mmkeras.checks import check_keys, suggested
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
 from mmkeras.contract.teaching import Teaching, label_name, taught_heads
@@ -122,7 +122,7 @@ def _deserialize(config, custom_objects):
 def _check_losses(model, loss, outputs):
     auxiliary = [name for name in outputs if head_of(name)]
     missing = [name for name in auxiliary if name not in loss]
-    unknown = [f"{name!r} {did_you_mean(name, outputs)}".strip() for name in loss if name not in outputs]
+    unknown = suggested([name for name in loss if name not in outputs], outputs)
     if missing or unknown:
         specs = list(dict.fromkeys(name.partition(".")[2] for name in auxiliary))
         remedy = "Name each loss after an output."
@@ -133,7 +133,7 @@ def _check_losses(model, loss, outputs):
             )
         raise ValueError(
             f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
-            f"{list(loss)}. Missing: {missing}. Unknown: [{', '.join(unknown)}]. {remedy}"
+            f"{list(loss)}. Missing: {missing}. Unknown: [{unknown}]. {remedy}"
         )
 
 

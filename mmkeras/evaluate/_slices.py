@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.evaluate.intervals import of_mean
 from mmkeras.evaluate.kinds import lower_is_better, per_example
 from mmkeras.heads import Head
@@ -73,10 +73,9 @@ def _check(frame, columns, n):
             f"The table has a row for each example. Received: {len(frame)} rows, {n} examples. Give the frame of the "
             "raw examples that were predicted, in their order."
         )
-    unknown = [f"{name!r} {did_you_mean(name, frame.columns)}".strip() for name in columns or ()
-               if name not in frame.columns]  # fmt: skip
+    unknown = suggested([name for name in columns or () if name not in frame.columns], frame.columns)
     if unknown:
-        raise ValueError(f"Slices are by columns of the table. Received: {unknown}. Columns: {list(frame.columns)}.")
+        raise ValueError(f"Slices are by columns of the table. Received: [{unknown}]. Columns: {list(frame.columns)}.")
     files = [name for name in columns or () if _bytes(frame[name])]
     if files:
         raise ValueError(f"Slices are by columns of texts or numbers. Received: {files}, of bytes. Leave them out.")

@@ -1,10 +1,16 @@
 """Checks that preprocess, model and heads belong together."""
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
+from mmkeras.preprocess import Preprocess
 
 
 def check_fit(preprocess, model, heads):
     """Raises ValueError unless preprocess gives the model's inputs and the heads match its outputs."""
+    if isinstance(model, Preprocess) and not isinstance(preprocess, Preprocess):
+        raise ValueError(
+            "An export takes the preprocess first, and then the model. Received: the two in the other order. "
+            "Exchange them: (preprocess, model, ...)."
+        )
     for stage, part in (("preprocess", preprocess), ("model", model)):
         if not isinstance(part.input, dict) or not isinstance(part.output, dict):
             raise ValueError(
@@ -29,11 +35,11 @@ def check_fit(preprocess, model, heads):
 
 
 def _check_names(rule, given, taken):
-    missing = [f"{name!r} {did_you_mean(name, given)}".strip() for name in taken if name not in given]
+    missing = suggested([name for name in taken if name not in given], given)
     unused = [name for name in given if name not in taken]
     if missing or unused:
         raise ValueError(
-            f"{rule} Expected: {list(taken)}. Received: {list(given)}. Missing: {missing}. Unknown: {unused}. "
+            f"{rule} Expected: {list(taken)}. Received: {list(given)}. Missing: [{missing}]. Unknown: {unused}. "
             "Build them from the same specs and heads."
         )
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.contract.raw_examples import selected
 from mmkeras.preprocess import RawLayer
 
@@ -75,9 +75,9 @@ def _check_lengths(lengths):
 
 def _check_columns(columns, inputs):
     received = list(columns) if isinstance(columns, dict) else columns
-    missing = [f"{key!r} {did_you_mean(key, received)}".strip() for key in inputs if key not in received]
+    missing = suggested([key for key in inputs if key not in received], received)
     if missing:
-        raise ValueError(f"samples must hold every raw name. Missing: {missing}. Received: {received}.")
+        raise ValueError(f"samples must hold every raw name. Missing: [{missing}]. Received: {received}.")
 
 
 def _array(values, tensor):

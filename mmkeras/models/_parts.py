@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.contract import auxiliary_name
 from mmkeras.heads import check_heads
 from mmkeras.layers import CombineAnswers, MaskedMean, ModalityDropout
@@ -46,9 +46,9 @@ def _for_branch(branches, spec, inputs):
 def dropped(specs, masks, rate):
     if isinstance(rate, dict):
         names = [spec.name for spec in specs]
-        unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in rate if name not in names]
+        unknown = suggested([name for name in rate if name not in names], names)
         if unknown:
-            raise ValueError(f"modality_dropout names specs. Received: {unknown}. Specs: {names}.")
+            raise ValueError(f"modality_dropout names specs. Received: [{unknown}]. Specs: {names}.")
         rate = [rate.get(name, 0.0) for name in names]
     return ModalityDropout(rate, name="modality_dropout")(masks) if np.any(rate) else masks
 

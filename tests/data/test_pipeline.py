@@ -119,7 +119,7 @@ def test_fit_runs_on_all_modalities(raw, preprocess, model, heads):
 def test_errors(texts, to_ids, heads, raw, preprocess):
     with pytest.raises(ValueError, match="at least one full batch. Received: 120 example"):
         mm.data.train_batches(texts, to_ids, heads, batch_size=121)
-    with pytest.raises(ValueError, match=r"Missing: \[\"'price'"):
+    with pytest.raises(ValueError, match=r"Missing: \['price'"):
         mm.data.train_batches(texts, to_ids, [mm.heads.regression("price", mean=0, std=1)])
     with pytest.raises(ValueError, match="bucket_by names a text. Received: 'questions'. Did you mean 'question'"):
         mm.data.train_batches(texts, to_ids, heads, bucket_by="questions")

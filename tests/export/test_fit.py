@@ -11,7 +11,7 @@ def test_parts_that_fit(parts):
 
 def test_another_preprocess_is_refused_by_name(parts):
     other = mm.preprocessor([mm.Text("revue", vocabulary=("good",))])
-    with pytest.raises(ValueError, match=r"Missing: \[\"'review' Did you mean 'revue'\?\""):
+    with pytest.raises(ValueError, match=r"Missing: \['review' Did you mean 'revue'\?\]"):
         check_fit(other, parts.model, parts.heads)
 
 
@@ -27,3 +27,8 @@ def test_answers_of_one_name_are_refused(parts):
     mood, shadow = parts.heads[0], mm.heads.regression("mood_scores", mean=0.0, std=1.0)
     with pytest.raises(ValueError, match=r"\['mood_scores'\] twice. Rename 'mood_scores'"):
         decoded([mood, shadow], {"mood": tf.zeros((1, 3)), "mood_scores": tf.zeros((1, 1))})
+
+
+def test_swapped_parts_are_said(parts):
+    with pytest.raises(ValueError, match="takes the preprocess first.*Exchange them"):
+        check_fit(parts.model, parts.preprocess, parts.heads)

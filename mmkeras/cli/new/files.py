@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from mmkeras.checks import check_name, did_you_mean
+from mmkeras.checks import check_name, suggested
 from mmkeras.cli.new import places
 from mmkeras.cli.new.kinds import Column
 
@@ -72,9 +72,9 @@ def pattern(text: str, columns: list[str]) -> Pattern:
     check_name(name)
     if name in columns and made.template != f"{{{name}}}":
         raise ValueError(f"--files makes an input of a new name. Received: {text!r}, and a column {name!r}. Rename it.")
-    unknown = [f"{field!r} {did_you_mean(field, columns)}".strip() for field in fields if field not in columns]
+    unknown = suggested([field for field in fields if field not in columns], columns)
     if unknown:
-        raise ValueError(f"--files {text!r} names columns. Received: {', '.join(unknown)}. Columns: {columns}.")
+        raise ValueError(f"--files {text!r} names columns. Received: {unknown}. Columns: {columns}.")
     return made
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.specs import as_text
 
 _TRAIN = "train"
@@ -147,11 +147,9 @@ def _read(path, kind, options, names):
 
 
 def _check(frame, path, labels, least=20):
-    missing = [f"{label!r} {did_you_mean(label, frame.columns)}".strip() for label in labels if label not in frame]
+    missing = suggested([label for label in labels if label not in frame], frame.columns)
     if missing:
-        raise ValueError(
-            f"--label names a column. Received: {', '.join(missing)}. Columns of {path}: {list(frame.columns)}."
-        )
+        raise ValueError(f"--label names a column. Received: {missing}. Columns of {path}: {list(frame.columns)}.")
     if len(frame) < least:
         raise ValueError(f"A table to learn from has {least} rows or more. Received: {path} with {len(frame)}.")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.contract.raw_examples import RawExamples, has_weights, heads_known_to, selected
 from mmkeras.data import faults
@@ -189,12 +189,12 @@ def _count(raw):
 def _check_raw(raw, preprocess, heads):
     wanted = [*preprocess.input, *(head.name for head in heads)]
     received = raw.element_spec if isinstance(raw.element_spec, dict) else {}
-    missing = [f"{name!r} {did_you_mean(name, received)}".strip() for name in wanted if name not in received]
+    missing = suggested([name for name in wanted if name not in received], received)
     _check_heads(heads_known_to(raw), heads)
     clash = [head.name for head in heads if head.name in preprocess.output]
     if missing or clash:
         raise ValueError(
-            f"Raw examples must be dicts with each raw name and each head's label. Missing: {missing}. "
+            f"Raw examples must be dicts with each raw name and each head's label. Missing: [{missing}]. "
             f"Received: {list(received)}. Heads that are called like an input: {clash}. Rename the keys."
         )
     check_encoded(received, heads)

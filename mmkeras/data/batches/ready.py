@@ -55,7 +55,7 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
     alone = tf.function(finish, autograph=False, reduce_retracing=True)  # traced when the first fault occurs
 
     def attempt(key, payload):
-        return key, *finish(tf.nest.map_structure(_of_any_size, payload) if on_error == "skip" else payload)
+        return key, *finish(tf.nest.map_structure(_of_any_size, payload))
 
     def again(key, payload):
         good = salvage(payload)
@@ -68,5 +68,9 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
 
 
 def _of_any_size(tensor):
-    """Removes the static batch size, because skipping examples makes batches smaller."""
+    """Removes the static batch size: skipping examples makes batches smaller.
+
+    And TensorFlow's inference of shapes, which enters the traced preprocess, refuses a `Substr` of which one argument
+    has a known size and the other, from a loop, has none.
+    """
     return tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=[None, *tensor.shape[1:]])

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmkeras.checks import check_list, did_you_mean
+from mmkeras.checks import check_list, did_you_mean, suggested
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data.examples import Examples
 from mmkeras.data.faults import UnusableExamples, check_on_error
@@ -188,9 +188,9 @@ def _roots(specs, root):
     """Raw name -> folder on disk, for columns of files."""
     names = _files(specs)
     roots = root if isinstance(root, dict) else dict.fromkeys(names, root)
-    unknown = [f"{name!r} {did_you_mean(name, names)}".strip() for name in roots if name not in names]
+    unknown = suggested([name for name in roots if name not in names], names)
     if unknown:
-        raise ValueError(f"root takes raw names of files, {names}. Received: {', '.join(unknown)}.")
+        raise ValueError(f"root takes raw names of files, {names}. Received: {unknown}.")
     found = {name: archives.on_disk(os.path.expanduser(str(folder))) for name, folder in roots.items()}
     for name, folder in found.items():
         if not os.path.isdir(folder):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.data import Examples, from_dataframe
 from mmkeras.data.faults import UnusableExamples
 from mmkeras.export.samples import optional_names
@@ -45,10 +45,10 @@ def _frame(rows, preprocess, columns):
         )
     known = [columns.get(name, name) for name in preprocess.input]
     for number, row in enumerate(rows):
-        unknown = [f"{key!r} {did_you_mean(key, known)}".strip() for key in row if key not in known]
+        unknown = suggested([key for key in row if key not in known], known)
         if unknown:
             raise ValueError(
-                f"A dict holds values by raw name, {known}. Received: {', '.join(unknown)} in row {number}. Remove "
+                f"A dict holds values by raw name, {known}. Received: {unknown} in row {number}. Remove "
                 "what is no input, or give a DataFrame, whose other columns do not matter."
             )
     frame = pd.DataFrame(list(rows), columns=None if rows else known, dtype=object)

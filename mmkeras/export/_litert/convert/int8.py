@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import Progress
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import suggested
 from mmkeras.data.examples import Examples
 from mmkeras.export._litert.verify.check import cut, tensors
 from mmkeras.export.parity import units
@@ -28,11 +28,11 @@ def check_representative(representative, preprocess, model):
     columns = _columns(representative)
     _check_ranks(columns, representative, preprocess, model)
     wanted = list(model.input if _is_ready(columns, preprocess, model) else preprocess.input)
-    missing = [f"{key!r} {did_you_mean(key, list(columns))}".strip() for key in wanted if key not in columns]
+    missing = suggested([key for key in wanted if key not in columns], list(columns))
     if missing:
         raise ValueError(
             f"representative must hold every input by name, raw {list(preprocess.input)} or ready, in batches, "
-            f"{list(model.input)}. Missing: {missing}. Received: {list(columns)}. Where a modality is absent, give "
+            f"{list(model.input)}. Missing: [{missing}]. Received: {list(columns)}. Where a modality is absent, give "
             "empty bytes or NaN."
         )
     first = representative.values() if isinstance(representative, dict) else [list(representative.take(1))]
