@@ -144,7 +144,7 @@ def main(args):
 
     keras.utils.set_random_seed(args.seed)
     with mm.distribute.strategy().scope():
-        cover = SpecAugment(bands=2, band_width=6, moments=2, moment_width=8, seed=args.seed)
+        cover = SpecAugment(bands=2, band_width=6, time_masks=2, time_mask_width=8, seed=args.seed)
         hear = audio.crnn(voice, filters=(24, 32, 48), pool_sizes=((2, 2), (2, 2), (1, 2)), num_layers=0, mel_bands=40,
                           dropout=0.1, spec_augment=cover)  # fmt: skip
         see = video.frames(lips, filters=(16, 24, 32), units=128, num_layers=0, dropout=0.1)

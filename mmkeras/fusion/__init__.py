@@ -47,8 +47,8 @@ For fusions of all tokens, D is `dim`. T_1 is the number of the first modality's
 S = 4 s T_1 U D and R = 4 r l (T + l) D. The example has equal T_i.
 
 Those of "every token" can also be called with `joint=True`. They then return three things: the vector, a list of joint
-tokens (B, T, dim), and the list of their masks; `mm.encoder_decoder(fusion=...)` lets a decoder read them. Most give one
-stream for each modality; `Attention` and `Perceiver` give their learned queries, `CrossAttention` the tokens of the
+tokens (B, T, dim), and the list of their masks; `mm.encoder_decoder(fusion=...)` lets a decoder read them. Most give
+one stream for each modality; `Attention` and `Perceiver` give their learned queries, `CrossAttention` the tokens of the
 first modality. Where `keeps_tokens` is True, there is a joint token for each token, which has attended to the other
 modalities, as `mm.masked_model` needs it.
 

@@ -13,7 +13,7 @@ from mmkeras.layers.options import LayerOptions
 class Attention(keras.layers.Layer):
     """Learned queries attend over the tokens of all modalities, `num_layers` times.
 
-    Prefer it where the answer depends on single words, regions or moments, and where one modality determines what to
+    Prefer it where the answer depends on single words, regions or time steps, and where one modality determines what to
     look for in another. Cost grows with queries * tokens, not tokens squared.
 
     With X = [x_1 + e_1; ...; x_n + e_n], where x_i = W_i tokens_i + b_i and e_i is the embedding of modality i, one
