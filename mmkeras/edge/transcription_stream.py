@@ -15,6 +15,9 @@ class Stream:
     decoded as those of one clip: the most probable unit of each time step, repetitions merged, blanks dropped. The text
     lags behind the sound by half of the overlap, (window - step) / 2.
 
+    A window may begin in the middle of a sentence, so train the model on windows that do. One that was trained on whole
+    sentences of GRID had a word error rate of 0.08 clip by clip, and 0.40 on a stream of the same clips.
+
     Other modalities are absent.
 
     Args:
