@@ -3,6 +3,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from mmkeras.checks import check_whole
 from mmkeras.decoding import edit_distance
@@ -62,7 +63,8 @@ class AnswerScores(keras.callbacks.Callback):
     def _scores(self):
         pairs = {head.name: ([], []) for head in self._texts}
         for inputs, labels, *_ in self.batches:
-            outputs = self.model({name: inputs[name] for name in self.model.input}, training=False)
+            inputs = {name: ops.convert_to_tensor(inputs[name]) for name in self.model.input}
+            outputs = self.model(inputs, training=False)
             for head in self._texts:
                 there = np.asarray(head.labelled(labels[head.name]))
                 answers = np.asarray(head.decode(outputs[head.name])[head.name])[there]

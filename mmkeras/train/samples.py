@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from rich.console import Console
 from rich.table import Table
 
@@ -53,7 +54,7 @@ class SampleAnswers(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._texts = text_heads(self, self.model, self.heads)
         inputs, labels = next(iter(self.batches))[:2]
-        self._inputs = {name: inputs[name][: self.count] for name in self.model.input}
+        self._inputs = {name: ops.convert_to_tensor(inputs[name][: self.count]) for name in self.model.input}
         self._expected = {head.name: head.texts(labels[head.name][: self.count]) for head in self._texts}
 
     def on_epoch_end(self, epoch, logs=None):

@@ -157,7 +157,9 @@ def test_sample_answers_are_shown_and_logged(learned, tmp_path, capsys):
 
 def test_error_rates_of_the_answers_are_those_of_the_report(learned):
     _, preprocess, model = learned
-    part = mm.data.from_dataframe(table(20, seed=2), [VOICE, LIPS], [HEAD])
+    frame = table(20, seed=2)
+    frame.loc[:5, "said"] = "bin red now"
+    part = mm.data.from_dataframe(frame, [VOICE, LIPS], [HEAD])
     batches = mm.data.eval_batches(part, preprocess, model.heads, batch_size=8)
     hidden = mm.evaluate.mask_modalities(batches, model.specs, ["voice"])
     scores, logs = mm.train.AnswerScores(hidden), {}
