@@ -91,9 +91,9 @@ def in_noise(batches, kind, ratio, seed):
 def disturbed(ready, labels, seed):
     """For training: 7 of 10 voices in either noise at -10 to 20 dB, half of the lips mirrored."""
     wave, lips = ready["voice"], ready["lips"]
-    kind, ratio, clean, mirrored = tf.unstack(tf.random.stateless_uniform([4, tf.shape(wave)[0], 1], seed))
+    kind, ratio, share, mirrored = tf.unstack(tf.random.stateless_uniform([4, tf.shape(wave)[0], 1], seed))
     noise = tf.where(kind < 0.5, noise_of("white", wave, seed), noise_of("babble", wave, seed))
-    ready = noisy(ready, tf.where(clean < 0.7, noise, 0.0), 30 * ratio - 10)
+    ready = noisy(ready, tf.where(share < 0.7, noise, 0.0), 30 * ratio - 10)
     return ready | {"lips": tf.where(mirrored[:, :, None, None, None] < 0.5, lips, lips[:, :, :, ::-1])}, labels
 
 

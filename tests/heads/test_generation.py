@@ -223,7 +223,8 @@ def test_server_and_device_write_the_same_text(trained, one_process, tmp_path):
     served = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures["serving_default"]
     answers = served(words=tf.constant(["red dot", "", "blue box"]), x=tf.constant([1, np.nan, 0]))
     assert answers["caption"].numpy()[[0, 2]].tolist() == [b"one dot of red", b"one box of blue"]
-    for strategy in ({}, {"decoding": mm.decoding.Beam, "beams": 2}):
+    drawn = {"decoding": mm.decoding.Sampling, "seed": 1, "temperature": 0.5}
+    for strategy in ({}, {"decoding": mm.decoding.Beam, "beams": 2}, drawn):
         model = mm.decoding.decode_with(trained.model, **strategy) if strategy else trained.model
         path = tmp_path / f"m{len(strategy)}.tflite"
         found = mm.export.litert(trained.preprocess, model, path, samples=trained.raw, verbose=False)
