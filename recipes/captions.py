@@ -7,7 +7,8 @@ The set of --data is told by its files. Of easy-VQA (github.com/vzhou842/easy-VQ
 the colour in each picture follow from its questions and answers, and make a sentence that can be checked. Of emojis
 (noto72.zip and emoji.tsv, see recipes/emoji.py) the sentence is the English name: the pictures and most of the names of
 the test part are new, so that exact names cannot be expected, and chrF says how much of them is right: 13.9 (12.6 to
-15.1) on the 280 test emojis, the most frequent name 6.9. It finds the kind ("flag: ...", "face with ..."), not the name.
+15.1) on the 280 test emojis, of the most frequent name 6.9. What is right is mostly the kind, such as "flag: ..." or
+"face with ...".
 """
 
 import argparse
