@@ -5,7 +5,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.checks import check_whole
+from mmkeras.checks import check, check_whole
 from mmkeras.decoding import edit_distance
 from mmkeras.heads import Head
 from mmkeras.train.samples import text_heads
@@ -34,7 +34,7 @@ class AnswerScores(keras.callbacks.Callback):
         every: epochs from one evaluation to the next; the first and the last epoch of `fit` are always evaluated.
 
     Raises:
-        ValueError: `every` is below 1; from `fit`, where no head answers with a text.
+        ValueError: `every` is below 1; from `fit`, where no head answers with a text, or no example has one.
 
     Example:
 
@@ -71,6 +71,9 @@ class AnswerScores(keras.callbacks.Callback):
                 received, expected = pairs[head.name]
                 received += [text.decode() for text in answers]
                 expected += head.texts(np.asarray(labels[head.name])[there])
+        for name, (_, expected) in pairs.items():
+            rule, hint = f"AnswerScores needs texts of head '{name}'.", "Give batches that can be read again and again."
+            check(expected, rule, "batches without any", hint)
         return {f"val_{name}_answer_{key}": score for name, pair in pairs.items() for key, score in _rates(*pair)}
 
 

@@ -64,6 +64,13 @@ def test_directions_are_known():
 def test_what_is_wrong_is_told():
     with pytest.raises(ValueError, match=r"every of 'AnswerScores' must be positive. Received: every=0"):
         train.AnswerScores([], every=0)
+    nothing = train.AnswerScores(iter([]))
+    nothing.set_model(model())
+    nothing.on_train_begin()
+    with pytest.raises(
+        ValueError, match="needs texts of head 'said'. Received: batches without any. Give batches that"
+    ):
+        nothing.on_epoch_end(0, {})
     x = keras.Input((1,), name="x")
     scores = train.AnswerScores([], [mm.heads.regression("y")])
     scores.set_model(keras.Model({"x": x}, {"y": x}))
