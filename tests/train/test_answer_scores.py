@@ -67,9 +67,7 @@ def test_what_is_wrong_is_told():
     nothing = train.AnswerScores(iter([]))
     nothing.set_model(model())
     nothing.on_train_begin()
-    with pytest.raises(
-        ValueError, match="needs texts of head 'said'. Received: batches without any. Give"
-    ):
+    with pytest.raises(ValueError, match="needs texts of head 'said'. Received: batches without any. Give"):
         nothing.on_epoch_end(0, {})
     x = keras.Input((1,), name="x")
     scores = train.AnswerScores([], [mm.heads.regression("y")])
