@@ -6,7 +6,9 @@
 The set of --data is told by its files. Of easy-VQA (github.com/vzhou842/easy-VQA, folder easy_vqa/data) the shape and
 the colour in each picture follow from its questions and answers, and make a sentence that can be checked. Of emojis
 (noto72.zip and emoji.tsv, see recipes/emoji.py) the sentence is the English name: the pictures and most of the names of
-the test part are new, so that exact names cannot be expected, and chrF says how much of them is right.
+the test part are new, so that exact names cannot be expected, and chrF says how much of them is right: 13.9 (12.6 to
+15.1) on the 280 test emojis, of the most frequent name 6.9. What is right is mostly the kind, such as "flag: ..." or
+"face with ...".
 """
 
 import argparse

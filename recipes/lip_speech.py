@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 import keras
 import numpy as np
 import pandas as pd
-import rich.table
+import rich
 import tensorflow as tf
 from PIL import Image
 
@@ -34,7 +34,7 @@ from mmkeras.layers import SpecAugment
 
 # Maximum frames per clip; audio samples per second; height and width of a frame.
 FRAMES, RATE, TALL, WIDE = 64, 8000, 48, 72
-KINDS = ("white", "babble")
+NOISES = [(kind, ratio) for kind in ("white", "babble") for ratio in (0, -6)]
 
 
 def clips(folder, part):
@@ -45,7 +45,7 @@ def clips(folder, part):
     counts = zip(frame["id"], frame["frames"].astype(int), strict=True)
     frame["lips"] = [cut(sheets.read(f"{name}.jpg"), count) for name, count in counts]
     if part == "train":
-        frame["moments"] = [words_of_frames(intervals) for intervals in frame["word_frames"]]
+        frame["spoken"] = [words_of_frames(intervals) for intervals in frame["word_frames"]]
     return frame
 
 
@@ -68,143 +68,119 @@ def cut(sheet, count):
     return memory.getvalue()
 
 
-def with_noise(voice, others, kind, ratio, rng):
-    """A WAV file with noise, of as many decibels less than the voice: white, or babble of three other voices."""
-    wave = samples(voice)
-    noise = rng.normal(size=len(wave)) if kind == "white" else sum(np.resize(samples(o), len(wave)) for o in others)
-    mixed = wave + noise * np.sqrt(np.mean(wave**2) / np.mean(noise**2) / 10 ** (ratio / 10))
-    mixed = mixed / max(1.0, np.abs(mixed).max())
-    return tf.audio.encode_wav(mixed[:, None].astype("float32"), RATE).numpy()
+def noise_of(kind, wave, seed):
+    """White noise, or babble: three other voices of the batch at once."""
+    if kind == "white":
+        return tf.random.stateless_normal(tf.shape(wave), seed)
+    return sum(tf.roll(wave, places, axis=0) for places in (1, 2, 3))
 
 
-def samples(voice):
-    return tf.audio.decode_wav(voice)[0].numpy()[:, 0].astype("float64")
+def noisy(ready, noise, ratio):
+    """The voices (B, S) of a batch with noise at a signal-to-noise ratio in dB, a number or (B, 1)."""
+    wave, noise = ready["voice"], tf.where(ready["voice_mask"], noise, 0.0)
+    power, own = (tf.reduce_sum(each**2, axis=1, keepdims=True) for each in (wave, noise))
+    mixed = wave + noise * tf.sqrt(tf.math.divide_no_nan(power, own) / 10 ** (ratio / 10))
+    return ready | {"voice": mixed / tf.maximum(1.0, tf.reduce_max(tf.abs(mixed), axis=1, keepdims=True))}
 
 
-def in_noise(frame, kind, ratio, seed=0):
-    """The same table with noisy voices."""
-    rng, voices = np.random.default_rng(seed), frame["voice"].tolist()
-    others = [[voices[j] for j in rng.choice(len(voices), 3, replace=False) if j != i] for i in range(len(voices))]
-    noisy = [with_noise(*pair, kind, ratio, rng) for pair in zip(voices, others, strict=True)]
-    return frame.assign(voice=noisy)
+def in_noise(batches, kind, ratio, seed):
+    """For testing: all voices in one noise."""
+    return batches.map(lambda x, y: (noisy(x, noise_of(kind, x["voice"], (seed, 1)), ratio), y))
 
 
 def disturbed(ready, labels, seed):
-    """Voices of a batch in noise of -10 to 20 dB, white or babble of the batch's other clips; some lips mirrored."""
-    wave, mask = ready["voice"], ready["voice_mask"]
-    draws = tf.random.stateless_uniform([4, tf.shape(wave)[0], 1], seed)
-    noise = tf.random.stateless_normal(tf.shape(wave), seed)
-    babble = sum(tf.roll(wave, places, axis=0) for places in (1, 2, 3))
-    noise = tf.where(mask, tf.where(draws[0] < 0.5, noise, babble), 0.0)
-    power = tf.reduce_sum(wave**2, 1, keepdims=True) / (tf.reduce_sum(noise**2, 1, keepdims=True) + 1e-9)
-    gain = tf.sqrt(power / 10 ** ((draws[1] * 30 - 10) / 10)) * tf.cast(draws[2] < 0.7, tf.float32)
-    mixed = wave + gain * noise
-    mixed /= tf.maximum(1.0, tf.reduce_max(tf.abs(mixed), axis=1, keepdims=True))
-    mirrored = tf.where(draws[3][:, :, None, None, None] < 0.5, ready["lips"], ready["lips"][:, :, :, ::-1])
-    return ready | {"voice": mixed, "lips": mirrored}, labels
+    """For training: 7 of 10 voices in either noise at -10 to 20 dB, half of the lips mirrored."""
+    wave, lips = ready["voice"], ready["lips"]
+    kind, ratio, share, mirrored = tf.unstack(tf.random.stateless_uniform([4, tf.shape(wave)[0], 1], seed))
+    noise = tf.where(kind < 0.5, noise_of("white", wave, seed), noise_of("babble", wave, seed))
+    ready = noisy(ready, tf.where(share < 0.7, noise, 0.0), 30 * ratio - 10)
+    return ready | {"lips": tf.where(mirrored[:, :, None, None, None] < 0.5, lips, lips[:, :, :, ::-1])}, labels
 
 
 def main(args):
     started = time.perf_counter()
     logging.getLogger("tensorflow").setLevel("ERROR")  # it warns about several models in one process
+    keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/lip_speech-smoke" if args.smoke else "runs/lip_speech"))
-    first = max(1, round(0.4 * args.epochs))
     data = Path(args.data or mm.data.generate.lookalikes.lip_speech(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out.
+    # 1. What goes in and what comes out; for training also which word is spoken in each frame.
     voice = mm.Audio("voice", seconds=FRAMES * 0.04, sample_rate=RATE, optional=True)
     lips = mm.Video("lips", frames=FRAMES, size=(TALL // 2, WIDE // 2), channels=1, optional=True)
-    specs, moments = [voice, lips], mm.Vector("moments", size=FRAMES)
+    specs, spoken = [voice, lips], mm.Vector("spoken", size=FRAMES)
     heads = [mm.heads.transcription("sentence", max_tokens=12, dropout=0.1)]
 
     # 2. Tables; the words are learned from the training sentences.
-    raw = mm.data.from_dataframe(clips(data, "train"), [*specs, moments], heads)
+    raw = mm.data.from_dataframe(clips(data, "train"), [*specs, spoken], heads)
     raw_train, raw_valid = mm.data.split(raw, (0.9, 0.1), seed=args.seed)
+    raw_test = mm.data.from_dataframe(clips(data, "test"), specs, heads)
     heads, preprocess = mm.heads.adapt(heads, raw_train), mm.preprocessor(specs)
-    with_moments = mm.preprocessor([*specs, moments])
-    train = mm.data.train_batches(
-        raw_train, with_moments, heads, batch_size=16, seed=args.seed, cache="memory", augment=disturbed
-    )
+    train = mm.data.train_batches(raw_train, mm.preprocessor([*specs, spoken]), heads, batch_size=16, seed=args.seed,
+                                  cache="memory", augment=disturbed)  # fmt: skip
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
 
-    # 3. Convolutions see and hear 40 ms each; GRUs read both step by step. First, each step is trained to give its
-    # word, which learns many times faster than whole sentences; then CTC takes over and finds the alignment itself.
-    def by_moments(model):
-        def told(x, y):
-            words = tf.pad(y["sentence"], [[0, 0], [1, 0]])
-            words = tf.gather(words, tf.cast(x["moments"], tf.int32), batch_dims=1)
-            return {name: x[name] for name in model.input}, {"sentence": words[:, : model.output["sentence"].shape[1]]}
-
-        return train.map(told)
-
-    def compiled(model, rate, epochs, **arguments):
-        rate = keras.optimizers.schedules.CosineDecay(rate, epochs * len(train))
-        with mm.distribute.strategy().scope():
-            model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=5.0), **arguments)
-
-    keras.utils.set_random_seed(args.seed)
+    # 3. Convolutions see and hear 40 ms each; GRUs read both step by step.
     with mm.distribute.strategy().scope():
-        cover = SpecAugment(bands=2, band_width=6, moments=2, moment_width=8, seed=args.seed)
+        cover = SpecAugment(bands=2, band_width=6, time_masks=2, time_mask_width=8, seed=args.seed)
         hear = audio.crnn(voice, filters=(24, 32, 48), pool_sizes=((2, 2), (2, 2), (1, 2)), num_layers=0, mel_bands=40,
                           dropout=0.1, spec_augment=cover)  # fmt: skip
         see = video.frames(lips, filters=(16, 24, 32), units=128, num_layers=0, dropout=0.1)
         model = mm.transcriber(specs, {"voice": hear, "lips": see}, heads, dropout=0.2, modality_dropout=0.2)
+
+    # 4. First, each time step is trained to give its word, which learns many times faster than whole sentences; then
+    # CTC takes over and finds the alignment itself.
+    def by_frames(x, y):
+        words = tf.pad(y["sentence"], [[0, 0], [1, 0]])
+        words = tf.gather(words, tf.cast(x["spoken"], tf.int32), batch_dims=1)
+        return {name: x[name] for name in model.input}, {"sentence": words[:, : model.output["sentence"].shape[1]]}
+
+    def fit(folder, batches, rate, epochs, monitor, *others, valid=None, **losses):
+        with mm.distribute.strategy().scope():
+            adam = mm.train.adamw(train, epochs=epochs, peak=rate, warmup=0.0, weight_decay=1e-4, clipnorm=5.0)
+            model.compile(adam, **losses)
+        callbacks = mm.train.callbacks(folder, train, monitor=monitor, patience=None, others=others)
+        model.fit(batches, validation_data=valid, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
+
     run_dir = out / "training" / f"{len(raw_train.frame)}-clips-{args.epochs}-epochs-seed-{args.seed}"
-    by_word = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    compiled(model, 3e-3, first, loss={"sentence": by_word})
-    callbacks = mm.train.callbacks(run_dir / "moments", train, monitor="loss", patience=None)
-    model.fit(by_moments(model), epochs=first, callbacks=callbacks, shuffle=False, verbose=2)
-    compiled(model, 1e-3, args.epochs, **mm.heads.compile_for(heads))
+    by_word = {"sentence": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+    fit(run_dir / "by_frames", train.map(by_frames), 3e-3, max(1, round(0.4 * args.epochs)), "loss", loss=by_word)
     shown = mm.train.SampleAnswers(valid, every=10, path=run_dir / "samples.csv")
-    callbacks = mm.train.callbacks(run_dir, train, monitor="val_sentence_wer", patience=None, others=[shown])
-    own_train = mm.data.select_inputs(train, model)
-    model.fit(own_train, validation_data=valid, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
+    fit(run_dir, mm.data.select_inputs(train, model), 1e-3, args.epochs, "val_sentence_wer", shown, valid=valid,
+        **mm.heads.compile_for(heads))  # fmt: skip
 
-    # 4. Word error rates on unseen sentences: clean, in noise as loud as the voice, and in noise four times as loud.
-    def scored(frame, **where):
-        batches = mm.data.eval_batches(mm.data.from_dataframe(frame, specs, heads), preprocess, heads, batch_size=32)
-        return mm.evaluate.report(model, batches, name="both", specs=specs, **where)
+    # 5. Word error rates on unseen sentences: clean, in noise as loud as the voice, and in noise four times as loud.
+    def scored(raw, **where):
+        clean = mm.data.eval_batches(raw, preprocess, heads, batch_size=32, cache="memory")
+        found = {"clean": mm.evaluate.report(model, clean, name="both", specs=specs, **where)}
+        for kind, ratio in NOISES:
+            loud = in_noise(clean, kind, ratio, args.seed)
+            found[f"{kind}, {ratio} dB"] = mm.evaluate.report(model, loud, name="both", specs=specs)
+        scores = {noise: mm.evaluate.summary(each) for noise, each in found.items()}
+        return found, scores.pop("clean") | {"noise": scores}
 
-    def in_every_noise(frame):
-        found = {f"{kind}, {ratio} dB": scored(in_noise(frame, kind, ratio)) for kind in KINDS for ratio in (0, -6)}
-        return {noise: mm.evaluate.summary(each) for noise, each in found.items()}
-
-    test = clips(data, "test")
-    found = scored(test, out_dir=out / "evaluation", train=raw_train)
-    scores, noisy = mm.evaluate.summary(found), in_every_noise(test)
+    found, scores = scored(raw_test, out_dir=out / "evaluation", train=raw_train)
     if args.test:
-        other = clips(args.test, "test")
-        scores["other_test"] = mm.evaluate.summary(scored(other)) | {"noise": in_every_noise(other)}
+        _, scores["other_test"] = scored(mm.data.from_dataframe(clips(args.test, "test"), specs, heads))
 
-    # 5. Files in, text out. The exports are kept only if processes without mmkeras give the same answers.
-    raw_test = mm.data.from_dataframe(test, specs, heads)
+    # 6. Files in, text out. The exports are kept only if processes without mmkeras give the same answers.
     export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
     device = mm.export.litert(preprocess, model, f"saved_models/{out.name}.tflite", quantize="float16",
                               samples=raw_test, overwrite=True, verbose=False)  # fmt: skip
     report = {
         **scores,
-        "noise": noisy,
         "parity_max_abs": export["largest_difference"],
         "litert": {"kib": device["bytes"] / 1024, "agreement": device["agreement"]["litert"]["sentence"]},
         "n_train": len(raw_train.frame),
-        "skipped": len(found["skipped"]),
+        "skipped": len(found["clean"]["skipped"]),
         "export": export["path"],
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
         "cpu_seconds": round(time.process_time(), 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    rich.print("", mm.evaluate.table(found), _errors_in_noise(scores, noisy))
+    rows = {f"{row}, {noise}": score for noise, each in found.items() for row, score in each["models"].items()}
+    rich.print("", mm.evaluate.table({"models": rows}))
     print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
-
-
-def _errors_in_noise(scores, noisy):
-    """A row of word error rates for each noise."""
-    rows = {"clean": scores} | noisy
-    shown = rich.table.Table("word error rate", "both", *scores["subsets"])
-    for noise, found in rows.items():
-        shown.add_row(noise, *(f"{value:.3f}" for value in [found["wer"], *found["subsets"].values()]))
-    return shown
 
 
 if __name__ == "__main__":
@@ -212,7 +188,7 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="folder of the set; without it a tiny one is generated")
     parser.add_argument("--test", help="another folder to score: test.tsv, test_audio.zip and test_lips.zip")
     parser.add_argument("--out", help="folder of the run, runs/lip_speech by default; it names the export")
-    parser.add_argument("--epochs", type=int, default=40, help="with sentences; 0.4 times as many by moments before")
+    parser.add_argument("--epochs", type=int, default=40, help="with sentences; 0.4 times as many by frames before")
     parser.add_argument("--seed", type=int, default=0, help="of order, noise and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
     arguments = parser.parse_args()

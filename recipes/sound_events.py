@@ -62,8 +62,8 @@ def main(args):
     louder = mm.augment.audio(clip, gain_db=6.0, shift_seconds=1.0, noise=(10, 40))
     augment = [mm.augment.mix([clip], heads, mixup=0.3), louder]
 
-    # 3. Convolutions, then attention queries that find the relevant moments. The number of epochs is fixed in advance:
-    # there are too few clips for a validation set, and the fold left out must not be used for that.
+    # 3. Convolutions, then attention queries that find the relevant time steps. The number of epochs is fixed in
+    # advance: there are too few clips for a validation set, and the fold left out must not be used for that.
     def trained(fold):
         rich.print(f"\n[bold]without fold {fold}[/bold]")
         keras.utils.set_random_seed(args.seed)
@@ -72,7 +72,7 @@ def main(args):
             learn, preprocess, heads, batch_size=16, seed=args.seed, cache="memory", augment=augment
         )
         with mm.distribute.strategy().scope():
-            hide = SpecAugment(bands=2, band_width=8, moments=2, moment_width=20, seed=args.seed)
+            hide = SpecAugment(bands=2, band_width=8, time_masks=2, time_mask_width=20, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.064, "hop_seconds": 0.04}
             branch = audio.conv2d(clip, filters=(16, 32, 64, 128), **frames, spec_augment=hide)
             model = mm.fusion_model([clip], {"clip": branch}, mm.fusion.Attention(64, dropout=0.1), heads)

@@ -51,7 +51,7 @@ def main(args):
     preprocess = mm.preprocessor([voice])
     augment = mm.augment.audio(voice, gain_db=6.0, shift_seconds=0.05, noise=(10, 40))
 
-    # 3. Training: frames of 32 ms every 16 ms, convolutions, then attention queries that find the relevant moments.
+    # 3. Training: frames of 32 ms every 16 ms, convolutions, then attention queries that find the relevant time steps.
     def trained(name, rows, epochs):
         rich.print(f"\n[bold]{name}[/bold]")
         keras.utils.set_random_seed(args.seed)
@@ -61,7 +61,7 @@ def main(args):
         )
         valid = mm.data.eval_batches(check, preprocess, cache="memory")
         with mm.distribute.strategy().scope():
-            hide = SpecAugment(bands=2, band_width=5, moments=2, moment_width=6, seed=args.seed)
+            hide = SpecAugment(bands=2, band_width=5, time_masks=2, time_mask_width=6, seed=args.seed)
             frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
             branch = audio.conv2d(voice, filters=(16, 32, 64), **frames, spec_augment=hide)
             model = mm.fusion_model([voice], {"voice": branch}, mm.fusion.Attention(64, dropout=0.1), heads)

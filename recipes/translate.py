@@ -6,7 +6,9 @@ The language that is asked for is one more text branch, as a question or an inst
 all languages at once. The emojis of the test part are of concepts that the training part lacks: their words have to be
 known from other names, or spelled anew. Beside the model stand the same model without the picture, copying the English
 name, which is often nearly right ("taco", "yoga"), and the most frequent name. A thousand names for a language are few:
-what is learned is the vocabulary of these names, their word order and some spelling, not a language.
+what is learned is the vocabulary of these names, their word order and some spelling, not a language. Of 2,797 test
+names 0.037 (0.030 to 0.044) were exact, chrF 26.5; without the picture 0.040 and 26.4, copied 0.027 and 21.4. So the
+picture does not help here, and most names are wrong: it shows how to build such a model, not a usable translator.
 
 DIR of --data holds emoji.tsv and noto72.zip, see recipes/emoji.py.
 """

@@ -1,7 +1,7 @@
 """From what a model gives at each step to a sequence of ids; in `keras.ops`, so that it is part of what is exported.
 
-The labels that moments spell (CTC) are found by the functions `ctc_greedy`, `ctc_beam_search` and `ctc_allowed`. These
-layers answer with a sequence, token by token:
+The functions `ctc_greedy`, `ctc_beam_search` and `ctc_allowed` find the labels that the outputs of all time steps spell
+(CTC). These layers answer with a sequence, token by token:
 
 | layer | answers with | prefer it |
 |---|---|---|

@@ -13,13 +13,13 @@ class Automaton:
     """A graph whose paths from `begins` to `ends` are the paths of CTC that spell the allowed sequences.
 
     A node is a unit at its place in a sequence, or a blank between two places; it may be stayed in for any number of
-    moments. Between equal units only the way over the blank is open.
+    time steps. Between equal units only the way over the blank is open.
 
     Args:
         units: (N,) int32, the unit of each node, 0 of blanks.
         before: (N, P) int32, the nodes from which each node may be reached, itself among them; the first is repeated
             where there are fewer than P.
-        begins, ends: (N,) bool, the nodes of the first and of the last moment.
+        begins, ends: (N,) bool, the nodes of the first and of the last time step.
     """
 
     units: np.ndarray

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the labels that the outputs of all moments spell. Id 0 is the blank."""
+"""Connectionist temporal classification: the labels that the outputs of all time steps spell. Id 0 is the blank."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MASKED = -1e4  # logit of all units at masked steps, where the blank has 0; thei
 
 
 def blank_where_masked(logits, mask):
-    """Logits with masked moments saying blank, so that neither the loss nor decoding needs to know the lengths.
+    """Logits whose masked time steps are blank, so that neither the loss nor decoding needs to know the lengths.
 
     Args:
         logits: (B, T, V) float32.
@@ -24,7 +24,7 @@ def blank_where_masked(logits, mask):
 
 
 def ctc_path(logits):
-    """The most probable unit of each moment, and which of them count: no blank, no repetition of the moment before.
+    """The most probable unit of each time step, and which of them count: no blank, no repetition of the one before.
 
     Args:
         logits: (B, T, V).
@@ -39,7 +39,7 @@ def ctc_path(logits):
 
 
 def ctc_greedy(logits: Any) -> tuple[Any, Any]:
-    """The labels of the most probable path: the best unit of each moment, repetitions joined, blanks dropped.
+    """The labels of the most probable path: the best unit of each time step, repetitions merged, blanks dropped.
 
     Args:
         logits: (B, T, V) float32.
@@ -75,8 +75,8 @@ def ctc_beam_search(logits: Any, *, beams: int) -> tuple[Any, Any]:
 
     Args:
         logits: (B, T, V) float32.
-        beams: how many prefixes are kept at each moment. 10 found the most probable labels in 99 of 100 cases checked
-            by brute force, 100 in all of them, at 100 times the cost.
+        beams: how many prefixes are kept at each time step. 10 found the most probable labels in 99 of 100 cases
+            checked by brute force, 100 in all of them, at 100 times the cost.
 
     Returns:
         ids (B, T) int32, zeros behind the labels; and their log-probability, (B,) float32.
@@ -101,7 +101,7 @@ def ctc_allowed(logits: Any, *, automaton: Automaton) -> tuple[Any, Any]:
     """The most probable path among those that spell an allowed sequence (Viterbi).
 
     Args:
-        logits: (B, T, V) float32, of at least as many moments as the shortest sequence needs.
+        logits: (B, T, V) float32, of at least as many time steps as the shortest sequence needs.
         automaton: `decoding.Automaton` of the sequences.
 
     Returns:

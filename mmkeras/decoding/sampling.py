@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from mmkeras.checks import check_positive
+from mmkeras.checks import check, check_positive
 from mmkeras.decoding._base import Decoding
 from mmkeras.decoding._loop import token_by_token
 from mmkeras.layers import TokenDecoder
@@ -23,12 +23,13 @@ class Sampling(Decoding):
         temperature: logits are divided by it: below 1 the probable becomes more probable.
         top_k: only the k most probable tokens are drawn; None for all.
         top_p: only the fewest most probable tokens that together have this probability; 1 for all.
-        seed: None where `uniform` is an input; or a whole number, from which the numbers are made: the same in every
-            call.
+        seed: None where `uniform` is an input; or a whole number of 0 or more, from which the numbers are made: the
+            same in every call and for every row, so that an answer does not depend on the batch it is in, and servers
+            and devices give it, too. For several answers to one input, hand in `uniform`.
 
     Call arguments:
         memory, mask, labels: as every layer of `mmkeras.decoding`.
-        uniform: (B, L) float32 in [0, 1), of `decoding.uniform`; None where there is a seed.
+        uniform: (B, L) or (1, L) float32 in [0, 1), of `decoding.uniform`; None where there is a seed.
 
     Returns:
         As every layer of `mmkeras.decoding`.
@@ -48,6 +49,8 @@ class Sampling(Decoding):
     ) -> None:
         super().__init__(decoder, **kwargs)
         check_positive(self.name, temperature=temperature, top_p=top_p, **({} if top_k is None else {"top_k": top_k}))
+        right = seed is None or (isinstance(seed, int) and seed >= 0)
+        check(right, f"seed of '{self.name}' must be None or a whole number of 0 or more.", f"{seed!r}", "Give seed=0.")
         self.temperature = temperature
         self.top_k = top_k
         self.top_p = top_p
@@ -61,8 +64,7 @@ class Sampling(Decoding):
         if labels is not None:
             return super().call(memory, mask, labels, training=training)
         if uniform is None:
-            shape = (ops.shape(memory)[0], self.decoder.max_tokens)
-            uniform = keras.random.uniform(shape, seed=self._needed_seed())
+            uniform = self._numbers()
         return self._without_end(self.answer(memory, mask, uniform))
 
     def answer(self, memory: Any, mask: Any, uniform: Any) -> Any:
@@ -70,13 +72,14 @@ class Sampling(Decoding):
             self.decoder, memory, mask, lambda logits, i: self._drawn(logits, ops.take(uniform, i, axis=1))
         )
 
-    def _needed_seed(self):
+    def _numbers(self):
+        """Those of the seed, (1, L)."""
         if self.seed is None:
             raise ValueError(
                 f"Sampling '{self.name}' needs its randomness. Received: seed=None and no uniform. Give seed=, or feed "
                 "mmkeras.decoding.uniform(seed, n=n, max_tokens=L)."
             )
-        return self.seed
+        return ops.convert_to_tensor(uniform(self.seed, n=1, max_tokens=self.decoder.max_tokens))
 
     def _drawn(self, logits, uniform):
         """Logits (B, V) and (B,) in [0, 1) -> ids (B,)."""

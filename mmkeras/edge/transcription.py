@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-MEANING = "logits of each moment, the blank first; preprocess.json has the pieces of text of the other units"
+MEANING = "logits of each time step, the blank first; preprocess.json has the pieces of text of the other units"
 _LEAST = -15.0  # log-probability below which a unit does not start a new hypothesis
 
 
@@ -77,13 +77,13 @@ def best_allowed(shares, units, before, begins, ends):
     Args:
         units: (N,) the unit of each node.
         before: (N, P) the nodes from which it is reached.
-        begins, ends: (N,) the nodes of the first and of the last moment.
+        begins, ends: (N,) the nodes of the first and of the last time step.
     """
     row, ways = shares[0, units] + np.where(begins, 0.0, -np.inf), []
-    for moment in shares[1:]:
+    for step in shares[1:]:
         way = row[before].argmax(-1)
         ways.append(before[np.arange(len(units)), way])
-        row = row[ways[-1]] + moment[units]
+        row = row[ways[-1]] + step[units]
     row = row + np.where(ends, 0.0, -np.inf)
     nodes = [int(row.argmax())]
     for way in reversed(ways):
@@ -96,25 +96,25 @@ def best_allowed(shares, units, before, begins, ends):
 def beam_search(shares, beams):
     """Logs of probabilities (T, V) -> the ids that many paths together make the most probable, and their log.
 
-    At each moment `beams` beginnings are kept, each with the probability of the paths that end in a blank and of those
-    that end in its last unit: only behind a blank may the same unit come again.
+    At each time step `beams` prefixes are kept, each with the probability of the paths that end in a blank and of those
+    that end in its last unit: only after a blank may the same unit follow.
 
     >>> round(np.exp(beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]), 4)[1]), 2)
     0.64
     """
     kept = {(): (0.0, -np.inf)}
-    for moment in shares:
+    for step in shares:
         found = collections.defaultdict(lambda: [-np.inf, -np.inf])
-        likely = [int(unit) for unit in np.flatnonzero(moment > _LEAST) if unit]
+        likely = [int(unit) for unit in np.flatnonzero(step > _LEAST) if unit]
         for prefix, (blank, unit) in kept.items():
             both, same = np.logaddexp(blank, unit), found[prefix]
-            same[0] = np.logaddexp(same[0], both + moment[0])
+            same[0] = np.logaddexp(same[0], both + step[0])
             if prefix:
-                same[1] = np.logaddexp(same[1], unit + moment[prefix[-1]])
+                same[1] = np.logaddexp(same[1], unit + step[prefix[-1]])
             for more in likely:
                 longer = found[(*prefix, more)]
                 before = blank if prefix and more == prefix[-1] else both
-                longer[1] = np.logaddexp(longer[1], before + moment[more])
+                longer[1] = np.logaddexp(longer[1], before + step[more])
         ranked = sorted(found.items(), key=lambda item: -np.logaddexp(*item[1]))
         kept = {prefix: tuple(scores) for prefix, scores in ranked[:beams]}
     best = max(kept, key=lambda prefix: np.logaddexp(*kept[prefix]))

@@ -10,17 +10,21 @@ from mmkeras.edge.transcription import log_softmax, spelled
 class Stream:
     """Writes down a sound while it comes in, by a transcription model of clips of one length.
 
-    The model hears a window of its length, again and again, each a step later. Of each window the moments in its middle
-    count, which have been heard with what comes before and after them, and are joined with those of the window before
-    as those of one clip are: the most probable unit of each moment, repetitions joined, blanks dropped. So an answer
-    lags behind the sound by half of what windows have in common, (window - step) / 2.
+    The model is run on overlapping windows of its clip length, each `step_seconds` after the one before. Of each window
+    only the time steps in its middle are used, for which the model has heard what comes before and after. They are
+    decoded as those of one clip: the most probable unit of each time step, repetitions merged, blanks dropped. The text
+    lags behind the sound by half of the overlap, (window - step) / 2.
+
+    A window may begin in the middle of a sentence, so train the model on windows that do. One that was trained on whole
+    sentences of GRID had a word error rate of 0.08 clip by clip, and 0.40 on a stream of the same clips.
 
     Other modalities are absent.
 
     Args:
         model: `edge.Model` of a file with a batch of 1 and one transcription.
         name: of the sound; None where the model has one sound only.
-        step_seconds: from window to window; None is half a window. Shorter steps cost more and are more exact.
+        step_seconds: time from one window to the next; None is half a window. Shorter ones cost more and are more
+            accurate.
 
     Call arguments:
         samples: (N,) float32 in [-1, 1], or int16, at the model's `sample_rate`; any number of them.

@@ -62,7 +62,7 @@ def _parts(outputs):
 def texts(head, labels, outputs):
     """The answered and the right texts, two lists, of targets and outputs."""
     received = [text.decode() for part in _parts(outputs) for text in np.asarray(head.decode(part)[head.name])]
-    return received, [head.coding.text(row) for row in np.asarray(labels)]
+    return received, head.texts(labels)
 
 
 def draw(head, labels, outputs, found, out_dir, weights=None):

@@ -5,7 +5,7 @@
 | one class of N | half the sum of the absolute differences of its N probabilities | total variation, 0 to 1 |
 | several classes | largest absolute difference of a probability | probability |
 | regression | largest absolute difference of its K values over their `std` | standard deviations |
-| transcription of T moments | mean over the moments of the total variation of their probabilities | total variation |
+| transcription of T time steps | mean over them of the total variation of the probabilities | total variation |
 | ids of a sequence | places where they differ, over those that hold an id in either | share of the tokens, 0 to 1 |
 
 Total variation is the share of the probability that lies on other classes. Unlike the largest difference of one
@@ -24,7 +24,7 @@ RELATIVE = 0.25
 FLIPS, RISK = 0.02, 1e-3
 _ROUNDING = 1e-5  # mean difference due to float32 rounding
 _UNITS = {"classes": "total variation", "labels": "probability", "values": "standard deviations",
-          "texts": "total variation of the moments", "tokens": "of the tokens"}  # fmt: skip
+          "texts": "total variation of the time steps", "tokens": "of the tokens"}  # fmt: skip
 
 
 def limits(tolerance):
@@ -152,8 +152,8 @@ def changed_ids(received, expected, margin):
 
     Args:
         received, expected: logits (n, T, V).
-        margin: a text does not count where in every moment with another best unit Python's own is more probable by at
-            most so much: a near tie.
+        margin: a text does not count where in every time step with another best unit Python's own is more probable by
+            at most so much: a near tie.
 
     >>> changed_ids(np.eye(4)[[[1, 2, 0]]], np.eye(4)[[[1, 0, 3]]] * 9, margin=0.1)
     0.5

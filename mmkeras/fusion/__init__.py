@@ -14,7 +14,7 @@ whose mask is all False, gets no weight; the last column says how it is represen
 | `LowRankBilinear` | one vector each | for interactions and main effects | is a learned factor, initially 1 |
 | `TensorFusion` | one vector each | for all interactions; n <= 3 | leaves the products of the others |
 | `FiLM` | every token | where one conditions the next (serial) | passes on its condition |
-| `Attention` | every token | where single words, regions or moments matter | has no tokens |
+| `Attention` | every token | where single words, regions or time steps matter | has no tokens |
 | `CrossAttention` | every token | where one is a query about the others (serial) | is skipped, or a learned token |
 | `CoAttention` | every token | where each depends on the others, and they differ | is zeros, attended by none |
 | `SingleStream` | every token | where any token may interact with any other; few tokens | has no tokens |
@@ -46,7 +46,13 @@ and default arguments.
 For fusions of all tokens, D is `dim`. T_1 is the number of the first modality's tokens, U = T - T_1, V = T + n (b + 1);
 S = 4 s T_1 U D and R = 4 r l (T + l) D. The example has equal T_i.
 
-`Aligned` gives joint tokens (B, T, D) and their mask, one for each moment, to `mm.transcriber`.
+Those of "every token" can also be called with `joint=True`. They then return three things: the vector, a list of joint
+tokens (B, T, dim), and the list of their masks; `mm.encoder_decoder(fusion=...)` lets a decoder read them. Most give
+one stream for each modality; `Attention` and `Perceiver` give their learned queries, `CrossAttention` the tokens of the
+first modality. Where `keeps_tokens` is True, there is a joint token for each token, which has attended to the other
+modalities, as `mm.masked_model` needs it.
+
+`Aligned` gives joint tokens (B, T, D) and their mask, one for each time step, to `mm.transcriber`.
 """
 
 from mmkeras.fusion.aligned import Aligned

@@ -29,8 +29,3 @@ def check_positive(layer, **sizes):
             raise ValueError(
                 f"{name} must be a whole number above 0 in fusion.{type(layer).__name__}. Received: {name}={size!r}."
             )
-
-
-def joint_spec(tokens, dim, dtype):
-    """The symbolic tokens (B, T_i, dim) of every modality."""
-    return [keras.KerasTensor((*x.shape[:2], dim), dtype) for x in tokens]

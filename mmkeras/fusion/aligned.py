@@ -9,17 +9,17 @@ from mmkeras.layers.options import LayerOptions
 
 @keras.saving.register_keras_serializable("mmkeras")
 class Aligned(keras.layers.Layer):
-    """z_t = relu(W [a_t; b_t; ...; p_t] + b): joins what all modalities have at the same moment t, one token each.
+    """z_t = relu(W [a_t; b_t; ...; p_t] + b): joins what all modalities have at time step t, one token each.
 
-    Prefer it where modalities run in step, such as a voice and the lips, and an answer for every moment is wanted: it
-    gives joint tokens, not one vector, which `transcriber` makes sentences of.
+    Prefer it where modalities are synchronous, such as a voice and the lips, and an answer for every time step is
+    wanted: it gives joint tokens instead of one vector, from which `transcriber` makes sentences.
 
-    All modalities begin at the same moment, and their tokens must be equally far apart in time. Where one has fewer
-    tokens than another, as a window of sound that does not fit any more behind the last frame makes it, its last
-    moments are masked: T is that of the longest.
+    All modalities begin at the same time, and their tokens must be equally far apart in time. Where one has fewer
+    tokens than another, for example because a last window of sound is not complete, its last time steps are masked: T
+    is that of the longest.
 
-    Masking: a masked moment of a modality enters as zeros, and the presence p_t (n,) tells; a moment is masked where it
-    is so in all modalities.
+    Masking: a masked time step of a modality enters as zeros, which the presence p_t (n,) marks; a joint time step is
+    masked where it is masked in all modalities.
 
     Args:
         dim: D, width of the joint tokens.
@@ -60,7 +60,7 @@ class Aligned(keras.layers.Layer):
         lengths = [shape[1] for shape in shapes]
         if None in lengths or max(lengths) - min(lengths) > self.slack:
             raise ValueError(
-                "fusion.Aligned joins modalities moment by moment; their numbers of tokens may differ by "
+                "fusion.Aligned joins modalities time step by time step; their numbers of tokens may differ by "
                 f"slack={self.slack}. Received: {lengths} tokens. Pool time so that tokens of all branches are equally "
                 "far apart, give branches pool=None, and specs the same seconds."
             )

@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._joint import joint_spec, where_any
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -12,7 +13,7 @@ from mmkeras.layers.options import LayerOptions
 class Attention(keras.layers.Layer):
     """Learned queries attend over the tokens of all modalities, `num_layers` times.
 
-    Prefer it where the answer depends on single words, regions or moments, and where one modality determines what to
+    Prefer it where the answer depends on single words, regions or time steps, and where one modality determines what to
     look for in another. Cost grows with queries * tokens, not tokens squared.
 
     With X = [x_1 + e_1; ...; x_n + e_n], where x_i = W_i tokens_i + b_i and e_i is the embedding of modality i, one
@@ -30,9 +31,10 @@ class Attention(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float.
         masks: list of (B, T_i) bool.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that, and lists of the queries, (B, num_queries, dim), and of their mask.
 
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
@@ -74,16 +76,19 @@ class Attention(keras.layers.Layer):
             step.build((None, self.num_queries, self.dim), (None, None, self.dim))
         self.norm.build((None, self.num_queries, self.dim))
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         x = ops.concatenate(self.embed(tokens, masks), axis=1)
         mask = ops.concatenate(masks, axis=1)
         q = self.query(x)
         for step in self.steps:
             q = step(q, x, mask, training=training)
-        return ops.reshape(self.norm(q), (-1, self.num_queries * self.dim))
+        q = self.norm(q)
+        vector = ops.reshape(q, (-1, self.num_queries * self.dim))
+        return (vector, [q], [where_any(masks, q)]) if joint else vector
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.num_queries * self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.num_queries * self.dim), self.compute_dtype)
+        return joint_spec(vector, [self.num_queries], self.dim) if joint else vector
 
     def get_config(self):
         config = {

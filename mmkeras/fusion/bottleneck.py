@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._joint import joint_spec
 from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -33,9 +34,10 @@ class Bottleneck(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float.
         masks: list of (B, T_i) bool.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that, and lists of (B, T_i, D) and of their masks (B, T_i), one for each modality.
 
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
@@ -44,6 +46,8 @@ class Bottleneck(keras.layers.Layer):
     before fusion. It averages the logits of the modalities' [CLS] tokens, which for a linear head equals the logits of
     their mean.
     """
+
+    keeps_tokens = True
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class Bottleneck(keras.layers.Layer):
             self.blocks[-1].build((None, None, self.dim))
         self.norm.build((None, n, self.dim))
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         n, shared, cls = len(tokens), self.shared(tokens[0]), self.cls(tokens[0])
         z = [ops.concatenate([cls[:, i : i + 1], x], axis=1) for i, x in enumerate(self.embed(tokens, masks))]
         always = ops.ones_like(ops.concatenate([shared, cls[:, :1]], axis=1)[:, :, 0], dtype="bool")
@@ -96,15 +100,17 @@ class Bottleneck(keras.layers.Layer):
             both = [block(stream, mask=mask, training=training) for block, stream, mask in blocks]
             z = [stream[:, self.num_bottlenecks :] for stream in both]
             shared = self._exchange([stream[:, : self.num_bottlenecks] for stream in both], present)
-        return self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
+        vector = self.mean(self.norm(ops.concatenate([stream[:, :1] for stream in z], axis=1)), present)
+        return (vector, [self.norm(stream[:, 1:]) for stream in z], masks) if joint else vector
 
     def _exchange(self, views, present):
         """Mean of the bottleneck tokens over the present modalities, (B, bottlenecks, dim)."""
         flat = ops.concatenate([ops.reshape(view, (-1, 1, self.num_bottlenecks * self.dim)) for view in views], axis=1)
         return ops.reshape(self.mean(flat, present), (-1, self.num_bottlenecks, self.dim))
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+        return joint_spec(vector, [x.shape[1] for x in tokens], self.dim) if joint else vector
 
     def get_config(self):
         config = {

@@ -3,7 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from mmkeras.fusion._vectors import joint_spec
+from mmkeras.fusion._joint import joint_spec
 from mmkeras.layers import AttentionBlock, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -31,11 +31,10 @@ class CoAttention(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float, two or more.
         masks: list of (B, T_i) bool.
-
-        joint: give back what became of the tokens, too.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float; with `joint`, that and the list of (B, T_i, dim).
+        (B, D) float; with `joint`, that, and lists of (B, T_i, dim) and of their masks (B, T_i), one for each modality.
 
     Raises:
         ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
@@ -43,6 +42,8 @@ class CoAttention(keras.layers.Layer):
     Source: ViLBERT, arXiv 1908.02265, figure 2b: co-attention, then self-attention. It has two streams, normalises
     after each sublayer, and multiplies the [CLS] tokens of both, which would be zero for an absent modality.
     """
+
+    keeps_tokens = True
 
     def __init__(
         self,
@@ -95,11 +96,11 @@ class CoAttention(keras.layers.Layer):
             x = [block(stream, mask=mask, training=training) for block, stream, mask in own]
         x = [norm(stream) for norm, stream in zip(self.norms, x, strict=True)]
         vector = ops.concatenate([self.mean(*stream) for stream in zip(x, masks, strict=True)], axis=-1)
-        return (vector, x) if joint else vector
+        return (vector, x, masks) if joint else vector
 
     def compute_output_spec(self, tokens, masks, joint=False, training=None):
         vector = keras.KerasTensor((tokens[0].shape[0], len(tokens) * self.dim), self.compute_dtype)
-        return (vector, joint_spec(tokens, self.dim, self.compute_dtype)) if joint else vector
+        return joint_spec(vector, [x.shape[1] for x in tokens], self.dim) if joint else vector
 
     def get_config(self):
         config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}

@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._joint import joint_spec
 from mmkeras.layers import AttentionBlock, LearnedTokens, MaskedMean, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -31,9 +32,10 @@ class CrossAttention(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float, two or more.
         masks: list of (B, T_i) bool.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that, and lists of the tokens of the first modality, (B, T_1, D), and of their mask.
 
     Raises:
         ValueError: there is one modality only, or `num_heads` do not divide `dim`, or a size is below 1.
@@ -85,7 +87,7 @@ class CrossAttention(keras.layers.Layer):
             self.steps[-1].build(width, width)
         self.norm.build(width)
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         q, *others = self.embed(tokens, masks)
         here = ops.any(masks[0], axis=1, keepdims=True)
         # If the first modality is absent, all positions hold the same learned token and stay equal: so does the mean.
@@ -94,10 +96,13 @@ class CrossAttention(keras.layers.Layer):
             x, mask = others[i % len(others)], masks[1 + i % len(others)]
             there = ops.expand_dims(ops.any(mask, axis=1, keepdims=True), -1)
             q = ops.where(there, step(q, x, mask, training=training), q)
-        return self.mean(self.norm(q), ops.logical_or(masks[0], ops.logical_not(here)))
+        q, mask = self.norm(q), ops.logical_or(masks[0], ops.logical_not(here))
+        vector = self.mean(q, mask)
+        return (vector, [q], [mask]) if joint else vector
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+        return joint_spec(vector, [tokens[0].shape[1]], self.dim) if joint else vector
 
     def get_config(self):
         config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}

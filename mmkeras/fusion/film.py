@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._joint import joint_spec
 from mmkeras.fusion._vectors import check_positive, project
 from mmkeras.layers import MaskedMean
 from mmkeras.layers.options import LayerOptions
@@ -33,9 +34,10 @@ class FiLM(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float, the conditioning modality first.
         masks: list of (B, T_i) bool.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that, and lists of all y_i, (B, T_i, D), and of their masks (B, T_i).
 
     Raises:
         ValueError: `pool` is unknown, or `dim` is not a whole number above 0.
@@ -72,16 +74,18 @@ class FiLM(keras.layers.Layer):
         self.scale = project(conditions, self.dim, "scale", kernel_initializer="zeros", dtype=policy)
         self.shift = project(conditions, self.dim, "shift", kernel_initializer="zeros", dtype=policy)
 
-    def call(self, tokens, masks, training=None):
-        condition, known = None, None
+    def call(self, tokens, masks, joint=False, training=None):
+        condition, known, streams = None, None, []
         for i, (dense, modality, mask) in enumerate(zip(self.project, tokens, masks, strict=True)):
             here = ops.any(mask, axis=1, keepdims=True)
             modality = ops.where(ops.expand_dims(mask, -1), modality, ops.zeros_like(modality))
             x = dense(modality) if i == 0 else self._modulate(dense(modality), condition, known, i - 1)
-            pooled = self._pool(ops.relu(x), mask)
+            streams.append(ops.relu(x))
+            pooled = self._pool(streams[-1], mask)
             condition = pooled if i == 0 else ops.where(here, pooled, condition)
             known = here if i == 0 else ops.logical_or(known, here)
-        return self.drop(condition, training=training)
+        vector = self.drop(condition, training=training)
+        return (vector, streams, masks) if joint else vector
 
     def _modulate(self, x, condition, known, i):
         """Modulates tokens (B, T, D) by a condition (B, D) in the rows that have one (B, 1)."""
@@ -96,8 +100,9 @@ class FiLM(keras.layers.Layer):
         # ReLU outputs are never negative, so masked tokens set to zero never exceed the maximum.
         return ops.max(ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x)), axis=1)
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+        return joint_spec(vector, [x.shape[1] for x in tokens], self.dim) if joint else vector
 
     def get_config(self):
         return super().get_config() | {"dim": self.dim, "pool": self.pool, "dropout": self.dropout}

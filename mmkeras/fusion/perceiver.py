@@ -3,6 +3,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
+from mmkeras.fusion._joint import joint_spec, where_any
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -34,9 +35,10 @@ class Perceiver(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float.
         masks: list of (B, T_i) bool.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float.
+        (B, D) float; with `joint`, that, and lists of the latents, (B, num_latents, D), and of their mask.
 
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
@@ -90,7 +92,7 @@ class Perceiver(keras.layers.Layer):
             block.build(shape)
         self.norm.build(shape)
 
-    def call(self, tokens, masks, training=None):
+    def call(self, tokens, masks, joint=False, training=None):
         x = ops.concatenate(self.embed(tokens, masks), axis=1)
         mask = ops.concatenate(masks, axis=1)
         z = self.latent(x)
@@ -99,10 +101,13 @@ class Perceiver(keras.layers.Layer):
             tower = 0 if self.share else i * self.num_layers
             for block in self.thinks[tower : tower + self.num_layers]:
                 z = block(z, training=training)
-        return ops.mean(self.norm(z), axis=1)
+        z = self.norm(z)
+        vector = ops.mean(z, axis=1)
+        return (vector, [z], [where_any(masks, z)]) if joint else vector
 
-    def compute_output_spec(self, tokens, masks, training=None):
-        return keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+    def compute_output_spec(self, tokens, masks, joint=False, training=None):
+        vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
+        return joint_spec(vector, [self.num_latents], self.dim) if joint else vector
 
     def get_config(self):
         config = {

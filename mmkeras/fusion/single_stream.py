@@ -4,7 +4,7 @@ from typing import Unpack
 import keras
 from keras import ops
 
-from mmkeras.fusion._vectors import joint_spec
+from mmkeras.fusion._joint import joint_spec
 from mmkeras.layers import AttentionBlock, LearnedTokens, ModalityTokens
 from mmkeras.layers.attention_block import check_heads
 from mmkeras.layers.options import LayerOptions
@@ -31,11 +31,10 @@ class SingleStream(keras.layers.Layer):
     Call arguments:
         tokens: list of (B, T_i, D_i) float.
         masks: list of (B, T_i) bool.
-
-        joint: give back what became of the tokens, too.
+        joint: return the joint tokens as well, see `mmkeras.fusion`.
 
     Returns:
-        (B, D) float; with `joint`, that and the list of (B, T_i, D).
+        (B, D) float; with `joint`, that, and lists of (B, T_i, D) and of their masks (B, T_i), one for each modality.
 
     Raises:
         ValueError: `num_heads` do not divide `dim`, or a size is below 1.
@@ -43,6 +42,8 @@ class SingleStream(keras.layers.Layer):
     Source: VL-BERT, arXiv 1908.08530, and UNITER, arXiv 1909.11740, which normalise after each sublayer and start from
     BERT's weights; here normalisation comes first, for training from scratch.
     """
+
+    keeps_tokens = True
 
     def __init__(
         self,
@@ -84,11 +85,11 @@ class SingleStream(keras.layers.Layer):
         if not joint:
             return self.norm(z[:, 0])
         z, ends = self.norm(z), list(itertools.accumulate([1, *(ops.shape(x)[1] for x in tokens)]))
-        return z[:, 0], [z[:, start:end] for start, end in itertools.pairwise(ends)]
+        return z[:, 0], [z[:, start:end] for start, end in itertools.pairwise(ends)], masks
 
     def compute_output_spec(self, tokens, masks, joint=False, training=None):
         vector = keras.KerasTensor((tokens[0].shape[0], self.dim), self.compute_dtype)
-        return (vector, joint_spec(tokens, self.dim, self.compute_dtype)) if joint else vector
+        return joint_spec(vector, [x.shape[1] for x in tokens], self.dim) if joint else vector
 
     def get_config(self):
         config = {"dim": self.dim, "num_heads": self.num_heads, "num_layers": self.num_layers, "dropout": self.dropout}

@@ -152,11 +152,6 @@ class Generation(LearnsUnits):
         found[np.asarray(labels)[:, 0] < 0] = -1
         return found
 
-    def texts(self, ids: Any) -> list[str]:
-        """Ids (n, L), with the end or without -> list of texts."""
-        units, end = self.coding, self.end
-        return [units.text([int(i) for i in row if 0 < i < end]) for row in np.asarray(ids)]
-
     def constant(self, labels: Any, weights: Any = None) -> np.ndarray:
         """The most frequent of the targets (n, L)."""
         return self.most_frequent(labels, weights)

@@ -1,4 +1,4 @@
-"""The text that was said, read or signed while the moments passed: connectionist temporal classification (CTC)."""
+"""The text of a sequence of time steps: connectionist temporal classification (CTC)."""
 
 import dataclasses
 import functools
@@ -19,15 +19,17 @@ CERTAIN = 100.0  # logit of a unit that is certain
 @keras.saving.register_keras_serializable("mmkeras")
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Transcription(TextHead):
-    """Writes down a text whose units come in the order of the moments: speech, lips, handwriting, signs.
+    """Transcribes a sequence whose text has the order of its time steps: speech, lips, handwriting, signs.
 
-    It reads one token per moment, as `transcriber` joins them, and learns by itself which moments belong to which
-    unit. Prefer it to a decoder where the text follows the moments: it needs fewer examples, and a single pass.
+    It reads one token per time step, as `transcriber` joins them, and learns the alignment of units and time steps
+    by itself. Prefer it to a decoder where the text follows the input in order: it needs fewer examples and a single
+    pass.
 
-    A label needs a moment for each of its units, and one more between two equal neighbours. Of GRID's sentences of six
-    words, words need 6 of 34 to 61 moments of 40 ms, characters 20 to 32: take shorter moments for characters.
+    A label needs a time step for each of its units, and one more between two equal neighbours. GRID's sentences of six
+    words have 34 to 61 time steps of 40 ms; words need 6 of them, characters 20 to 32: for characters, use shorter time
+    steps.
 
-    Masking: masked moments say blank.
+    Masking: the output at masked time steps is the blank.
 
     Args:
         name: key of the label, the output, the metrics and the answer.
@@ -36,8 +38,8 @@ class Transcription(TextHead):
         vocabulary: None to learn it with `heads.adapt`, or the units themselves (word pieces that begin a word with a
             blank before them).
         vocabulary_size: most ids of a learned vocabulary, those of the blank and of the unknown unit included.
-        max_tokens: most moments that a label may need; a longer one is refused when it is read. The model must have at
-            least as many.
+        max_tokens: largest number of time steps that a label may need; a longer label is refused when it is read. The
+            model must have at least as many.
         max_characters: most characters of a label; None is `max_tokens` for characters, 16 times as many otherwise.
         lowercase: write labels in lower case.
         allow_empty: an empty label is a text, as of a clip in which nothing is said; otherwise it is missing.
@@ -88,10 +90,10 @@ class Transcription(TextHead):
         return CERTAIN * np.eye(self.width)[path]
 
     def output(self, features: Any, name: str | None = None) -> Any:
-        """Tokens and their mask, one token per moment -> logits (B, T, V) float32, called `name`.
+        """Tokens and their mask, one token per time step -> logits (B, T, V) float32, called `name`.
 
         Raises:
-            ValueError: there are fewer moments than a label may need, or no moments.
+            ValueError: there are fewer time steps than a label may need, or the input has none.
         """
         name = name or self.name
         tokens, mask = self._checked_tokens(features)
@@ -106,14 +108,14 @@ class Transcription(TextHead):
         pair = features if isinstance(features, list | tuple) and len(features) == 2 else (features, None)
         if pair[1] is None or len(pair[0].shape) != 3:
             raise ValueError(
-                f"Head '{self.name}' reads tokens (B, T, D) and their mask (B, T), one token per moment. Received: "
+                f"Head '{self.name}' reads tokens (B, T, D) and their mask (B, T), one token per time step. Received: "
                 f"{features}. Build the model with mm.transcriber."
             )
-        moments = pair[0].shape[1]
-        if moments is not None and moments < self.max_tokens:
+        steps = pair[0].shape[1]
+        if steps is not None and steps < self.max_tokens:
             raise ValueError(
-                f"Head '{self.name}' needs as many moments as a label may: max_tokens={self.max_tokens}. Received: "
-                f"{moments} moments. Pool time less in the branches, or give the head a smaller max_tokens=."
+                f"Head '{self.name}' needs as many time steps as a label may: max_tokens={self.max_tokens}. Received: "
+                f"{steps} time steps. Pool time less in the branches, or give the head a smaller max_tokens=."
             )
         return pair
 

@@ -22,7 +22,7 @@ class BlankWhereMasked(keras.layers.Layer):
 class CTCLoss(keras.losses.Loss):
     """-log of the probability of all paths that spell the targets, (B,).
 
-    Targets are ids (B, U), zeros behind them; logits (B, T, V) with the blank first, which masked moments say.
+    Targets are ids (B, U), zeros behind them; logits (B, T, V) with the blank first; masked time steps are blank.
     """
 
     def __init__(self, name="ctc_loss", **kwargs):

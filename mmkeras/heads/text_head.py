@@ -48,6 +48,11 @@ class LearnsUnits(Head):
         """Encoded labels or targets (B, L) -> (B,) bool, False where they are missing."""
         return ops.convert_to_tensor(labels)[:, 0] >= 0
 
+    def texts(self, ids: Any) -> list[str]:
+        """Ids of units (n, L) -> list of texts. Others, such as padding, the end and -1, are left out."""
+        units = self.coding
+        return [units.text([int(i) for i in row if 0 < i < len(units.pieces)]) for row in np.asarray(ids)]
+
     def averageable(self, labels: Any) -> Any:
         raise ValueError(
             f"Texts can't be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
@@ -125,7 +130,7 @@ class TextHead(LearnsUnits):
             rows: what the message calls their rows; None numbers them.
 
         Raises:
-            ValueError: a text is missing, or needs more moments or characters than there are; the message names its
+            ValueError: a text is missing, or needs more time steps or characters than there are; the message names its
                 row.
         """
         rows = range(len(column)) if rows is None else rows
@@ -142,17 +147,17 @@ class TextHead(LearnsUnits):
         rule = f"Head '{self.name}': a text may have {most} characters."
         check(len(text) <= most, rule, f"{len(text)}, {where}", "Give a larger max_characters=, or shorter texts.")
         known = self.units != "wordpiece" or self.vocabulary is not None
-        self._check_moments(text, row) if known else None
+        self._check_steps(text, row) if known else None
         return text
 
-    def _check_moments(self, text, row):
+    def _check_steps(self, text, row):
         units = split(text, self.units) if self.units != "wordpiece" else self.coding.ids(text)
         needed = len(units) + sum(unit == before for unit, before in zip(units[1:], units, strict=False))
         rule = (
-            f"Head '{self.name}': a text may need max_tokens={self.max_tokens} moments, one for each unit and one more "
+            f"Head '{self.name}': a text may need max_tokens={self.max_tokens} time steps, one for each unit and one "
+            "more between equal neighbours."
         )
-        rule += "between equal neighbours."
-        hint = "Give a larger max_tokens= (the model must have as many moments), or shorter texts."
+        hint = "Give a larger max_tokens= (the model must have as many time steps), or shorter texts."
         check(needed <= self.max_tokens, rule, f"{needed}, {_short(text)!r} in row {row}", hint)
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
@@ -165,7 +170,7 @@ class TextHead(LearnsUnits):
         """This head with the vocabulary of `labels` (n, max_characters), the most frequent units first.
 
         Raises:
-            ValueError: there is no text; or with "wordpiece", one needs more moments than `max_tokens`.
+            ValueError: there is no text; or with "wordpiece", one needs more time steps than `max_tokens`.
         """
         texts = [text for text in from_code_points(labels) if text]
         rule = f"Head '{self.name}' learns its vocabulary from texts."
@@ -173,7 +178,7 @@ class TextHead(LearnsUnits):
         found = dataclasses.replace(self, vocabulary=Units.learned(texts, self.units, self.vocabulary_size).vocabulary)
         if self.units == "wordpiece":
             for number, text in enumerate(texts):
-                found._check_moments(text, number)
+                found._check_steps(text, number)
         return found
 
 

@@ -19,8 +19,8 @@ class SpecAugment(keras.layers.Layer):
     Args:
         bands: number of groups of neighbouring bands that are masked in each clip.
         band_width: F, largest number of bands in a group, which is drawn uniformly from 0 to F.
-        moments: number of stretches of neighbouring frames that are masked in each clip.
-        moment_width: T, largest number of frames in a stretch, which is drawn uniformly from 0 to T.
+        time_masks: number of stretches of neighbouring frames that are masked in each clip.
+        time_mask_width: T, largest number of frames in a stretch, which is drawn uniformly from 0 to T.
         most: p, largest share of a clip's real frames that one stretch may mask.
         seed: int, for reproducible results; None draws one.
 
@@ -49,8 +49,8 @@ class SpecAugment(keras.layers.Layer):
         *,
         bands: int = 2,
         band_width: int = 8,
-        moments: int = 2,
-        moment_width: int = 20,
+        time_masks: int = 2,
+        time_mask_width: int = 20,
         most: float = 0.2,
         seed: int | None = None,
         **kwargs: Unpack[LayerOptions],
@@ -58,8 +58,8 @@ class SpecAugment(keras.layers.Layer):
         super().__init__(**kwargs)
         self.bands = bands
         self.band_width = band_width
-        self.moments = moments
-        self.moment_width = moment_width
+        self.time_masks = time_masks
+        self.time_mask_width = time_mask_width
         self.most = most
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -71,13 +71,13 @@ class SpecAugment(keras.layers.Layer):
         frames = ops.sum(real, axis=1, keepdims=True)
         every = ops.full_like(frames, spectrum.shape[2])
         # Index of each real frame; the mask need not start with real frames.
-        moment = ops.cumsum(real, axis=1) - 1.0
+        frame = ops.cumsum(real, axis=1) - 1.0
         band = ops.expand_dims(ops.arange(spectrum.shape[2], dtype="float32"), 0)
-        widest = ops.minimum(float(self.moment_width), ops.floor(self.most * frames))
-        hidden_moments = ops.logical_and(mask, self._stripes(moment, frames, widest, self.moments))
+        widest = ops.minimum(float(self.time_mask_width), ops.floor(self.most * frames))
+        hidden_frames = ops.logical_and(mask, self._stripes(frame, frames, widest, self.time_masks))
         hidden_bands = self._stripes(band, every, ops.minimum(float(self.band_width), every), self.bands)
         hidden_bands = ops.logical_and(ops.expand_dims(mask, -1), ops.expand_dims(hidden_bands, 1))
-        hidden = ops.logical_or(hidden_bands, ops.expand_dims(hidden_moments, -1))
+        hidden = ops.logical_or(hidden_bands, ops.expand_dims(hidden_frames, -1))
         return ops.where(hidden, ops.cast(self._mean(spectrum, real), spectrum.dtype), spectrum), mask
 
     def _stripes(self, place, length, widest, count):
@@ -100,6 +100,6 @@ class SpecAugment(keras.layers.Layer):
         return keras.KerasTensor(spectrum.shape, self.compute_dtype), keras.KerasTensor(mask.shape, "bool")
 
     def get_config(self):
-        config = {"bands": self.bands, "band_width": self.band_width, "moments": self.moments}
-        config |= {"moment_width": self.moment_width, "most": self.most, "seed": self.seed}
+        config = {"bands": self.bands, "band_width": self.band_width, "time_masks": self.time_masks}
+        config |= {"time_mask_width": self.time_mask_width, "most": self.most, "seed": self.seed}
         return super().get_config() | config

@@ -106,5 +106,17 @@ def check_fused(fusion, fused):
         )
 
 
+def check_joint(fusion, found):
+    """Raises ValueError unless a fusion returned joint tokens (B, M, D) and their mask (B, M)."""
+    shapes = _shapes(found)
+    if [len(shape) for shape, _ in shapes] != [3, 2] or shapes[1][1] != "bool":
+        listed = ", ".join(f"{shape} {dtype}" for shape, dtype in shapes)
+        raise ValueError(
+            f"encoder_decoder needs a fusion that gives joint tokens (B, M, D) and their mask (B, M) bool. Received: "
+            f"{listed} from {getattr(fusion, 'name', kind(fusion))}. Take one that reads every token, such as "
+            "mm.fusion.SingleStream(), or leave fusion= out."
+        )
+
+
 def _shapes(tensors):
     return [(tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(tensors)]

@@ -1,6 +1,5 @@
 """A model that learns to predict masked parts of its inputs from the rest and the other modalities."""
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 
@@ -40,7 +39,7 @@ def masked_model(
         branches: dict, spec name -> branch, as in `fusion_model`. A text is guessed where its branch gives a token for
             each word (`pool=None`), a picture where it gives one for each patch of a grid, a sound where it gives two
             or more.
-        fusion: `fusion.CoAttention` or `fusion.SingleStream`, which give tokens back.
+        fusion: `fusion.CoAttention`, `fusion.SingleStream` or `fusion.Bottleneck`, which give tokens back.
         name: of the model.
 
     Returns:
@@ -55,10 +54,9 @@ def masked_model(
     for pictures, pixels as in SimMIM, arXiv 2111.09886, in place of the classes of a detector.
     """
     inputs, tokens, masks = modalities(specs, branches)
-    gives = "joint" in inspect.signature(fusion.call).parameters
-    remedy = "Use mm.fusion.CoAttention or mm.fusion.SingleStream."
+    gives, remedy = getattr(fusion, "keeps_tokens", False), "Use mm.fusion.CoAttention, SingleStream or Bottleneck."
     check(gives, "masked_model needs a fusion that gives tokens back.", type(fusion).__name__, remedy)
-    vector, joint = fusion(tokens, masks, joint=True)
+    vector, joint, _ = fusion(tokens, masks, joint=True)
     pairs = [(spec, x) for spec, x in zip(specs, joint, strict=True) if _width(spec, x)]
     outputs = {f"{spec.name}_masked": _guess(spec, x) for spec, x in pairs}
     if len(specs) > 1:

@@ -25,21 +25,22 @@ def transcriber(
     modality_dropout: float | Mapping[str, float] = 0.0,
     name: str = "transcriber",
 ) -> NamedModel:
-    """Modalities that run in step, joined moment by moment, read in their order: an answer for every moment.
+    """Synchronous modalities, joined time step by time step and read by GRUs: an answer for every time step.
 
-    Branches give a token for each moment, at the same rate: `audio.crnn` with `pool_sizes` that together take the time
-    of a frame of `video.frames`; `num_layers=0` in them leaves reading over time to the GRUs of this builder, which
-    hear and see at once. Where lengths differ by a moment, the shorter one's last moment is masked (`fusion.Aligned`).
+    Branches give one token per time step, at the same rate: `audio.crnn` with `pool_sizes` that together span the time
+    of one frame of `video.frames`. With `num_layers=0` they leave reading over time to the GRUs of this builder, which
+    hear and see at once. Where lengths differ by one time step, the last one of the shorter is masked
+    (`fusion.Aligned`).
 
     Args:
         specs: list of specs.
-        branches: dict, spec name -> branch with one token per moment (`pool=None`).
-        heads: list of heads. Those that read tokens (`heads.transcription`) get the moments, others their mean.
+        branches: dict, spec name -> branch with one token per time step (`pool=None`).
+        heads: list of heads. Those that read tokens (`heads.transcription`) get all time steps, others their mean.
         fusion: layer called as `fusion(tokens, masks)` -> joint tokens (B, T, D) and mask (B, T); None for
             `fusion.Aligned(units)`.
         units: width of the GRUs.
         num_layers: how many GRUs; 0 for none.
-        bidirectional: read from both ends; otherwise a moment depends on those before it alone.
+        bidirectional: read from both ends; otherwise a time step depends on those before it alone.
         dropout: share dropped of the output of each GRU while training.
         modality_dropout: as in `fusion_model`.
         name: of the model.
@@ -48,7 +49,8 @@ def transcriber(
         A functional `keras.Model`, dict of ready tensors -> dict of outputs by head name.
 
     Raises:
-        ValueError: as `fusion_model`; or the branches do not have as many moments, or fewer than a label may need.
+        ValueError: as `fusion_model`; or the branches differ in their number of time steps, or have fewer than a label
+            may need.
 
     Example:
 
@@ -60,7 +62,7 @@ def transcriber(
     (None, 24, 4)
 
     Source: Petridis et al., Audio-Visual Speech Recognition with a Hybrid CTC/Attention Architecture, arXiv 1810.00108,
-    its joining of the streams' features of a moment, with GRUs; here with CTC alone.
+    its joining of the streams' features at each time step, with GRUs; here with CTC alone.
     """
     inputs, tokens, masks = modalities(specs, branches, heads)
     fusion = Aligned(units, name="fusion") if fusion is None else fusion

@@ -28,6 +28,7 @@ from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train._private import PrivateModel, privacy_budget, private
 from mmkeras.train._transfer import transfer
+from mmkeras.train.answer_scores import AnswerScores
 from mmkeras.train.baseline import Baseline
 from mmkeras.train.lock import Lock, RunInUseError
 from mmkeras.train.log import Curves, Log, draw_log
@@ -37,9 +38,9 @@ from mmkeras.train.saving import BestCheckpoint, whole_epochs
 from mmkeras.train.schedule import adamw
 
 __all__ = [
-    "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
-    "RunInUseError", "SampleAnswers", "adamw", "callbacks", "direction", "discriminative", "draw_log",
-    "privacy_budget", "private", "transfer", "whole_epochs",
+    "AnswerScores", "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log",
+    "PrivateModel", "Resume", "RunInUseError", "SampleAnswers", "adamw", "callbacks", "direction", "discriminative",
+    "draw_log", "privacy_budget", "private", "transfer", "whole_epochs",
 ]  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def callbacks(
         patience: number of epochs without improvement after which training stops. If None, training does not stop
             early, and the model keeps the weights of the last epoch (`best.keras` has the best ones).
         others: further callbacks. The state of `ReduceLROnPlateau`, `EarlyStopping` and `ModelCheckpoint` is resumed as
-            well.
+            well. The scores of `AnswerScores` can be monitored.
 
     Returns:
         List of `keras.callbacks.Callback`, whose order matters: pass further ones as `others`.
@@ -99,10 +100,14 @@ def callbacks(
     if patience is not None:
         stopping = [keras.callbacks.EarlyStopping(monitor, mode=mode, patience=patience, restore_best_weights=True)]
     curves = Curves(run_dir, monitor=monitor, mode=mode)
+    # What adds scores to the log comes before all that read it.
+    scores = [each for each in others if isinstance(each, AnswerScores)]
+    others = [each for each in others if each not in scores]
     # Set the direction of these callbacks only: the user's may monitor something else. Do so on all workers, because
     # reading metrics synchronises them.
     directed = Direction(monitor, [best, *stopping, curves])
     if not cluster().is_chief:
-        return [*stopping, *others, directed, Resume(run_dir, batches, callbacks=[*stopping, *others])]
-    chosen = [best, *stopping, *others, Log(run_dir), curves, Baseline(run_dir, batches)]
+        chosen = [*scores, *stopping, *others]
+        return [*chosen, directed, Resume(run_dir, batches, callbacks=chosen)]
+    chosen = [*scores, best, *stopping, *others, Log(run_dir), curves, Baseline(run_dir, batches)]
     return [Lock(run_dir), *chosen, directed, Resume(run_dir, batches, callbacks=chosen)]

@@ -34,8 +34,8 @@ def direction(model: keras.Model, monitor: str) -> str:
 
     Args:
         model: compiled `keras.Model` that has seen a batch.
-        monitor: key of the log, with or without the prefix `val_`: "loss", the name of a metric, or "HEAD_loss" and
-            "HEAD_METRIC" of a model with several outputs.
+        monitor: key of the log, with or without the prefix `val_`: "loss", the name of a metric, "HEAD_loss" and
+            "HEAD_METRIC" of a model with several outputs, or one of the scores of `AnswerScores`.
 
     Returns:
         "min" or "max".
@@ -48,6 +48,8 @@ def direction(model: keras.Model, monitor: str) -> str:
     name = monitor.removeprefix("val_")
     metric = metrics.get(name)
     mode = "min" if _is_loss(name, metric) else _MODES.get(getattr(metric, "_direction", None))
+    if metric is None and ANSWER in name:
+        mode = _SCORES.get(name.rpartition(ANSWER)[2])
     if mode is None:
         known = [*metrics, *(f"val_{each}" for each in metrics)]
         what = (
@@ -63,6 +65,7 @@ def direction(model: keras.Model, monitor: str) -> str:
 
 
 _MODES = {"up": "max", "down": "min"}
+ANSWER, _SCORES = "_answer_", {"wer": "min", "cer": "min", "exact": "max"}  # of `AnswerScores`
 
 
 def _named(model):

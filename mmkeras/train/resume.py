@@ -12,9 +12,9 @@ import numpy as np
 from mmkeras.distribute import cluster
 from mmkeras.train.saving import load, whole, whole_epochs
 
-# State of EarlyStopping, ModelCheckpoint and ReduceLROnPlateau. Their arguments are not restored, so that a resumed run
-# may use a larger patience, for example.
-_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter")
+# State of EarlyStopping, ModelCheckpoint, ReduceLROnPlateau and AnswerScores. Their arguments are not restored, so that
+# a resumed run may use a larger patience, for example.
+_REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch", "cooldown_counter", "last_scores")
 
 
 class Resume(keras.callbacks.Callback):

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from rich.console import Console
 from rich.table import Table
 
@@ -51,19 +52,10 @@ class SampleAnswers(keras.callbacks.Callback):
         self.path, self.verbose = path and Path(path).expanduser(), verbose
 
     def on_train_begin(self, logs=None):
-        self._texts = [head for head in heads_of(self.model, self.heads) if head.needs_targets]
-        if not self._texts:
-            kinds = [head.kind for head in heads_of(self.model, self.heads)]
-            raise ValueError(
-                f"SampleAnswers shows texts. Received: heads of the kinds {kinds}. Leave it out, or give a head whose "
-                "answers are texts."
-            )
+        self._texts = text_heads(self, self.model, self.heads)
         inputs, labels = next(iter(self.batches))[:2]
-        self._inputs = {name: inputs[name][: self.count] for name in self.model.input}
-        self._expected = {
-            head.name: [head.coding.text(row) for row in np.asarray(labels[head.name])[: self.count]]
-            for head in self._texts
-        }
+        self._inputs = {name: ops.convert_to_tensor(inputs[name][: self.count]) for name in self.model.input}
+        self._expected = {head.name: head.texts(labels[head.name][: self.count]) for head in self._texts}
 
     def on_epoch_end(self, epoch, logs=None):
         last = self.params and epoch + 1 == self.params.get("epochs")
@@ -90,3 +82,19 @@ class SampleAnswers(keras.callbacks.Callback):
             with open(self.path, "a", encoding="utf-8", newline="") as file:
                 names = [("epoch", "head", "example", "expected", "received")] if new else []
                 csv.writer(file, lineterminator="\n").writerows([*names, *rows])
+
+
+def text_heads(callback, model, heads):
+    """The heads whose answers are texts; None for those of the model.
+
+    Raises:
+        ValueError: there are none.
+    """
+    found = heads_of(model, heads)
+    texts = [head for head in found if head.needs_targets]
+    if not texts:
+        raise ValueError(
+            f"{type(callback).__name__} needs a head whose answers are texts. Received: heads of the kinds "
+            f"{[head.kind for head in found]}. Leave it out, or give such a head."
+        )
+    return texts

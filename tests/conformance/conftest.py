@@ -110,7 +110,7 @@ def head_case(covers, head):
     return Case(covers, build)
 
 
-def moments_case(covers, head):
+def time_steps_case(covers, head):
     """A case of a head that reads tokens."""
 
     def build():
@@ -287,7 +287,7 @@ CASES = {
     "Perceiver": fusion_case(F.Perceiver, dim=4, num_heads=2, num_latents=3),
     "classification": head_case(H.classification, H.classification("y", ["a", "b", "c"])),
     "multi-label": head_case(H.classification, H.classification("y", ["a", "b"], multi_label=True)),
-    "transcription": moments_case(H.transcription, H.transcription("y", vocabulary=["a", "b"], max_tokens=4)),
+    "transcription": time_steps_case(H.transcription, H.transcription("y", vocabulary=["a", "b"], max_tokens=4)),
     "ctc_greedy": decoding_case(mm.decoding.ctc_greedy),
     "generation": sequence_case(H.generation, H.generation("y", vocabulary=["a", "b", "c"], max_tokens=4, dim=8)),
     "generation beams": sequence_case(

@@ -65,7 +65,7 @@ def test_the_best_allowed_path(logits, how):
         assert float(score) == pytest.approx(max(every.values()), abs=1e-4)
 
 
-def test_masked_moments_change_neither_loss_nor_labels(logits):
+def test_masked_time_steps_change_neither_loss_nor_labels(logits):
     lengths = np.arange(30) % T + 1
     mask = np.arange(T) < lengths[:, None]
     masked = np.asarray(blank_where_masked(logits, mask))

@@ -117,6 +117,8 @@ def test_draws_are_repeated_by_the_same_numbers(decoder, memory):
     numbers = tf.constant(uniform(0, n=16, max_tokens=LENGTH))
     assert (by_numbers(*memory, uniform=numbers) == by_numbers(*memory, uniform=numbers)).numpy().all()
     assert (by_seed(*memory) == by_seed(*memory)).numpy().all()
+    alone = [by_seed(*(part[i : i + 1] for part in memory))[0] for i in range(16)]
+    np.testing.assert_array_equal(by_seed(*memory), alone)  # whatever else is in the batch
     others = by_numbers(*memory, uniform=tf.constant(uniform(1, n=16, max_tokens=LENGTH)))
     assert (by_numbers(*memory, uniform=numbers) != others).numpy().any()
     top = Sampling(decoder, top_k=1, seed=0)(*memory)
@@ -132,6 +134,11 @@ def test_where_nothing_is_there_nothing_is_read(decoder, memory):
     here, there = decoder(tokens, nothing, labels), decoder(tokens * 100 + 7, nothing, labels)
     np.testing.assert_array_equal(here, there)
     np.testing.assert_array_equal(here[0], here[1])
+
+
+def test_a_seed_is_a_whole_number(decoder):
+    with pytest.raises(ValueError, match="seed of 'sampling.*' must be None or a whole number.* Received: -1"):
+        Sampling(decoder, seed=-1)
 
 
 @pytest.mark.parametrize("arguments", [{"temperature": 0}, {"top_k": -1}, {"top_p": 0}])

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import mmkeras as mm
+from mmkeras.evaluate.kinds import kind_of
 from mmkeras.evaluate.text_scores import Texts, alignment, errors
 
 
@@ -41,3 +43,15 @@ def test_alignment_has_as_many_errors_as_the_distance():
         pairs = alignment(a, b)
         assert sum(x != y for x, y in pairs) == errors(a, b)
         assert [x for x, _ in pairs if x] == a and [y for _, y in pairs if y] == b
+
+
+def test_units_that_the_vocabulary_lacks_are_counted():
+    told = {"vocabulary": ["a", "b"], "units": "characters", "max_tokens": 6}
+    for head in (mm.heads.generation("said", **told), mm.heads.transcription("said", **told)):
+        labels = head.targets(head.encode(["ab", "xay", "b"]))
+        answers = head.targets(head.encode(["ab", "a", "b"]))
+        outputs = (
+            answers if head.kind == "generation" else 9 * np.eye(head.width)[np.insert(answers, range(1, 7), 0, 1)]
+        )
+        found = kind_of(head.kind).scores(head, labels, outputs, None)
+        assert found["unknown"] == 2 and found["exact"] == pytest.approx(2 / 3)

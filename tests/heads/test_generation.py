@@ -178,6 +178,24 @@ def test_a_keras_file_keeps_answers_teacher_and_heads(trained, tmp_path):
     assert len(again.weights) == len(trained.model.weights) and again.fit(trained.test, epochs=1, verbose=0)
 
 
+def test_answers_are_shown_and_scored_while_training(trained, tmp_path):
+    labels = np.concatenate([y["caption"] for _, y in trained.test])
+    labels[0], labels[1, :2] = -1, labels[1, 1::-1]  # a missing one, and one whose first two words are swapped
+    inputs = {name: np.concatenate([x[name] for x, _ in trained.test]) for name in trained.model.input}
+    batches = [(inputs, {"caption": labels})]
+    shown = mm.train.SampleAnswers(batches, count=3, path=tmp_path / "samples.csv", verbose=False)
+    scores, logs = mm.train.AnswerScores(batches), {}
+    for callback in (shown, scores):
+        callback.set_model(trained.model)
+        callback.on_train_begin()
+        callback.on_epoch_end(0, logs)
+    rows = pd.read_csv(tmp_path / "samples.csv", keep_default_na=False)
+    assert rows["expected"].tolist() == ["", *trained.heads[0].texts(labels[1:3])]
+    assert rows["received"].tolist() == trained.raw.frame["caption"][:3].tolist()
+    assert logs["val_caption_answer_wer"] == pytest.approx(2 / (319 * 4))
+    assert logs["val_caption_answer_exact"] == pytest.approx(318 / 319)
+
+
 def test_report_scores_texts_and_the_most_frequent_one(trained, tmp_path):
     found = mm.evaluate.report(trained.model, trained.test, out_dir=tmp_path, train=trained.raw)
     scores = found["models"]["model"]["caption"]
@@ -205,12 +223,24 @@ def test_server_and_device_write_the_same_text(trained, one_process, tmp_path):
     served = tf.saved_model.load(str(tmp_path / "m" / "1")).signatures["serving_default"]
     answers = served(words=tf.constant(["red dot", "", "blue box"]), x=tf.constant([1, np.nan, 0]))
     assert answers["caption"].numpy()[[0, 2]].tolist() == [b"one dot of red", b"one box of blue"]
-    for strategy in ({}, {"decoding": mm.decoding.Beam, "beams": 2}):
+    drawn = {"decoding": mm.decoding.Sampling, "seed": 1, "temperature": 0.5}
+    for strategy in ({}, {"decoding": mm.decoding.Beam, "beams": 2}, drawn):
         model = mm.decoding.decode_with(trained.model, **strategy) if strategy else trained.model
         path = tmp_path / f"m{len(strategy)}.tflite"
         found = mm.export.litert(trained.preprocess, model, path, samples=trained.raw, verbose=False)
         assert found["max_difference"] == {"caption": 0} and "metrics" in found
         assert edge.Model(path)({"words": "green box", "x": 0.0}) == {"caption": "one box of green"}
+
+
+@pytest.mark.parametrize("quantize", ["float16", "dynamic"])
+def test_smaller_files_make_no_more_errors(trained, one_process, tmp_path, quantize):
+    path = tmp_path / "m.tflite"
+    found = mm.export.litert(trained.preprocess, trained.model, path, quantize=quantize, samples=trained.raw,
+                             n_samples=320, verbose=False)  # fmt: skip
+    assert found["metrics"]["litert"]["caption"]["examples"] == 320
+    right = {who: scores["caption"]["exact"] for who, scores in found["metrics"].items()}
+    assert right["litert"] >= right["keras"] - 0.005 and right["keras"] > 0.99
+    assert edge.Model(path)({"words": "green box", "x": 0.0}) == {"caption": "one box of green"}
 
 
 def test_it_learns_on_two_replicas():

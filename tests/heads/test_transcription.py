@@ -43,7 +43,7 @@ def test_what_was_learned_is_spelled_again(units):
     assert heads.Transcription.from_config(head.get_config()) == head
 
 
-def test_loss_is_that_of_the_real_moments():
+def test_loss_is_that_of_the_real_time_steps():
     rng = np.random.default_rng(0)
     tokens, mask = keras.Input((6, 4)), keras.Input((6,), dtype="bool")
     model = keras.Model([tokens, mask], HEAD.output((tokens, mask)))
@@ -70,6 +70,16 @@ def test_missing_and_empty_labels():
     assert silent.targets(silent.encode([""])).sum() == 0 and np.asarray(silent.labelled(silent.encode([""])))[0]
 
 
+def test_texts_of_one_character():
+    head = heads.transcription("said", units="characters", max_tokens=1)
+    head = head.adapted(head.encode(["x", "y"]))
+    assert head.targets(head.encode(["y", "x"])).tolist() == [[3], [2]]
+    tokens = np.zeros((2, 1, 4), "float32"), np.array([[True], [False]])
+    logits = head.output(tokens)
+    assert np.isfinite(CTCLoss(reduction=None)(np.array([[3], [2]]), logits)[0])
+    assert head.decode(logits)["said"][1] == b""
+
+
 @pytest.mark.parametrize("units", ["words", "characters", "wordpiece"])
 def test_answers_are_held_to_a_grammar_or_a_lexicon(units):
     texts = ["bin red", "bin blue", "set red", "set blue now"]
@@ -89,7 +99,7 @@ def test_answers_are_held_to_a_grammar_or_a_lexicon(units):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: HEAD.encode(["a", "a b a b"]), "max_tokens=3 moments.*Received: 4, 'a b a b' in row 1"),
+        (lambda: HEAD.encode(["a", "a b a b"]), "max_tokens=3 time steps.*Received: 4, 'a b a b' in row 1"),
         (lambda: HEAD.encode(["a a b"], ["r7"]), "more between equal neighbours. Received: 4, 'a a b' in row r7"),
         (lambda: HEAD.encode(["a", ""]), "every example needs a text. Received: '' in row 1.*allow_empty=True"),
         (lambda: HEAD.encode(["a\0"]), "holds no NUL character"),
@@ -101,7 +111,7 @@ def test_answers_are_held_to_a_grammar_or_a_lexicon(units):
         (lambda: HEAD.output(keras.Input((4,))), "reads tokens.*Build the model with mm.transcriber"),
         (
             lambda: HEAD.output((keras.Input((2, 4)), keras.Input((2,), dtype="bool"))),
-            "as many moments as a label may: max_tokens=3. Received: 2 moments. Pool time less",
+            "as many time steps as a label may: max_tokens=3. Received: 2 time steps. Pool time less",
         ),
         (lambda: heads.transcription("s", lexicon=["a"], beams=2), "takes lexicon= or grammar=, and then one beam"),
         (lambda: heads.transcription("s", grammar=["bin", "set"]), "must hold places, each a list"),

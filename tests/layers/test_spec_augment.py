@@ -22,7 +22,7 @@ def hidden(**arguments):
 
 
 def test_bands_are_hidden_over_the_whole_clip():
-    changed = hidden(bands=1, band_width=5, moments=0)
+    changed = hidden(bands=1, band_width=5, time_masks=0)
     widths = set()
     for row, real in zip(changed, MASK, strict=True):
         if real.any():
@@ -33,8 +33,8 @@ def test_bands_are_hidden_over_the_whole_clip():
     assert widths == set(range(6))
 
 
-def test_moments_are_hidden_among_the_real_frames():
-    changed = hidden(bands=0, moments=1, moment_width=12, most=0.2)
+def test_frames_are_hidden_among_the_real_frames():
+    changed = hidden(bands=0, time_masks=1, time_mask_width=12, most=0.2)
     longest = {60: 0, 30: 0, 1: 0, 0: 0}
     for row, real in zip(changed, MASK, strict=True):
         places = np.where(row.all(1))[0]
@@ -47,7 +47,7 @@ def test_moments_are_hidden_among_the_real_frames():
 
 
 def test_several_stripes_and_no_two_clips_alike():
-    changed = hidden(bands=2, moments=2)
+    changed = hidden(bands=2, time_masks=2)
     assert len({row.tobytes() for row in changed[:38]}) > 30
 
 

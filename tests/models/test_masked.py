@@ -141,15 +141,16 @@ def test_spans_of_a_sound_are_silenced_and_their_energies_guessed():
             assert not shown[part].any()
 
 
-@pytest.mark.parametrize("fusion", [mm.fusion.SingleStream, mm.fusion.CoAttention])
+@pytest.mark.parametrize("fusion", [mm.fusion.SingleStream, mm.fusion.CoAttention, mm.fusion.Bottleneck])
 def test_joint_tokens_do_not_change_the_vector(fusion):
     rng = np.random.default_rng(0)
     tokens = [rng.normal(size=(2, n, 8)).astype("float32") for n in (3, 5)]
     masks = [np.ones((2, n), bool) for n in (3, 5)]
     layer = fusion(8, num_heads=2)
-    vector, joint = layer(tokens, masks, joint=True)
+    vector, joint, own = layer(tokens, masks, joint=True)
     np.testing.assert_allclose(vector, layer(tokens, masks), atol=1e-6)
-    assert [each.shape for each in joint] == [(2, 3, 8), (2, 5, 8)]
+    assert [each.shape for each in joint] == [(2, 3, 8), (2, 5, 8)] and layer.keeps_tokens
+    np.testing.assert_array_equal(np.concatenate(own, 1), np.concatenate(masks, 1))
 
 
 def test_errors_name_the_remedy(squares, model):

@@ -52,7 +52,7 @@ def conv2d(
             f"{x.shape[1]} frames of {x.shape[2]} bands. Give fewer filters, more seconds or more bands."
         )
     x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, mask=mask)
-    mask = PoolMask(2 ** len(filters), name="moments")(mask)[:, : x.shape[1]]
+    mask = PoolMask(2 ** len(filters), name="time_steps")(mask)[:, : x.shape[1]]
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = keras.layers.Dense(filters[-1], activation="relu", name="bands")(x)
     if pool:

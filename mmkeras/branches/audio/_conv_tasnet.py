@@ -112,4 +112,4 @@ def _tokens(x, mask, size):
     count, dim = x.shape[1] // size, x.shape[2]
     group = ops.reshape(x[:, : count * size], (-1, size, dim))
     mean = MaskedMean()(group, ops.reshape(mask[:, : count * size], (-1, size)))
-    return ops.reshape(mean, (-1, count, dim)), PoolMask(size, name="moments")(mask)
+    return ops.reshape(mean, (-1, count, dim)), PoolMask(size, name="time_steps")(mask)

@@ -66,7 +66,7 @@ def crnn(
     x, mask = spectrogram(spec, ready, mel_bands, frame_seconds, hop_seconds, mfcc, spec_augment)
     _check_pool_sizes(spec, filters, pool_sizes, x.shape)
     x = conv_blocks(x, filters, kernel_size=kernel_size, dropout=dropout, pool_sizes=pool_sizes, mask=mask)
-    mask = PoolMask(math.prod(time for time, _ in pool_sizes), name="moments")(mask)
+    mask = PoolMask(math.prod(time for time, _ in pool_sizes), name="time_steps")(mask)
     x = keras.layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]), name="bands")(x)
     x = grus(x, mask, units, num_layers, bidirectional, dropout, whole=pool != "last")
     pooled = {"last": one_token, "mean": mean_token, None: lambda x, mask: (x, mask)}[pool]

@@ -82,7 +82,7 @@ def _patches(spec, x, mask, dim, patch, stride):
             f"{x.shape[2]} bands. Received: patch={tuple(patch)}. Give a smaller patch, more seconds or more bands."
         )
     x = keras.layers.Conv2D(dim, patch, stride, name="patches")(x)
-    moments, pitches = x.shape[1:3]
-    mask = ops.tile(ops.expand_dims(first_of_each(mask, moments, stride[0]), -1), (1, 1, pitches))
-    shape = (moments * pitches,)
+    steps, pitches = x.shape[1:3]
+    mask = ops.tile(ops.expand_dims(first_of_each(mask, steps, stride[0]), -1), (1, 1, pitches))
+    shape = (steps * pitches,)
     return keras.layers.Reshape((*shape, dim))(x), ops.reshape(mask, (-1, *shape))
