@@ -27,6 +27,7 @@ from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
 from mmkeras.train._private import PrivateModel, privacy_budget, private
+from mmkeras.train._pseudo_labels import pseudo_labels
 from mmkeras.train._transfer import transfer
 from mmkeras.train.baseline import Baseline
 from mmkeras.train.lock import Lock, RunInUseError
@@ -39,7 +40,7 @@ from mmkeras.train.schedule import adamw
 __all__ = [
     "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log", "PrivateModel", "Resume",
     "RunInUseError", "SampleAnswers", "adamw", "callbacks", "direction", "discriminative", "draw_log",
-    "privacy_budget", "private", "transfer", "whole_epochs",
+    "privacy_budget", "private", "pseudo_labels", "transfer", "whole_epochs",
 ]  # fmt: skip
 
 
