@@ -48,7 +48,7 @@ def main(args):
     table = rows(data)
     learn, check = phrasings(table[table.official_split == "train"]), table[table.official_split == "test"]
     question = mm.Text("question", max_tokens=32, **({"preset": args.text_weights} if args.text_weights else {}))
-    picture = mm.Image("picture", size=160 if args.image_weights else 64)
+    picture = mm.Image("picture", size=128 if args.image_weights else 64)
     specs = [question, picture]
     heads = [mm.heads.classification(kind, classes=[*sorted(set(learn[kind]) - {""}), UNSEEN], dropout=0.3)
              for kind in ("closed", "open")]  # fmt: skip
@@ -63,9 +63,7 @@ def main(args):
     preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
     question, picture = specs = preprocess.specs  # with the sizes of the learned vocabularies
     augment = [mm.augment.image(picture, shift=0.05, zoom=0.1, rotate=5, fill="nearest")]
-    train = mm.data.train_batches(
-        raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory", augment=augment
-    )
+    train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory", augment=augment)
 
     # 3. The product of a question and a picture (bilinear fusion), and the question alone.
     def read_question():
@@ -84,7 +82,9 @@ def main(args):
         rich.print(f"\n[bold]{name}[/bold]")
         with mm.distribute.strategy().scope():
             branches = {"question": read_question()} | ({"picture": see_picture()} if len(inputs) == 2 else {})
-            fusion = mm.fusion.Bilinear(128) if len(inputs) == 2 else mm.fusion.Concatenate(128, dropout=0.3)
+            fusion = (
+                mm.fusion.Bilinear(128, dropout=0.3) if len(inputs) == 2 else mm.fusion.Concatenate(128, dropout=0.3)
+            )
             model = mm.fusion_model(inputs, branches, fusion, heads)
             rate = keras.optimizers.schedules.CosineDecay(args.rate, epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2), **mm.heads.compile_for(heads))
@@ -95,9 +95,11 @@ def main(args):
         models[name] = model
 
     # 4. Accuracy by kind of answer and of question; intervals draw the pictures anew, since their questions are alike.
+    common = {head.name: learn[head.name][learn[head.name] != ""].mode()[0] for head in heads}
+
     def scored(raw):
         batches, frame = mm.data.eval_batches(raw, preprocess), raw.frame
-        right = pd.DataFrame({row: is_right(model, batches, heads) for row, model in models.items()})
+        right = pd.DataFrame({row: is_right(model, batches, raw) for row, model in models.items()})
         closed = (frame.closed != "").to_numpy()
         parts = {"closed": closed, "open": ~closed, "all": closed | True}
         kinds = frame.question_type.str.upper().str.split(",").str[0].to_numpy()
@@ -107,9 +109,10 @@ def main(args):
             "interval": {part: interval(right["both"][own], frame.image_name[own]) for part, own in parts.items()},
             "baselines": {
                 "question only": {part: float(right["question only"][own].mean()) for part, own in parts.items()},
-                "majority": {head.name: float((frame[head.name][own] == learn[head.name].replace("", np.nan).mode()[0]).mean()) for head, own in zip(heads, parts.values())},
+                "majority": {kind: float((frame[kind][parts[kind]] == common[kind]).mean()) for kind in common},
             },
-            "n": {part: int(own.sum()) for part, own in parts.items()},
+            "n": len(frame),
+            "n_closed": int(closed.sum()),
             "by_kind_of_question": by_kind.to_dict("index"),
         }
 
@@ -154,10 +157,11 @@ def phrasings(table):
     return every[~every.question.isin([None, "NULL"]) & every.question.notna()].reset_index(drop=True)
 
 
-def is_right(model, batches, heads):
-    """Whether the head that an example has an answer for gives it: (n,) bool."""
-    labels, outputs = mm.evaluate.predict(model, batches, heads)
-    return np.any([outputs[head.name].argmax(-1) == labels[head.name] for head in heads], axis=0)
+def is_right(model, batches, raw):
+    """Whether the head that a row has an answer for gives it: (n,) bool. A missing answer is -1, which none is."""
+    _, outputs = mm.evaluate.predict(model, batches, raw.heads)
+    given = [outputs[head.name][:, :-1].argmax(-1) == raw.table[head.name] for head in raw.heads]  # not the unseen one
+    return np.any(given, axis=0)
 
 
 def interval(right, pictures):
@@ -169,9 +173,11 @@ def interval(right, pictures):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder of the set; without it a tiny one is generated")
-    parser.add_argument("--test", help="folder of another questions.jsonl and images.zip, all rows of which are answered")
+    parser.add_argument(
+        "--test", help="folder of another questions.jsonl and images.zip, all rows of which are answered"
+    )
     parser.add_argument("--out", help="folder of the run, runs/medical_vqa by default; its name is that of the export")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--text-weights", help="preset of the BERT family, a name or a folder")
     parser.add_argument("--image-weights", help="a .keras file of a network from pixels to a feature map")
