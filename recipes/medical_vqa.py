@@ -17,7 +17,6 @@ import argparse
 import json
 import logging
 import os
-import re
 import time
 from pathlib import Path
 
@@ -143,7 +142,7 @@ def main(args):
 
 
 def rows(folder):
-    """The questions of a folder, with their answers in the column `closed` or `open`: in small letters, without articles."""
+    """The questions of a folder; their answers, in small letters and without articles, are in `closed` or `open`."""
     table = pd.read_json(Path(folder, "questions.jsonl"), lines=True, dtype=False, convert_dates=False)
     answers = table.answer.astype(str).str.lower().str.replace(r"[^\w\s.%/]|\b(a|an|the)\b", " ", regex=True)
     answers, closed = answers.str.split().str.join(" "), table.answer_type.str.strip() == "CLOSED"

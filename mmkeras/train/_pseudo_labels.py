@@ -65,7 +65,7 @@ def pseudo_labels(
     outputs = model.predict(select_inputs(batches, model), verbose=0)
     lacking = [head.name for head in heads if head.name not in outputs]
     check(not lacking, "The model must answer the heads of the labelled examples.",
-          f"{list(outputs)} without {lacking}", "Give a model with these heads, or read the examples without them.")  # fmt: skip
+          f"{list(outputs)} without {lacking}", "Give a model with these heads.")  # fmt: skip
     labels = {head.name: _confident(head, np.asarray(outputs[head.name]), confidence) for head in heads}
     rows = np.flatnonzero(np.any([head.labelled(labels[head.name]) for head in heads], axis=0))
     best = max(float(np.max(outputs[head.name])) for head in heads)
@@ -85,7 +85,7 @@ def _check(raw, unlabelled, confidence, weight, column):
             )
     check(0 < confidence < 1, "confidence is a probability.", f"confidence={confidence!r}", "Give 0.95, for example.")
     check(0 < weight < np.inf, "The weight of a row must be positive.", f"weight={weight!r}", "Give 0.5, for example.")
-    taken = [name for name in ("raw", "unlabelled") if column in {"raw": raw, "unlabelled": unlabelled}[name].frame]
+    taken = [name for name, each in {"raw": raw, "unlabelled": unlabelled}.items() if column in each.frame]
     check(not taken, "column= is a new column.", f"{column!r}, which {' and '.join(taken)} has", "Give another name.")
 
 

@@ -9,7 +9,7 @@ from keras import ops
 import mmkeras as mm
 from mmkeras.train import pseudo_labels
 
-SPECS = [mm.Vector("x", 1)]
+SPECS = [mm.Vector("x", size=1)]
 MOOD = mm.heads.classification("mood", classes=["bad", "good"])
 SIZE = mm.heads.classification("size", classes=["small", "large"])
 PRICE = mm.heads.regression("price")
@@ -17,8 +17,7 @@ PRICE = mm.heads.regression("price")
 
 def examples(values, heads=(), **columns):
     frame = pd.DataFrame({"x": [[value] for value in values], **columns})
-    columns = {"weights": "w"} if "w" in columns else {}
-    return mm.data.from_dataframe(frame, SPECS, heads, **columns)
+    return mm.data.from_dataframe(frame, SPECS, heads, weights="w" if "w" in columns else None)
 
 
 @pytest.fixture(scope="module")
