@@ -118,7 +118,6 @@ def main(args):
     scores = scored(raw_test)
     if args.test:
         scores["other_test"] = scored(read(rows(args.test), args.test))
-    mm.evaluate.report(models["both"], mm.data.eval_batches(raw_test, preprocess), out_dir=out / "evaluation")
 
     # 5. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
     export = mm.export.saved_model(
@@ -138,7 +137,7 @@ def main(args):
     for row, each in {"both": scores["accuracy"], **scores["baselines"], **PUBLISHED}.items():
         print(f"{row}: " + ", ".join(f"{part} {value:.3f}" for part, value in each.items()))
     print(pd.DataFrame(scores["by_kind_of_question"]).T.round(3).to_string())
-    print(f"Written: {out}/report.json, training/, evaluation/; {export['path']}; {report['seconds']:.0f} s in all")
+    print(f"Written: {out}/report.json, training/; {export['path']}; {report['seconds']:.0f} s in all")
 
 
 def rows(folder):
@@ -153,7 +152,7 @@ def phrasings(table):
     """A row for each way in which a question is put."""
     others = [table.assign(question=table[column]) for column in ("question_rephrase", "question_frame")]
     every = pd.concat([table, *others])
-    return every[~every.question.isin([None, "NULL"]) & every.question.notna()].reset_index(drop=True)
+    return every[every.question.fillna("NULL") != "NULL"].reset_index(drop=True)
 
 
 def is_right(model, batches, raw):
@@ -176,7 +175,7 @@ if __name__ == "__main__":
         "--test", help="folder of another questions.jsonl and images.zip, all rows of which are answered"
     )
     parser.add_argument("--out", help="folder of the run, runs/medical_vqa by default; its name is that of the export")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--text-weights", help="preset of the BERT family, a name or a folder")
     parser.add_argument("--image-weights", help="a .keras file of a network from pixels to a feature map")
