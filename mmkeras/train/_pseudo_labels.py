@@ -56,6 +56,18 @@ def pseudo_labels(
         ValueError: `confidence` or `weight` is out of range, there is no suitable head, a head requires its label,
             the column is already there, or no example reaches the confidence.
 
+    Example:
+
+    >>> import mmkeras as mm
+    >>> specs, mood = [mm.Vector("x", size=1)], mm.heads.classification("mood", classes=["bad", "good"])
+    >>> raw = mm.data.from_dataframe(pd.DataFrame({"x": [[0.4]], "mood": ["good"]}), specs, [mood])
+    >>> rest = mm.data.from_dataframe(pd.DataFrame({"x": [[0.98], [0.6]]}), specs)
+    >>> x = keras.Input((1,), name="x")
+    >>> model = keras.Model({"x": x}, {"mood": keras.ops.concatenate([1 - x, x], axis=-1)})
+    >>> more = pseudo_labels(model, mm.preprocessor(specs), raw, unlabelled=rest, verbose=False)
+    >>> more.frame[["mood", "origin"]].values.tolist()
+    [['good', 'given'], ['good', 'pseudo']]
+
     Source: Lee, Pseudo-Label, ICML 2013 workshop on representation learning; with a threshold as in FixMatch, arXiv
     2001.07685, equation 4, but chosen once and not in every batch.
     """
