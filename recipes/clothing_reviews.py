@@ -8,6 +8,13 @@ class "recommended", 82 % of the reviews. The stars nearly give the recommendati
 93.6 %), so they are no input here, but an answer. The published models do get them: --with-rating makes them an input,
 too, and asks only whether it is recommended. That compares like with like: F1 0.961 and PR-AUC 0.995.
 
+--text-weights reads the review by a pretrained encoder, whose last blocks are trained. With all-MiniLM-L6-v2, two
+epochs and seed 0: F1 0.952, PR-AUC 0.991 and the stars of 0.667; with --with-rating F1 0.965 and PR-AUC 0.996, where
+the stars alone have 0.960. A text model that learns its reviews by heart costs more than it adds, since fusion then
+trusts it: a linear model of the stars and of a TF-IDF score of the text has 0.959 if that score was fitted to the same
+reviews, 0.967 if it is out of fold, and 0.961 of the stars alone. Only reviews of three stars need the text: of these
+it tells 68 % in place of 58 %.
+
 DIR of --data holds reviews.csv.gz: the table of kaggle.com/nicapotato/womens-ecommerce-clothing-reviews and a column
 `split`, whose test part is val.csv of github.com/georgian-io/Multimodal-Toolkit.
 """
