@@ -3,8 +3,14 @@
     python recipes/medical_vqa.py --data vqa-rad --text-weights minilm --image-weights lite0.keras
 
 One model has a head for closed questions ("Is there a mass?") and one for open ones ("Where is it?"); each question has
-the answer of one of them, and of the other its weight is 0. A third of the open test answers occurs among those to
-learn from, so that no model of this kind tells more than a third of them.
+the answer of one of them, and of the other its weight is 0. An answer counts if it is the same text; 0.35 of the open
+test answers (0.95 of the closed ones) occur among those to learn from, and no other can be right.
+
+With all-MiniLM-L6-v2 and EfficientNet-Lite0, frozen, seed 0, it told 0.538 of the 240 closed questions (95 % interval
+0.467 to 0.604) and 0.140 of the 150 open ones (0.081 to 0.202), 0.385 of all; the question alone has 0.558, 0.107 and
+0.385. So a network that was pretrained on photographs adds nothing here: it has hardly seen what these questions are
+about, and 1,514 of them are too few to learn it. The published model MEVF, pretrained on medical pictures, has 0.751
+and 0.439, on a larger version of the test part, with answers matched by its authors' rules.
 
 DIR of --data holds questions.jsonl of VQA-RAD (Lau et al. 2018, doi 10.1038/sdata.2018.251) and images.zip. The
 rephrased questions of the training part are further questions; pictures of the test part also occur in the training
@@ -30,7 +36,7 @@ import rich
 import mmkeras as mm
 from mmkeras.branches import image, text
 
-# Accuracy on the public test part, of which 61 of 451 questions are not in this copy; a looser match of answers.
+# Accuracy on the whole public test part, 451 questions, with answers matched by its authors' rules.
 PUBLISHED = {"MEVF + BAN": {"closed": 0.751, "open": 0.439}}
 UNSEEN = "(unseen)"  # the class of test answers that do not occur in training; no example teaches it
 
