@@ -8,9 +8,8 @@ test answers (0.95 of the closed ones) occur among those to learn from, and no o
 
 With all-MiniLM-L6-v2 and EfficientNet-Lite0, frozen, seed 0, it told 0.538 of the 240 closed questions (95 % interval
 0.467 to 0.604) and 0.140 of the 150 open ones (0.081 to 0.202), 0.385 of all; the question alone has 0.558, 0.107 and
-0.385. So a network that was pretrained on photographs adds nothing here: it has hardly seen what these questions are
-about, and 1,514 of them are too few to learn it. The published model MEVF, pretrained on medical pictures, has 0.751
-and 0.439, on a larger version of the test part, with answers matched by its authors' rules.
+0.385. So the frozen features of a network for photographs add nothing measurable. The published model MEVF, pretrained
+on medical pictures, has 0.751 and 0.439 on the whole official test part, as its authors count.
 
 DIR of --data holds questions.jsonl of VQA-RAD (Lau et al. 2018, doi 10.1038/sdata.2018.251) and images.zip. The
 rephrased questions of the training part are further questions; pictures of the test part also occur in the training
@@ -36,7 +35,7 @@ import rich
 import mmkeras as mm
 from mmkeras.branches import image, text
 
-# Accuracy on the whole public test part, 451 questions, with answers matched by its authors' rules.
+# Accuracy on the whole official test part, of which the set in --data may hold a part only, as its authors count.
 PUBLISHED = {"MEVF + BAN": {"closed": 0.751, "open": 0.439}}
 UNSEEN = "(unseen)"  # the class of test answers that do not occur in training; no example teaches it
 
