@@ -34,7 +34,9 @@ def pseudo_labels(
         new_model.fit(mm.data.train_batches(more, preprocess, batch_size=64), epochs=10)
 
     Whether it helps depends on the data: compare both models on validation examples. Errors of the first model are
-    learned by the second one, and frequent classes, which reach the confidence more often, become more frequent.
+    learned by the second one, and frequent classes, which reach the confidence more often, become more frequent. Of
+    emojis of which 5 % were labelled (52, with frozen pretrained encoders), the accuracy of 9 groups rose from 0.599 to
+    0.621, 0.612, 0.615 and 0.609 with the confidences 0.6, 0.8, 0.9 and 0.95, and 0.844 if all are labelled.
 
     Args:
         model: a trained model with a head of one class of N. Networks tend to be overconfident: calibrate it before.
