@@ -143,9 +143,12 @@ def test_wrong_arguments_are_named(tmp_path, wrong):
         generate.scenes(tmp_path, **wrong)
 
 
-@pytest.mark.parametrize("name", ["clothing_reviews", "digits", "easy_vqa", "emoji", "sound_events", "spoken_digits"])
+@pytest.mark.parametrize(
+    "name", ["clothing_reviews", "digits", "easy_vqa", "emoji", "medical_vqa", "sound_events", "spoken_digits"]
+)
 def test_lookalikes_are_written_the_same_again(name, tmp_path):
     first, second = (getattr(generate.lookalikes, name)(tmp_path / part, seed=3) for part in "ab")
-    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.suffix in (".csv", ".tsv", ".json"))
+    tables = (".csv", ".tsv", ".json", ".jsonl")
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.suffix in tables)
     assert files or name == "clothing_reviews"
     assert [(first / file).read_bytes() for file in files] == [(second / file).read_bytes() for file in files]

@@ -5,6 +5,7 @@ import math
 import os
 from pathlib import Path
 
+import keras_nlp
 import pytest
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  the export holds its ops
@@ -68,10 +69,21 @@ def test_no_warning_distracts_the_reader(run):
     assert "Warning" not in run.said and "WARNING" not in run.said
 
 
-def test_stars_are_an_input_on_request_and_then_no_answer(start, tmp_path):
-    told = start("clothing_reviews", tmp_path, "--smoke", "--with-rating")
-    assert 0 <= told.report["accuracy"] <= 1  # a single number, because there is one answer
-    assert inputs(told)["stars"] == tf.float32
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """Folder of a tiny BERT that knows the words of the made-up reviews."""
+    folder = tmp_path_factory.mktemp("encoder") / "bert"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "this", "dress", "is", "awful", "poor", "nice", "lovely"]
+    keras_nlp.models.BertBackbone(len(words), 3, 2, 8, 16, max_sequence_length=128).save_to_preset(str(folder))
+    keras_nlp.models.BertTokenizer(words, lowercase=True).save_to_preset(str(folder))
+    return folder
+
+
+def test_stars_are_an_input_on_request_and_reviews_are_read_by_a_pretrained_encoder(start, tmp_path, encoder):
+    told = start("clothing_reviews", tmp_path, "--smoke", "--with-rating", "--text-weights", encoder)
+    assert 0 <= told.report["accuracy"] <= 1  # a single number, because the stars are no answer then
+    assert inputs(told)["stars"] == tf.float32 and told.report["parity_max_abs"] <= 1e-5
+    assert set(told.report["baselines"]) == {"facts only", "majority"}
 
 
 @pytest.mark.slow

@@ -37,6 +37,27 @@ def easy_vqa(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     return folder
 
 
+def medical_vqa(folder: str | PathLike[str], *, seed: int = 0) -> Path:
+    """questions.jsonl and images.zip in the layout of VQA-RAD: on which side a bright spot is, if there is one."""
+    folder, rng, lines = _made(folder), np.random.default_rng(seed), []
+    asked = {"Is there a mass?": "CLOSED", "Where is the mass?": "OPEN"}
+    with zipfile.ZipFile(folder / "images.zip", "w") as pictures:
+        for i in range(32):
+            side, pixels = ("none", "left", "right")[i % 3], rng.integers(0, 60, (72, 64, 1), "uint8")
+            if i % 3:
+                pixels[20:40, 8 + 32 * (i % 3 - 1) :][:, :20] = 230
+            pictures.writestr(f"synpic{i}.jpg", image(pixels, "jpg"))
+            for question, kind in asked.items():
+                row = {"qid": len(lines), "image_name": f"synpic{i}.jpg", "image_organ": "CHEST", "question": question,
+                       "question_rephrase": question.replace("mass", "lesion"), "question_frame": "NULL",
+                       "question_type": "PRES" if kind == "CLOSED" else "POS", "answer_type": kind,
+                       "answer": side if kind == "OPEN" else "No" if side == "none" else "Yes",
+                       "official_split": "train" if i < 24 else "test"}  # fmt: skip
+                lines.append(json.dumps(row))
+    (folder / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
 def captions(folder: str | PathLike[str], *, seed: int = 0) -> Path:
     """The files of easy-VQA with one shape in each picture: `recipes/captions.py` makes sentences of what is asked."""
     folder, rng = _made(folder), np.random.default_rng(seed)
