@@ -56,6 +56,12 @@ def inputs_of_specs(
     return [each for each in found if wanted is None or each.name in wanted]
 
 
+def tensors(wanted: Mapping[str, Any]) -> list[Input]:
+    """Inputs of a signature that takes no raw values, such as `ready`; none of them may be absent."""
+    return [Input(name, name, "tensor", each["dtype"], tuple(each["shape"][1:]), False, "", None)
+            for name, each in wanted.items()]  # fmt: skip
+
+
 def _spec(config):
     if config["kind"] not in KINDS:
         return None

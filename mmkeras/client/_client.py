@@ -194,7 +194,9 @@ def _cuts(error, count):
 def _of_version(version, label):
     """The part of a path that names a version."""
     if version is not None and label is not None:
-        raise ValueError(f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out.")
+        raise ValueError(
+            f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out."
+        )
     if label is not None:
         return f"/labels/{quote(label, safe='')}"
     return "" if version is None else f"/versions/{version}"
