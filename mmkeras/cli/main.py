@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from mmkeras import __version__
 
-COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve")
+COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,45 @@
+"""Shows a page in the browser on which an exported model can be tried.
+
+    mmkeras demo saved_models/sentiment
+    mmkeras demo saved_models/sentiment.tflite --port 7861
+
+PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`. The
+page has a widget for each input (text, a picture from a file or a camera, a recorded or uploaded sound, a clip,
+numbers, choices), shows the answers, and has the request that the export recorded as an example. It needs
+pip install "mmkeras[demo]". There is no password and no TLS: it listens on this machine only, unless --host says
+otherwise. Ctrl-C ends it.
+"""
+
+import argparse
+
+from mmkeras.cli._artefacts import PREDICTOR, SAVED_MODEL, Artefact, find
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
+    parser.add_argument("--port", type=int, help="the first free one from 7860 on by default")
+    parser.add_argument("--host", default="127.0.0.1", help="this machine only by default; 0.0.0.0 for the network")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def run(args: argparse.Namespace) -> None:
+    artefact = find(args.path)
+    from mmkeras import demo  # an extra
+    from mmkeras.demo.page import style, theme
+
+    demo.page(served(artefact)).launch(
+        server_name=args.host, server_port=args.port, inbrowser=args.open, share=False, footer_links=[], css=style(),
+        theme=theme(), max_file_size="200mb", enable_monitoring=False)  # fmt: skip
+
+
+def served(artefact: Artefact) -> "demo.Served":  # noqa: F821 - gradio takes seconds
+    """The export as the page needs it."""
+    from mmkeras.cli._answering import opened
+    from mmkeras.cli._requests import rows_of
+    from mmkeras.demo import Served
+
+    folder = artefact.kind == SAVED_MODEL
+    name = artefact.path.parent.name if folder else artefact.path.stem
+    note = f"{artefact.kind}, version {artefact.path.name}" if folder else artefact.kind
+    rows = [] if artefact.kind == PREDICTOR else rows_of(artefact, artefact.read_beside("answers.json"))
+    return Served(name, note, artefact.inputs, opened(artefact), rows)
