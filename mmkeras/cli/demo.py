@@ -27,9 +27,19 @@ def run(args: argparse.Namespace) -> None:
     from mmkeras import demo  # an extra
     from mmkeras.demo.page import style, theme
 
-    demo.page(served(artefact)).launch(
+    export = served(artefact)
+    _warm_up(export)
+    demo.page(export).launch(
         server_name=args.host, server_port=args.port, inbrowser=args.open, share=False, footer_links=[], css=style(),
         theme=theme(), max_file_size="200mb", enable_monitoring=False)  # fmt: skip
+
+
+def _warm_up(export):
+    """Answers a recorded example, since the first answer of a graph takes the longest, and imports what reads files."""
+    import mmkeras.data.files.transcode  # noqa: F401
+
+    if export.examples:
+        export.answer(export.examples[:1])
 
 
 def served(artefact: Artefact) -> "demo.Served":  # noqa: F821 - gradio takes seconds

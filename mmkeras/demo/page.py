@@ -1,6 +1,8 @@
 """The page: widgets for the inputs of an export on the left, its answers on the right."""
 
+import contextlib
 import html
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +17,7 @@ from mmkeras.demo.example import held
 from mmkeras.demo.values import row_of
 from mmkeras.demo.widgets import is_slider, widget
 
+_PLACE = re.compile(r" \(example \d+ of the batch\)")  # said by graphs, of a batch that nobody sees here
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -52,7 +55,10 @@ def page(served: Served) -> gr.Blocks:
             with gr.Column():
                 widgets, left_out = _widgets(served.inputs, examples[0] if examples else {})
                 with gr.Row():
-                    clear, ask = gr.Button("Clear"), gr.Button("Ask", variant="primary")
+                    clear, ask = (
+                        gr.Button("Clear all", min_width=100),
+                        gr.Button("Ask", variant="primary", min_width=100),
+                    )
             with gr.Column():
                 answer = gr.HTML(_note("The answer appears here."), elem_id="answer")
         if examples:
@@ -79,7 +85,7 @@ def _widgets(inputs, example):
     found, left_out = [], []
     for modality in dict.fromkeys(each.modality for each in inputs):
         own = [each for each in inputs if each.modality == modality]
-        with gr.Group():
+        with gr.Group() if own[1:] else contextlib.nullcontext():
             found += [widget(each, example.get(each.name)) for each in own]
             sliders = [each.name for each in own if is_slider(each) and each.optional]
             if sliders:
@@ -103,7 +109,8 @@ def _asked(served, boxes):
         try:
             return _answered(served, row_of(held, served.inputs), started)
         except (ValueError, ImportError, OSError) as error:
-            return f'<div class="refused" role="alert">{html.escape(str(error))}</div>'
+            said = _PLACE.sub("", str(error))
+            return f'<div class="refused" role="alert">{html.escape(said)}</div>'
 
     return asked
 

@@ -33,7 +33,8 @@ def is_slider(each: Any) -> bool:
 
 def _picture(each, label, example):
     picture = gr.Image(label=label, type="filepath", sources=["upload", "webcam", "clipboard"], height=_HEIGHT,
-                       image_mode=None, webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
+                       image_mode=None, buttons=["fullscreen"],
+                       webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
     # Gradio opens the file, and fails with a trace if it is damaged: the export itself says what is wrong with it.
     # No subclass, since Gradio writes a .pyi file beside the module of each.
     opened = picture.preprocess
@@ -42,7 +43,7 @@ def _picture(each, label, example):
 
 
 def _sound(each, label, example):
-    return gr.Audio(label=label, type="filepath", sources=["microphone", "upload"], editable=False)
+    return gr.Audio(label=label, type="filepath", sources=["upload", "microphone"], editable=False, buttons=[])
 
 
 def _clip(each, label, example):

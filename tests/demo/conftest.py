@@ -31,7 +31,9 @@ def answer():
     def answer(rows):
         answer.rows += rows
         if any(row["photo"] == b"broken" for row in rows):
-            raise ValueError("photo: a whole JPEG, PNG, GIF or BMP file is needed. Received: <6 bytes>.")
+            raise ValueError(
+                "photo: a whole JPEG, PNG, GIF or BMP file is needed. Received: <6 bytes> (example 0 of the batch)."
+            )
         good = [0.9 if row["photo"] else 0.4 for row in rows]
         return {
             "mood": np.array([b"good" if score > 0.5 else b"bad" for score in good], object),

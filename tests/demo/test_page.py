@@ -26,7 +26,7 @@ def test_each_kind_has_its_widget(built):
                      "city": "radio", "sold": "textbox", "face": "textbox"}  # fmt: skip
     assert widgets["photo"].label == "photo (optional)" and widgets["review"].label == "review"
     assert widgets["photo"].sources == ["upload", "webcam", "clipboard"]
-    assert widgets["voice"].sources == ["microphone", "upload"]
+    assert widgets["voice"].sources == ["upload", "microphone"]
     assert (widgets["price"].minimum, widgets["price"].maximum, widgets["price"].value) == (-1, 40, 5)
     assert widgets["city"].choices == [("Oslo", "Oslo"), ("Rome", "Rome"), ("none", "")]
     boxes = ask.inputs[len(widgets) :]
@@ -59,7 +59,9 @@ def test_what_cannot_be_used_is_told_on_the_page(built, tmp_path):
     (tmp_path / "a.png").write_bytes(b"broken")
     held = dict.fromkeys(widgets) | {"review": "a", "photo": tmp_path / "a.png"}
     found = ask.fn(*held.values(), [])
-    assert found.startswith('<div class="refused" role="alert">photo: a whole JPEG') and "&lt;6 bytes&gt;" in found
+    assert (
+        found.startswith('<div class="refused" role="alert">photo: a whole JPEG') and "&lt;6 bytes&gt;.</div>" in found
+    )
     assert "Please give review." in ask.fn(*dict.fromkeys(widgets).values(), [])
 
 
