@@ -11,6 +11,8 @@ otherwise. Ctrl-C ends it.
 """
 
 import argparse
+import logging
+from typing import Any
 
 from mmkeras.cli._artefacts import PREDICTOR, SAVED_MODEL, Artefact, find
 
@@ -23,15 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    artefact = find(args.path)
-    from mmkeras import demo  # an extra
-    from mmkeras.demo.page import style, theme
+    page = demo_page(find(args.path))
+    logging.getLogger("httpx").setLevel("WARNING")  # Gradio asks its own server at the start
+    page.launch(server_name=args.host, server_port=args.port, inbrowser=args.open, share=False, **appearance())
+
+
+def demo_page(artefact: Artefact) -> "gradio.Blocks":  # noqa: F821 - Gradio takes seconds
+    """The page of an export, which has answered its recorded request."""
+    from mmkeras.demo import page
 
     export = served(artefact)
     _warm_up(export)
-    demo.page(export).launch(
-        server_name=args.host, server_port=args.port, inbrowser=args.open, share=False, footer_links=[], css=style(),
-        theme=theme(), max_file_size="200mb", enable_monitoring=False)  # fmt: skip
+    return page(export)
+
+
+def appearance() -> dict[str, Any]:
+    """Arguments of `launch` that do not depend on the export."""
+    from mmkeras.demo.page import style, theme
+
+    return {"css": style(), "theme": theme(), "footer_links": [], "max_file_size": "200mb", "enable_monitoring": False}
 
 
 def _warm_up(export):
@@ -42,7 +54,7 @@ def _warm_up(export):
         export.answer(export.examples[:1])
 
 
-def served(artefact: Artefact) -> "demo.Served":  # noqa: F821 - gradio takes seconds
+def served(artefact: Artefact) -> "mmkeras.demo.Served":  # noqa: F821
     """The export as the page needs it."""
     from mmkeras.cli._answering import opened
     from mmkeras.cli._requests import rows_of
