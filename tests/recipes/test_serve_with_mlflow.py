@@ -1,4 +1,4 @@
-"""MLflow's server gives the recorded answers. MLflow has an environment of its own, which MMKERAS_MLFLOW_PYTHON names."""
+"""MLflow's server gives the recorded answers; MMKERAS_MLFLOW_PYTHON names the Python of an environment with MLflow."""
 
 import json
 import os
