@@ -3,10 +3,11 @@
     python recipes/serve_with_mlflow.py saved_models/quickstart/1
 
 The server needs TensorFlow, tensorflow-text and MLflow, and nothing of mmkeras. MLflow 2 is installed into an
-environment of its own, since it holds pandas below 3 and MLflow 3 asks for a protobuf that TensorFlow 2.17 refuses:
+environment of its own, since it holds pandas below 3 and needs a starlette below 1; MLflow 3 asks for a protobuf that
+TensorFlow 2.17 refuses:
 
     python3.11 -m venv .mlflow
-    .mlflow/bin/pip install "tensorflow~=2.17.1" "tensorflow-text~=2.17.0" "mlflow>=2.22,<3"
+    .mlflow/bin/pip install "tensorflow~=2.17.1" "tensorflow-text~=2.17.0" "mlflow>=2.22,<3" "starlette<1"
     .mlflow/bin/python recipes/serve_with_mlflow.py saved_models/quickstart/1
 
 A request of MLflow is `{"inputs": [row, ...]}` or `{"dataframe_records": [row, ...]}`, whose rows are the instances of
@@ -14,6 +15,7 @@ the export's assets.extra/request.json as they are: texts, numbers, and files as
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -95,7 +97,8 @@ def main(args):
         instances = json.loads((export / "assets.extra/request.json").read_text())["instances"]
         answers = asked(f"{url}/invocations", {"dataframe_records": instances})["predictions"]
     finally:
-        os.killpg(server.pid, signal.SIGTERM)  # the server has a process below it
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(server.pid, signal.SIGTERM)  # the server has a process below it
         server.wait()
     recorded = json.loads((export / "assets.extra/answers.json").read_text())
     largest = max(difference(name, answers, values) for name, values in recorded["answers"].items())

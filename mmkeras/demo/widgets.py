@@ -47,7 +47,7 @@ def _sound(each, label, example):
 
 
 def _clip(each, label, example):
-    return gr.File(label=f"{label}: a GIF, a ZIP of pictures, or a movie", type="filepath",
+    return gr.File(label=f"{label}: GIF, ZIP or movie", type="filepath",
                    file_types=["video", ".gif", ".zip", ".webp", ".apng"], height=_HEIGHT // 2)  # fmt: skip
 
 
