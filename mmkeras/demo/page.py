@@ -18,6 +18,7 @@ from mmkeras.demo.values import row_of
 from mmkeras.demo.widgets import is_slider, widget
 
 _PLACE = re.compile(r" \(example \d+ of the batch\)")  # said by graphs, of a batch that nobody sees here
+_EMPTY = "The answer appears here."
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -47,25 +48,24 @@ def page(served: Served) -> gr.Blocks:
     What cannot be used is told on the page, with the input and the cause. If modalities may be absent, the page also
     shows the answers without each of them.
     """
-    folder = Path(tempfile.mkdtemp(prefix="mmkeras-demo-"))
-    examples = [held(row, served.inputs, folder) for row in served.examples]
+    files = tempfile.TemporaryDirectory(prefix="mmkeras-demo-")  # of the examples, as long as the page is there
+    examples = [held(row, served.inputs, Path(files.name)) for row in served.examples]
     with gr.Blocks(title=served.name, analytics_enabled=False) as blocks:
+        blocks.files = files
         gr.Markdown(f"# {served.name}\n\n{served.note}")
         with gr.Row():
             with gr.Column():
-                widgets, left_out = _widgets(served.inputs, examples[0] if examples else {})
+                widgets, left_out = _widgets(served.inputs, examples)
                 with gr.Row():
-                    clear, ask = (
-                        gr.Button("Clear all", min_width=100),
-                        gr.Button("Ask", variant="primary", min_width=100),
-                    )
+                    clear = gr.Button("Clear all", min_width=100)
+                    ask = gr.Button("Ask", variant="primary", min_width=100)
             with gr.Column():
-                answer = gr.HTML(_note("The answer appears here."), elem_id="answer")
-        if examples:
-            rows = [[row[each.name] for each in served.inputs] for row in examples]
-            gr.Examples(rows, inputs=widgets, label="Recorded when the model was exported")
+                answer = gr.HTML(_note(_EMPTY), elem_id="answer")
         every = [*widgets, *left_out]
-        ask.click(_asked(served, len(left_out)), every, answer, api_name="ask")
+        if examples:
+            rows = [_row(row, served.inputs, left_out) for row in examples]
+            gr.Examples(rows, inputs=every, label="Recorded when the model was exported")
+        ask.click(_asked(served), every, answer, api_name="ask")
         _add_clear(clear, every, answer)
     return blocks
 
@@ -80,25 +80,31 @@ def theme() -> gr.themes.Base:
     return gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def _widgets(inputs, example):
+def _widgets(inputs, examples):
     """Widgets in the order of the inputs, and for tables with sliders the boxes of those that are left out."""
     found, left_out = [], []
     for modality in dict.fromkeys(each.modality for each in inputs):
         own = [each for each in inputs if each.modality == modality]
         with gr.Group() if own[1:] else contextlib.nullcontext():
-            found += [widget(each, example.get(each.name)) for each in own]
+            found += [widget(each, [example[each.name] for example in examples]) for each in own]
             sliders = [each.name for each in own if is_slider(each) and each.optional]
             if sliders:
                 left_out.append(gr.CheckboxGroup(sliders, label="Leave out"))
     return found, left_out
 
 
+def _row(example, inputs, left_out):
+    """What the widgets and the boxes hold for an example."""
+    skipped = [[name for _, name in box.choices if example[name] is None] for box in left_out]
+    return [*(example[each.name] for each in inputs), *skipped]
+
+
 def _add_clear(clear, every, answer):
     empty = [each.value for each in every]
-    clear.click(lambda: [*empty, _note("The answer appears here.")], None, [*every, answer], api_visibility="private")
+    clear.click(lambda: [*empty, _note(_EMPTY)], None, [*every, answer], api_visibility="private")
 
 
-def _asked(served, boxes):
+def _asked(served):
     """Function of what all widgets hold -> HTML."""
 
     def asked(*values):

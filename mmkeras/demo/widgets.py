@@ -11,15 +11,15 @@ _SPREAD = 3  # deviations from the mean that a slider reaches
 _HEIGHT = 220  # pixels of a picture or clip
 
 
-def widget(each: Any, example: Any = None) -> gr.components.Component:
+def widget(each: Any, examples: Sequence[Any] = ()) -> gr.components.Component:
     """The widget of an input.
 
     Args:
         each: the input, see `page`.
-        example: what the widget holds in the recorded example; it lies within the range of a slider.
+        examples: what the widget holds in the recorded examples; they lie within the range of a slider.
     """
     makers = {"image": _picture, "audio": _sound, "video": _clip, "text": _text, "table": _column}
-    return makers.get(each.kind, _numbers if each.shape else _text)(each, label_of(each), example)
+    return makers.get(each.kind, _numbers if each.shape else _text)(each, label_of(each), examples)
 
 
 def label_of(each: Any) -> str:
@@ -31,7 +31,7 @@ def is_slider(each: Any) -> bool:
     return each.kind == "table" and each.dtype != "string" and each.known is not None
 
 
-def _picture(each, label, example):
+def _picture(each, label, examples):
     picture = gr.Image(label=label, type="filepath", sources=["upload", "webcam", "clipboard"], height=_HEIGHT,
                        image_mode=None, buttons=["fullscreen"],
                        webcam_options=gr.WebcamOptions(mirror=False))  # fmt: skip
@@ -42,26 +42,26 @@ def _picture(each, label, example):
     return picture
 
 
-def _sound(each, label, example):
+def _sound(each, label, examples):
     return gr.Audio(label=label, type="filepath", sources=["upload", "microphone"], editable=False, buttons=[])
 
 
-def _clip(each, label, example):
+def _clip(each, label, examples):
     return gr.File(label=f"{label}: GIF, ZIP or movie", type="filepath",
                    file_types=["video", ".gif", ".zip", ".webp", ".apng"], height=_HEIGHT // 2)  # fmt: skip
 
 
-def _text(each, label, example):
+def _text(each, label, examples):
     return gr.Textbox(label=label, lines=2 if each.kind == "text" else 1)
 
 
-def _numbers(each, label, example):
+def _numbers(each, label, examples):
     return gr.Textbox(label=label, placeholder=f"{math.prod(each.shape)} numbers: 0.5, 1, ...")
 
 
-def _column(each, label, example):
+def _column(each, label, examples):
     if each.dtype != "string":
-        return _slider(each, label, example) if is_slider(each) else gr.Number(label=label, value=None, placeholder="")
+        return _slider(each, label, examples) if is_slider(each) else gr.Number(label=label, value=None, placeholder="")
     if each.known is None:
         return gr.Textbox(label=label, placeholder="2024-01-31 18:30" if each.about == "date" else None)
     if len(each.known) <= _MOST_CHOICES:
@@ -70,8 +70,8 @@ def _column(each, label, example):
     return gr.Dropdown(each.known, label=label, value=None, allow_custom_value=True)
 
 
-def _slider(each, label, example):
-    low, high, step = range_of(*each.known, [] if example is None else [example])
+def _slider(each, label, examples):
+    low, high, step = range_of(*each.known, [value for value in examples if value is not None])
     return gr.Slider(low, high, value=each.known[0], step=step, label=label)
 
 

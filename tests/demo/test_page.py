@@ -14,7 +14,8 @@ ROW = {"review": b"good day", "photo": b"\x89PNG", "voice": b"", "clip": b"", "p
 @pytest.fixture
 def built(inputs, answer):
     """The page; its widgets by name, and what its button calls."""
-    blocks = page(Served("scenes", "SavedModel, version 2", inputs, answer, [ROW]))
+    rows = [ROW, ROW | {"price": np.float32(np.nan)}, ROW | {"price": np.float32(-7)}]
+    blocks = page(Served("scenes", "SavedModel, version 2", inputs, answer, rows))
     ask = next(each for each in blocks.fns.values() if each.api_name == "ask")
     return blocks, dict(zip([each.name for each in inputs], ask.inputs, strict=False)), ask
 
@@ -27,12 +28,13 @@ def test_each_kind_has_its_widget(built):
     assert widgets["photo"].label == "photo (optional)" and widgets["review"].label == "review"
     assert widgets["photo"].sources == ["upload", "webcam", "clipboard"]
     assert widgets["voice"].sources == ["upload", "microphone"]
-    assert (widgets["price"].minimum, widgets["price"].maximum, widgets["price"].value) == (-1, 40, 5)
+    assert (widgets["price"].minimum, widgets["price"].maximum, widgets["price"].value) == (-7, 40, 5)
     assert widgets["city"].choices == [("Oslo", "Oslo"), ("Rome", "Rome"), ("none", "")]
     boxes = ask.inputs[len(widgets) :]
     assert [each.choices for each in boxes] == [[("price", "price")]]
     dataset = next(each for each in blocks.blocks.values() if each.get_block_name() == "dataset")
-    assert dataset.samples[0][0] == "good day" and 40 in dataset.samples[0]  # without columns that are empty
+    first, second, _ = dataset.samples  # without columns that are empty in all of them
+    assert first[0] == "good day" and 40 in first and first[-1] == [] and second[-1] == ["price"]
 
 
 def test_unknown_columns_and_many_categories(inputs):
