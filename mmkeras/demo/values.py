@@ -1,5 +1,6 @@
 """What the widgets of a page hold -> raw values of one example."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,17 @@ def _value(each, value):
 
 
 def _numbers(each, value):
-    if not each.shape:
+    if not isinstance(value, str):
         return value
     try:
-        numbers = [float(number) for number in str(value).strip().strip("[]").replace(",", " ").split()]
+        numbers = [float(number) for number in value.strip().strip("[]").replace(",", " ").split()]
     except ValueError as error:
         raise ValueError(f"{each.name}: numbers are needed. Received: {value[:60]!r}. Write 0.5, 1, ...") from error
-    if len(numbers) != np.prod(each.shape):
-        raise ValueError(f"{each.name}: {np.prod(each.shape)} numbers are needed. Received: {len(numbers)}.")
+    count = math.prod(each.shape)
+    if len(numbers) != count:
+        raise ValueError(
+            f"{each.name}: {count} number{'s are' if count > 1 else ' is'} needed. Received: {len(numbers)}."
+        )
     return numbers
 
 

@@ -60,6 +60,13 @@ def test_what_cannot_be_read_is_told(inputs, values, message):
     assert str(error.value).startswith(message) and isinstance(error.value, Missing) == message.startswith("Please")
 
 
+def test_a_number_of_an_own_layer_is_typed(inputs):
+    own = [inputs[4]._replace(kind="own layer")]
+    assert row_of({"price": " 1.5 "}, own)["price"] == np.float32(1.5)
+    with pytest.raises(ValueError, match=r"price: 1 number is needed. Received: 2."):
+        row_of({"price": "1, 2"}, own)
+
+
 def test_a_modality_can_be_left_out(inputs):
     row = row_of({"review": "a", "price": 1.0, "city": "Oslo", "face": "1, 2"}, inputs)
     assert modalities_of(row, inputs) == ["face"]
