@@ -32,7 +32,6 @@ LOADER = '''"""MLflow calls `_load_pyfunc` with the path of the SavedModel, and 
 
 import base64
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that read text
 
@@ -59,8 +58,9 @@ def plain(value):
 
 
 def listed(value):
-    strings = isinstance(value, bytes) or getattr(value, "dtype", None) == object
-    return np.asarray(value, str).tolist() if strings else value.tolist()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return [listed(each) for each in value] if getattr(value, "dtype", None) == object else value.tolist()
 '''
 
 

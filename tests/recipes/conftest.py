@@ -46,6 +46,6 @@ def shapes():
     branches = {"question": mm.branches.text.lstm(specs[0], units=4, embed_dim=4),
                 "photo": mm.branches.image.conv2d(specs[1], filters=(4,)),
                 "voice": mm.branches.audio.conv2d(specs[2], filters=(4,))}  # fmt: skip
-    heads = [mm.heads.classification("shape", ["circle", "square"])]
+    heads = [mm.heads.classification("shape", ["circle", "Würfel"])]
     model = mm.fusion_model(specs, branches, mm.fusion.Attention(8), heads)
     return types.SimpleNamespace(preprocess=mm.preprocessor(specs), model=model, raw=raw)
