@@ -14,7 +14,7 @@ FLOORS = [
     "layers", "losses", "preprocess", "augment", "data",
     "branches", "fusion", "decoding", "heads", "models",
     "train", "evaluate", "export", "retrieval", "serve",
-    "loading", "cli", "demo",
+    "demo", "loading", "cli",
 ]  # fmt: skip
 # Scripts of export/process run where mmkeras must not be imported; another test checks that.
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "scripts" and path != ROOT / "__init__.py")

@@ -6,6 +6,7 @@
     mmkeras predict saved_models/sentiment reviews.csv -o answers.csv
     mmkeras verify saved_models/sentiment
     mmkeras serve saved_models --port 8501
+    mmkeras demo saved_models/sentiment
 
 Each subcommand is a module of this room without an underscore, with `add_arguments(parser)` and `run(args)`; the first
 line of its docstring is its help. What `run` raises as ValueError, OSError or ImportError is printed without a

@@ -40,7 +40,7 @@ def _saved_model(artefact):
     from mmkeras.causes import cause_of
 
     loaded = tf.saved_model.load(str(artefact.path))
-    function = loaded.signatures["serving_default"]
+    function = loaded.signatures[artefact.signature]
 
     def answer(rows, loaded=loaded):  # a signature alone does not keep its variables
         tensors = {each.name: tf.constant([row[each.name] for row in rows], each.dtype) for each in artefact.inputs}

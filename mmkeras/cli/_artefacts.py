@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmkeras import edge
-from mmkeras.cli._signatures import Input, inputs_of_edge, inputs_of_specs, outputs_of_heads
+from mmkeras.checks import did_you_mean
+from mmkeras.cli._signatures import Input, inputs_of_edge, inputs_of_specs, outputs_of_heads, tensors
 
 SAVED_MODEL, LITERT, PREDICTOR, KERAS = "SavedModel", "LiteRT file", "Predictor", "Keras model"
+SERVED = "serving_default"
+_PREPARED = ("ready", "examples")  # signatures of `export.saved_model` that take no raw values
 _RULE = "PATH must be an export: a folder NAME/VERSION, a .tflite file, or a file of Predictor.save."
 _BROKEN = (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError)
 
@@ -24,6 +27,8 @@ class Artefact(NamedTuple):
         outputs: dict, name -> what it is, in words.
         classes: dict, name of a head -> names of its classes.
         chosen: a sentence on which version was taken; "" where the path names one.
+        signature: name of the signature of a SavedModel that the inputs and outputs are of.
+        signatures: names of all that there are; none in other kinds.
     """
 
     kind: str
@@ -32,6 +37,8 @@ class Artefact(NamedTuple):
     outputs: dict[str, str]
     classes: dict[str, list[str]]
     chosen: str = ""
+    signature: str = SERVED
+    signatures: Sequence[str] = ()
 
     @property
     def required(self) -> list[str]:
@@ -49,21 +56,29 @@ class Artefact(NamedTuple):
         return read_json(file) if file.is_file() else None
 
 
-def find(path: str | Path, kinds: Sequence[str] = (SAVED_MODEL, LITERT, PREDICTOR)) -> Artefact:
+def find(
+    path: str | Path,
+    kinds: Sequence[str] = (SAVED_MODEL, LITERT, PREDICTOR),
+    *,
+    signature: str = SERVED,
+) -> Artefact:
     """The artefact at a path.
 
     Args:
         path: of a version NAME/VERSION, of NAME, whose highest version is taken, or of a file; `~` is the home folder.
         kinds: those that are wanted.
+        signature: of a SavedModel, whose inputs and outputs are wanted; other kinds have none.
 
     Raises:
         FileNotFoundError: there is nothing.
-        ValueError: it is something else, or damaged.
+        ValueError: it is something else, or damaged; or there is no such signature.
     """
     path = Path(path).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"PATH must exist. Received: '{path}'. {_nearby(path)}")
-    found = _in_folder(path) if path.is_dir() else _in_file(path)
+    found = _in_folder(path, signature) if path.is_dir() else _in_file(path)
+    if signature != SERVED and found.kind != SAVED_MODEL:
+        raise ValueError(f"Only a SavedModel has signatures. Received: {signature!r} of '{path}', a {found.kind}.")
     if found.kind not in kinds:
         raise ValueError(f"PATH must be a {' or '.join(kinds)}. Received: '{path}', which is a {found.kind}.")
     return found
@@ -85,15 +100,15 @@ def _nearby(path):
     return f"The folder '{folder}' holds {names}."
 
 
-def _in_folder(path):
+def _in_folder(path, signature):
     if path.joinpath("saved_model.pb").is_file():
-        return _saved_model(path)
+        return _saved_model(path, signature)
     versions = [child for child in path.iterdir() if child.name.isdecimal() and (child / "saved_model.pb").is_file()]
     if versions:
         version = max(versions, key=lambda child: int(child.name))
         others = f"the highest of {len(versions)}" if versions[1:] else "the only one"
         chosen = f"Version {version.name} of '{path.name}', {others}."
-        return _saved_model(version)._replace(chosen=chosen)
+        return _saved_model(version, signature)._replace(chosen=chosen)
     names = [child.name for child in sorted(path.iterdir()) if not child.name.startswith(".")]
     raise ValueError(f"{_RULE} Received: the folder '{path}', which holds {names[:10] or 'nothing'}. {_remedy(path)}")
 
@@ -120,7 +135,7 @@ def _in_file(path):
     )
 
 
-def _saved_model(path):
+def _saved_model(path, signature):
     file = path / "assets.extra" / "signature.json"
     told = read_json(file) if file.is_file() else {}
     if "inputs" not in told:
@@ -129,10 +144,16 @@ def _saved_model(path):
             f"describes the inputs. Received: '{path}', where "
             f"{'it does not' if told else 'there is no such file'}. Export the model again."
         )
-    serving = told["signatures"]["serving_default"]
-    inputs = inputs_of_specs(told["inputs"], told["may_be_absent"], serving["inputs"])
-    outputs = {name: f"{each['dtype']} {_shape(each['shape'])}" for name, each in serving["outputs"].items()}
-    return Artefact(SAVED_MODEL, path, inputs, outputs, told["classes"])
+    names = sorted(told["signatures"], key=lambda name: (name != SERVED, name))
+    if signature not in names:
+        hint = did_you_mean(signature, names)
+        raise ValueError(f"'{path}' has the signatures {names}. Received: {signature!r}. {hint}".rstrip())
+    asked, raw = told["signatures"][signature], signature not in _PREPARED
+    inputs = (
+        inputs_of_specs(told["inputs"], told["may_be_absent"], asked["inputs"]) if raw else tensors(asked["inputs"])
+    )
+    outputs = {name: f"{each['dtype']} {_shape(each['shape'])}" for name, each in asked["outputs"].items()}
+    return Artefact(SAVED_MODEL, path, inputs, outputs, told["classes"], "", signature, names)
 
 
 def _shape(shape):

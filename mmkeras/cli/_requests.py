@@ -13,12 +13,24 @@ from mmkeras.cli._artefacts import SAVED_MODEL, Artefact
 
 def asked(artefact: Artefact, record: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Answers of a SavedModel, or outputs by head of a LiteRT file, to the request (n, ...) that was stored with it."""
+    rows = rows_of(artefact, record)
     if artefact.kind == SAVED_MODEL:
-        request = artefact.read_beside("request.json")
-        names = {each.name: each for each in artefact.inputs}
-        return _answering.opened(artefact)([_raw(row, names) for row in request["instances"]])
-    rows = [_raw(row) for row in record["request"]["instances"]]
+        return _answering.opened(artefact)(rows)
     return _outputs(edge.Model(artefact.path), rows, artefact.read_beside("parity.json")["batch_size"])
+
+
+def rows_of(artefact: Artefact, record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Raw examples of the request that was stored with an export; none where there is none.
+
+    Args:
+        artefact: the export.
+        record: its answers.json, which for a LiteRT file holds the request.
+    """
+    if artefact.kind == SAVED_MODEL:
+        request, inputs = artefact.read_beside("request.json"), {each.name: each for each in artefact.inputs}
+    else:
+        request, inputs = (record or {}).get("request"), None
+    return [_raw(row, inputs) for row in request["instances"]] if request else []
 
 
 def _raw(row, inputs=None):

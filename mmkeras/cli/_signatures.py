@@ -19,6 +19,7 @@ class Input(NamedTuple):
         optional: whether it may be absent; a column of a table may, as long as the row has another one.
         about: sizes, in words.
         spec: what the modality looks like raw; None of a kind that is not known here.
+        known: what was learned of a column of a table: mean and deviation of numbers, a list of categories; else None.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Input(NamedTuple):
     optional: bool
     about: str
     spec: Spec | None
+    known: Sequence[Any] | None = None
 
 
 def inputs_of_specs(
@@ -49,17 +51,31 @@ def inputs_of_specs(
         for name, (shape, dtype) in raw.items():
             optional = name in absent or config.get("optional", False) or len(raw) > 1
             about = spec.about(name) if spec else ""
-            found.append(Input(name, config["name"], config["kind"], dtype, tuple(shape), optional, about, spec))
+            known = _known(name, config.get("statistics", {}))
+            found.append(Input(name, config["name"], config["kind"], dtype, tuple(shape), optional, about, spec, known))
     known = [each.name for each in found]
     found += [Input(name, name, "own layer", each["dtype"], tuple(each["shape"][1:]), name in absent, "", None)
               for name, each in (wanted or {}).items() if name not in known]  # fmt: skip
     return [each for each in found if wanted is None or each.name in wanted]
 
 
+def _known(name, statistics):
+    numbers = zip(statistics.get("numeric", ()), statistics.get("mean", ()), statistics.get("std", ()), strict=False)
+    return {**statistics.get("categories", {}), **{column: (mean, std) for column, mean, std in numbers}}.get(name)
+
+
+def tensors(wanted: Mapping[str, Any]) -> list[Input]:
+    """Inputs of a signature that takes no raw values, such as `ready`; none of them may be absent."""
+    return [Input(name, name, "tensor", each["dtype"], tuple(each["shape"][1:]), False, "", None)
+            for name, each in wanted.items()]  # fmt: skip
+
+
 def _spec(config):
     if config["kind"] not in KINDS:
         return None
-    return KINDS[config["kind"]].from_config({k: v for k, v in config.items() if k not in ("kind", "raw")})
+    return KINDS[config["kind"]].from_config(
+        {k: v for k, v in config.items() if k not in ("kind", "raw", "statistics")}
+    )
 
 
 def inputs_of_edge(entries: Sequence[Mapping[str, Any]]) -> list[Input]:
@@ -87,7 +103,7 @@ def _config_of_edge(entry):
     if "samples" in entry:
         config["seconds"] = entry["samples"] / entry["sample_rate"]
     if "categories" in entry:
-        config["categorical"] = list(entry["categories"])
+        config |= {"categorical": list(entry["categories"]), "statistics": entry}
     return config
 
 

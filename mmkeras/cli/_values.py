@@ -85,16 +85,38 @@ def _numbers(each, text):
     try:
         return [float(number) for number in text.strip().strip("[]").replace(",", " ").split()]
     except ValueError as error:
-        remedy = (
-            "Write digits, such as 1.5" if not each.shape else f"Write {each.shape[0]} of them, 0.5,1, or @FILE.npy"
-        )
+        row = len(each.shape) == 1 and each.shape[0]
+        remedy = f"Write {row} of them, 0.5,1, or @FILE.npy" if row else "Write digits, such as 1.5"
         raise ValueError(f"{each.name}: numbers are needed. Received: {text[:60]!r}. {remedy}.") from error
 
 
 def _checked(each, numbers, text):
-    array = np.asarray(numbers, "float32").squeeze()
-    if array.shape != tuple(size for size in each.shape if size != 1):
-        wanted = f"{each.shape[0]} numbers are" if each.shape else "one number is"
-        count = f"{array.size} numbers" if array.ndim < 2 else f"numbers of shape {array.shape}"
-        raise ValueError(f"{each.name}: {wanted} needed. Received: {count} in {text[:60]!r}.")
-    return array.reshape(each.shape)
+    given = np.asarray(numbers)
+    array = _shaped(given, each.shape)
+    if array is None:
+        count = f"{given.size} numbers" if given.squeeze().ndim < 2 else f"numbers of shape {given.shape}"
+        raise ValueError(f"{each.name}: {_wanted(each.shape)} needed. Received: {count} in {text[:60]!r}.")
+    found = array.astype(each.dtype)
+    if found.dtype.kind != "f" and not np.array_equal(found, array):
+        raise ValueError(f"{each.name}: numbers that fit into {each.dtype} are needed. Received: {text[:60]!r}.")
+    return found
+
+
+def _shaped(array, shape):
+    """The array in the shape of one example, None where it has another one; axes of size 1 do not matter."""
+    if None in shape:
+        fits = len(array.shape) == len(shape) and all(map(_fits, shape, array.shape))
+        return array if fits else None
+    same = [size for size in array.shape if size != 1] == [size for size in shape if size != 1]
+    return array.reshape(shape) if same else None
+
+
+def _fits(want, got):
+    return want in (None, got)
+
+
+def _wanted(shape):
+    if not shape:
+        return "one number is"
+    sizes = ["any number" if size is None else str(size) for size in shape]
+    return f"{sizes[0]} numbers are" if len(shape) == 1 and shape[0] else f"numbers of shape ({', '.join(sizes)}) are"

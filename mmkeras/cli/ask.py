@@ -6,7 +6,8 @@
 PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT file, or a file of `Predictor.save`.
 Each input is NAME=VALUE, or NAME=@FILE for the content of a file; of pictures, sounds and videos the path alone will
 do. Vectors are numbers with commas between them, or @FILE.npy. `@@` begins a text that itself begins with `@`. What may
-be absent may be left out, and NAME= without a value is absent, too.
+be absent may be left out, and NAME= without a value is absent, too. Where a signature takes arrays, such as `ready`,
+they are @FILE.npy, without the axis of the batch.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import json
 import math
 from typing import Any
 
-from mmkeras.cli._artefacts import find
+from mmkeras.cli._artefacts import SERVED, find
 
 _SHOWN = 10  # classes, numbers or identifiers of an answer
 _BAR = 30  # characters
@@ -23,11 +24,13 @@ _BAR = 30  # characters
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="a SavedModel, a LiteRT file or a Predictor's file")
     parser.add_argument("values", metavar="NAME=VALUE", nargs="*", help="the example: a value, or @FILE, of each input")
+    parser.add_argument("--signature", default=SERVED, metavar="NAME",
+                        help="of a SavedModel, such as embed_photo of an index; see `describe`")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the answers as one JSON object")
 
 
 def run(args: argparse.Namespace) -> None:
-    artefact = find(args.path)
+    artefact = find(args.path, signature=args.signature)
     from mmkeras.cli._answering import opened
     from mmkeras.cli._values import row_of
 

@@ -9,22 +9,24 @@ PATH is a SavedModel (NAME/VERSION, or NAME for its highest version), a LiteRT f
 
 import argparse
 
-from mmkeras.cli._artefacts import KERAS, LITERT, PREDICTOR, SAVED_MODEL, Artefact, find
+from mmkeras.cli._artefacts import KERAS, LITERT, PREDICTOR, SAVED_MODEL, SERVED, Artefact, find
 
 _CLASSES = 20  # names that are shown of a head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="a SavedModel, or a .tflite, Predictor's or .keras file")
+    parser.add_argument("--signature", default=SERVED, metavar="NAME",
+                        help="of a SavedModel, whose inputs and answers are shown")  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
     from rich.console import Console
 
-    artefact = find(args.path, (SAVED_MODEL, LITERT, PREDICTOR, KERAS))
+    artefact = find(args.path, (SAVED_MODEL, LITERT, PREDICTOR, KERAS), signature=args.signature)
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"[bold]{artefact.kind}[/] {artefact.path}", f"({size(artefact)})")
-    for each in (artefact.chosen, _versions(artefact)):
+    for each in (artefact.chosen, _versions(artefact), _signatures(artefact)):
         if each:
             console.print(each)
     for table in (_inputs(artefact), _answers(artefact), _parity(artefact)):
@@ -43,6 +45,11 @@ def size(artefact: Artefact) -> str:
 def _versions(artefact):
     told = artefact.read_beside("signature.json") if artefact.kind == SAVED_MODEL else None
     return told and "Exported with " + ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+
+
+def _signatures(artefact):
+    others = [name for name in artefact.signatures if name != artefact.signature]
+    return others and f"Signature {artefact.signature}; --signature shows one of {', '.join(others)}."
 
 
 def _inputs(artefact):

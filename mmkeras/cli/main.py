@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from mmkeras import __version__
 
-COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve")
+COMMANDS = ("new", "describe", "ask", "predict", "verify", "serve", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         option end the process with status 2, as usual with argparse.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s")
-    args = _parser().parse_args(argv)
+    args = _parsed(argv)
     try:
         return args.run(args) or 0
     except (ValueError, OSError, ImportError) as error:
@@ -34,6 +34,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _parsed(argv):
+    """The arguments. Values may also follow an option, which argparse allows of a fixed number of them only."""
+    parser = _parser()
+    args, others = parser.parse_known_args(argv)
+    if others and ("values" not in args or any(each.startswith("-") for each in others)):
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if others:
+        args.values += others
+    return args
 
 
 class _Paragraphs(argparse.RawDescriptionHelpFormatter):

@@ -8,7 +8,8 @@
     curl http://localhost:8501/metrics                           counts
 
 An example FILE is in each export, assets.extra/request.json. New versions are picked up while it runs; removing the
-highest one is a rollback. Ctrl-C or SIGTERM ends it.
+highest one is a rollback. `versions/N` or `labels/LABEL` after NAME asks another version than the highest; the file
+NAME/labels.json says which are labelled, {"stable": 1, "canary": 2}. Ctrl-C or SIGTERM ends it.
 """
 
 import argparse

@@ -25,6 +25,7 @@ class Client:
         url: of the server, such as "http://localhost:8501"; https and a path in it are allowed.
         model: name of the served model.
         version: its number; None for the newest one.
+        label: of a version, such as "stable", instead of its number.
         signature: of the SavedModel.
         timeout: seconds to wait for a connection, and for each answer.
         retries: how often a request is repeated, after longer and longer waits, where the server is full (503, whose
@@ -43,6 +44,7 @@ class Client:
         model: str,
         *,
         version: int | None = None,
+        label: str | None = None,
         signature: str = "serving_default",
         timeout: float = 60.0,
         retries: int = 5,
@@ -52,7 +54,7 @@ class Client:
         _check_number("retries", retries, retries >= 0 and retries == int(retries), "a whole number from 0 on")
         self._connection = Connection(url, timeout, retries, headers)
         self._model = f"/v1/models/{quote(model, safe='')}"
-        self._path = self._model if version is None else f"{self._model}/versions/{version}"
+        self._path = f"{self._model}{_of_version(version, label)}"
         self._signature, self._inputs = signature, None
 
     def predict(
@@ -187,6 +189,17 @@ def _cuts(error, count):
     named = _NUMBER.match(error.cause)
     number = int(named[1]) if named else count
     return [number, number + 1] if number < count else [count // 2]
+
+
+def _of_version(version, label):
+    """The part of a path that names a version."""
+    if version is not None and label is not None:
+        raise ValueError(
+            f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out."
+        )
+    if label is not None:
+        return f"/labels/{quote(label, safe='')}"
+    return "" if version is None else f"/versions/{version}"
 
 
 def _encoded(inputs, row):

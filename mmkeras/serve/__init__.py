@@ -8,6 +8,7 @@ protocol        JSON <-> arrays by input name, as TF Serving has it
 open_inference  the same, and the routes, of the Open Inference Protocol
 model           one SavedModel: loaded, warmed up, asked; refusals are readable
 batching        requests that wait together are answered together; one that is refused does not harm the others
+labels          names of versions, such as "stable"
 versions        what lies below the folder: new versions are loaded, those that were removed are let go
 metrics         counts for Prometheus
 app             the HTTP routes

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mmkeras.checks import check_whole
-from mmkeras.serve import open_inference, protocol
+from mmkeras.serve import labels, open_inference, protocol
 from mmkeras.serve.batching import Closed
 from mmkeras.serve.metrics import Metrics
 from mmkeras.serve.versions import Versions
@@ -42,6 +42,7 @@ def application(
     | `POST /v1/models/NAME[/versions/N]:predict` | answers; rows to "instances", columns to "inputs" |
     | `GET /v1/models/NAME[/versions/N]` | the state of each version |
     | `GET /v1/models/NAME[/versions/N]/metadata` | the signatures: names, shapes, dtypes |
+    | `.../labels/LABEL` in place of `.../versions/N` | the version that NAME/labels.json gives this label |
     | `POST /v2/models/NAME[/versions/N]/infer` | answers by the Open Inference Protocol |
     | `GET /v2/models/NAME[/versions/N]` | inputs and outputs by the same; `/ready` below it |
     | `GET /v2`, `/v2/health/live`, `/v2/health/ready` | about the server |
@@ -90,11 +91,11 @@ class _Routes:
 
     def table(self):
         model = "/v1/models/{name}"
-        one = model + "/versions/{number:int}"
+        paths = (model + "/versions/{number:int}", model + "/labels/{label}", model)
         return [
-            *(Route(f"{path}:predict", self.predict, methods=["POST"]) for path in (one, model)),
-            *(Route(f"{path}/metadata", self.metadata) for path in (one, model)),
-            *(Route(path, self.status) for path in (one, model)),
+            *(Route(f"{path}:predict", self.predict, methods=["POST"]) for path in paths),
+            *(Route(f"{path}/metadata", self.metadata) for path in paths),
+            *(Route(path, self.status) for path in paths),
             *open_inference.routes(self._version, self.infer),
             *(Route(path, self.metrics) for path in ("/metrics", "/monitoring/prometheus/metrics")),
         ]
@@ -174,8 +175,15 @@ class _Routes:
             raise HTTPException(413, f"{rule} Send fewer or smaller examples, or start the server with a higher limit.")
         return b"".join(parts)
 
+    def _named(self, request):
+        """The model's name and the version's number that a request names; the number may be None."""
+        name, label = request.path_params["name"], request.path_params.get("label")
+        if label is None or name not in self._versions.names():
+            return name, request.path_params.get("number")
+        return name, labels.version_of(self._versions.folder, name, label)
+
     def _version(self, request):
-        name, number = request.path_params["name"], request.path_params.get("number")
+        name, number = self._named(request)
         version = self._versions.get(name, number)
         if version is None:
             wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
@@ -183,10 +191,10 @@ class _Routes:
         return version
 
     async def status(self, request: Request):
-        name, number = request.path_params["name"], request.path_params.get("number")
-        states = self._versions.states(name)
-        if name.endswith(":predict"):
+        if request.url.path.endswith(":predict"):
             raise HTTPException(405, f"Answers are asked with POST. Received: GET {request.url.path}. Send a body.")
+        name, number = self._named(request)
+        states = self._versions.states(name)
         if not states or (number is not None and number not in states):
             raise HTTPException(404, f"Could not find any versions of model {name}")
         numbers = sorted(states, reverse=True) if number is None else [number]

@@ -84,7 +84,7 @@ def loaded():
     models, opened = {}, _answering.opened
 
     def loaded(artefact):
-        name = artefact.path.name
+        name = artefact.path.name, artefact.signature
         models[name] = models.get(name) or opened(artefact)
         return models[name]
 

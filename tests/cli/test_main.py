@@ -44,6 +44,16 @@ def test_what_is_refused_is_printed_without_a_traceback(tmp_path, capsys):
     assert end.value.code == 2
 
 
+def test_values_may_follow_an_option(exported, capsys):
+    path = str(exported.folder / "scenes.tflite")
+    for words in (["--json", "review=good", "price=1"], ["review=good", "--json", "price=1"]):
+        assert main(["ask", path, *words]) == 0 and "mood_scores" in capsys.readouterr().out
+    for words in (["ask", path, "review=good", "--jsom"], ["verify", path, "review=good"]):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 2 and f"unrecognized arguments: {words[-1]}" in capsys.readouterr().err
+
+
 def test_help_needs_no_heavy_package():
     code = "import sys; from mmkeras.cli.main import _parser; _parser(); print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

@@ -25,3 +25,27 @@ def start():
         return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """A tiny model of a text, a picture and a sound, not trained: preprocess, model and two raw examples."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    import mmkeras as mm
+
+    specs = [mm.Text("question", vocabulary=("what", "shape"), max_tokens=4), mm.Image("photo", size=(8, 8)),
+             mm.Audio("voice", seconds=0.1, sample_rate=8000, optional=True)]  # fmt: skip
+    sound = np.sin(np.arange(800)[:, None] / 3).astype("float32")
+    raw = {"question": ["what shape", "shape"],
+           "photo": [tf.io.encode_png(np.full((60, 80, 3), grey, "uint8")).numpy() for grey in (90, 200)],
+           "voice": [tf.audio.encode_wav(sound, 8000).numpy(), b""]}  # fmt: skip
+    keras.utils.set_random_seed(0)
+    branches = {"question": mm.branches.text.lstm(specs[0], units=4, embed_dim=4),
+                "photo": mm.branches.image.conv2d(specs[1], filters=(4,)),
+                "voice": mm.branches.audio.conv2d(specs[2], filters=(4,))}  # fmt: skip
+    heads = [mm.heads.classification("shape", ["circle", "Würfel"])]
+    model = mm.fusion_model(specs, branches, mm.fusion.Attention(8), heads)
+    return types.SimpleNamespace(preprocess=mm.preprocessor(specs), model=model, raw=raw)

@@ -30,6 +30,10 @@ def test_one_saved_model_finds_and_embeds(index, squares, tmp_path, capsys):
     (tmp_path / "photo.png").write_bytes(squares.frame.photo[0])
     assert mmkeras.cli.main(["ask", report["path"], f"photo={tmp_path / 'photo.png'}", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["identifiers"]) == 3
+    asked = ["ask", report["path"], "--signature", "embed_caption", "caption=a red square", "--json"]
+    assert mmkeras.cli.main(asked) == 0
+    vector = index.embed({"caption": ["a red square"]})[0]
+    np.testing.assert_allclose(json.loads(capsys.readouterr().out)["embedding"], vector, atol=1e-5)
 
 
 def test_an_empty_index_is_not_exported(trained, tmp_path):

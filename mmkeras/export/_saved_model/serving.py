@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mmkeras import __version__
 from mmkeras.formats import manifest
+from mmkeras.preprocess import RawLayer
 
 WARMUP = "tf_serving_warmup_requests"  # the name TF Serving looks for
 
@@ -56,14 +57,23 @@ def versions():
 def described_inputs(preprocess):
     """What `signature.json` says of the modalities: kind, arguments, and raw names with shape and dtype.
 
-    Vocabularies, which may be large, and presets, which may be paths, are in the graph already.
+    Vocabularies, which may be large, and presets, which may be paths, are in the graph already. Of tables, it says
+    what was learned of their columns.
     """
+    layers = {layer.modality: layer for layer in preprocess.layers if isinstance(layer, RawLayer)}
     left_out, found = ("vocabulary", "preset"), []
     for spec in getattr(preprocess, "specs", ()):
         config = {key: value for key, value in spec.get_config().items() if key not in left_out}
         raw = {name: {"shape": list(each.shape), "dtype": each.dtype} for name, each in spec.raw.items()}
-        found.append({"kind": spec.kind, **config, "raw": raw})
+        found.append({"kind": spec.kind, **config, "raw": raw, **_statistics(layers.get(spec.name))})
     return found
+
+
+def _statistics(layer):
+    """Means, deviations and categories, for people who fill in a form; empty where a layer has none."""
+    described = layer and layer.takes_columns and layer.describe()
+    keys = ("numeric", "mean", "std", "categories")
+    return {"statistics": {key: described[key] for key in keys if key in described}} if described else {}
 
 
 def write_manifest(version):
