@@ -56,16 +56,37 @@ def test_what_is_skipped_keeps_its_place_and_has_a_reason(predictor, frame, scen
     found = predictor.predict(frame, root=scenes.parent, on_error="skip", batch_size=2)
     assert found.index.tolist() == frame.index.tolist()
     assert found["answer"].isna().tolist() == [False, True, True, False, True, False]
-    assert found["error"].isna().tolist() == [True, False, False, True, False, True]
-    assert "nowhere.png" in found["error"].iloc[1] and "photo" in found["error"].iloc[2]
-    assert "a required text is empty" in found["error"].iloc[4]
-    assert "3 of 6 rows have no answer; the column 'error' says why." in capsys.readouterr().out
+    assert (found["status"] == "").tolist() == [True, False, False, True, False, True]
+    assert all(each.startswith("refused: ") for each in found["status"] if each)
+    assert "nowhere.png" in found["status"].iloc[1] and "photo" in found["status"].iloc[2]
+    assert "a required text is empty" in found["status"].iloc[4]
+    assert "3 of 6 rows have no answer; the column 'status' says why." in capsys.readouterr().out
     nothing = predictor.predict(frame.iloc[[1, 4]], root=scenes.parent, on_error="skip", verbose=False)
     assert nothing.columns.tolist() == found.columns.tolist() and nothing["loudness"].isna().all()
     with pytest.raises(ValueError, match=r"(?s)2 example\(s\) cannot be used: .*row scene 1, 'photo', .*nowhere.png"):
         predictor.predict(frame, root=scenes.parent)
     with pytest.raises(ValueError, match=r"1 example\(s\) cannot be used: row scene 2, 'photo', 10 bytes given"):
         predictor.predict(frame.iloc[[0, 2]], root=scenes.parent)
+
+
+def test_what_is_broken_and_optional_may_count_as_absent(predictor, frame, scenes, raw):
+    frame["photo"] = frame["photo"].astype(object)
+    frame.loc["scene 1", ["photo", "voice"]] = "nowhere.png", "nowhere.wav"
+    frame.at["scene 2", "photo"], frame.loc["scene 3", ["photo", "question"]] = b"no picture", ["nowhere.png", ""]
+    found = predictor.predict(frame, root=scenes.parent, on_error="absent", verbose=False)
+    kinds = [status.partition(": ")[0] for status in found["status"]]
+    assert kinds == ["", "absent", "absent", "refused", "", ""]
+    first = found["status"].iloc[1]
+    assert first.startswith("absent: photo: ") and "nowhere.png: " in first and "; voice: " in first
+    assert "photo: 10 bytes given in the table: " in found["status"].iloc[2]
+    frame.loc["scene 1", ["photo", "voice"]], frame.loc["scene 2", "photo"] = None, None
+    expected = predictor.predict(frame.drop("scene 3"), root=scenes.parent)
+    pd.testing.assert_frame_equal(found.drop("scene 3").drop(columns="status"), expected, check_dtype=False)
+    assert found.loc["scene 3"].drop("status").isna().all()
+    with pytest.raises(
+        TypeError, match="on_error='absent' reads rows again without what is broken.* Examples"
+    ):
+        predictor.predict(raw, on_error="absent")
 
 
 def test_what_is_no_row_is_refused(predictor):
@@ -79,15 +100,15 @@ def test_what_is_no_row_is_refused(predictor):
         predictor.predict([])
     with pytest.raises(ValueError, match="batch_size of 'Predictor.predict' must be positive. Received: batch_size=0"):
         predictor.predict({"question": "red?"}, batch_size=0)
-    with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'. Received: 'ignore'"):
+    with pytest.raises(ValueError, match="on_error is 'raise', 'skip' or 'absent'. Received: 'ignore'"):
         predictor.predict({"question": "red?"}, on_error="ignore")
 
 
-def test_a_head_called_error_cannot_be_skipped():
-    spec, head = mm.Table("row", numeric=["a"]), mm.heads.regression("error", mean=0.0, std=1.0)
+def test_a_head_called_status_cannot_be_skipped():
+    spec, head = mm.Table("row", numeric=["a"]), mm.heads.regression("status", mean=0.0, std=1.0)
     model = mm.fusion_model([spec], {"row": mm.branches.table.mlp(spec, units=(2,))}, mm.fusion.MLP(2), [head])
     predictor = mm.Predictor(mm.preprocessor([mm.Table("row", numeric=["a"])]), model)
-    with pytest.raises(ValueError, match="adds a column 'error'. Received: a head of that name. Rename the head"):
+    with pytest.raises(ValueError, match="adds an answer 'status'. Received: an answer of that name. Rename the head"):
         predictor.predict({"a": 1.0}, on_error="skip")
 
 
@@ -145,4 +166,4 @@ def test_other_kinds_of_heads_and_modalities(monkeypatch, tmp_path):
     skipped = mm.Predictor(mm.preprocessor([spec]), model).predict(
         [{"paint": "red"}, {"paint": "mauve"}], on_error="skip", verbose=False
     )
-    assert skipped["error"].isna().tolist() == [True, False] and "paint: unknown" in skipped["error"][1]
+    assert (skipped["status"] == "").tolist() == [True, False] and "paint: unknown" in skipped["status"][1]

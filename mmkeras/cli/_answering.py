@@ -11,6 +11,7 @@ import numpy as np
 
 from mmkeras import edge
 from mmkeras.cli._artefacts import LITERT, PREDICTOR, SAVED_MODEL, Artefact
+from mmkeras.formats.status import STATUS, why_refused
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -41,15 +42,30 @@ def _saved_model(artefact):
 
     loaded = tf.saved_model.load(str(artefact.path))
     function = loaded.signatures[artefact.signature]
+    tells = artefact.tells_status
 
     def answer(rows, loaded=loaded):  # a signature alone does not keep its variables
         tensors = {each.name: tf.constant([row[each.name] for row in rows], each.dtype) for each in artefact.inputs}
         try:
-            return {name: value.numpy() for name, value in function(**tensors).items()}
+            found = {name: value.numpy() for name, value in function(**tensors).items()}
+            return _answered(found) if tells else found
         except tf.errors.OpError as error:
             raise Refused(cause_of(error)) from error
 
     return answer
+
+
+def _answered(found):
+    """The answers of an export, with their status only where it says something.
+
+    Raises:
+        Refused: the export tells that it cannot use an example.
+    """
+    status = found[STATUS]
+    cause = next(filter(None, map(why_refused, status.tolist())), None)
+    if cause:
+        raise Refused(cause)
+    return found if any(status) else {name: value for name, value in found.items() if name != STATUS}
 
 
 def _litert(artefact):

@@ -44,6 +44,12 @@ class Artefact(NamedTuple):
     def required(self) -> list[str]:
         return [each.name for each in self.inputs if not each.optional]
 
+    @property
+    def tells_status(self) -> bool:
+        """Whether it has an answer "status" because of `saved_model(on_error=)`."""
+        told = self.read_beside("signature.json") if self.kind == SAVED_MODEL else None
+        return (told or {}).get("on_error", "raise") != "raise"
+
     def beside(self, name: str) -> Path:
         """The path of a file that the export wrote with it, such as "parity.json"."""
         if self.kind == SAVED_MODEL:

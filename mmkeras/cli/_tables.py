@@ -106,10 +106,11 @@ def _fault(answer, examples, row):
         answer(_raw(examples, [row]))
     except (Refused, tf.errors.OpError) as error:
         cause = cause_of(error) if isinstance(error, tf.errors.OpError) else str(error)
-        name, _, rest = cause.partition(": ")
+        name = cause.partition(":")[0].partition(",")[0]  # of a table, "NAME, column 'COLUMN': ..."
         spec = next((spec for spec in examples.specs if spec.name == name), None)
         file = examples.origin(row, name) if spec and spec.kind in FILES else ""
-        return Fault(examples.frame.index[row], name if spec else "", file, rest if spec else cause)
+        cause = cause[len(name) + 2 :] if spec else cause
+        return Fault(examples.frame.index[row], name if spec else "", file, cause)
     return None
 
 

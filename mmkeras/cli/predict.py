@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from mmkeras.cli._artefacts import find
+from mmkeras.formats.status import STATUS, check_free
 
 _LISTED = 10  # refused rows
 
@@ -26,15 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the input NAME is in COLUMN of the table; say it again for further ones")  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=64, help="rows that are answered together")
     parser.add_argument(
-        "--on-error", choices=("raise", "skip"), default="raise",
+        "--on-error", choices=("raise", "skip", "absent"), default="raise",
         help="what happens to rows that cannot be used: nothing is written, or they stay in the table without an "
-        "answer and with the reason in a column 'refused'",
+        "answer (skip) and with the reason in a column 'status'; with absent, what may be absent counts as missing",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> None:
     artefact, table, out = find(args.path), Path(args.table).expanduser(), Path(args.out).expanduser()
     _check(table, out, args)
+    if not artefact.tells_status:
+        check_free(artefact.outputs, args.on_error)
     from mmkeras.cli._answering import opened
 
     answer = opened(artefact)  # sets how much TensorFlow says, before it is imported below
@@ -73,37 +76,43 @@ def _answered(answer, artefact, table, args):
     import pandas as pd
 
     from mmkeras.cli._tables import answered, columns_of, examples_of, joined, renamed_columns, with_all_columns
-    from mmkeras.data.faults import report
+    from mmkeras.data.faults import UnusableExamples, report
     from mmkeras.data.progress import shown_if_slow
     from mmkeras.data.sources import delimited
+    from mmkeras.export.predictor.absent import asked_again, optional_columns, statuses
 
-    skip, size = args.on_error == "skip", args.batch_size
-    frame, _, faults = delimited.read(table, {}, args.on_error)
+    skip, size = args.on_error != "raise", args.batch_size
+    frame, _, unread = delimited.read(table, {}, "skip" if skip else "raise")
     if not len(frame):
         raise ValueError(f"The table needs rows. Received: '{table}', which has none.")
     columns, added = with_all_columns(renamed_columns(frame, args.column, artefact.inputs), artefact.inputs)
-    examples, unread = examples_of(columns, artefact.inputs, table.parent, skip)
-    faults, parts = [*faults, *unread], []
-    batches = answered(answer, examples, size, skip)
-    for rows, answers, refused in shown_if_slow(batches, "Predicting", -(-len(examples.frame) // size)):
-        faults += refused
-        parts += [pd.DataFrame(columns_of(answers, artefact.classes), index=rows)] if rows else []
-    if not parts:
-        raise ValueError(report(faults))
-    faults.sort(key=lambda fault: fault.row)
-    found = pd.concat(parts).reindex(sorted({*frame.index, *(fault.row for fault in faults)}))
-    if skip:
-        found["refused"] = _reasons(faults, found.index)
+
+    def ask(rows):
+        try:
+            examples, faults = examples_of(rows, artefact.inputs, table.parent, skip)
+        except UnusableExamples as error:
+            if not skip:
+                raise
+            return pd.DataFrame(), error.faults
+        parts, batches = [], answered(answer, examples, size, skip)
+        for labels, answers, refused in shown_if_slow(batches, "Predicting", -(-len(examples.frame) // size)):
+            faults += refused
+            parts += [pd.DataFrame(columns_of(answers, artefact.classes), index=labels)] if labels else []
+        return pd.concat(parts) if parts else pd.DataFrame(), faults
+
+    (found, faults), told = ask(columns), {}
+    if args.on_error == "absent":
+        names = optional_columns({each.modality: each.spec for each in artefact.inputs}.values())
+        found, faults, told = asked_again(ask, columns, names, found, faults)
+    if found.empty:
+        raise ValueError(report([*unread, *faults]))
+    faults = sorted([*unread, *faults], key=lambda fault: fault.row)
+    found = found.reindex(sorted({*frame.index, *(fault.row for fault in faults)}))
+    if skip or artefact.tells_status:
+        own = found.pop(STATUS).fillna("") if STATUS in found else [""] * len(found)  # of an export's own on_error
+        found[STATUS] = [why or each for why, each in zip(statuses(found.index, faults, told), own, strict=True)]
     whole, renamed = joined(frame.reindex(found.index), found)
     return whole, faults, renamed, added
-
-
-def _reasons(faults, index):
-    reasons = {}
-    for fault in faults:
-        said = ": ".join(filter(None, [fault.modality, fault.file, fault.cause]))
-        reasons[fault.row] = "; ".join(filter(None, [reasons.get(fault.row), said]))
-    return [reasons.get(row) for row in index]
 
 
 def _write(frame, out, overwrite):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from mmkeras.client.connection import Connection
 from mmkeras.client.errors import RequestError, ServerError
 from mmkeras.client.values import Inputs
+from mmkeras.formats.status import REFUSED, STATUS, status_of, why_refused
 
 # How `mmkeras serve` names the example that it refuses.
 _NUMBER = re.compile(r"(?:example |instances\[)(\d+)\]?[:, ]")
@@ -71,13 +72,14 @@ class Client:
                 number, or an array or nested list of them. None, NaN or no value at all is absent; the server refuses
                 it where the input is required. Of a SavedModel that is not of mmkeras, every input is required.
             batch_size: rows of a request; fewer, where the server finds a request too large.
-            on_error: "raise"; or "skip": a row that cannot be used keeps its place, with `{"error": cause}` as its
-                answer.
+            on_error: "raise"; or "skip": a row that cannot be used keeps its place, with `{"status": "refused: CAUSE"}`
+                as its answer; the "status" of the others is "".
 
         Returns:
             List of dicts: for a head of classes `{name: str, name_scores: [float], name_classes: [str]}` (of several
             classes at once without the first), for a regression `{name: float}`. Of another SavedModel, a value for
-            each of its outputs.
+            each of its outputs. Of an export with `on_error="absent"`, a "status" that begins with "absent: " says
+            which optional input was broken, and answered as if it were missing.
 
         Raises:
             RequestError: a row cannot be used, whose number is in `row`; or there is no such model. It is a ValueError.
@@ -91,16 +93,12 @@ class Client:
             raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")
         rows = [rows] if isinstance(rows, Mapping) else list(rows)
         inputs = self._known()
-        if on_error == "skip" and "error" in inputs.outputs:
-            raise ValueError(
-                "on_error='skip' gives an answer 'error'. Received: a model with an output of that name. Use 'raise'."
-            )
         try:
             answers = self._answers(rows, inputs, batch_size, on_error == "skip")
         except RequestError:
             self._inputs = None  # asked for again by the next call: another version may have come
             raise
-        if any(answer.keys() == {"error"} for answer in answers):
+        if any(answer.keys() == {STATUS} for answer in answers):
             self._inputs = None
         return answers
 
@@ -152,24 +150,26 @@ class Client:
             except RequestError as error:
                 if not skip:
                     raise
-                answers[number] = {"error": error.cause}
+                answers[number] = _refused(error.cause)
         found = self._settled(encoded, [start + number for number in good], inputs, skip)
         for number, answer in zip(good, found, strict=True):
-            answers[number] = answer
+            answers[number] = answer if not skip else {**answer, STATUS: answer.get(STATUS, "")}
         return answers
 
     def _settled(self, encoded, numbers, inputs, skip):
         """Answers in order; a request that is refused is cut into smaller ones, until the refused rows are alone."""
         try:
-            return self._asked(encoded, inputs) if encoded else []
+            answers = self._asked(encoded, inputs) if encoded else []
         except RequestError as error:
             if error.status not in _OF_A_ROW:
                 raise
             if len(encoded) == 1:
                 if not skip:
                     raise RequestError(error.cause, row=numbers[0], status=error.status) from None
-                return [{"error": error.cause}]
+                return [_refused(error.cause)]
             cuts = _cuts(error, len(encoded))
+        else:
+            return [_checked(*each, skip) for each in zip(answers, numbers, strict=True)]
         parts = [slice(*cut) for cut in zip([0, *cuts], [*cuts, len(encoded)], strict=True)]
         return [answer for part in parts for answer in self._settled(encoded[part], numbers[part], inputs, skip)]
 
@@ -182,6 +182,19 @@ class Client:
         outputs = inputs.outputs
         # The protocol leaves out the name of a single output.
         return [{outputs[0]: answer} for answer in answers] if len(outputs) == 1 else answers
+
+
+def _refused(cause):
+    return {STATUS: status_of(REFUSED, [cause])}
+
+
+def _checked(answer, number, skip):
+    """The answer to one row, which the model itself may have refused."""
+    status = answer.get(STATUS)
+    cause = why_refused(status)
+    if cause and not skip:
+        raise RequestError(cause, row=number)
+    return {STATUS: status} if cause else answer
 
 
 def _cuts(error, count):

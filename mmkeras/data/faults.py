@@ -17,6 +17,11 @@ class Fault(NamedTuple):
     file: str
     cause: str
 
+    @property
+    def told(self):
+        """Modality, file and cause without the row, as a status has them."""
+        return ": ".join(filter(None, [self.modality, self.file, self.cause]))
+
     def __str__(self):
         modality = f"'{self.modality}'" if self.modality else ""
         return f"{', '.join(filter(None, [f'row {self.row}', modality, self.file]))}: {self.cause}"

@@ -9,6 +9,7 @@ import numpy as np
 
 from mmkeras.edge.description import ANSWERS, KINDS, check_inputs, check_signature, describe
 from mmkeras.edge.errors import check_fed, check_raw, check_ready
+from mmkeras.formats.status import ABSENT, REFUSED, STATUS, check_free, check_on_error, status_of, why_refused
 
 _STEP = 16  # input lengths are multiples of this number of tokens
 
@@ -48,6 +49,37 @@ class Preprocess:
             ready |= modality(raw if modality.takes_columns else raw.get(modality.name))
         return ready
 
+    def told(self, raw: Mapping[str, Any], *, on_error: str) -> tuple[dict[str, np.ndarray], str]:
+        """As a call, but says what is wrong with a value instead of raising it.
+
+        Args:
+            raw: as of a call.
+            on_error: "skip" or "absent", as of `Model`.
+
+        Returns:
+            (ready, status): the status is "" where all is well, else "refused: CAUSES", or "absent: CAUSES" where each
+            value that cannot be used counts as missing.
+
+        Raises:
+            ValueError, TypeError: `raw` is no dict, or a name is unknown.
+        """
+        check_raw(self.names, raw)
+        ready, causes, kind = {}, [], ABSENT
+        for modality in self.modalities:
+            value = raw if modality.takes_columns else raw.get(modality.name)
+            try:
+                own = modality(value)
+                for name in own:
+                    check_ready(name, own[name], own.get(f"{name}_mask"))
+            except ValueError as error:
+                causes.append(str(error))
+                if on_error == "absent" and getattr(modality, "optional", False):
+                    own = modality({} if modality.takes_columns else None)
+                else:
+                    own, kind = {}, REFUSED
+            ready |= own
+        return ready, status_of(kind, causes)
+
 
 class Model:
     """A `.tflite` of `mmkeras.export.litert`: raw values in, named answers out. Needs `ai-edge-litert`.
@@ -61,6 +93,10 @@ class Model:
         threads: number of threads of the interpreter.
 
     Call arguments:
+        on_error: what becomes of a value that cannot be used. "raise"; or "skip": the answer is
+            `{"status": "refused: CAUSE"}`; or "absent": the same, but such a value of an optional modality counts as
+            missing, and the answer's "status" is "absent: CAUSE". With the last two, every answer has a "status", which
+            is "" where all is well.
         raw: dict, raw name -> one value; `model.preprocess.names` are the names. Missing values are absent, which only
             optional inputs may be. A value is
             of a text: str;
@@ -94,9 +130,16 @@ class Model:
         )
         self._alone = threading.Lock()
 
-    def __call__(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, raw: Mapping[str, Any], *, on_error: str = "raise") -> dict[str, Any]:
         self._check_one_raw_example()
-        return self.decode(self.predict(self.preprocess(raw)))
+        check_on_error(on_error)
+        if on_error == "raise":
+            return self.decode(self.predict(self.preprocess(raw)))
+        check_free([head["name"] for head in self.description["outputs"]], on_error)
+        ready, status = self.preprocess.told(raw, on_error=on_error)
+        if why_refused(status):
+            return {STATUS: status}
+        return self.decode(self.predict(ready)) | {STATUS: status}
 
     def _check_one_raw_example(self):
         batch, unprepared = max(int(d["shape"][0]) for d in self._inputs.values()), self.description["unprepared"]

@@ -5,6 +5,7 @@ import contextlib
 import tensorflow as tf
 
 from mmkeras.edge.errors import LARGEST
+from mmkeras.preprocess.faults import check_numbers
 
 
 @contextlib.contextmanager
@@ -42,7 +43,7 @@ def checked(ready):
             wrong, mask = ~tf.math.is_finite(values) | (tf.abs(values) > LARGEST), ready.get(f"{name}_mask")
             fits = mask is not None and mask.shape.rank == values.shape.rank and mask.shape[1] in (1, values.shape[1])
             wrong = wrong & mask if fits else wrong
-            rule = f"{name}: ready numbers must be finite, within -1e12 and 1e12. Received:"
-            checks.append(tf.debugging.Assert(~tf.reduce_any(wrong), [rule, tf.boolean_mask(values, wrong)]))
+            rule = "ready numbers must be finite, within -1e12 and 1e12. Received:"
+            checks += check_numbers(name, wrong, rule, values, lambda v=values, w=wrong: tf.boolean_mask(v, w))
     with tf.control_dependencies(checks):
         return {name: tf.identity(values) for name, values in ready.items()}

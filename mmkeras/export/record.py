@@ -5,6 +5,7 @@ import numpy as np
 
 from mmkeras.export.distance import distances, faults
 from mmkeras.export.parity import answer_problems, units
+from mmkeras.formats.status import STATUS
 
 COUNT = 2  # examples of request.json
 
@@ -37,7 +38,7 @@ def compared(record, received):
 
     Args:
         record: dict of one of these functions, read from JSON.
-        received: dict of arrays (n, ...), as recorded; those without a unit are ignored.
+        received: dict of arrays (n, ...), as recorded; those without a unit are ignored, and so is the status.
 
     Returns:
         (largest, problems): dicts by answer: the largest difference, and a list of sentences, empty where it passes.
@@ -46,6 +47,7 @@ def compared(record, received):
         ValueError: the answers bear other names; or a head is of a class that is not known here.
     """
     expected = {name: _array(values) for name, values in record["answers"].items()}
+    received = {name: values for name, values in received.items() if name != STATUS or name in expected}
     if "heads" in record:
         return answer_problems(_heads(record["heads"]), received, expected, record["tolerance"])
     if not set(received) >= set(expected):

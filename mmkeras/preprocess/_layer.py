@@ -2,8 +2,10 @@ from typing import Any, Unpack
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mmkeras.layers.options import LayerOptions
+from mmkeras.preprocess import faults
 
 
 class RawLayer(keras.layers.Layer):
@@ -22,6 +24,9 @@ class RawLayer(keras.layers.Layer):
         gives: "tokens", ids of variable length; "waveform", samples that may be int16 on a device; or None.
         pads_behind: whether its mask has no True after a False.
         optional: whether it may be absent.
+        tells: whether its checks are those of `mmkeras.preprocess.faults` and `headers.refuse`, which tell what is
+            wrong with an example where an export is made with `on_error="skip"` or "absent". Another layer is then
+            called with one example at a time, and an op or assertion that fails concerns this example alone.
     """
 
     adapts = False
@@ -29,9 +34,24 @@ class RawLayer(keras.layers.Layer):
     gives = None
     pads_behind = False
     optional = False
+    tells = False
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs | {"dtype": "float32"})
+
+    def __call__(self, x, *args, **kwargs):
+        call = super().__call__
+        if self.tells or not faults.telling():
+            return call(x, *args, **kwargs)
+        shapes = [tf.TensorSpec(tensor.shape[1:], tensor.dtype) for tensor in keras.tree.flatten(self.output)]
+
+        def alone(example):
+            made = keras.tree.flatten(call(keras.tree.map_structure(lambda value: value[None], example)))
+            return tuple(tf.ensure_shape(each[0], spec.shape) for each, spec in zip(made, shapes, strict=True))
+
+        results, failed = faults.each(alone, x, tuple(shapes))
+        faults.telling().add(self.modality, tf.where(failed, f"{self.modality}: the value cannot be used.", ""))
+        return keras.tree.pack_sequence_as(self.output, results)
 
     @property
     def modality(self) -> str:

@@ -23,6 +23,7 @@ class TextLayer(RawLayer):
     """Base class of layers from strings (B,) to ids (B, max_tokens) int32 and their mask."""
 
     gives = "tokens"
+    tells = True
     pads_behind = True
 
     def __init__(

@@ -7,12 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.layers.options import LayerOptions
-from mmkeras.preprocess import wav
+from mmkeras.preprocess import faults, wav
 from mmkeras.preprocess._layer import RawLayer
-from mmkeras.preprocess.headers import refuse
+from mmkeras.preprocess.headers import kept, refuse
 from mmkeras.preprocess.resample import input_samples, resample
 
 LOUDEST = 1e30  # limit for float samples, whose full scale is 1.0
+_LOUD = (f"a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}.", "Write it again.")
 
 
 @keras.saving.register_keras_serializable("mmkeras")
@@ -52,6 +53,7 @@ class DecodeAudio(RawLayer):
     """
 
     gives = "waveform"
+    tells = True
     pads_behind = True
 
     def __init__(
@@ -64,17 +66,20 @@ class DecodeAudio(RawLayer):
     def call(self, x):
         head = wav.read(x)
         x = refuse(x, self.modality, wav.problem(x, head, self.optional), wav.MESSAGES, head.describe)
+        head = kept(head, x)
         simple = (head.codec == wav.PCM16) & (head.channels == 1) & (head.rate == self.sample_rate) | (head.start == 0)
-        waves, counts = tf.cond(
+        waves, counts, failed = tf.cond(
             tf.reduce_all(simple), lambda: self._all_simple(x, head), lambda: self._one_by_one(x, head)
         )
+        if faults.telling():
+            refuse(x, self.modality, tf.cast(failed, tf.int32), [_LOUD])
         return waves, tf.sequence_mask(counts, self.samples)
 
     def _all_simple(self, x, head):
         """Decodes a batch in one op if every file is absent, or 16-bit mono with the right sample rate."""
         counts = tf.minimum(head.frames, self.samples)
         data = tf.io.decode_raw(tf.strings.substr(x, head.start, 2 * counts), tf.int16, fixed_length=2 * self.samples)
-        return tf.cast(data, tf.float32) / 2.0**15, counts
+        return tf.cast(data, tf.float32) / 2.0**15, counts, tf.zeros_like(counts, tf.bool)
 
     def _one_by_one(self, x, head):
         present = head.start > 0
@@ -82,7 +87,8 @@ class DecodeAudio(RawLayer):
         rate = tf.where(present, head.rate, self.sample_rate)
         examples = (x, codec, channels, head.bits, rate, head.start, head.frames)
         result = (tf.TensorSpec((self.samples,), tf.float32), tf.TensorSpec((), tf.int64))
-        return tf.map_fn(self._one, examples, fn_output_signature=result, parallel_iterations=1)
+        (waves, counts), failed = faults.each(self._one, examples, result)
+        return waves, counts, failed
 
     def _one(self, example):
         file, codec, channels, bits, rate, start, frames = example
@@ -123,9 +129,9 @@ class DecodeAudio(RawLayer):
         """Returns float samples; refuses NaN, infinity, and values whose sums would overflow float32."""
         # Do not write ~(... <= LOUDEST): in a graph, TensorFlow rewrites it to ... > LOUDEST, which is False for NaN.
         wrong = tf.math.is_nan(values) | (tf.abs(values) > LOUDEST)
-        rule = f"{self.modality}: a float WAV file must hold numbers from -{LOUDEST:g} to {LOUDEST:g}. Received: "
         first = tf.strings.as_string(tf.boolean_mask(values, wrong)[:1])
-        text = tf.strings.join([rule, tf.strings.reduce_join(first), ". Write it again."])
+        parts = [f"{self.modality}: {_LOUD[0]} Received: ", tf.strings.reduce_join(first), f". {_LOUD[1]}"]
+        text = tf.strings.join(parts)
         ok = ~tf.reduce_any(wrong)
         with tf.control_dependencies([tf.raw_ops.Assert(condition=ok, data=[text], summarize=1)]):
             return tf.identity(values)

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from mmkeras.preprocess import faults
+
 
 def peek(x, at, count):
     """Reads `count` bytes of each file, starting at position `at`; zeros past its end.
@@ -69,13 +71,15 @@ def follow(step, state):
 def refuse(x, name, problem, messages, details=None, place=None):
     """Returns `x`, or raises an error with the message of the first file that has a problem.
 
+    Where faults are told (see `faults`), they are recorded instead, and "" takes the place of these files.
+
     Args:
         x: (B,) string, the files.
         name: name of the modality, for the message.
         problem: (B,) int32, number of the problem, counted from 1; 0 for no problem.
         messages: list of (rule, remedy), one for each problem.
         details: function that returns further text about what was received, (B,) string; called only on errors.
-        place: function, row -> its description in the message, () string; None: "example ROW of the batch".
+        place: function, row -> its description in the error, () string; None: "example ROW of the batch".
 
     Raises:
         tf.errors.InvalidArgumentError: if `problem` is not 0 for all files, in eager and graph mode.
@@ -88,18 +92,40 @@ def refuse(x, name, problem, messages, details=None, place=None):
     ...
     tensorflow...InvalidArgumentError: ...voice: A sound is needed. Received: 0 bytes (example 1 of the batch)...
     """
+    none = tf.reduce_all(tf.equal(problem, 0))
 
     def fail():
         row = tf.argmax(problem > 0, output_type=tf.int32)
-        code = problem[row] - 1
-        more = "" if details is None else details()[row]
-        parts = [tf.gather([rule for rule, _ in messages], code), " Received: ", _shown(x[row]), more]
-        parts += [" (", (place or _example)(row), "). "]
-        text = tf.strings.join([f"{name}: ", *parts, tf.gather([remedy for _, remedy in messages], code)])
+        more = tf.strings.join(["" if details is None else details()[row], " (", (place or _example)(row), ")"])
+        text = _text(name, x[row], problem[row], messages, more)
         with tf.control_dependencies([tf.raw_ops.Assert(condition=False, data=[text], summarize=1)]):
             return tf.identity(x)
 
-    return tf.cond(tf.reduce_all(tf.equal(problem, 0)), lambda: x, fail)
+    def tell():
+        texts = _text(name, x, tf.maximum(problem, 1), messages, "" if details is None else details())
+        return tf.where(problem > 0, texts, ""), tf.where(problem > 0, "", x)
+
+    if faults.telling():
+        texts, x = tf.cond(none, lambda: (faults.no_faults(x), x), tell)
+        faults.telling().add(name, texts)
+        return x
+    return tf.cond(none, lambda: x, fail)
+
+
+def kept(headers, x):
+    """What was read from the headers, a structure of (B,), or 0 for files that were refused or are absent.
+
+    Only where faults are told; else none can have been refused.
+    """
+    if not faults.telling():
+        return headers
+    return tf.nest.map_structure(lambda each: tf.where(x == "", tf.zeros_like(each), each), headers)
+
+
+def _text(name, x, problem, messages, more):
+    rules, remedies = ([message[i] for message in messages] for i in range(2))
+    parts = [f"{name}: ", tf.gather(rules, problem - 1), " Received: ", _shown(x), more, ". "]
+    return tf.strings.join([*parts, tf.gather(remedies, problem - 1)])
 
 
 def _example(row):

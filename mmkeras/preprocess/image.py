@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.layers.options import LayerOptions
-from mmkeras.preprocess import bmp, exif, gif, picture
+from mmkeras.preprocess import bmp, exif, faults, gif, picture
 from mmkeras.preprocess._layer import RawLayer
-from mmkeras.preprocess.headers import refuse
+from mmkeras.preprocess.headers import kept, refuse
 
 # A PNG of one black pixel, used in place of an absent image; resized to any size, it stays black.
 _BLANK = bytes.fromhex(
@@ -65,6 +65,8 @@ class DecodeImage(RawLayer):
     ([[[[255, 0, 0], [0, 0, 255]]], [[[0, 0, 0], [0, 0, 0]]]], [[True], [False]])
     """
 
+    tells = True
+
     def __init__(
         self,
         size: Sequence[int],
@@ -95,16 +97,17 @@ class DecodeImage(RawLayer):
     def decode(self, x: Any, place: Any = None) -> Any:
         """Pixels (B, H, W, C) uint8, and whether each is there, (B,) bool; `place` is that of `headers.refuse`."""
         looks = picture.look(x, self.optional, self.max_pixels)
-        details, kind = (lambda: picture.told_size(looks)), looks.kind
-        x = refuse(x, self.modality, looks.problem, picture.messages(self.max_pixels), details, place)
-        orientation = exif.orientation(x, looks.tiff)
-        file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional else x
+        messages, given = picture.messages(self.max_pixels), looks
+        x = refuse(x, self.modality, looks.problem, messages, lambda: picture.told_size(given), place)
+        looks = kept(looks, x)
+        kind, orientation = looks.kind, exif.orientation(x, looks.tiff)
+        file = tf.where(tf.equal(kind, picture.ABSENT), _BLANK, x) if self.optional or faults.telling() else x
         # A conditional costs 20 us per image, so decide once per batch. One op reads both JPEG and opaque PNG.
         has_size = (looks.height == self.size[0]) & (looks.width == self.size[1])
         fits = tf.reduce_all((kind == picture.PNG) & has_size)
         usual = tf.reduce_all((kind <= picture.PNG) & (orientation == 1))
         everything = file, kind, orientation, (looks.height, looks.width), (looks.start, looks.end)
-        pixels = tf.switch_case(
+        pixels, failed = tf.switch_case(
             tf.where(fits, 0, tf.where(usual, 1, 2)),
             [
                 lambda: self._one_by_one(self._fitting, file),
@@ -112,13 +115,13 @@ class DecodeImage(RawLayer):
                 lambda: self._one_by_one(self._any, everything),
             ],
         )
+        if faults.telling():
+            refuse(x, self.modality, tf.where(failed, len(messages), 0), messages)
         return pixels, kind != picture.ABSENT
 
     def _one_by_one(self, function, examples):
-        # Not in parallel: tf.data already runs batches in parallel, and one at a time is fastest within a batch.
-        result = tf.TensorSpec((*self.size, self.channels), tf.uint8)
         try:
-            return tf.map_fn(function, examples, fn_output_signature=result, parallel_iterations=1)
+            return faults.each(function, examples, tf.TensorSpec((*self.size, self.channels), tf.uint8))
         except tf.errors.InvalidArgumentError as error:
             # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a picture is damaged, leave it out. Received: {error.message}"

@@ -26,6 +26,7 @@ _MESSAGES = [
      "Make it smaller, or raise max_pixels in its spec: all its pixels are held in memory at once."),
     ("the JPEG is damaged: a part of it was overwritten with zeros.", _FETCH),
     ("the PNG is damaged: its transparency (the chunk tRNS) cannot be read.", _FETCH),
+    ("the picture is damaged: its pixels cannot be decoded.", _FETCH),  # the last one: found by the decoder
 ]  # fmt: skip
 
 

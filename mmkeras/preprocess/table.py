@@ -17,6 +17,7 @@ from mmkeras.formats.dates import PARTS
 from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.dates import date_parts
+from mmkeras.preprocess.faults import check_numbers
 from mmkeras.preprocess.headers import first_true, refuse
 
 _MISSING, _UNKNOWN = "", "\0unknown"  # no category of a table can have these names
@@ -55,6 +56,7 @@ class TableRow(RawLayer):
 
     adapts = True
     takes_columns = True
+    tells = True
 
     def __init__(
         self,
@@ -204,13 +206,13 @@ class TableRow(RawLayer):
 
     def _checks(self, numbers, mask):
         infinite = tf.math.is_inf(numbers)
-        rule = f"{self.modality}: numbers must be finite (a missing one is NaN). Columns: {self.numbers}. Received:"
-        received = tf.boolean_mask(numbers, tf.reduce_any(infinite, axis=1))
-        checks = [tf.debugging.Assert(~tf.reduce_any(infinite), [rule, received])]
+        rule = f"numbers must be finite (a missing one is NaN). Columns: {self.numbers}. Received:"
+        rows = tf.reduce_any(infinite, axis=1)
+        checks = check_numbers(self.modality, infinite, rule, numbers, lambda: tf.boolean_mask(numbers, rows))
         if not self.optional:
-            rule = f"{self.modality}: a required row needs at least one value. Give one, or declare it optional=True."
-            checks.append(tf.debugging.Assert(tf.reduce_all(tf.reduce_any(mask, axis=1)), [rule]))
-        return [check for check in checks if check is not None]
+            rule = "a required row needs at least one value. Give one, or declare it optional=True."
+            checks += check_numbers(self.modality, ~tf.reduce_any(mask, axis=1), rule)
+        return checks
 
     def check_adapted(self) -> None:
         with tf.init_scope():

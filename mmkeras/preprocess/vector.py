@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mmkeras.layers.options import LayerOptions
 from mmkeras.preprocess._layer import RawLayer
+from mmkeras.preprocess.faults import check_numbers
 
 BROKEN = "a vector must be finite (a missing one is NaN as a whole)."
 REQUIRED = "a required vector is missing."
@@ -37,6 +38,8 @@ class VectorRow(RawLayer):
     [[[0.5, 2.0], [0.0, 0.0]], [[True], [False]]]
     """
 
+    tells = True
+
     def __init__(self, size: int, *, optional: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = size
@@ -48,13 +51,13 @@ class VectorRow(RawLayer):
             return tf.where(there, vectors, 0.0), there
 
     def _checks(self, vectors, there):
-        broken = there & ~tf.reduce_all(tf.math.is_finite(vectors), axis=1, keepdims=True)
-        rule = f"{self.modality}: {BROKEN} Received:"
-        checks = [tf.debugging.Assert(~tf.reduce_any(broken), [rule, tf.boolean_mask(vectors, broken[:, 0])])]
+        broken = there & ~tf.math.is_finite(vectors)
+        rows = tf.reduce_any(broken, axis=1)
+        rule = f"{BROKEN} Received:"
+        checks = check_numbers(self.modality, broken, rule, vectors, lambda: tf.boolean_mask(vectors, rows))
         if not self.optional:
-            rule = f"{self.modality}: {REQUIRED} Give it, or declare it optional=True."
-            checks.append(tf.debugging.Assert(tf.reduce_all(there), [rule]))
-        return [check for check in checks if check is not None]
+            checks += check_numbers(self.modality, ~there, f"{REQUIRED} Give it, or declare it optional=True.")
+        return checks
 
     def compute_output_spec(self, vectors):
         batch = vectors.shape[0]

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.layers.options import LayerOptions
-from mmkeras.preprocess import gif, zipped
+from mmkeras.preprocess import faults, gif, zipped
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.checksum import crc32
-from mmkeras.preprocess.headers import first_true, length, peek, refuse, spells
+from mmkeras.preprocess.headers import first_true, kept, length, peek, refuse, spells
 from mmkeras.preprocess.image import DecodeImage
 from mmkeras.preprocess.picture import is_text
 
@@ -88,6 +88,7 @@ class DecodeVideo(RawLayer):
     """
 
     pads_behind = True
+    tells = True
 
     def __init__(
         self,
@@ -120,16 +121,26 @@ class DecodeVideo(RawLayer):
         starts, sizes, sums, counts, wrong = zipped.members(x, is_zip)
         problem = tf.where(wrong > 0, wrong + len(MESSAGES) - len(zipped.MESSAGES), problem)
         messages = [(rule.format(most, most * _MOST_OF_GIF), remedy) for rule, remedy in MESSAGES]
-        x = refuse(x, self.modality, problem, messages, lambda: _told_size(blocks, is_gif))
+        given = blocks
+        x = refuse(x, self.modality, problem, messages, lambda: _told_size(given, is_gif))
+        blocks, counts = kept((blocks, counts), x)
         index, mask = chosen(counts, self.frames)
         taken = (tf.where(mask, tf.gather(values, index, batch_dims=1), 0) for values in (starts, sizes, sums))
         starts, sizes, sums = taken
         files = zipped.contents(x, starts, sizes)
         shape = (-1, self.frames, *self.size, self.channels)
         nothing = tf.zeros((tf.size(files), *shape[2:]), tf.uint8)
-        pixels = tf.cond(tf.reduce_any(is_zip), lambda: self._pictures(x, files, sums), lambda: nothing)
+        pixels = self._if(is_zip, lambda: self._pictures(x, files, sums), lambda: nothing, x)
         pixels = tf.reshape(pixels, shape)
-        return tf.cond(tf.reduce_any(is_gif), lambda: self._with_gifs(x, blocks, pixels, mask), lambda: (pixels, mask))
+        return self._if(is_gif, lambda: self._with_gifs(x, blocks, pixels, mask), lambda: (pixels, mask), x)
+
+    def _if(self, any_of, function, otherwise, x):
+        """`tf.cond`; faults that are told leave its branch."""
+        branches = (lambda each=each: faults.within(each, self.modality, x) for each in (function, otherwise))
+        result, texts = tf.cond(tf.reduce_any(any_of), *branches)
+        if faults.telling():
+            faults.telling().add(self.modality, texts)
+        return result
 
     def _pictures(self, x, files, sums):
         found = tf.map_fn(crc32, tf.reshape(files, [-1]), fn_output_signature=tf.int64)
@@ -141,7 +152,13 @@ class DecodeVideo(RawLayer):
             frame, example = (tf.strings.as_string(n) for n in (row % self.frames, row // self.frames))
             return tf.strings.join(["number ", frame, " of the frames taken, example ", example, " of the batch"])
 
-        return self.picture.decode(tf.reshape(files, [-1]), place)[0]
+        files = tf.reshape(files, [-1])
+        pixels, texts = faults.within(lambda: self.picture.decode(files, place)[0], self.modality, files)
+        if faults.telling():
+            texts = tf.reshape(texts, tf.shape(sums))
+            first = tf.gather(texts, tf.argmax(tf.cast(texts != "", tf.int32), axis=1), batch_dims=1)
+            faults.telling().add(self.modality, first)
+        return pixels
 
     def _with_gifs(self, x, blocks, pixels, mask):
         def one(example):
@@ -153,7 +170,7 @@ class DecodeVideo(RawLayer):
         try:
             where = blocks.start, blocks.end, blocks.count, blocks.height, blocks.width
             everything = (x, where, pixels, mask)
-            pixels, mask, decoded = tf.map_fn(one, everything, fn_output_signature=result, parallel_iterations=1)
+            (pixels, mask, decoded), _ = faults.each(one, everything, result)
         except tf.errors.InvalidArgumentError as error:
             # In eager mode only; in a graph, the name of the failing node contains the layer's name.
             message = f"{self.modality}: a GIF is damaged, leave it out. Received: {error.message}"

@@ -49,7 +49,9 @@ def application(
     | `GET /metrics`, `/monitoring/prometheus/metrics` | text for Prometheus |
 
     Errors are `{"error": message}`: 400 with the input and the cause, 404 for a model or version that is not there, 413
-    for a request that is too large, and 503, with `Retry-After`, where too many requests wait.
+    for a request that is too large, and 503, with `Retry-After`, where too many requests wait. An export with
+    `on_error="skip"` or "absent" answers with 200 instead of 400: the `status` of each example says what is wrong with
+    it.
 
     Args:
         folder: that holds NAME/VERSION/saved_model.pb, such as `saved_models`; any SavedModel whose ops are
@@ -158,6 +160,7 @@ class _Routes:
                 continue
         self._metrics.asked(version.name, arrays)
         answers = await asyncio.wrap_future(future)
+        self._metrics.answered(version.name, answers)
         return Response(to_bytes(version, answers), media_type="application/json")
 
     async def _body(self, request):

@@ -1,7 +1,11 @@
 """Prometheus metrics."""
 
+import re
+
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from mmkeras.formats.status import STATUS, why_refused
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -19,7 +23,12 @@ class Metrics:
         self.examples = counter("examples", "Examples that were asked.", "model")
         self.absent = counter("absent_inputs", "Examples without this input, for the share of mmkeras_examples_total.",
                               "model", "input")  # fmt: skip
-        self.refused = counter("refused_inputs", "Requests refused because of this input.", "model", "input")
+        self.refused = counter(
+            "refused_inputs",
+            "Requests, or examples by a model that tells their status, refused because of this input.",
+            "model",
+            "input",
+        )
         self.seconds = Histogram("mmkeras_request_seconds", "From the request's headers to its answer.", ["model"],
                                  buckets=_SECONDS, registry=registry)  # fmt: skip
         self.batches = Histogram("mmkeras_batch_examples", "Examples that were answered together.", ["model"],
@@ -32,6 +41,12 @@ class Metrics:
         for name, array in arrays.items():
             if count := _absent(array):
                 self.absent.labels(model, name).inc(count)
+
+    def answered(self, model, answers):
+        """Counts the inputs because of which an export itself refused examples."""
+        for status in answers.get(STATUS, np.zeros(0)).ravel().tolist():
+            if cause := why_refused(status):
+                self.refused.labels(model, re.split("[,:]", cause, maxsplit=1)[0]).inc()
 
     def text(self):
         return generate_latest(self._registry)

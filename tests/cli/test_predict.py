@@ -39,14 +39,27 @@ def test_refused_rows_stay_with_the_reason(exported, mmkeras, broken, name):
     status, shown, error = mmkeras(*words)
     assert status == 0, error
     found = pd.read_csv(broken / "out.csv")
-    assert len(found) == 7 and found["refused"].isna().tolist() == [True] + [False] * 6
+    assert len(found) == 7 and found["status"].isna().tolist() == [True] + [False] * 6
     assert found["mood"].tolist()[:1] == ["bad"] and found["mood.predicted"].isna().tolist() == [False] + [True] * 6
     assert found["review"].isna().tolist() == [False, False, True, False, False, True, False]
     for row, said in enumerate(["none.png", "review", "photo: ", "row: ", "line 7 has 3 field(s)", "face"], 1):
-        assert said in found["refused"][row]
-    assert "text.png" in found["refused"][3]
+        assert said in found["status"][row]
+    assert "text.png" in found["status"][3]
     assert "The table has a column 'mood': the answer is in 'mood.predicted'." in shown
-    assert "Refused: row 5, " in shown and "7 rows, 6 of them refused, see the column 'refused'" in shown
+    assert "Refused: row 5, " in shown and "7 rows, 6 of them refused, see the column 'status'" in shown
+
+
+@pytest.mark.parametrize("name", ["scenes", "scenes.tflite"])
+def test_a_broken_photo_may_count_as_absent(exported, mmkeras, broken, name):
+    words = ("predict", exported.folder / name, broken / "broken.csv", "-o", broken / "out.csv")
+    status, shown, error = mmkeras(*words, "--on-error", "absent")
+    assert status == 0, error
+    found = pd.read_csv(broken / "out.csv").fillna({"status": ""})
+    kinds = [told.partition(": ")[0] for told in found["status"]]
+    assert kinds == ["", "absent", "refused", "absent", "refused", "refused", "absent"]
+    assert found["mood.predicted"].isna().tolist() == [kind == "refused" for kind in kinds]
+    assert "none.png" in found["status"][1] and "text.png" in found["status"][3] and "face: " in found["status"][6]
+    assert "7 rows, 3 of them refused, see the column 'status'" in shown
 
 
 def test_refused_rows_are_an_error_otherwise(exported, mmkeras, broken):

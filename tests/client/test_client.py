@@ -176,7 +176,7 @@ def test_a_row_that_cannot_be_sent_is_refused(serve, row, message):
         Client(url, "m").predict(rows)
     assert caught.value.row == 1 and caught.value.status is None and requests == []
     first, second = Client(url, "m").predict(rows, on_error="skip")
-    assert first == {"y": 1.0} and second == {"error": caught.value.cause}
+    assert first == {"y": 1.0, "status": ""} and second == {"status": f"refused: {caught.value.cause}"}
 
 
 def test_nan_is_a_number_where_a_model_does_not_know_what_is_absent(serve):
@@ -249,7 +249,7 @@ def test_the_refused_rows_are_found_and_the_others_answered(serve, name):
     values = [1, 2, -3, 4, 5, 6, -7, -8, 9]
     rows = [{"x": x} for x in values]
     answers = Client(url, "m").predict(rows, batch_size=8, on_error="skip")
-    assert answers == [{"error": "x: negative"} if x < 0 else {"y": x / 2} for x in values]
+    assert answers == [{"status": "refused: x: negative"} if x < 0 else {"y": x / 2, "status": ""} for x in values]
     with pytest.raises(RequestError, match="^row 2: x: negative$") as caught:
         Client(url, "m").predict(rows)
     assert (caught.value.row, caught.value.status, caught.value.cause) == (2, 400, "x: negative")
@@ -311,6 +311,19 @@ def test_a_server_that_is_not_there(waits):
     assert len(waits) == 2
 
 
+def test_a_status_of_the_model_itself_is_understood(serve):
+    told = ["", "refused: x: negative", "absent: z: cut off"]
+    answers = [{"y": x, "status": status} for x, status in zip([1.0, None, 3.0], told, strict=True)]
+    answer = (200, {}, json.dumps({"predictions": answers}))
+    url, _, _ = serve(metadata({"x": "DT_FLOAT"}, {"y": "DT_FLOAT", "status": "DT_STRING"}), answer)
+    rows = [{"x": x} for x in (1, -2, 3)]
+    found = Client(url, "m").predict(rows, on_error="skip")
+    assert found == [answers[0], {"status": "refused: x: negative"}, answers[2]]
+    with pytest.raises(RequestError, match="^row 1: x: negative$") as caught:
+        Client(url, "m").predict(rows)
+    assert caught.value.row == 1 and caught.value.status is None
+
+
 def test_arguments_are_checked(serve):
     for url in ("localhost:8501", "ftp://x", None):
         with pytest.raises(ValueError, match="url must be that of a server. Received: .* Write 'http://localhost:8501"):
@@ -319,11 +332,9 @@ def test_arguments_are_checked(serve):
         Client("http://x", "m", timeout=0)
     with pytest.raises(ValueError, match="retries must be a whole number from 0 on. Received: -1"):
         Client("http://x", "m", retries=-1)
-    url, _, _ = serve(metadata({"x": "DT_FLOAT"}, {"error": "DT_FLOAT"}), (200, {}, '{"predictions": [0.5]}'))
+    url, _, _ = serve(metadata({"x": "DT_FLOAT"}, {"status": "DT_FLOAT"}), (200, {}, '{"predictions": [0.5]}'))
     client = Client(url, "m")
-    assert client.predict({"x": 1}) == [{"error": 0.5}]
-    with pytest.raises(ValueError, match="Received: a model with an output of that name. Use 'raise'"):
-        client.predict({"x": 1}, on_error="skip")
+    assert client.predict({"x": 1}) == client.predict({"x": 1}, on_error="skip") == [{"status": 0.5}]
     with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'. Received: 'ignore'"):
         client.predict({"x": 1}, on_error="ignore")
     with pytest.raises(ValueError, match="batch_size must be a whole number above 0. Received: 0"):

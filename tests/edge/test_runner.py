@@ -115,6 +115,27 @@ def test_raw_values_are_a_dict(scenes):
         edge.Model(scenes.path)(scenes.rows[0]["voice"])
 
 
+def test_on_error(scenes):
+    model, row = edge.Model(scenes.path), scenes.rows[0]
+    broken = row | {"photo": b"no picture", "pitch": float("inf")}
+    refused = model(broken, on_error="skip")
+    assert list(refused) == ["status"] and refused["status"].startswith("refused: photo: ")
+    assert "; row: column 'pitch' holds finite numbers." in refused["status"]
+    found = model(broken, on_error="absent")
+    missing = {name: value for name, value in row.items() if name not in ("photo", "pitch", "room")}
+    assert found.pop("status") == refused["status"].replace("refused: ", "absent: ", 1)
+    assert found == model(missing)
+    assert model(row, on_error="absent") == model(row) | {"status": ""}
+    required = model(broken | {"question": ""}, on_error="absent")
+    assert required["status"].startswith("refused: question: ") and list(required) == ["status"]
+    with pytest.raises(ValueError, match="^photo: "):
+        model(broken)
+    with pytest.raises(ValueError, match=r"Expected: \['question'.*Received: \['fish'\]"):
+        model({"fish": 1}, on_error="skip")
+    with pytest.raises(ValueError, match="on_error is 'raise', 'skip' or 'absent'. Received: 'ignore'"):
+        model(row, on_error="ignore")
+
+
 def test_an_outlier_is_clipped(scenes):
     model = edge.Model(scenes.path)
     far, mean = (model.preprocess(scenes.rows[0] | {"pitch": pitch})["row"][0, 0] for pitch in (1e30, None))

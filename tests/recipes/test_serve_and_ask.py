@@ -3,9 +3,9 @@
 
 def test_good_rows_are_answered_beside_a_broken_one(start, tmp_path):
     run = start("serve_and_ask", tmp_path, "--smoke", "--seed", 3)
-    broken = [number for number, answer in enumerate(run.report["answers"]) if "error" in answer]
+    broken = [number for number, answer in enumerate(run.report["answers"]) if answer["status"]]
     assert broken == [2] and len(run.report["answers"]) == 8
-    assert run.report["answers"][2]["error"].startswith("photo: ") and "photo: " in run.printed
+    assert run.report["answers"][2]["status"].startswith("refused: photo: ") and "photo: " in run.printed
     for number, answer in enumerate(run.report["answers"]):
         if number not in broken:
             assert answer["answer"] in answer["answer_classes"]

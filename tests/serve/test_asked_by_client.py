@@ -59,11 +59,11 @@ def test_broken_rows_are_told_beside_the_answers_of_the_others(asked):
     answers = client.predict(broken, on_error="skip")
     for number, (answer, wanted) in enumerate(zip(answers, scores, strict=True)):
         if number in (3, 8):
-            assert list(answer) == ["error"]
+            assert list(answer) == ["status"]
         else:
             np.testing.assert_allclose(answer["mood_scores"], wanted, atol=1e-6)
-    assert answers[3]["error"].startswith("photo: ") and "no picture" in answers[3]["error"]
-    assert answers[8]["error"].startswith("review: ")
+    assert answers[3]["status"].startswith("refused: photo: ") and "no picture" in answers[3]["status"]
+    assert answers[8]["status"].startswith("refused: review: ")
     with pytest.raises(RequestError, match="^row 3: photo: .*no picture") as caught:
         client.predict(broken)
     assert caught.value.row == 3 and caught.value.status == 400
@@ -78,4 +78,4 @@ def test_what_is_too_large_together_is_sent_in_parts(asked):
     huge = tf.io.encode_png(np.tile(noise, (4, 1, 1)) ^ np.arange(240, dtype="uint8")[:, None, None]).numpy()
     answers = client.predict([rows[0], rows[1] | {"photo": huge}, rows[2]], on_error="skip")
     np.testing.assert_allclose([answers[i]["mood_scores"] for i in (0, 2)], scores[[0, 2]], atol=1e-6)
-    assert answers[1]["error"].startswith("A request may have 100,000 bytes.")
+    assert answers[1]["status"].startswith("refused: A request may have 100,000 bytes.")

@@ -14,6 +14,7 @@ from mmkeras.contract import without_auxiliary
 from mmkeras.distribute import cluster
 from mmkeras.export import record
 from mmkeras.export._saved_model import serving
+from mmkeras.export._saved_model.isolated import isolated
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
@@ -23,8 +24,8 @@ from mmkeras.export.ops import check_ops, used_ops
 from mmkeras.export.parity import answer_problems, refuse
 from mmkeras.export.process.saved_model import run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
+from mmkeras.formats.status import STATUS, check_on_error
 from mmkeras.heads import Head, heads_of
-from mmkeras.preprocess.model import traced
 
 
 def saved_model(
@@ -37,6 +38,7 @@ def saved_model(
     tolerance: float = 1e-5,
     version: str | None = None,
     evaluation: Mapping[str, Any] | None = None,
+    on_error: str = "raise",
 ) -> dict[str, Any]:
     """Exports preprocessing, model and decoding as one SavedModel, and verifies that it gives the same answers.
 
@@ -65,6 +67,12 @@ def saved_model(
             and class names must be equal; see `export.distance`.
         version: None if `path` ends in the version; "next" for the next free number below `path`, `saved_models/NAME`.
         evaluation: what `evaluate.report` or `evaluate.full_report` returned, shown in the model card.
+        on_error: what becomes of an example with a broken value, such as a damaged file, an infinite number or a
+            missing required input. "raise": its whole batch fails, and so do the requests of other clients that the
+            server has put into it. "skip": it alone has no answer ("" for texts, NaN for numbers, -1 for ids), and the
+            others are answered. "absent": the same, but a broken value of an optional modality counts as missing. The
+            last two add an answer `status` (B,) string: "", or "refused: MODALITY: CAUSE", or "absent: MODALITY:
+            CAUSE". In JSON, servers write NaN as the token NaN, which a strict parser does not take.
 
     Returns:
         Dict, the report: "path", "samples", "tolerance", "max_difference" by run and answer (units as of `tolerance`),
@@ -86,19 +94,22 @@ def saved_model(
     heads = heads_of(model, heads)
     model = without_auxiliary(model, heads)
     check_fit(preprocess, model, heads)
+    check_on_error(on_error)
     if not cluster().is_chief:  # only the chief of several workers writes
         return None
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
-        _write(preprocess, model, heads, unfinished)
+        _write(preprocess, model, heads, unfinished, on_error)
         places = used_ops(unfinished)
         check_ops(places)
         runs, expected = _runs(preprocess, model, heads, raw)
         fresh = run_fresh(unfinished, places, list(runs.values()))
         check_ops(places, fresh["owners"])
+        for outputs in fresh["outputs"]:
+            outputs.pop(STATUS if on_error != "raise" else None, None)  # the samples can be used, or Python had failed
         report = _report(fresh, heads, dict(zip(runs, expected, strict=True)), raw, samples is None, tolerance)
         warmup = [(name, inputs) for name, inputs in runs.values() if name == "serving_default"]
-        signature = _signature(fresh, heads, preprocess)
+        signature = _signature(fresh, heads, preprocess, on_error)
         _write_beside(unfinished, path, heads, report, raw, expected[0], warmup, signature)
         card = model_card(model, heads, name=path.parent.name, report=evaluation, export=report)
         (unfinished / "assets.extra" / "MODEL_CARD.md").write_text(card, encoding="utf-8")
@@ -112,18 +123,11 @@ def _is_next(version):
     return version == "next"
 
 
-def _write(preprocess, model, heads, path):
-    def ready(tensors):
-        return decoded(heads, model(checked(tensors), training=False))
-
-    def serving_default(tensors):
-        return functions["ready"](preprocess(tensors, training=False))
-
-    def examples(protos):
-        return functions["serving_default"](tf.io.parse_example(protos, _features(preprocess)))
-
+def _write(preprocess, model, heads, path, on_error):
+    trace = isolated if on_error != "raise" else _plain
+    ready, serving_default, examples = trace(preprocess, model, heads, functions := {}, _features(preprocess), on_error)
     # `examples` calls `serving_default`, which calls `ready`: the model is traced once. TensorFlow inlines the calls.
-    functions = {
+    functions |= {
         "ready": _function(ready, _tensor_specs(model.input)),
         "serving_default": _function(serving_default, _tensor_specs(preprocess.input)),
         "examples": _function(examples, tf.TensorSpec((None,), tf.string, name="examples")),
@@ -132,6 +136,21 @@ def _write(preprocess, model, heads, path):
     # A served model needs no gradients.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(holder(signatures, preprocess, model), str(path), signatures, options)
+
+
+def _plain(preprocess, model, heads, functions, features, on_error):
+    """The three signatures as Python functions; they find each other in `functions`."""
+
+    def ready(tensors):
+        return decoded(heads, model(checked(tensors), training=False))
+
+    def serving_default(tensors):
+        return functions["ready"](preprocess(tensors, training=False))
+
+    def examples(protos):
+        return functions["serving_default"](tf.io.parse_example(protos, features))
+
+    return ready, serving_default, examples
 
 
 def _function(python_function, spec):
@@ -156,7 +175,7 @@ def _runs(preprocess, model, heads, raw):
     """Runs of every signature on the same samples and on a single example, and Python's answers to each."""
     # Run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision.
     with tf.device("CPU:0"):
-        ready = traced(preprocess)({key: tf.constant(value) for key, value in raw.items()})
+        ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
         answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
     protos = serving.serialized_examples(raw, optional_names(preprocess, cells=True))
     first = {key: value[:1] for key, value in raw.items()}
@@ -188,8 +207,9 @@ def _report(fresh, heads, expected, raw, made_up, tolerance):
     }
 
 
-def _signature(fresh, heads, preprocess):
+def _signature(fresh, heads, preprocess, on_error):
     return {
+        "on_error": on_error,
         "versions": serving.versions(),
         "signatures": fresh["signatures"],
         "classes": {head.name: list(head.classes) for head in heads if head.classes},

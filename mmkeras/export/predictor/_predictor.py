@@ -12,14 +12,15 @@ import tensorflow as tf
 from mmkeras.checks import check_whole
 from mmkeras.contract import NamedModel, without_auxiliary
 from mmkeras.data import Examples
-from mmkeras.data.faults import check_on_error
 from mmkeras.data.progress import shown_if_slow
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.graph import checked
 from mmkeras.export.predictor import file
+from mmkeras.export.predictor.absent import asked_again, optional_columns, statuses
 from mmkeras.export.predictor.batches import answered, no_rows
 from mmkeras.export.predictor.columns import columns_of
-from mmkeras.export.predictor.rows import examples_of
+from mmkeras.export.predictor.rows import examples_of, frame_of
+from mmkeras.formats.status import STATUS, check_free, check_on_error, why_refused
 from mmkeras.heads import Head, heads_of
 from mmkeras.preprocess import Preprocess
 
@@ -51,7 +52,7 @@ class Predictor:
     >>> branch = mm.branches.text.conv1d(spec, filters=4)
     >>> model = mm.fusion_model([spec], {"review": branch}, mm.fusion.Concatenate(4), [head])
     >>> predictor = mm.Predictor(mm.preprocessor([spec]), model)
-    >>> predictor.predict([{"review": "Good!"}, {"review": "Not bad"}], verbose=False).columns.tolist()
+    >>> predictor.predict([{"review": "Good!"}, {"review": "Not bad"}]).columns.tolist()
     ['mood', 'mood.sad', 'mood.glad']
     """
 
@@ -94,7 +95,8 @@ class Predictor:
             columns: dict, raw name -> the name of its column or key where it differs.
             batch_size: rows that go through the model at once.
             on_error: "raise"; or "skip": a row that cannot be used keeps its place, with NaN for each answer, and the
-                column "error" says why; it is missing in all other rows.
+                column "status" says "refused: " and why; or "absent": the same, but a broken value of an optional
+                modality counts as missing, and the status of its row is "absent: " and why. It is "" in all other rows.
             verbose: show a progress bar where it takes longer than a second, and how many rows have no answer.
 
         Returns:
@@ -103,31 +105,50 @@ class Predictor:
             values. Heads of other kinds have the columns that their `decode` names.
 
         Raises:
-            TypeError: `rows` is something else.
+            TypeError: `rows` is something else; or it is what `data.from_csv` returns, with on_error="absent".
             ValueError: a column is missing, a key is unknown, or a row cannot be used; the message names them.
         """
         self._check(batch_size, on_error)
-        skip = on_error == "skip"
-        index, examples, faults = examples_of(rows, self.preprocess, root, columns, skip)
+        skip = on_error != "raise"
+        self._answer.get_concrete_function()  # trace now, in this thread, rather than in a worker thread
+
+        def ask(rows):
+            index, examples, faults = examples_of(rows, self.preprocess, root, columns, skip)
+            return index, *self._answered(index, examples, faults, batch_size, skip, verbose)
+
+        def again(frame):
+            labels, table, faults = ask(frame)
+            faults = [fault._replace(row=labels[fault.row]) for fault in faults]
+            return table.set_axis(labels[table.index]), faults
+
+        frame = frame_of(rows, self.preprocess, columns).reset_index(drop=True) if on_error == "absent" else None
+        index, table, faults = ask(rows)
+        told = {}
+        if on_error == "absent":
+            names = optional_columns(self.preprocess.specs, columns)
+            table, faults, told = asked_again(again, frame, names, table, faults)
+        table = table.reindex(range(len(index)))
+        if skip:
+            table[STATUS] = statuses(table.index, faults, told)
+            _tell(table[STATUS], verbose)
+        return table.set_axis(index)
+
+    def _answered(self, index, examples, faults, batch_size, skip, verbose):
+        """The table of the rows that are answered, by position, and the faults of the others."""
         positions = np.arange(len(index)) if examples is None or not skip else examples.frame.index.to_numpy()
         count = 0 if examples is None else len(examples.frame)
-        self._answer.get_concrete_function()  # trace now, in this thread, rather than in a worker thread
         batches = answered(self._answer, examples, count, self.preprocess, batch_size, skip)
         parts = []
         for good, answers, found in shown_if_slow(batches, "Predicting", -(-count // batch_size), verbose):
             parts += [self._table(answers, positions[good])] if len(good) else []
             faults += found
         parts = parts or [self._table(self._answer(no_rows(self.preprocess)), [])]
-        table = pd.concat(parts).reindex(range(len(index)))
-        if skip:
-            table["error"] = _reasons(faults, len(table), verbose)
-        return table.set_axis(index)
+        return pd.concat(parts), faults
 
     def _check(self, batch_size, on_error):
         check_on_error(on_error)
         check_whole("Predictor.predict", batch_size=batch_size)
-        if on_error == "skip" and "error" in [head.name for head in self.heads]:
-            raise ValueError("on_error='skip' adds a column 'error'. Received: a head of that name. Rename the head.")
+        check_free([head.name for head in self.heads], on_error)
 
     def _table(self, answers, positions):
         named = {name: column for head in self.heads for name, column in columns_of(head, answers[head.name])}
@@ -154,13 +175,7 @@ class Predictor:
         return cls(*file.read(path))
 
 
-def _reasons(faults, count, verbose):
-    """What is wrong with each row; None for valid rows."""
-    reasons = [None] * count
-    for fault in faults:
-        said = ": ".join(filter(None, [fault.modality, fault.file, fault.cause]))
-        reasons[fault.row] = "; ".join(filter(None, [reasons[fault.row], said]))
-    missing = count - reasons.count(None)
+def _tell(told, verbose):
+    missing = sum(why_refused(status) is not None for status in told)
     if verbose and missing:
-        print(f"{missing} of {count} rows have no answer; the column 'error' says why.")
-    return reasons
+        print(f"{missing} of {len(told)} rows have no answer; the column '{STATUS}' says why.")

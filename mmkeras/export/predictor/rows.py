@@ -23,7 +23,7 @@ def examples_of(rows, preprocess, root, columns, skip):
         index, examples = rows.frame.index, rows.select(list(preprocess.input))
         examples.frame = examples.frame.reset_index(drop=True) if skip else examples.frame
         return index, examples, []
-    frame = rows if isinstance(rows, pd.DataFrame) else _frame(rows, preprocess, columns or {})
+    frame = frame_of(rows, preprocess, columns)
     given = frame.reset_index(drop=True) if skip else frame
     try:
         examples = from_dataframe(given, preprocess.specs, root=root, columns=columns,
@@ -35,8 +35,16 @@ def examples_of(rows, preprocess, root, columns, skip):
     return frame.index, examples, list(examples.skipped)
 
 
-def _frame(rows, preprocess, columns):
-    """Dicts as a table; optional keys may be missing."""
+def frame_of(rows, preprocess, columns):
+    """Rows as a table; optional keys of dicts may be missing."""
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    if isinstance(rows, Examples):
+        raise TypeError(
+            "on_error='absent' reads rows again without what is broken in them. Received: Examples. Give a "
+            "pandas.DataFrame or dicts, with root= and columns=."
+        )
+    columns = columns or {}
     rows = [rows] if isinstance(rows, dict) else rows
     if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) for row in rows):
         raise TypeError(
