@@ -11,6 +11,7 @@ import tensorflow as tf
 from mmkeras.evaluate import _graph
 from mmkeras.evaluate._scalars import scalar
 from mmkeras.evaluate.attribution import kind_of
+from mmkeras.preprocess.model import traced
 
 _MOST_STEPS, _CHUNK = 1024, 64
 _GAP, _SMALL = 0.01, 0.01  # of a change of the score that is smaller, the error may be 1e-4
@@ -85,7 +86,7 @@ def explain(
     embeddings of words, as in its section 6.3.
     """
     raw = {name: _batched(tensor, example[name]) for name, tensor in preprocess.input.items()}
-    ready = {name: np.asarray(value) for name, value in preprocess(raw, training=False).items()}
+    ready = {name: np.asarray(value) for name, value in traced(preprocess)(raw).items()}
     layers = {getattr(layer, "modality", ""): layer for layer in preprocess.layers}
     return explain_ready(model, ready, head=head, target=target, token=token, steps=steps, layers=layers)
 

@@ -16,6 +16,7 @@ from mmkeras.evaluate.corruptions import KINDS
 from mmkeras.evaluate.drawing import COLOURS
 from mmkeras.evaluate.kinds import lower_is_better, main_score
 from mmkeras.heads import Head, heads_of
+from mmkeras.preprocess.model import traced
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -126,7 +127,7 @@ def _asked(models, preprocess, raw, heads, jobs, batch_size, seed, verbose):
 
 def _ready(preprocess, batch):
     raw = {name: tf.convert_to_tensor(batch[name], tensor.dtype) for name, tensor in preprocess.input.items()}
-    return {name: np.asarray(value) for name, value in preprocess(raw, training=False).items()}
+    return {name: np.asarray(value) for name, value in traced(preprocess)(raw).items()}
 
 
 def _changed(preprocess, batch, ready, job, rng):

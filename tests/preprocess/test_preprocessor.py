@@ -41,7 +41,7 @@ def test_adapt_needs_examples_and_columns():
 
 
 def test_keys_are_checked(preprocess):
-    with pytest.raises(ValueError, match=r"(?s)Missing: \['question'.*Unknown: \['questoin' Did you mean 'question'\?\]"):
+    with pytest.raises(ValueError, match=r"(?s)Missing: \['question'.*Unknown: \['questoin' Did you mean 'question'\?"):
         preprocess({"questoin": tf.constant(["a"])})
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from mmkeras.data import faults
 from mmkeras.data.retry import map_or_retry
+from mmkeras.preprocess.model import traced
 
 
 def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, locate=faults.locate):
@@ -28,9 +29,11 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
         tf.data.Dataset of (key, ready dict, labels dict).
     """
 
+    call = traced(preprocess)
+
     def finish(payload):
         raw = read(payload)
-        ready = preprocess({name: raw[name] for name in preprocess.input})
+        ready = call({name: raw[name] for name in preprocess.input})
         return ready, {name: raw[name] for name in labels}
 
     def salvage(payload):

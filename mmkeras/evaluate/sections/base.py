@@ -8,6 +8,7 @@ import numpy as np
 
 from mmkeras.data import eval_batches
 from mmkeras.evaluate._predict import predict
+from mmkeras.preprocess.model import traced
 
 
 @dataclasses.dataclass
@@ -87,7 +88,7 @@ class Context:
         found = []
         for row in self.test.subset(positions).batch(1):
             raw = {name: np.asarray(value) for name, value in row.items()}
-            ready = self.preprocess({name: row[name] for name in self.preprocess.input}, training=False)
+            ready = traced(self.preprocess)({name: row[name] for name in self.preprocess.input})
             ready = {name: np.asarray(value) for name, value in ready.items()}
             found.append(({name: value[0] for name, value in raw.items()}, ready))
         return found

@@ -26,6 +26,7 @@ from mmkeras.export.process.saved_model import run_fresh
 from mmkeras.export.samples import ABSENT, optional_names, raw_samples
 from mmkeras.formats.status import STATUS, check_on_error
 from mmkeras.heads import Head, heads_of
+from mmkeras.preprocess.model import traced
 
 
 def saved_model(
@@ -175,7 +176,7 @@ def _runs(preprocess, model, heads, raw):
     """Runs of every signature on the same samples and on a single example, and Python's answers to each."""
     # Run on the CPU, like the fresh process: GPUs may multiply with less than float32 precision.
     with tf.device("CPU:0"):
-        ready = preprocess({key: tf.constant(value) for key, value in raw.items()}, training=False)
+        ready = traced(preprocess)({key: tf.constant(value) for key, value in raw.items()})
         answers = {key: value.numpy() for key, value in decoded(heads, model(ready, training=False)).items()}
     protos = serving.serialized_examples(raw, optional_names(preprocess, cells=True))
     first = {key: value[:1] for key, value in raw.items()}

@@ -52,7 +52,7 @@ class Predictor:
     >>> branch = mm.branches.text.conv1d(spec, filters=4)
     >>> model = mm.fusion_model([spec], {"review": branch}, mm.fusion.Concatenate(4), [head])
     >>> predictor = mm.Predictor(mm.preprocessor([spec]), model)
-    >>> predictor.predict([{"review": "Good!"}, {"review": "Not bad"}]).columns.tolist()
+    >>> predictor.predict([{"review": "Good!"}, {"review": "Not bad"}], verbose=False).columns.tolist()
     ['mood', 'mood.sad', 'mood.glad']
     """
 

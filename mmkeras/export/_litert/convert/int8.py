@@ -12,6 +12,7 @@ from mmkeras.export._litert.verify.check import cut, tensors
 from mmkeras.export.parity import units
 from mmkeras.export.process.litert import quantize_file
 from mmkeras.export.samples import raw_samples
+from mmkeras.preprocess.model import traced
 
 COUNT = 200  # examples; the measured ranges hardly widen after a hundred
 LIMIT = 0.01  # mean change of the answers allowed for a quantised file
@@ -122,7 +123,7 @@ def _prepared(raw, preprocess):
     examples = raw_samples(preprocess, _spread(raw), COUNT - 1)
     for i in range(0, _length(examples), 32):
         some = {key: value[i : i + 32] for key, value in examples.items()}
-        yield {key: value.numpy() for key, value in preprocess(tensors(some), training=False).items()}
+        yield {key: value.numpy() for key, value in traced(preprocess)(tensors(some)).items()}
 
 
 def _spread(raw):

@@ -20,6 +20,7 @@ from mmkeras.export.ops import used_ops
 from mmkeras.export.parity import answer_problems, check_outputs, numbers_of, refuse, units
 from mmkeras.export.process.litert import time_files
 from mmkeras.export.process.saved_model import run_fresh
+from mmkeras.preprocess.model import traced
 
 _CALLS = 30
 # Tolerances for a SavedModel, looser than those of its export; in mixed precision, it is compared with float32 here.
@@ -47,7 +48,7 @@ def parity(path, preprocess, model, heads, description, raw, form, inputs, allow
     Raises:
         ValueError: answers are beyond the tolerance.
     """
-    ready = {key: value.numpy() for key, value in preprocess(tensors(raw), training=False).items()}
+    ready = {key: value.numpy() for key, value in traced(preprocess)(tensors(raw)).items()}
     feeds, n = batches(ready, form, inputs), len(next(iter(raw.values())))
     largest, *both = differences(path, model, heads, feeds, n, form, allowed, timeout)
     answers, served = dict(zip(("litert", "keras"), both, strict=True)), {}
