@@ -16,10 +16,10 @@ LISTS = {"__init__.py", "specs/__init__.py", "preprocess/__init__.py", "data/mod
 OWN = {"text": ["text", "wordpiece", "preset"]}
 # Files that concern certain kinds by definition: MixUp of images and sounds, CutMix of images; frames, which are
 # images; recorded noise; masked words, patches and spans; phrases that name classes; TF-IDF of texts; `mmkeras new`,
-# which chooses a kind for each column of a table.
+# which chooses a kind for each column of a table; the widget of each kind on a page; pseudo-labels, which are classes.
 EXCEPT = {
     "augment/_mix.py", "augment/_acoustics.py", "edge/video.py", "evaluate/_linear.py", "models/_masked.py",
-    "preprocess/video.py", "retrieval/_zero_shot.py",
+    "preprocess/video.py", "retrieval/_zero_shot.py", "demo/values.py", "demo/widgets.py", "train/_pseudo_labels.py",
     *(f"cli/new/{name}.py" for name in ("files", "labels", "looks", "plans")),
 }  # fmt: skip
 

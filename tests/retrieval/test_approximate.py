@@ -13,7 +13,6 @@ QUERY = {"caption": ["a red square", "a blue square"]}
 
 @pytest.fixture
 def near(trained, squares):
-    pytest.importorskip("usearch")
     preprocess, model = trained
     return mm.retrieval.Index(model, preprocess, squares, identifiers="key", verbose=False, search="usearch")
 
@@ -41,7 +40,6 @@ def test_changes_are_seen_and_a_saved_graph_is_not_built_again(near, squares, tm
 
 
 def test_most_of_many_rows_are_found():
-    pytest.importorskip("usearch")
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(2000, 16)).astype("float32")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
