@@ -11,7 +11,7 @@ def test_parts_that_fit(parts):
 
 def test_another_preprocess_is_refused_by_name(parts):
     other = mm.preprocessor([mm.Text("revue", vocabulary=("good",))])
-    with pytest.raises(ValueError, match=r"Missing: \['review' Did you mean 'revue'\?\]"):
+    with pytest.raises(ValueError, match=r"Missing: \['review' Did you mean 'revue'\?"):
         check_fit(other, parts.model, parts.heads)
 
 
