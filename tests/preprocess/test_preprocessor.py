@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 import mmkeras as mm
+from mmkeras.preprocess.model import traced
 
 
 def test_all_modalities_equal_eager_mapped_one_by_one_and_reloaded(raw, preprocess, tmp_path):
@@ -47,3 +48,21 @@ def test_keys_are_checked(preprocess):
 
 def test_no_trained_weights(preprocess):
     assert preprocess.trainable_weights == []
+
+
+def test_data_sets_and_exports_trace_it_once(raw, specs, monkeypatch):
+    preprocess, calls = mm.adapt(mm.preprocessor(specs), raw, verbose=False), []
+    layer = preprocess.get_layer("photo_preprocess")
+    call = layer.call
+    monkeypatch.setattr(layer, "call", lambda *args, **kwargs: calls.append(args) or call(*args, **kwargs))
+    for _ in range(2):
+        batch, _ = next(iter(mm.data.eval_batches(raw, preprocess, batch_size=4, verbose=False)))
+    own = traced(preprocess)({name: value[None] for name, value in next(iter(raw)).items() if name in preprocess.input})
+    assert len(calls) == 1
+    np.testing.assert_array_equal(own["photo"][0], batch["photo"][0])
+
+
+def test_a_model_of_another_kind_is_called_as_it_is():
+    number = keras.Input((), name="number")
+    other = keras.Model({"number": number}, {"row": keras.layers.Reshape((1,))(number)})
+    assert traced(other)({"number": tf.constant([2.0])})["row"].numpy().tolist() == [[2.0]]
