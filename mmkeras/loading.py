@@ -81,7 +81,7 @@ def _config_of_folder(path):
     if path.joinpath("saved_model.pb").exists():
         raise _refusal(
             path,
-            "is a SavedModel, which has no layers to go on with. Ask it with tf.saved_model.load or TF Serving, or "
+            "is a SavedModel, which has no Keras layers. Load it with tf.saved_model.load or TF Serving, or "
             "load the .keras file of the model that was exported",
         )
     if inside := sorted(file.name for file in path.glob("*.keras")):

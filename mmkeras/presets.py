@@ -21,7 +21,7 @@ def load_preset(kind, preset, **options):
         if isinstance(fault, ImportError) and "safetensors" in str(fault):
             remedy = "Weights of Hugging Face are read by safetensors: pip install 'mmkeras[weights]'."
         raise ValueError(
-            "A preset is a name of keras-hub that can be downloaded, or a folder with all its files. Received: "
+            "A preset must be a name of keras-hub that can be downloaded, or a folder with all its files. Received: "
             f"'{preset}', {_told(fault)}. {remedy}"
         ) from fault
 

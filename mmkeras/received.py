@@ -27,7 +27,7 @@ def check_singles(function, raw, preprocess):
             parts = 'raw.map(lambda inputs, label: {**inputs, "HEAD": label}), with the name of the head'
         raise ValueError(
             f"{function} takes raw examples, flat dicts. Received: tuples of {len(element)}, the first a dict of "
-            f"{list(element[0])}. Make dicts of them: {parts}."
+            f"{list(element[0])}. Convert them to dicts: {parts}."
         )
     wanted = getattr(preprocess, "input", None)
     wanted = wanted if isinstance(wanted, dict) else {}
@@ -47,7 +47,7 @@ def check_preprocess(function, preprocess, raw):
         remedy = "Make it of the specs, and adapt it: preprocess = mm.adapt(mm.preprocessor(specs), raw)."
         raise TypeError(
             f"{function} takes raw examples, and the preprocess, a keras.Model. Received: {kind(preprocess)} as the "
-            f"preprocess. {'The two are swapped: exchange them.' if swapped else remedy}"
+            f"preprocess. {'The two arguments are swapped.' if swapped else remedy}"
         )
 
 
@@ -87,7 +87,7 @@ def check_class_weight(model, class_weight):
     """Raises ValueError if Keras' class weights, which need a single output, are given to a model with heads."""
     if class_weight is not None and isinstance(model.output, dict):
         raise ValueError(
-            "The class weights of a model with heads are those of its heads. Received: class_weight= in fit. Say "
+            "Class weights belong to the heads. Received: class_weight= in fit. Write "
             'mm.heads.classification(name, classes, class_weights={class: weight}), or class_weights="balanced" and '
             "heads = mm.heads.adapt(heads, raw); train_batches(raw, preprocess, heads) applies them."
         )

@@ -87,7 +87,7 @@ def test_two_replicas_take_batches_that_they_cannot_share_evenly(models, data, s
 
 def test_training_needs_an_example_for_each_replica(models, data):
     ones = tf.data.Dataset.from_tensor_slices(data[:2]).batch(1, drop_remainder=True)
-    with pytest.raises(ValueError, match=r"an example for each replica. Received: batches of 1 .* 2 replicas"):
+    with pytest.raises(ValueError, match=r"at least one example per replica. Received: batches of 1 .* 2 replicas"):
         models[1].fit(ones, verbose=0)
 
 

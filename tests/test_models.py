@@ -59,7 +59,7 @@ def test_branches_must_fit_the_specs(specs):
         mm.fusion_model(specs[:1], {"questoin": branch}, mm.fusion.Concatenate(4), HEADS)
     with pytest.raises(TypeError, match=r"for mm.Text specs. Received: Image.*Use mmkeras.branches.image"):
         mm.branches.text.lstm(specs[1])
-    with pytest.raises(ValueError, match="Heads need names of their own"):
+    with pytest.raises(ValueError, match="Heads need unique names"):
         mm.fusion_model(specs[:1], {"question": branch}, mm.fusion.Concatenate(4), HEADS * 2)
     with pytest.raises(ValueError, match=r"halves the image of 'photo'. Received: size=\(24, 24\)"):
         mm.branches.image.conv2d(specs[1], filters=(4,) * 5)

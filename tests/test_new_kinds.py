@@ -223,7 +223,9 @@ def test_both_go_from_a_table_to_a_server_and_a_device(kinds, one_process, tmp_p
 
 
 def test_a_kind_that_nobody_knows_is_refused():
-    with pytest.raises(TypeError, match=r"A spec is of a kind in \['text'.*Received: Colour\(name='paint'"):
+    with pytest.raises(TypeError, match=r"A spec must be of one of the kinds \['text'.*Received: Colour\(name='paint'"):
         mm.preprocessor([Colour("paint")])
-    with pytest.raises(ValueError, match=r"scored by its module in mmkeras.evaluate.KINDS. Received: 'count'"):
+    with pytest.raises(
+        ValueError, match=r"Each kind of head needs a module in mmkeras.evaluate.KINDS. Received: 'count'"
+    ):
         mm.evaluate.scores(Count("dots"), [[1.0]], [[1.0]])

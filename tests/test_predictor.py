@@ -83,7 +83,7 @@ def test_what_is_broken_and_optional_may_count_as_absent(predictor, frame, scene
     expected = predictor.predict(frame.drop("scene 3"), root=scenes.parent)
     pd.testing.assert_frame_equal(found.drop("scene 3").drop(columns="status"), expected, check_dtype=False)
     assert found.loc["scene 3"].drop("status").isna().all()
-    with pytest.raises(TypeError, match="on_error='absent' reads rows again without what is broken.* Examples"):
+    with pytest.raises(TypeError, match="on_error='absent' reads rows again, without their broken values.* Examples"):
         predictor.predict(raw, on_error="absent")
 
 

@@ -127,7 +127,7 @@ def test_losses_must_fit_the_auxiliary_answers():
 def test_modality_dropout_by_name():
     dropout = build("late", modality_dropout={"left": 0.5}).get_layer("modality_dropout")
     assert dropout.rate == (0.5, 0.0)
-    with pytest.raises(ValueError, match="modality_dropout names specs.*'lfet' Did you mean 'left'"):
+    with pytest.raises(ValueError, match="modality_dropout must name specs.*'lfet' Did you mean 'left'"):
         build("late", modality_dropout={"lfet": 0.5})
 
 

@@ -89,14 +89,16 @@ def from_model(
 def _given(where, spec, ready, model, prepare, rescale):
     """Symbolic inputs that the model is called on."""
     if prepare is not None and rescale is not None:
-        raise ValueError(f"prepare makes all that {where} takes. Received: rescale={rescale!r}, too. Leave it out.")
+        raise ValueError(
+            f"prepare computes every input of {where}. Received: rescale={rescale!r}, as well. Leave it out."
+        )
     if prepare is not None:
         return prepare(dict(ready))
     names = [tensor.name for tensor in _inputs(model)]
     if len(names) > 1:
         form = f"a dict of {list(model.input)}" if isinstance(model.input, dict) else f"a list of {names}"
         raise ValueError(
-            f"prepare must say what {where} takes, which has several inputs. Received: None. Give a function of the "
+            f"prepare is needed for the inputs of {where}, which has several. Received: None. Give a function of the "
             f"ready tensors, {list(ready)}, that returns {form}."
         )
     x = ready[spec.name]
@@ -160,7 +162,7 @@ def _call(where, layer, given, takes):
     except (ValueError, TypeError) as error:
         shapes = [tuple(tensor.shape) for tensor in keras.tree.flatten(given)][: len(takes) or None]
         raise ValueError(
-            f"What {where} is given must be what it takes{f', {takes}' if takes else ''}. Received: {shapes}. "
+            f"The ready tensors must fit the inputs of {where}{f', {takes}' if takes else ''}. Received: {shapes}. "
             f"Change the spec (size, channels), or give prepare. {type(error).__name__}: {_core(error)}"
         ) from error
 
@@ -175,7 +177,7 @@ def _picked(where, outputs, output):
     """The selected one of a model's outputs."""
     several = outputs if isinstance(outputs, dict) else dict(enumerate(keras.tree.flatten(outputs)))
     if len(several) > 1 if output is None else output not in several:
-        raise ValueError(f"output must say which one of {where} is taken: {list(several)}. Received: {output!r}.")
+        raise ValueError(f"output must name one of the outputs of {where}: {list(several)}. Received: {output!r}.")
     return next(iter(several.values())) if output is None else several[output]
 
 
@@ -184,7 +186,8 @@ def _check_output(where, x):
     if not fixed or "float" not in str(x.dtype):
         raise ValueError(
             f"The output of {where} must be a vector (B, D), tokens (B, T, D) or a feature map (B, H, W, D), of float "
-            f"numbers and of fixed D, H and W. Received: shape {tuple(x.shape)}, {x.dtype}. Cut the model before, as "
+            f"numbers and of fixed D, H and W. Received: shape {tuple(x.shape)}, {x.dtype}. End the model "
+            f"earlier, with "
             "keras.Model(model.input, model.get_layer(NAME).output), or build it for a fixed size."
         )
 

@@ -65,7 +65,7 @@ def examples_of(frame: pd.DataFrame, inputs: Sequence[Input], root: Any, skip: b
     unknown = [each.name for each in inputs if each.spec is None]
     if unknown:
         raise ValueError(
-            f"A table is read by the kinds of its inputs. Received: {unknown}, whose kind is none of mmkeras. Read it "
+            f"Tables can hold inputs of mmkeras' own kinds only. Received: {unknown}, of another kind. Read it "
             "in Python, and ask the model there."
         )
     specs = list({each.modality: each.spec for each in inputs}.values())

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _check(table, out, args):
     if not table.is_file():
-        raise FileNotFoundError(f"TABLE must be a CSV file. Received: '{table}', which is not there.")
+        raise FileNotFoundError(f"TABLE must be a CSV file. Received: '{table}', which does not exist.")
     if args.batch_size < 1:
         raise ValueError(f"--batch-size must be a whole number above 0. Received: {args.batch_size}.")
     if out.suffix != ".csv":

@@ -90,7 +90,7 @@ class Client:
             "batch_size", batch_size, batch_size >= 1 and batch_size == int(batch_size), "a whole number above 0"
         )
         if on_error not in ("raise", "skip"):
-            raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")
+            raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
         rows = [rows] if isinstance(rows, Mapping) else list(rows)
         inputs = self._known()
         try:

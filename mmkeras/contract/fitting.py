@@ -102,8 +102,8 @@ def _check_replicas(batches, replicas):
     sizes = [shape[0] for shape in shapes if shape.rank]
     if sizes and sizes[0] is not None and sizes[0] < replicas:
         raise ValueError(
-            f"A training batch needs an example for each replica. Received: batches of {sizes[0]} example(s) for "
-            f"{replicas} replicas. Make the batches larger, best a multiple of {replicas}, or use fewer devices."
+            f"A training batch needs at least one example per replica. Received: batches of {sizes[0]} example(s) for "
+            f"{replicas} replicas. Use larger batches, preferably a multiple of {replicas}, or fewer devices."
         )
 
 

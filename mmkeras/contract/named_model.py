@@ -132,7 +132,7 @@ def _check_losses(model, loss, outputs):
                 f"auxiliary={not auxiliary}."
             )
         raise ValueError(
-            f"The losses of model '{model}' must be called like its outputs. Expected: {list(outputs)}. Received: "
+            f"The losses of model '{model}' must have the names of its outputs. Expected: {list(outputs)}. Received: "
             f"{list(loss)}. Missing: {missing}. Unknown: [{unknown}]. {remedy}"
         )
 
@@ -160,7 +160,8 @@ def _check_tensor(model, key, received, expected, hint):
     dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
     if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
         raise ValueError(
-            f"Input '{key}' of model '{model}' does not fit; was another modality fed under this name? "
+            f"Input '{key}' of model '{model}' has a wrong shape or dtype. Was another modality passed under "
+            f"this name? "
             f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, "
             f"{dtype}.{hint}"
         )

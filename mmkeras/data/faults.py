@@ -41,7 +41,7 @@ class UnusableExamples(ValueError):
 
 def check_on_error(on_error):
     if on_error not in ("raise", "skip"):
-        raise ValueError(f"on_error is 'raise' or 'skip'. Received: {on_error!r}.")
+        raise ValueError(f"on_error must be 'raise' or 'skip'. Received: {on_error!r}.")
 
 
 def locate(error, batch, preprocess, row, origin):

@@ -50,8 +50,9 @@ def split(
     if not isinstance(raw, Examples):
         check_examples("split", raw)
         raise TypeError(
-            f"split parts mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the parts that "
-            'the data set has of its own, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
+            f"split needs mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the "
+            "parts that the data set "
+            'already has, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
         )
     if order is not None:
         return _with_faults(raw, in_order(raw, order, fractions, group, stratify))
@@ -68,7 +69,7 @@ def split(
             raise
         raise ValueError(
             f"Each class needs enough examples for every part. Received: stratify={stratify!r}, fractions={fractions}; "
-            f"{error} Join rare classes, or say stratify='auto' or None."
+            f"{error} Join rare classes, or give stratify='auto' or None."
         ) from error
     tell_rare(head, labels, rare)
     return _with_faults(raw, parts)
@@ -84,12 +85,13 @@ def _check_fractions(fractions):
     shares = list(fractions) if isinstance(fractions, list | tuple | np.ndarray) else [None]
     if not all(isinstance(share, numbers.Real) for share in shares):
         raise TypeError(
-            f"fractions is a list of shares, one for each part. Received: {fractions!r}. For nine tenths and the rest "
+            f"fractions must be a list of shares, one for each part. Received: {fractions!r}. For nine tenths "
+            "and the rest "
             "say (0.9, 0.1)."
         )
     if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
         raise ValueError(
-            f"fractions must be positive and add up to 1. Received: {fractions}. For nine tenths and the rest say "
+            f"fractions must be positive and add up to 1. Received: {fractions}. For nine tenths and the rest give "
             "(0.9, 0.1); numbers of rows are divided by their sum."
         )
 
@@ -98,8 +100,8 @@ def _check_enough(groups, fractions):
     count = len(np.unique(groups))
     if count < len(fractions):
         raise ValueError(
-            f"Each part needs a row, or a group, of its own. Received: {count} for fractions={fractions}. "
-            "Give more, or ask for fewer parts."
+            f"Each part needs at least one row or group. Received: {count} for fractions={fractions}. "
+            "Give more rows, or fewer parts."
         )
 
 
@@ -111,7 +113,7 @@ def stratified_head(raw, stratify, least):
         return next((single[name] for name in single if fewest[name] >= least), next(iter(single.values()), None))
     if stratify is not None and stratify not in single:
         raise ValueError(
-            f"stratify names a single-label classification head. Received: {stratify!r}. Heads: {list(single)}."
+            f"stratify must name a single-label classification head. Received: {stratify!r}. Heads: {list(single)}."
         )
     return None if stratify is None else single[stratify]
 
@@ -156,11 +158,13 @@ def tell_rare(head, labels, rare):
 
 def groups_of(raw, group):
     if group not in raw.frame.columns:
-        raise ValueError(f"group names a column of the table. Received: {group!r}. Columns: {list(raw.frame.columns)}.")
+        raise ValueError(
+            f"group must name a column of the table. Received: {group!r}. Columns: {list(raw.frame.columns)}."
+        )
     numbers = raw.frame[group].factorize()[0]
     if (numbers < 0).any():
         raise ValueError(
-            f"Every row needs a group. Received: {(numbers < 0).sum()} row(s) with nothing in column {group!r}. "
+            f"Every row needs a group. Received: {(numbers < 0).sum()} row(s) without a value in column {group!r}. "
             "Fill them in, or leave these rows out."
         )
     return numbers

@@ -20,8 +20,9 @@ def in_order(raw, column, fractions, group=None, stratify=None):
     """
     if group is not None or stratify not in ("auto", None):
         raise ValueError(
-            f"order= divides by time alone. Received: order={column!r} with group={group!r}, stratify={stratify!r}. "
-            "Leave the other two out."
+            f"order= cannot be combined with group= or stratify=. Received: order={column!r} with "
+            f"group={group!r}, stratify={stratify!r}. "
+            "Leave these out."
         )
     times = _times(raw.frame, column)
     ends = np.round(np.cumsum(fractions)[:-1] * len(times)).astype(int)
@@ -32,7 +33,7 @@ def in_order(raw, column, fractions, group=None, stratify=None):
     parts = np.split(order, ends)
     if not all(map(len, parts)):
         raise ValueError(
-            f"Each part needs a time of its own. Received: {len(np.unique(times))} different in column {column!r} for "
+            f"Each part needs at least one time. Received: {len(np.unique(times))} different in column {column!r} for "
             f"fractions={tuple(fractions)}, which gives {[len(part) for part in parts]} rows. Ask for fewer parts."
         )
     return parts
@@ -42,12 +43,12 @@ def _times(frame, column):
     """One sortable number per row."""
     if column not in frame.columns:
         near = did_you_mean(column, frame.columns)
-        raise ValueError(f"order names a column of the table. Received: {column!r}. {near} {list(frame.columns)}.")
+        raise ValueError(f"order must name a column of the table. Received: {column!r}. {near} {list(frame.columns)}.")
     values = frame[column]
     absent = values.isna() | (values.astype(str).str.strip() == "")
     if absent.any():
         raise ValueError(
-            f"Every row needs a time. Received: {int(absent.sum())} row(s) with nothing in column {column!r}. Fill "
+            f"Every row needs a time. Received: {int(absent.sum())} row(s) without a value in column {column!r}. Fill "
             "them in, or leave these rows out."
         )
     if pd.api.types.is_numeric_dtype(values):
@@ -66,6 +67,6 @@ def _dates(values, column):
         wrong = values[dates.isna()]
         raise ValueError(
             f"order= takes numbers, dates, or ISO 8601 text such as 2024-05-31 17:00. Received: {wrong.iloc[0]!r} in "
-            f"row {wrong.index[0]}, column {column!r}. Make dates of it first: pandas.to_datetime(column, format=...)."
+            f"row {wrong.index[0]}, column {column!r}. Convert it first: pandas.to_datetime(column, format=...)."
         )
     return dates.dt.tz_localize(None).to_numpy("datetime64[ns]").astype("int64")

@@ -28,7 +28,8 @@ def weights_of(column):
         )
     if not numbers.any():
         raise ValueError(
-            f"Some sample weight must be above 0. Received: {len(numbers)} times 0 in column {column.name!r}. Is it "
+            f"At least one sample weight must be above 0. Received: {len(numbers)} times 0 in column "
+            f"{column.name!r}. Is it "
             "the right column?"
         )
     return numbers.astype("float32")
@@ -38,7 +39,7 @@ def check_weights(weights, names):
     """Raises ValueError if the examples have something else under the weights' name."""
     if weights is not None and SAMPLE_WEIGHT in names:
         raise ValueError(
-            f"Examples keep their weights as '{SAMPLE_WEIGHT}'. Received: weights={weights!r}, and an input or a head "
+            f"Examples store their weights as '{SAMPLE_WEIGHT}'. Received: weights={weights!r}, and an input or a head "
             "of that name. Rename it."
         )
 
@@ -47,7 +48,7 @@ def check_unbalanced(balance):
     """Raises ValueError for `balance` of weighted examples."""
     if balance:
         raise ValueError(
-            "balance= draws all classes equally often, which sample weights would undo. Received: "
+            "balance= cannot be combined with sample weights, which would undo it. Received: "
             f"balance={balance!r} and examples with weights. Give the heads class_weights instead: they are multiplied."
         )
 
@@ -56,7 +57,8 @@ def check_headless(heads, weighted):
     """Raises ValueError for weighted examples if no labels are requested."""
     if weighted and not heads:
         raise ValueError(
-            "Sample weights belong to the labels of heads. Received: heads=() and examples with weights. Read them "
+            "Sample weights need heads, whose losses they weight. Received: heads=() and examples with weights. "
+            "Read them "
             "without weights=, or give heads=[...]."
         )
 

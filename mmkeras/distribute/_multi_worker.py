@@ -23,8 +23,8 @@ def multi_worker():
     """The strategy of this process. There is only one, because TensorFlow can join a cluster only once."""
     if context.context()._context_handle is not None:
         raise RuntimeError(
-            "Under TF_CONFIG, a process joins the other workers before TensorFlow makes its first tensor. Received: a "
-            "strategy that is asked for later. Call mm.distribute.strategy() right after the imports."
+            "Under TF_CONFIG, a process must join the other workers before TensorFlow creates its first tensor. "
+            "Received: a later call. Call mm.distribute.strategy() right after the imports."
         )
     here = cluster()
     python = ".".join(platform.python_version_tuple()[:2])

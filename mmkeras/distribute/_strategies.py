@@ -27,7 +27,7 @@ def strategy(
     differences from one device. First, Keras averages the mean losses of the replicas, so a step equals that of one
     device only if all replicas have the same number of examples: choose a batch size that is a multiple of the number
     of replicas, and `drop_remainder=True` for training (as `train_batches` does). The last evaluation batch may have
-    any size: a replica without examples contributes nothing. A training batch needs an example for each replica.
+    any size: a replica without examples contributes nothing. A training batch needs at least one example per replica.
     Second, batch norm normalises by the examples of its own replica only; its moving averages are the mean over the
     replicas.
 
@@ -85,14 +85,15 @@ def _one_device(devices):
     if devices is None or _devices(devices) == _devices(None)[:1]:
         return tf.distribute.get_strategy()
     if len(devices) > 1:
-        raise ValueError(f"One device was asked for. Received: devices={devices}. Name one, or ask for 'mirrored'.")
+        raise ValueError(f"One device is needed. Received: devices={devices}. Give one, or use 'mirrored'.")
     return tf.distribute.OneDeviceStrategy(_devices(devices)[0])
 
 
 def _passed_through(given, devices):
     if devices is not None:
         raise ValueError(
-            f"A tf.distribute.Strategy already has its devices. Received: {given} and devices={devices}. Drop devices=."
+            f"A tf.distribute.Strategy already has its devices. Received: {given} and devices={devices}. Leave "
+            "devices= out."
         )
     return given
 
@@ -102,11 +103,11 @@ def _checked(name):
     if name == "multi_worker" and cluster().workers == 1:
         raise ValueError(
             "Training on several machines needs the environment variable TF_CONFIG, with the addresses of all workers. "
-            f"Received: {name!r}, and none. Set it, use a launcher that does, or leave the name out."
+            f"Received: {name!r}, and none. Set it, use a launcher that sets it, or leave the name out."
         )
     if name not in STRATEGIES:
         raise ValueError(
-            f"A strategy is one of {list(STRATEGIES)}, or a tf.distribute.Strategy. Received: {name!r}. "
+            f"The strategy must be one of {list(STRATEGIES)}, or a tf.distribute.Strategy. Received: {name!r}. "
             f"{did_you_mean(name, STRATEGIES)}"
         )
     return name

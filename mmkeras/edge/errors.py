@@ -19,12 +19,10 @@ def check_raw(names, raw):
     """Raises TypeError unless `raw` is a dict, and ValueError if it has other names."""
     if not isinstance(raw, Mapping):
         form = ", ".join(f"{name!r}: value" for name in names)
-        raise TypeError(
-            f"Raw values are given by name, in a dict. Received: {type(raw).__name__}. Call it with {{{form}}}."
-        )
+        raise TypeError(f"Raw values must be a dict by name. Received: {type(raw).__name__}. Call it with {{{form}}}.")
     unknown = sorted(map(str, set(raw) - set(names)))
     if unknown:
-        raise ValueError(f"Raw values are given by name. Expected: {names}. Received: {unknown}.")
+        raise ValueError(f"Raw values must have the names of the inputs. Expected: {names}. Received: {unknown}.")
 
 
 def check_fed(inputs, ready):
@@ -32,7 +30,8 @@ def check_fed(inputs, ready):
     missing = [name for name in inputs if name not in ready]
     if missing:
         raise ValueError(
-            f"Ready tensors are given by name. Expected: {list(inputs)}. Received: {list(ready)}, without {missing}. "
+            f"Ready tensors must have the names of the inputs. Expected: {list(inputs)}. Received: "
+            f"{list(ready)}, without {missing}. "
             "`model.preprocess(raw)` computes them."
         )
     for name, details in inputs.items():

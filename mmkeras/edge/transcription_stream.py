@@ -92,14 +92,18 @@ class Stream:
     def _find(self, name):
         sounds = {each.name: each for each in self.model.preprocess.modalities if hasattr(each, "sample_rate")}
         if name not in sounds and not (name is None and len(sounds) == 1):
-            raise ValueError(f"A stream is of one sound of the model. Received: {name!r}. It has {list(sounds)}.")
+            raise ValueError(
+                f"A stream needs the name of a sound of the model. Received: {name!r}. Sounds: {list(sounds)}."
+            )
         return sounds[name or next(iter(sounds))]
 
     def _transcription(self):
         heads = [head for head in self.model.description["outputs"] if head["kind"] == "transcription"]
         if len(heads) != 1:
             kinds = [head["kind"] for head in self.model.description["outputs"]]
-            raise ValueError(f"A stream needs a model with one transcription. Received: heads of the kinds {kinds}.")
+            raise ValueError(
+                f"A stream needs a model with one transcription head. Received: heads of the kinds {kinds}."
+            )
         return heads[0]
 
     def _others(self):
@@ -107,7 +111,8 @@ class Stream:
         others = [each for each in self.model.preprocess.modalities if each is not self._sound]
         required = [each.name for each in others if not getattr(each, "optional", False)]
         if required:
-            raise ValueError(f"A stream has a sound alone. Received: a model that needs {required}, too. Train it with "
+            raise ValueError(f"A stream provides sound only. Received: a model that also needs {required}. "
+            "Train it with "
                              "optional=True in their specs.")  # fmt: skip
         ready = [each({} if each.takes_columns else None) for each in others]
         return {name: value for tensors in ready for name, value in tensors.items()}

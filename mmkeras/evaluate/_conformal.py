@@ -27,7 +27,7 @@ def conformal(labels: Any, outputs: Any, *, coverage: float = 0.9) -> np.ndarray
     Source: Lei et al., Distribution-Free Predictive Inference for Regression, JASA 113 (2018), algorithm 2.
     """
     if not 0 < coverage < 1:
-        raise ValueError(f"coverage is a share between 0 and 1. Received: {coverage!r}. Give 0.9, for example.")
+        raise ValueError(f"coverage must be between 0 and 1. Received: {coverage!r}. Give 0.9, for example.")
     outputs = np.asarray(outputs, "float64")
     apart = np.sort(np.abs(np.asarray(labels, "float64").reshape(outputs.shape) - outputs), axis=0)
     place = int(np.ceil((len(apart) + 1) * coverage))

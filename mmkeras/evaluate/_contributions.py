@@ -77,7 +77,7 @@ def _names(model, specs):
     wrong = [name for name in names if name not in able]
     if wrong or not 0 < len(names) <= _MOST:
         raise ValueError(
-            f"Shapley values are of 1 to {_MOST} modalities that can be absent, {able}. Received: {names}. Give some "
+            f"Shapley values need 1 to {_MOST} modalities that can be absent, {able}. Received: {names}. Give some "
             "of these in specs=; a picture can be absent where its spec says optional=True."
         )
     return names

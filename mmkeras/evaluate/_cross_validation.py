@@ -44,7 +44,7 @@ def cross_validation(predictions: Sequence[tuple[Mapping[str, Any], ...]], heads
     """
     check_heads(heads)
     if len(predictions) < 2:
-        raise ValueError(f"A cross-validation has two folds or more. Received: {len(predictions)}.")
+        raise ValueError(f"A cross-validation needs two folds or more. Received: {len(predictions)}.")
     folds = [(*fold, None)[:3] for fold in predictions]
     rows = {"all folds": _scores(heads, *map(_stacked, zip(*folds, strict=True)))}
     rows |= {f"fold {i}": _scores(heads, *fold) for i, fold in enumerate(folds, 1)}

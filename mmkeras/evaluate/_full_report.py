@@ -133,7 +133,7 @@ def _without_unlabelled(context):
 def _sections(names):
     unknown = [name for name in names or () if name not in SECTIONS]
     if unknown:
-        raise ValueError(f"sections= names sections of {list(SECTIONS)}. Received: {unknown}. Leave it out for all.")
+        raise ValueError(f"sections= must name some of {list(SECTIONS)}. Received: {unknown}. Leave it out for all.")
     return list(SECTIONS) if names is None else list(names)
 
 

@@ -120,7 +120,9 @@ def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = No
 def _check_rows(rows, baselines):
     taken = sorted({*rows, "majority"} & set(baselines))
     if taken:
-        raise ValueError(f"Baselines need names of their own. Received: {taken}, which the report takes. Rename them.")
+        raise ValueError(
+            f"A baseline needs a name that no other row of the report has. Received: {taken}. Rename them."
+        )
 
 
 def _subset_rows(name, model, specs):

@@ -75,7 +75,8 @@ def _checked(strengths):
     strengths = [float(each) for each in strengths]
     if len(strengths) < 2 or strengths[0] != 0 or sorted({*strengths}) != strengths or strengths[-1] > 1:
         raise ValueError(
-            f"strengths rise from 0 to 1 at most. Received: {strengths}. Leave them out for {list(STRENGTHS)}."
+            f"strengths must increase, from above 0 to at most 1. Received: {strengths}. Leave them out for "
+            f"{list(STRENGTHS)}."
         )
     return strengths
 

@@ -41,7 +41,7 @@ def scalar(model, ready, *, head=None, target=None, token=None):
     outputs = np.asarray(model(ready, training=False)[chosen.name])
     if token is not None and not chosen.teacher_forcing:
         raise ValueError(
-            f"token= is of a head that makes its text token by token, a generation. Received: token={token!r}, head "
+            f"token= is for a head that generates its text token by token. Received: token={token!r}, head "
             f"'{chosen.name}' of kind {chosen.kind!r}. Leave it out."
         )
     if chosen.teacher_forcing:
@@ -57,7 +57,7 @@ def _head(model, name):
     heads = {head.name: head for head in heads_of(model)}
     name = next(iter(heads)) if name is None else name
     if name not in heads:
-        raise ValueError(f"head= names a head of the model. Received: {name!r}. {did_you_mean(name, heads)} "
+        raise ValueError(f"head= must name a head of the model. Received: {name!r}. {did_you_mean(name, heads)} "
                          f"Heads: {list(heads)}.")  # fmt: skip
     return heads[name]
 
@@ -76,7 +76,7 @@ def _index(head, target, outputs):
     if isinstance(target, int) and 0 <= target < len(outputs) and not isinstance(target, bool):
         return target
     raise ValueError(
-        f"target= is a class of head '{head.name}', or the number of an output. Received: {target!r}. "
+        f"target= must be a class of head '{head.name}', or the number of an output. Received: {target!r}. "
         f"{did_you_mean(target, head.classes)} Classes: {list(head.classes)}, {len(outputs)} outputs."
     )
 
@@ -88,7 +88,8 @@ def _taught(model, head, answer, target, token):
     where, name = np.arange(len(ids)) < count, head.texts(ids[None])[0]
     if token is not None:
         if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < count:
-            raise ValueError(f"token= is the place of a token of {name!r}, its end included, from 0 to {count - 1}. "
+            raise ValueError(f"token= must be the position of a token of {name!r}, its end included, from 0 to "
+            f"{count - 1}. "
                              f"Received: {token!r}.")  # fmt: skip
         where = np.arange(len(ids)) == token
         name = "the end" if ids[token] == head.end else head.coding.pieces[ids[token]].strip() or " "
@@ -124,10 +125,11 @@ def _spelt(model, head, outputs, target):
 
 def _targets(head, text):
     if not isinstance(text, str):
-        raise ValueError(f"target= is a text, of head '{head.name}'. Received: {text!r}.")
+        raise ValueError(f"target= must be a text for head '{head.name}'. Received: {text!r}.")
     ids = head.targets(head.encode([text]))[0]
     spelt = head.texts(ids[None])[0] if head.teacher_forcing else head.coding.text(ids)
     if spelt != from_code_points(head.encode([text]))[0]:
-        raise ValueError(f"target= is a text that the vocabulary of head '{head.name}' can spell. Received: {text!r}, "
-                         f"of which it knows {spelt!r}.")  # fmt: skip
+        raise ValueError(f"target= must be a text that the vocabulary of head '{head.name}' can spell. "
+        f"Received: {text!r}, "
+                         f"of which it can spell {spelt!r}.")  # fmt: skip
     return ids

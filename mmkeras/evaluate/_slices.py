@@ -70,15 +70,17 @@ def _row(column, value, own, rest, sign, level):
 def _check(frame, columns, n):
     if len(frame) != n:
         raise ValueError(
-            f"The table has a row for each example. Received: {len(frame)} rows, {n} examples. Give the frame of the "
+            f"The table needs one row per example. Received: {len(frame)} rows, {n} examples. Give the frame of the "
             "raw examples that were predicted, in their order."
         )
     unknown = suggested([name for name in columns or () if name not in frame.columns], frame.columns)
     if unknown:
-        raise ValueError(f"Slices are by columns of the table. Received: [{unknown}]. Columns: {list(frame.columns)}.")
+        raise ValueError(f"Slices need columns of the table. Received: [{unknown}]. Columns: {list(frame.columns)}.")
     files = [name for name in columns or () if _bytes(frame[name])]
     if files:
-        raise ValueError(f"Slices are by columns of texts or numbers. Received: {files}, of bytes. Leave them out.")
+        raise ValueError(
+            f"Slices need columns of texts or numbers. Received: {files}, which hold bytes. Leave them out."
+        )
 
 
 def _columns(frame, columns):

@@ -104,8 +104,8 @@ def calibrated(model: keras.Model, batches: Iterable[Any], heads: Sequence[Head]
     heads = [head for head in heads_of(model, heads) if head.kind == "classification"]
     if not heads:
         raise ValueError(
-            "Calibration is of probabilities. Received: a model without a classification head. For numbers, "
-            "evaluate.conformal gives intervals that hold as often as they say."
+            "Only probabilities can be calibrated. Received: a model without a classification head. For numbers, "
+            "evaluate.conformal gives intervals with a guaranteed coverage."
         )
     labels, outputs, weights = predict(model, batches, heads, with_weights=True)
     found = {}

@@ -37,7 +37,7 @@ def fairness(head: Head, labels: Any, outputs: Any, *, group: Any) -> dict[str, 
     """
     if head.kind != "classification" or len(group) != len(labels):
         raise ValueError(
-            f"Rates by group are of a classification, with one group for each example. Received: a head of kind "
+            f"Rates by group need a classification head, and one group per example. Received: a head of kind "
             f"{head.kind!r}, {len(group)} groups, {len(labels)} labels. "
             "For other heads, evaluate.slices gives the gaps."
         )

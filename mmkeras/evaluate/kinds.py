@@ -24,7 +24,7 @@ def kind_of(name):
     """The module of a kind; ValueError where there is none."""
     if name not in KINDS:
         raise ValueError(
-            f"A kind of head is scored by its module in mmkeras.evaluate.KINDS. Received: {name!r}. "
+            f"Each kind of head needs a module in mmkeras.evaluate.KINDS. Received: {name!r}. "
             f"{did_you_mean(name, KINDS)} Known: {list(KINDS)}. Add KINDS[{name!r}] = a module like "
             "mmkeras.evaluate.regression."
         )

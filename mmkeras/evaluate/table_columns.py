@@ -79,7 +79,7 @@ def tables_of(model):
 def _table(model, name):
     tables = tables_of(model)
     if name not in tables:
-        raise ValueError(f"table= names a mm.Table of the model. Received: {name!r}. Its tables: {list(tables)}.")
+        raise ValueError(f"table= must name an mm.Table of the model. Received: {name!r}. Its tables: {list(tables)}.")
     return tables[name]
 
 

@@ -9,7 +9,7 @@ def check_fit(preprocess, model, heads):
     if isinstance(model, Preprocess) and not isinstance(preprocess, Preprocess):
         raise ValueError(
             "An export takes the preprocess first, and then the model. Received: the two in the other order. "
-            "Exchange them: (preprocess, model, ...)."
+            "Call it with (preprocess, model, ...)."
         )
     for stage, part in (("preprocess", preprocess), ("model", model)):
         if not isinstance(part.input, dict) or not isinstance(part.output, dict):

@@ -84,7 +84,7 @@ def check_file(path, suffix, overwrite=False, beside=()):
     for each in (path, *(path.with_name(path.stem + ending) for ending in beside)):
         if each.is_dir() or (each.exists() and not overwrite):
             raise FileExistsError(
-                f"An existing file is not overwritten. Received: '{each}', which is there. Give another name, or "
+                f"An existing file is not overwritten. Received: '{each}', which exists. Give another name, or "
                 "overwrite=True."
             )
 
@@ -115,6 +115,6 @@ def check_version(path):
         )
     if path.exists():
         raise FileExistsError(
-            f"A version is never overwritten, since a server may have loaded it. Received: '{path}', which is there. "
+            f"A version is never overwritten, since a server may have loaded it. Received: '{path}', which exists. "
             f"The next free one is '{next_version(path.parent)}'; version='next' with '{path.parent}' takes it."
         )

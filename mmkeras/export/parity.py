@@ -73,7 +73,7 @@ def answer_problems(heads, received, expected, tolerance):
         ValueError: the answers bear other names.
     """
     if set(received) != set(expected):
-        raise ValueError(f"The answers must bear the heads' names {sorted(expected)}. Received: {sorted(received)}.")
+        raise ValueError(f"The answers must have the heads' names {sorted(expected)}. Received: {sorted(received)}.")
     largest, problems = {}, {}
     for head in heads:
         key, unit = head.output_key, head.unit

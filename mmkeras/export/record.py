@@ -51,7 +51,7 @@ def compared(record, received):
     if "heads" in record:
         return answer_problems(_heads(record["heads"]), received, expected, record["tolerance"])
     if not set(received) >= set(expected):
-        raise ValueError(f"The outputs must bear the names {sorted(expected)}. Received: {sorted(received)}.")
+        raise ValueError(f"The outputs must have the names {sorted(expected)}. Received: {sorted(received)}.")
     largest, problems = {}, {}
     for name, unit in record["units"].items():
         largest[name] = float(distances(unit, received[name], expected[name], record["half"]).max())

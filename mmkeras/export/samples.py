@@ -53,7 +53,8 @@ def _first(samples, inputs, count):
     if isinstance(samples.element_spec, tuple):
         raise ValueError(
             f"samples must be single raw examples, flat dicts. Received: tuples of {len(samples.element_spec)}. "
-            "Leave out the labels: samples.map(lambda inputs, labels: inputs); and give what is raw, not yet prepared."
+            "Leave out the labels: samples.map(lambda inputs, labels: inputs); and give raw values, from before "
+            "the preprocess."
         )
     _check_columns(samples.element_spec, inputs)
     ranks = {key: samples.element_spec[key].shape.rank or 0 for key in inputs}
@@ -68,7 +69,7 @@ def _first(samples, inputs, count):
 def _check_lengths(lengths):
     """Checks that all raw names have equally many values, and at least one."""
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"samples must hold as many values of each raw name. Received: {lengths}.")
+        raise ValueError(f"samples must hold the same number of values for each raw name. Received: {lengths}.")
     if not any(lengths.values()):
         raise ValueError("samples must hold at least one raw example. Received: none. Was an iterator used up?")
 

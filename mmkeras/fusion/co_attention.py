@@ -67,7 +67,7 @@ class CoAttention(keras.layers.Layer):
         n = len(tokens_shape)
         if n < 2:
             raise ValueError(
-                "CoAttention exchanges between streams: it needs two or more modalities. Received: 1 modality. "
+                "CoAttention needs two modalities or more, which attend to each other. Received: 1 modality. "
                 "Use fusion.Attention or fusion.SingleStream for the tokens of one."
             )
         self.embed.build(tokens_shape, masks_shape)

@@ -70,7 +70,8 @@ class CrossAttention(keras.layers.Layer):
         others = len(tokens_shape) - 1
         if others < 1:
             raise ValueError(
-                "In CrossAttention the first modality asks the others: it needs two or more. Received: 1 modality. "
+                "CrossAttention needs two modalities or more: the first one attends to the others. Received: 1 "
+                "modality. "
                 "Use fusion.Attention or fusion.SingleStream for the tokens of one."
             )
         self.embed.build(tokens_shape, masks_shape)

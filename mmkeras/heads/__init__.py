@@ -152,7 +152,7 @@ def _learned_from(head, raw, weighted):
     columns = [values[known] for values in columns.values()]
     if weighted and not columns[1].any():
         raise ValueError(
-            f"Head '{name}' learns from examples that count. Received: {known.sum()} labels, all of weight 0. "
+            f"Head '{name}' needs examples with a weight above 0. Received: {known.sum()} labels, all of weight 0. "
             "Check the column of weights."
         )
     return columns
@@ -192,7 +192,11 @@ def check_heads(heads: Sequence[Head]) -> None:
     check_list("heads", heads)
     wrong = [head for head in heads if not isinstance(head, Head)]
     if wrong:
-        raise TypeError(f"heads holds heads, such as mm.heads.classification(...). Received: {kind(wrong[0])}.")
+        raise TypeError(
+            f"heads must be a list of heads, such as mm.heads.classification(...). Received: {kind(wrong[0])}."
+        )
     names = [head.name for head in heads]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"Heads need names of their own, and there must be one. Received: {names}. Rename the others.")
+        raise ValueError(
+            f"Heads need unique names, and at least one head is needed. Received: {names}. Rename the others."
+        )

@@ -15,7 +15,7 @@ def check_weights(name, argument, weights, classes):
             f"{list(classes)}."
         )
     if isinstance(weights, str) and weights != "balanced":
-        raise ValueError(f"{argument} of '{name}' is 'balanced' or a dict. Received: {weights!r}.")
+        raise ValueError(f"{argument} of '{name}' must be 'balanced' or a dict. Received: {weights!r}.")
 
 
 def named(label):
@@ -52,6 +52,6 @@ def checked_thresholds(head):
         raise ValueError(
             f"thresholds of head '{head.name}' are probabilities: one for two classes, one for each where several "
             f"may hold at once. Received: {head.thresholds!r}, {len(head.classes)} classes, "
-            f"multi_label={head.multi_label}. Leave them out: the most probable class is answered."
+            f"multi_label={head.multi_label}. Leave them out: the answer is then the most probable class."
         )
     return thresholds

@@ -54,7 +54,9 @@ class Regression(Head):
                 value = tuple(float(number) for number in np.broadcast_to(value, (self.size,)))
                 object.__setattr__(self, field, value)
         if self.loss_function not in ("mse", "huber"):
-            raise ValueError(f"loss_function of '{self.name}' is 'mse' or 'huber'. Received: {self.loss_function!r}.")
+            raise ValueError(
+                f"loss_function of '{self.name}' must be 'mse' or 'huber'. Received: {self.loss_function!r}."
+            )
         if self.std is not None and not all(0 < number < np.inf for number in self.std):
             raise ValueError(f"std of head '{self.name}' must be positive. Received: {self.std}.")
         if self.mean is not None and not np.isfinite(self.mean).all():

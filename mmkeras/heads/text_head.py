@@ -55,7 +55,7 @@ class LearnsUnits(Head):
 
     def averageable(self, labels: Any) -> Any:
         raise ValueError(
-            f"Texts can't be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
+            f"Texts cannot be averaged. Received: labels of head '{self.name}', a {self.kind}. Leave augment.mix out; "
             "the other augmentations keep the text."
         )
 

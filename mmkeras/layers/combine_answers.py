@@ -51,7 +51,9 @@ class CombineAnswers(keras.layers.Layer):
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         if how not in _HOW or kind not in _KINDS:
-            raise ValueError(f"how is one of {_HOW}, kind of {_KINDS}. Received: how={how!r}, kind={kind!r}.")
+            raise ValueError(
+                f"how must be one of {_HOW}, and kind one of {_KINDS}. Received: how={how!r}, kind={kind!r}."
+            )
         if (how, kind) == ("product", "linear"):
             raise ValueError(
                 "A product of experts is defined for probabilities only. Received: how='product' for values. Give "

@@ -50,7 +50,7 @@ class MFCC(keras.layers.Layer):
         if not 1 <= self.coefficients <= bands:
             raise ValueError(
                 f"MFCC '{self.name}' can keep from 1 coefficient to one per band, {bands}. Received: "
-                f"{self.coefficients}. Ask for fewer, or for more mel_bands."
+                f"{self.coefficients}. Use fewer coefficients, or more mel_bands."
             )
         k, m = np.arange(self.coefficients), np.arange(bands)[:, None]
         matrix = np.cos(np.pi * k * (2 * m + 1) / (2 * bands)) * np.sqrt(np.where(k, 2, 1) / bands)

@@ -21,7 +21,7 @@ def check_branches(specs, branches):
     names = [spec.name for spec in specs]
     if not isinstance(branches, dict):
         raise TypeError(
-            f"branches is a dict, name of a spec -> its branch. Received: {kind(branches)}. "
+            f"branches must be a dict from the name of a spec to its branch. Received: {kind(branches)}. "
             f"Give {{{', '.join(f'{name!r}: ...' for name in names)}}}."
         )
     check_keys("Each spec needs a branch under its own name.", branches, names)
@@ -34,13 +34,15 @@ def _check_branch(spec, branch):
     if isinstance(branch, type) or not isinstance(branch, keras.Model):
         call = "Call it with the spec" if callable(branch) else "Call a function of mm.branches with the spec"
         raise TypeError(
-            f"A branch is a keras.Model from the ready tensors of its spec to {_GIVES} Received: {kind(branch)} for "
+            f"A branch must be a keras.Model from the ready tensors of its spec to {_GIVES} Received: "
+            f"{kind(branch)} for "
             f"'{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
         )
     output = getattr(branch, "output", None)  # a model that was not called, even a Sequential with an Input, has none
     if output is None:
         raise ValueError(
-            f"A branch is a functional keras.Model of the ready tensors of its spec. Received: '{branch.name}' for "
+            f"A branch must be a functional keras.Model of the ready tensors of its spec. Received: "
+            f"'{branch.name}' for "
             f"'{spec.name}', a {type(branch).__name__}. Wrap it: mm.branches.from_model(spec, model)."
         )
     found = _shapes(output)
@@ -48,8 +50,9 @@ def _check_branch(spec, branch):
     if not fits or found[1][1] != "bool":
         listed = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
         raise ValueError(
-            f"A branch gives two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. "
-            "Of one vector (B, D) make one token, keras.ops.expand_dims(vector, 1), with a mask (B, 1) that is False "
+            f"A branch must return two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. "
+            "Turn a vector (B, D) into one token with keras.ops.expand_dims(vector, 1), with a mask (B, 1) that "
+            "is False "
             "where the modality is absent: keras.Model(inputs, [tokens, mask]); mm.branches.from_model(spec, model) "
             "does so for any model."
         )
@@ -63,7 +66,7 @@ def _check_swapped(specs, branches):
         other = next((each.name for each in specs if each.name != spec.name and takes == set(each.ready)), None)
         if other is not None and branches[other] is not branch:
             raise ValueError(
-                f"Each branch stands under the name of the spec it was built for. Received: under '{spec.name}', the "
+                f"Each branch must have the name of the spec that it was built for. Received: under '{spec.name}', the "
                 f"branch of '{other}'. Are the two swapped? Build one for '{spec.name}'."
             )
 
@@ -74,7 +77,8 @@ def check_fusion(fusion):
         called = {name.lower(): name for name in fusions.__all__}
         name = fusion.__name__ if isinstance(fusion, type) else called.get(str(fusion).replace("_", "").lower())
         raise TypeError(
-            f"fusion is a layer of mm.fusion. Received: {kind(fusion)}. Make one: mm.fusion.{name or 'Concatenate'}()."
+            f"fusion must be a layer of mm.fusion. Received: {kind(fusion)}. Create one: "
+            f"mm.fusion.{name or 'Concatenate'}()."
         )
     _check_call(fusion)
 
@@ -100,8 +104,8 @@ def check_fused(fusion, fused):
     if isinstance(fused, list | tuple | dict) or len(found[0][0]) != 2:
         listed = ", ".join(str(shape) for shape, _ in found)
         raise ValueError(
-            f"A fusion gives one vector of each example, (B, D). Received: {listed} from "
-            f"{getattr(fusion, 'name', kind(fusion))}. Average what it gives over its tokens: "
+            f"A fusion must return one vector per example, (B, D). Received: {listed} from "
+            f"{getattr(fusion, 'name', kind(fusion))}. Average its output over the tokens: "
             "mm.layers.MaskedMean()(tokens, mask) in its call."
         )
 
@@ -113,7 +117,7 @@ def check_joint(fusion, found):
         listed = ", ".join(f"{shape} {dtype}" for shape, dtype in shapes)
         raise ValueError(
             f"encoder_decoder needs a fusion that gives joint tokens (B, M, D) and their mask (B, M) bool. Received: "
-            f"{listed} from {getattr(fusion, 'name', kind(fusion))}. Take one that reads every token, such as "
+            f"{listed} from {getattr(fusion, 'name', kind(fusion))}. Use one that reads every token, such as "
             "mm.fusion.SingleStream(), or leave fusion= out."
         )
 

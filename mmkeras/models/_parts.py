@@ -36,8 +36,9 @@ def _for_branch(branches, spec, inputs):
     )
     if set(names) != set(own) and not (fits and len(shared) > 1):
         raise ValueError(
-            f"A branch takes the ready tensors of the spec it was built for; specs share one only where these are "
-            f"alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, under the name(s) "
+            f"A branch must take the ready tensors of its spec; specs can share a branch only if their ready "
+            f"tensors are alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, "
+            "under the name(s) "
             f"{shared}. Build one for '{spec.name}', or make the specs alike."
         )
     return own if set(names) == set(own) else dict(zip(names, own.values(), strict=True))
@@ -48,7 +49,7 @@ def dropped(specs, masks, rate):
         names = [spec.name for spec in specs]
         unknown = suggested([name for name in rate if name not in names], names)
         if unknown:
-            raise ValueError(f"modality_dropout names specs. Received: [{unknown}]. Specs: {names}.")
+            raise ValueError(f"modality_dropout must name specs. Received: [{unknown}]. Specs: {names}.")
         rate = [rate.get(name, 0.0) for name in names]
     return ModalityDropout(rate, name="modality_dropout")(masks) if np.any(rate) else masks
 

@@ -99,7 +99,7 @@ def preprocessor(specs: Sequence[Spec], *, name: str = "preprocess") -> Preproce
 
 def _layer(spec):
     if getattr(spec, "kind", None) not in KINDS:
-        raise TypeError(f"A spec is of a kind in {list(KINDS)}, such as mm.Text(...). Received: {spec!r}.")
+        raise TypeError(f"A spec must be of one of the kinds {list(KINDS)}, such as mm.Text(...). Received: {spec!r}.")
     return KINDS[spec.kind](spec, f"{spec.name}_preprocess")
 
 

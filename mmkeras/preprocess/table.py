@@ -160,7 +160,7 @@ class TableRow(RawLayer):
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{self.modality}: categories must be UTF-8. Received: {value[:16]!r} in column '{column}'. "
-                "Decode it as what it is before, or clean the column."
+                "Decode it with its own encoding first, or clean the column."
             ) from error
 
     def _outliers(self, std):

@@ -223,7 +223,7 @@ class Index:
         """
         path = Path(path).expanduser()
         if path.exists():
-            raise FileExistsError(f"An index is not overwritten. Received: '{path}', which is there. Give a new name.")
+            raise FileExistsError(f"An index is not overwritten. Received: '{path}', which exists. Give a new name.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished(".unfinished-", path.parent) as folder:
             made = folder / path.name
@@ -251,7 +251,7 @@ class Index:
         """
         path = Path(path).expanduser()
         if not path.joinpath("identifiers.json").is_file():
-            raise FileNotFoundError(f"load takes a folder that Index.save wrote. Received: '{path}', which is none.")
+            raise FileNotFoundError(f"load needs a folder that Index.save wrote. Received: '{path}', which is not one.")
         index = cls(_loaded(path / "model.keras"), _loaded(path / "preprocess.keras"), search=search)
         files = {name: path / f"{name}.npy" for name in index.modalities}
         vectors = {name: np.load(file, mmap_mode="r") for name, file in files.items() if file.exists()}

@@ -195,7 +195,7 @@ class _Routes:
 
     async def status(self, request: Request):
         if request.url.path.endswith(":predict"):
-            raise HTTPException(405, f"Answers are asked with POST. Received: GET {request.url.path}. Send a body.")
+            raise HTTPException(405, f"Predictions need POST. Received: GET {request.url.path}. Send a body.")
         name, number = self._named(request)
         states = self._versions.states(name)
         if not states or (number is not None and number not in states):

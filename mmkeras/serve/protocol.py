@@ -76,7 +76,7 @@ def checked_counts(found):
     """The arrays by name, if they have the same number of examples, at least one."""
     counts = {name: len(array) for name, array in found.items()}
     if len(set(counts.values())) > 1:
-        raise Refused(f"Every input must have as many values as the others. Received: {counts}. Send one per example.")
+        raise Refused(f"All inputs must have the same number of values. Received: {counts}. Send one per example.")
     if not next(iter(counts.values())):
         raise Refused("A request must hold at least one example. Received: none. Send one.")
     return found

@@ -41,7 +41,7 @@ def check_specs(specs: Sequence[Spec]) -> None:
     for spec in specs:
         if not isinstance(getattr(spec, "raw", None), dict):
             label = " Heads come after the specs." if hasattr(spec, "loss") else ""
-            raise TypeError(f"specs holds specs, such as mm.Text(name). Received: {kind(spec)}.{label}")
+            raise TypeError(f"specs must be a list of specs, such as mm.Text(name). Received: {kind(spec)}.{label}")
     check(specs, "At least one spec is needed.", "an empty list", "Give mm.Text(...), mm.Image(...), ...")
     for stage in ("raw", "ready"):
         names = [name for spec in specs for name in getattr(spec, stage)]

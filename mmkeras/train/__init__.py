@@ -94,7 +94,7 @@ def callbacks(
     ['Lock', 'BestCheckpoint', 'EarlyStopping', 'Log', 'Curves', 'Baseline', 'Direction', 'Resume']
     """
     if mode not in ("min", "max", "auto"):
-        raise ValueError(f'mode is "min", "max" or "auto". Received: mode={mode!r}.')
+        raise ValueError(f'mode must be "min", "max" or "auto". Received: mode={mode!r}.')
     run_dir = Path(run_dir).expanduser()
     run_dir.mkdir(parents=True, exist_ok=True)
     best, stopping = BestCheckpoint(run_dir / "best.keras", monitor=monitor, mode=mode), []

@@ -63,11 +63,11 @@ def _trained(model, name):
     variables = [variable for layer in layers for variable in layer.trainable_variables]
     if not layers:
         known = dict.fromkeys(each for layer in model.layers if layer.trainable_variables for each in names_of(layer))
-        raise ValueError(f"factors are by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
+        raise ValueError(f"factors must be given by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
     if not variables:
         raise ValueError(
-            f"factors are for what is trained. Received: {name!r}, which is frozen or has no weights. Leave it out, or "
-            "thaw it before."
+            f"factors are for trainable branches. Received: {name!r}, which is frozen or has no weights. Leave "
+            "it out, or unfreeze it first."
         )
     return variables
 
@@ -82,8 +82,8 @@ def names_of(layer):
 def _check_factor(name, factor):
     if not isinstance(factor, numbers.Real) or isinstance(factor, bool) or not 0 < factor < math.inf:
         raise ValueError(
-            f"A factor must be positive, and a number. Received: {name!r}: {factor!r}. What is not to be trained is "
-            'frozen by train="none" of its branch.'
+            f"A factor must be a positive number. Received: {name!r}: {factor!r}. "
+            'To freeze a branch, build it with train="none".'
         )
 
 
@@ -170,8 +170,8 @@ class Discriminative(keras.optimizers.Optimizer):
         new = [variable.path for variable in variables if key(variable) not in self._own.factors]
         if new:
             raise ValueError(
-                f"A discriminative optimizer is for the model it was made for, of {len(self.factors)} trainable "
-                f"variables. Received: {len(variables)}, of which new: {new[:3]}. After thawing, call "
+                f"A discriminative optimizer can only train the model it was made for, with {len(self.factors)} "
+                f"trainable variables. Received: {len(variables)}, of which new: {new[:3]}. After unfreezing, call "
                 "mm.train.discriminative(model.optimizer, model, factors) again and compile with it."
             )
 

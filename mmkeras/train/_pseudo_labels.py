@@ -94,7 +94,7 @@ def _check(raw, unlabelled, confidence, weight, column):
     for name, examples in {"raw": raw, "unlabelled": unlabelled}.items():
         if not isinstance(examples, Examples):
             raise TypeError(
-                f"Pseudo-labels are for examples of a table. Received: {name} is {kind(examples)}. Read them with "
+                f"Pseudo-labels need examples of a table. Received: {name} is {kind(examples)}. Read them with "
                 "mm.data.from_csv or mm.data.from_dataframe."
             )
     check(0 < confidence < 1, "confidence is a probability.", f"confidence={confidence!r}", "Give 0.95, for example.")

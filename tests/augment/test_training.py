@@ -126,7 +126,7 @@ def test_evaluation_scores_are_those_of_the_plain_labels_and_the_export_holds_no
 
 def test_an_augmentation_keeps_the_contract(make, read, weighted):
     faulty = lambda ready, labels, seed: ready  # noqa: E731
-    with pytest.raises(ValueError, match=r"gives back \(ready, labels\).*Expected: .*Received: .*lambda"):
+    with pytest.raises(ValueError, match=r"must return \(ready, labels\).*Expected: .*Received: .*lambda"):
         mm.data.train_batches(read, make.preprocess, weighted, augment=faulty)
     floats = lambda ready, labels, seed: (ready | {"photo": tf.cast(ready["photo"], tf.float32)}, labels)  # noqa: E731
     with pytest.raises(ValueError, match="names, dtypes and ranks"):

@@ -164,14 +164,14 @@ CONV1D = [keras.layers.Reshape((100, 1)), keras.layers.Conv1D(2, 10, strides=10)
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: from_model(FACE, several()), r"prepare must say what the model of 'face' takes.*a list of \['x', 'ot"),
-    (lambda: from_model(PHOTO, Own(), prepare=prepared, rescale=(1.0,)), r"prepare makes all.*rescale=\(1.0,\)"),
+    (lambda: from_model(FACE, several()), r"prepare is needed for the inputs of the model of 'face', which.*a list of \['x', 'ot"),
+    (lambda: from_model(PHOTO, Own(), prepare=prepared, rescale=(1.0,)), r"prepare computes every input.*rescale=\(1.0,\)"),
     (lambda: from_model(PHOTO, keras.applications.MobileNetV2((64, 64, 3), 0.35, weights=None)),
-     r"must be what it takes, \[\(None, 64, 64, 3\)\]. Received: \[\(None, 32, 32, 3\)\]. Change the spec .*, or "
+     r"must fit the inputs of the model of 'photo', \[\(None, 64, 64, 3\)\]. Received: \[\(None, 32, 32, 3\)\]. Change the spec .*, or "
      "give prepare. ValueError: Input 0 .* is incompatible with the layer: expected shape=[^\x1b]*3\\)$"),
-    (lambda: from_model(FACE, two_outputs()), r"output must say which one .*\['a', 'b'\]. Received: None"),
+    (lambda: from_model(FACE, two_outputs()), r"output must name one .*\['a', 'b'\]. Received: None"),
     (lambda: from_model(FACE, two_outputs(), output="c"), "Received: 'c'"),
-    (lambda: from_model(FACE, Own(), output=1), r"of the model of 'face' is taken: \[0\]. Received: 1"),
+    (lambda: from_model(FACE, Own(), output=1), r"one of the outputs of the model of 'face': \[0\]. Received: 1"),
     (lambda: from_model(FACE, frozen()), "Received: train='all', and a model of which .* is frozen already"),
     (lambda: from_model(FACE, Own(), train=1), 'must be "all" or "none": the order .* subclassed. Received: 1'),
     (lambda: from_model(FACE, frozen(), train=2), "how many of its 1 blocks.*Received: 2"),

@@ -184,7 +184,9 @@ def test_every_file_of_it_works_without_the_preset(spec, preset, convert_here, t
 def test_errors(spec, preset, tmp_path):
     with pytest.raises(ValueError, match="text.pretrained needs a preset. Received: 'review' without one"):
         text.pretrained(mm.Text("review"))
-    with pytest.raises(ValueError, match="(?s)A preset is a name of keras-hub .*Received: '.*nowhere'.*save_to_preset"):
+    with pytest.raises(
+        ValueError, match="(?s)A preset must be a name of keras-hub .*Received: '.*nowhere'.*save_to_preset"
+    ):
         text.pretrained(mm.Text("review", preset=tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="has 12 positions. Received: max_tokens=13"):
         text.pretrained(mm.Text("review", max_tokens=13, preset=preset))

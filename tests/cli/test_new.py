@@ -81,7 +81,7 @@ def test_labels_may_be_lists():
 @pytest.mark.parametrize(("values", "task", "told"), [
     (SENTENCES, None, "Each class needs several rows"),
     (["a", "b"] * 20, "regression", "Regression needs numbers.*'a'"),
-    (["a"] * 20, None, "must vary"),
+    (["a"] * 20, None, "two different values"),
 ])  # fmt: skip
 def test_labels_that_cannot_be_predicted(values, task, told):
     with pytest.raises(ValueError, match=told):
@@ -162,11 +162,11 @@ def test_a_table_without_quotes_is_read_as_it_stands(tmp_path):
 @pytest.mark.parametrize(("name", "content", "told"), [
     ("t.csv", "a,b\n1,2\n" + "1,2,3\n" * 20, r"has 3 field\(s\), the header has 2"),
     ("t.csv", b"a,b\n" + "é,1\n".encode("latin-1") * 30, "give encoding="),
-    ("t.csv", "a,b\n1,2\n", "has 20 rows or more"),
+    ("t.csv", "a,b\n1,2\n", "needs 20 rows or more"),
     ("t.csv", "a,c\n" + "1,2\n" * 30, "--label names a column. Received: 'b'"),
-    ("t.xlsx", "", "ends in .csv"),
-    ("t.json", "[[1, 2]]", "Say --columns with 2 names"),
-    ("t.json", '{"a": 1}', "is a list of rows"),
+    ("t.xlsx", "", "must end in .csv"),
+    ("t.json", "[[1, 2]]", "Give --columns with 2 names"),
+    ("t.json", '{"a": 1}', "must be a list of rows"),
 ])  # fmt: skip
 def test_tables_that_are_not_read(tmp_path, name, content, told):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -233,7 +233,10 @@ def test_nothing_to_learn_from_and_a_script_that_is_there(tmp_path, capsys):
     assert "No column is left to learn from" in told and '--files "sound=clips.zip/{no}.wav"' in told
     (tmp_path / "train.py").write_text("mine")
     assert main(words) == 1
-    assert "A script is not replaced" in capsys.readouterr().err and (tmp_path / "train.py").read_text() == "mine"
+    assert (
+        "An existing script is not overwritten" in capsys.readouterr().err
+        and (tmp_path / "train.py").read_text() == "mine"
+    )
 
 
 def test_files_that_are_broken_or_in_several_places(tmp_path):

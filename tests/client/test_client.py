@@ -335,7 +335,7 @@ def test_arguments_are_checked(serve):
     url, _, _ = serve(metadata({"x": "DT_FLOAT"}, {"status": "DT_FLOAT"}), (200, {}, '{"predictions": [0.5]}'))
     client = Client(url, "m")
     assert client.predict({"x": 1}) == client.predict({"x": 1}, on_error="skip") == [{"status": 0.5}]
-    with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'. Received: 'ignore'"):
+    with pytest.raises(ValueError, match="on_error must be 'raise' or 'skip'. Received: 'ignore'"):
         client.predict({"x": 1}, on_error="ignore")
     with pytest.raises(ValueError, match="batch_size must be a whole number above 0. Received: 0"):
         client.predict({"x": 1}, batch_size=0)

@@ -57,7 +57,9 @@ def test_every_column_may_have_its_own_root(tmp_path):
     (tmp_path / "t.csv").write_text("photo,voice,other\n1.png,x.wav,own.png\n")
     raw = mm.data.from_csv(tmp_path / "t.csv", specs, root={"photo": one, "voice": two})
     assert list(raw.as_numpy_iterator()) == [{"photo": FILES["1.png"], "voice": b"RIFF", "other": b"own"}]
-    with pytest.raises(ValueError, match=r"root takes raw names of files.*Received: 'vioce' Did you mean 'voice'"):
+    with pytest.raises(
+        ValueError, match=r"root must be given by raw names of files.*Received: 'vioce' Did you mean 'voice'"
+    ):
         mm.data.from_csv(tmp_path / "t.csv", specs, root={"vioce": two})
 
 
@@ -96,7 +98,7 @@ def test_missing_files_are_named_within_the_archive_and_archives_once(tmp_path):
     assert "10000 example(s)" in str(caught.value)
     assert f"row 0, 'photo', {tmp_path}/lost.zip: there is no such archive (The same in row 1, 2, " in str(caught.value)
     assert len(str(caught.value)) < 500
-    with pytest.raises(ValueError, match=r"root must be .* that is there. Received: '\S*lost.zip' for 'photo'"):
+    with pytest.raises(ValueError, match=r"root must be an existing folder. Received: '\S*lost.zip' for 'photo'"):
         photos(["1.png"], root=tmp_path / "lost.zip")
     with pytest.raises(ValueError, match=r"photos.zip: this is a folder or an archive, not a file in it"):
         photos(["photos.zip"], root=tmp_path)

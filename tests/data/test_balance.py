@@ -133,7 +133,7 @@ def test_class_weights_of_several_heads_in_one_fit(raw, ids):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("price", "balance names classification heads, each once. Received: 'price'"),
+        ("price", "balance must name classification heads, each once. Received: 'price'"),
         ("kinds", "Received: 'kinds'. Did you mean 'kind'"),
         (["kind", "kind"], "each once"),
     ],
@@ -145,7 +145,7 @@ def test_other_heads_are_refused(raw, ids, name, message):
 
 def test_streams_and_class_weights_are_refused(raw, ids):
     stream = tf.data.Dataset.from_generator(raw.as_numpy_iterator, output_signature=raw.element_spec)
-    with pytest.raises(ValueError, match="balance='kind' needs all labels beforehand.*cache='memory'"):
+    with pytest.raises(ValueError, match="balance='kind' needs all labels in advance.*cache='memory'"):
         mm.data.train_batches(stream, ids, HEADS, batch_size=50, balance="kind")
     cached = mm.data.train_batches(stream, ids, HEADS, batch_size=50, balance="kind", cache="memory", verbose=False)
     assert np.bincount(raw.table["kind"][rows(cached)]).tolist() == [200, 200, 200]

@@ -44,7 +44,7 @@ def content(raw):
         ),
         (b"titl\xe9,title,kind\nx,y,a\n", "must be a table of .*t.csv: line 1, the header, is not in utf-8: byte 0xe9"),
         ("", "must be a table of rows and fields. Received: .*t.csv: No columns"),
-        ("title,title,kind\nx,y,a\n", r"Columns need names of their own. Received: \['title'\]"),
+        ("title,title,kind\nx,y,a\n", r"Column names must be unique. Received: \['title'\]"),
     ],
 )
 def test_rows_that_are_not_what_the_header_says(table, text, message):

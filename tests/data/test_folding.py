@@ -45,11 +45,11 @@ def test_rare_classes_are_told():
 
 def test_too_many_folds():
     raw = examples(speaker=np.arange(60) // 30)
-    with pytest.raises(ValueError, match="Received: 2 for folds=3. Ask for fewer folds"):
+    with pytest.raises(ValueError, match="Received: 2 for folds=3. Use fewer folds"):
         mm.data.kfold(raw, 3, group="speaker", stratify=None)
     with pytest.raises(ValueError, match="there are 2 folds or more"):
         mm.data.kfold(raw, 1)
-    with pytest.raises(TypeError, match="kfold divides mm.data.Examples.*Received: _TakeDataset"):
+    with pytest.raises(TypeError, match="kfold needs mm.data.Examples.*Received: _TakeDataset"):
         mm.data.kfold(raw.take(4), 2)
 
 
@@ -78,11 +78,11 @@ def test_rows_of_one_time_stay_together():
 @pytest.mark.parametrize(
     ("when", "arguments", "message"),
     [
-        (TIMES, {"order": "wen"}, "order names a column.*'wen'. Did you mean 'when'"),
-        (TIMES, {"order": "when", "group": "x"}, "order= divides by time alone"),
-        ([np.nan, *TIMES[1:]], {"order": "when"}, "1 row.s. with nothing in column 'when'"),
+        (TIMES, {"order": "wen"}, "order must name a column.*'wen'. Did you mean 'when'"),
+        (TIMES, {"order": "when", "group": "x"}, "order= cannot be combined"),
+        ([np.nan, *TIMES[1:]], {"order": "when"}, "1 row.s. without a value in column 'when'"),
         (["1/2/2024"] * 60, {"order": "when"}, "ISO 8601 text such as .* Received: '1/2/2024' in row 0, column 'when'"),
-        ([7] * 60, {"order": "when"}, "Each part needs a time of its own. Received: 1 different"),
+        ([7] * 60, {"order": "when"}, "Each part needs at least one time. Received: 1 different"),
     ],
 )
 def test_wrong_orders_are_told(when, arguments, message):

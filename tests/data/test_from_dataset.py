@@ -156,7 +156,7 @@ def test_hugging_face_errors(tmp_path):
         read([1])
     custom = table(cells)
     custom.format = {"type": "custom"}
-    with pytest.raises(ValueError, match="reads what is stored"):
+    with pytest.raises(ValueError, match="reads stored columns only"):
         read(custom)
     lost = [*cells[:2], {"bytes": None, "path": str(tmp_path / "no.png")}]
     with pytest.raises(ValueError, match=r"row 2, 'photo', \S*no.png: there is no such file"):
@@ -195,7 +195,7 @@ def test_tensorflow_data_sets_are_encoded_without_loss():
     np.testing.assert_array_equal(labels["price"], [[1, 2]] * 3)
     batches = mm.data.train_batches(raw, preprocess, heads, batch_size=2, cache="memory", verbose=False)
     assert len(batches) == 1
-    with pytest.raises(TypeError, match="split parts mm.data.Examples.*Received: Stream.*tfds.load"):
+    with pytest.raises(TypeError, match="split needs mm.data.Examples.*Received: Stream.*tfds.load"):
         mm.data.split(raw)
 
 

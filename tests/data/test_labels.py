@@ -114,7 +114,7 @@ def test_mixed_labels_are_missing_where_one_of_them_is():
         (
             {"kind": ["x", None], "size": [None, ""]},
             HEADS,
-            r"Every row needs a label of some head.*Received: 1 row\(s\) without any: 1\. Fill",
+            r"Every row needs a label for at least one head.*Received: 1 row\(s\) without any: 1\. Fill",
         ),
         ({"kind": ["x", ""]}, [KIND], "Head 'kind': every example needs a label. Received: '', row 1 has no label"),
         (

@@ -121,11 +121,11 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
         mm.data.train_batches(texts, to_ids, heads, batch_size=121)
     with pytest.raises(ValueError, match=r"Missing: \['price'"):
         mm.data.train_batches(texts, to_ids, [mm.heads.regression("price", mean=0, std=1)])
-    with pytest.raises(ValueError, match="bucket_by names a text. Received: 'questions'. Did you mean 'question'"):
+    with pytest.raises(ValueError, match="bucket_by must name a text. Received: 'questions'. Did you mean 'question'"):
         mm.data.train_batches(texts, to_ids, heads, bucket_by="questions")
     with pytest.raises(ValueError, match="needs mm.data.Examples or cache="):
         mm.data.train_batches(texts.take(50), to_ids, heads, bucket_by="question")
-    with pytest.raises(ValueError, match="bucket_by names a text. Received: 'voice'"):
+    with pytest.raises(ValueError, match="bucket_by must name a text. Received: 'voice'"):
         mm.data.train_batches(raw, preprocess, heads, bucket_by="voice")
     with pytest.raises(ValueError, match="at least one full batch. Received: 5 example"):
         mm.data.train_batches(texts.take(5), to_ids, heads)
@@ -136,7 +136,7 @@ def test_errors(texts, to_ids, heads, raw, preprocess):
     swapped = mm.heads.classification("answer", mm.data.generate.ANSWERS[::-1])
     with pytest.raises(ValueError, match="labels of 'answer' were read with another head"):
         mm.data.train_batches(texts, to_ids, [swapped])
-    with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'"):
+    with pytest.raises(ValueError, match="on_error must be 'raise' or 'skip'"):
         mm.data.eval_batches(texts, to_ids, heads, on_error="drop")
 
 

@@ -96,9 +96,9 @@ def test_bad_tables(frame, message):
 def test_bad_numbers_and_names():
     with pytest.raises(ValueError, match=r"row 1, 'age': 'old' is not a finite number"):
         mm.data.from_dataframe(pd.DataFrame({"age": [1, "old"]}), [mm.Table("t", numeric=["age"])])
-    with pytest.raises(ValueError, match=r"head must not be called like an input. Received: \['title'\]"):
+    with pytest.raises(ValueError, match=r"head must not have the name of an input. Received: \['title'\]"):
         mm.data.from_dataframe(pd.DataFrame({"title": ["x"]}), [SPECS[0]], [mm.heads.regression("title")])
-    with pytest.raises(ValueError, match="on_error is 'raise' or 'skip'. Received: 'ignore'"):
+    with pytest.raises(ValueError, match="on_error must be 'raise' or 'skip'. Received: 'ignore'"):
         mm.data.from_dataframe(pd.DataFrame({"title": ["x"]}), [SPECS[0]], on_error="ignore")
 
 
@@ -154,10 +154,10 @@ def test_bytes_that_look_like_a_path_are_bytes(folder):
 
 def test_decoded_files_repeated_columns_and_single_specs_are_refused():
     frame = pd.DataFrame({"title": ["x"], "photo": [np.zeros((4, 4, 3))], "kind": ["a"]})
-    told = "path or as the bytes.*pixels.*Received: float64 of shape .4, 4, 3. as .photo. in row 0"
+    told = "path, as the bytes.*pixels.*Received: float64 of shape .4, 4, 3. as .photo. in row 0"
     with pytest.raises(ValueError, match=told):
         mm.data.from_dataframe(frame, SPECS, HEADS)
-    with pytest.raises(ValueError, match=r"Columns need names of their own. Received: \['title'\]"):
+    with pytest.raises(ValueError, match=r"Column names must be unique. Received: \['title'\]"):
         mm.data.from_dataframe(pd.DataFrame([["x", "y"]], columns=["title", "title"]), SPECS[:1])
     with pytest.raises(TypeError, match="specs must be a list. Received: Text"):
         mm.data.from_dataframe(frame, SPECS[0])

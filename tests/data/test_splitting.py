@@ -47,7 +47,7 @@ def test_a_part_reads_its_own_rows(raw):
     [
         ({"fractions": (0.5, 0.2)}, "add up to 1. Received: \\(0.5, 0.2\\)"),
         ({"stratify": "z"}, "single-label classification head. Received: 'z'"),
-        ({"group": "scene"}, "group names a column.*Received: 'scene'"),
+        ({"group": "scene"}, "group must name a column.*Received: 'scene'"),
     ],
 )
 def test_errors(raw, arguments, message):
@@ -57,7 +57,7 @@ def test_errors(raw, arguments, message):
 
 def test_too_few_groups(raw):
     frame = pd.DataFrame({"x": ["a"] * 4, "g": [1, 1, 1, 1]})
-    with pytest.raises(ValueError, match="Each part needs a row, or a group, of its own. Received: 1 for"):
+    with pytest.raises(ValueError, match="Each part needs at least one row or group. Received: 1 for"):
         mm.data.split(mm.data.from_dataframe(frame, [mm.Text("x")]), group="g")
 
 
@@ -66,7 +66,7 @@ def test_parts_as_small_as_one_row_or_one_group_are_filled(raw):
     for group in (None, "speaker"):
         parts = mm.data.split(few, (0.9, 0.05, 0.05), stratify=None, group=group)
         assert [len(part) for part in parts] == [1, 1, 1]
-    with pytest.raises(ValueError, match="a row, or a group, of its own. Received: 1 for"):
+    with pytest.raises(ValueError, match="at least one row or group. Received: 1 for"):
         mm.data.split(few.subset([0]))
 
 
@@ -85,7 +85,7 @@ def test_classes_that_are_too_rare_are_not_spread():
 @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
 def test_groups_have_no_gaps(missing):
     frame = pd.DataFrame({"x": list("abcd"), "g": [1, "b", missing, missing]})
-    with pytest.raises(ValueError, match="Every row needs a group. Received: 2 row.* with nothing in column 'g'"):
+    with pytest.raises(ValueError, match="Every row needs a group. Received: 2 row.* without a value in column 'g'"):
         mm.data.split(mm.data.from_dataframe(frame, [mm.Text("x")]), group="g")
 
 

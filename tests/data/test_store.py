@@ -100,7 +100,7 @@ def test_a_changed_file_writes_anew(scenes, tmp_path):
 
 
 def test_cache_is_memory_or_a_path(make):
-    with pytest.raises(ValueError, match="cache is None, 'memory' or the path of a folder. Received: True"):
+    with pytest.raises(ValueError, match="cache must be None, 'memory' or the path of a folder. Received: True"):
         make(cache=True)
 
 
@@ -172,7 +172,7 @@ except OSError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "The cache needs 3.3 MB in" in done.stdout and "Nothing of it was left behind" in done.stdout
+    assert "The cache needs 3.3 MB in" in done.stdout and "Nothing was left behind" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

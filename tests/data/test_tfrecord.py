@@ -247,7 +247,9 @@ def _swapped_for_one_of_the_same_size(pattern):
 @pytest.mark.parametrize("spoil", [_missing, _cut_within_a_record, _cut_between_records, _of_another_set,
                                    _swapped_for_one_of_the_same_size])  # fmt: skip
 def test_damage_is_reported_before_anything_is_read(copied, light, heads, spoil):
-    with pytest.raises(ValueError, match=f"(?s)1 shard.*not as they were written.*{spoil(copied)}.*Copy the whole set"):
+    with pytest.raises(
+        ValueError, match=f"(?s)1 shard.*do not match what was written.*{spoil(copied)}.*Copy the whole set"
+    ):
         mm.data.from_tfrecord(copied, light, heads)
 
 
@@ -322,7 +324,7 @@ def test_other_specs_and_heads_are_refused(written, specs, heads):
 
 def test_a_set_that_is_there_is_not_overwritten(copied, table, light, heads):
     before = shard(copied, 0).read_bytes()
-    with pytest.raises(ValueError, match="not overwritten. Received: .*where 5 file.*overwrite=True"):
+    with pytest.raises(ValueError, match="not overwritten. Received: .*where there are 5 file.*overwrite=True"):
         mm.data.write_tfrecord(table, light, heads, copied, shards=2, verbose=False)
     assert shard(copied, 0).read_bytes() == before
     mm.data.write_tfrecord(table, light, heads, copied, shards=2, overwrite=True, verbose=False)
@@ -400,11 +402,13 @@ def test_arguments_are_checked(table, light, heads, tmp_path):
     )
     with pytest.raises(ValueError, match=r"pattern must hold one \* in the file's name.*a.tfrecord"):
         write("a.tfrecord")
-    with pytest.raises(ValueError, match="shards must be 1 to 512.*Received: shards=0"):
+    with pytest.raises(ValueError, match="shards must be from 1 to 512.*Received: shards=0"):
         write(shards=0)
-    with pytest.raises(ValueError, match="compression is None or 'GZIP'. Received: 'ZSTD'"):
+    with pytest.raises(ValueError, match="compression must be None or 'GZIP'. Received: 'ZSTD'"):
         write(compression="ZSTD")
-    with pytest.raises(ValueError, match=r"Each shard needs an example. Received: 2 example\(s\) for shards=3"):
+    with pytest.raises(
+        ValueError, match=r"Each shard needs at least one example. Received: 2 example\(s\) for shards=3"
+    ):
         write(raw=table.take(2), shards=3)
     with pytest.raises(ValueError, match="finite data set"):
         write(raw=table.repeat())

@@ -117,7 +117,7 @@ def test_mixed_examples_have_mixed_weights():
     [
         ([1, -1, np.nan], "finite numbers of 0 or more. Received in column 'sure': -1.0 in row 5, nan in row 6"),
         ([1, np.inf, "x"], "inf in row 5, 'x' in row 6. Fill them in"),
-        ([0, 0, 0], "Some sample weight must be above 0. Received: 3 times 0"),
+        ([0, 0, 0], "At least one sample weight must be above 0. Received: 3 times 0"),
     ],
 )
 def test_wrong_weights(sure, message):

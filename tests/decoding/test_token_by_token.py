@@ -123,7 +123,9 @@ def test_draws_are_repeated_by_the_same_numbers(decoder, memory):
     assert (by_numbers(*memory, uniform=numbers) != others).numpy().any()
     top = Sampling(decoder, top_k=1, seed=0)(*memory)
     np.testing.assert_array_equal(top, Greedy(decoder)(*memory))
-    with pytest.raises(ValueError, match=r"needs its randomness. Received: seed=None and no uniform. Give seed="):
+    with pytest.raises(
+        ValueError, match=r"needs a seed, or uniform random numbers as an input. Received: neither. Give seed="
+    ):
         by_numbers(*memory)
 
 

@@ -81,7 +81,7 @@ def test_a_calibrated_model_is_the_same_at_another_temperature_and_is_saved(late
     again = mm.load_model(tmp_path / "better.keras")
     np.testing.assert_allclose(again(data[0][0])["mood"], after["mood"], atol=1e-6)
     np.testing.assert_array_equal(evaluate.predict(model, data, heads)[1]["mood"], before["mood"])
-    with pytest.raises(ValueError, match="Calibration is of probabilities"):
+    with pytest.raises(ValueError, match="Only probabilities can be calibrated"):
         evaluate.calibrated(build([mm.heads.regression("z", mean=0.0, std=1.0)]), data)
 
 
@@ -96,7 +96,7 @@ def test_thresholds_are_those_of_an_exhaustive_search():
         (found,) = evaluate.thresholds(RARE, truth, np.stack([1 - p, p], -1), best=best)
         assert score(truth, p >= found) == pytest.approx(max(score(truth, p >= at) for at in p))
     assert evaluate.thresholds(TAGS, np.ones((3, 2)), np.full((3, 2), 0.1)) == (0.5, 0.5)
-    with pytest.raises(ValueError, match="decides between two classes.*'mood' with 3 classes"):
+    with pytest.raises(ValueError, match="Thresholds are for heads of two classes.*'mood' with 3 classes"):
         evaluate.thresholds(MOOD, [0], [[1, 0, 0]])
 
 
@@ -157,5 +157,5 @@ def test_conformal_intervals_hold():
     half = evaluate.conformal((outputs + wide)[:2000], outputs[:2000], coverage=0.9)
     assert np.mean(np.abs(wide[2000:]) <= half) == pytest.approx(0.9, abs=0.02)
     assert evaluate.conformal([[1.0]], [[0.0]]).tolist() == [np.inf]
-    with pytest.raises(ValueError, match="coverage is a share"):
+    with pytest.raises(ValueError, match="coverage must be between 0 and 1"):
         evaluate.conformal([[1.0]], [[0.0]], coverage=90)

@@ -22,7 +22,7 @@ def test_of_a_linear_model_each_number_adds_its_weight_times_its_value():
     np.testing.assert_allclose(found.parts["v"].values, slope * ready["v"][0], rtol=1e-4, atol=1e-6)
     assert found.gap < 1e-4 and found.target == "0" and found.head == "y"
     model.set_weights([each * np.nan for each in model.get_weights()])
-    with pytest.raises(ValueError, match="What is explained has a finite score. Received: nan for '0' of head 'y'"):
+    with pytest.raises(ValueError, match="An explanation needs a finite score. Received: nan for '0' of head 'y'"):
         explain_ready(model, ready)
 
 
@@ -39,9 +39,11 @@ def test_from_a_raw_example_to_a_picture(raw, preprocess, model, tmp_path):
     assert evaluate.draw_explanation(found, tmp_path / "found.png", heat=heat).stat().st_size > 20_000
     absent = {name: b"" if name in ("photo", "voice") else value for name, value in example.items()}
     assert evaluate.explain(model, preprocess, absent).shares["photo"] == 0.0
-    with pytest.raises(ValueError, match="target= is a class of head 'answer'.*'bleu'. Did you mean 'blue'"):
+    with pytest.raises(ValueError, match="target= must be a class of head 'answer'.*'bleu'. Did you mean 'blue'"):
         evaluate.explain(model, preprocess, example, target="bleu")
-    with pytest.raises(ValueError, match="head= names a head of the model. Received: 'anser'. Did you mean 'answer'"):
+    with pytest.raises(
+        ValueError, match="head= must name a head of the model. Received: 'anser'. Did you mean 'answer'"
+    ):
         evaluate.explain(model, preprocess, example, head="anser")
 
 

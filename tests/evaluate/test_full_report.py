@@ -62,7 +62,7 @@ def test_every_section_is_there_and_shows_something(made):
     failed = [name for name, section in page.sections.items() if section["failed"]]
     assert failed == list(found["failed"]) == []
     # One head is not a classification.
-    assert "Rates by group are of a classification" in page.sections["slices"]["text"]
+    assert "Rates by group need a classification head" in page.sections["slices"]["text"]
     pictures = {name: section["img"] for name, section in page.sections.items()}
     assert pictures["scores"] >= 9 and pictures["contributions"] == pictures["robustness"] == 3
     assert (
@@ -116,20 +116,23 @@ def test_of_several_workers_only_the_chief_writes(raw, preprocess, model, tmp_pa
 
 
 def test_other_sections_are_refused(raw, preprocess, model, tmp_path):
-    with pytest.raises(ValueError, match=r"sections= names sections of .*Received: \['scors'\]"):
+    with pytest.raises(ValueError, match=r"sections= must name some of .*Received: \['scors'\]"):
         evaluate.full_report(model, preprocess, raw, out_dir=tmp_path, sections=["scors"])
 
 
 def test_heads_to_be_explained_are_named(raw, preprocess, model, tmp_path):
     found = evaluate.full_report(model, preprocess, raw.subset(range(4)), out_dir=tmp_path, sections=["explanations"],
                                  explained_heads=["anser"], verbose=False)  # fmt: skip
-    assert "explained_heads= names heads. Received: 'anser'. Did you mean 'answer'" in found["failed"]["explanations"]
+    assert (
+        "explained_heads= must name heads of the model. Received: 'anser'. Did you mean 'answer'"
+        in found["failed"]["explanations"]
+    )
 
 
 def test_of_a_stream_the_sections_that_need_rows_say_so(raw, preprocess, model, tmp_path):
     found = evaluate.full_report(model, preprocess, raw.take(8), out_dir=tmp_path, sections=["slices"], heads=raw.heads,
                                  verbose=False)  # fmt: skip
-    assert "which only mm.data.Examples have" in found["failed"]["slices"]
+    assert "which only mm.data.Examples keep" in found["failed"]["slices"]
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="Debian's chromium is not installed")

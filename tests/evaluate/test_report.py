@@ -139,7 +139,7 @@ def test_errors_name_what_is_missing(model, batches):
         evaluate.report(model, named, [wrong])
     with pytest.raises(ValueError, match=r"one input 'review'"):
         evaluate.report(model, batches.map(lambda x, y: ({"photo": x["photo"]}, y)), HEADS)
-    with pytest.raises(ValueError, match=r"pairs of two dicts"):
+    with pytest.raises(ValueError, match=r"pairs of dicts"):
         evaluate.report(model, batches.map(lambda x, y: x), HEADS)
     with pytest.raises(ValueError, match=r"at least one batch"):
         evaluate.report(model, batches.take(0), HEADS)
@@ -166,7 +166,7 @@ def test_weights_of_batches_are_those_of_the_scores(model, blind, batches, tmp_p
     labels, _, weights = evaluate.predict(model, once, with_weights=True)
     assert sorted(weights) == sorted(labels) and weights["price"].shape == (N,)
     assert evaluate.predict(model, batches, with_weights=True)[2] is None
-    with pytest.raises(ValueError, match="All batches have sample weights, or none. Received: 5 of 10 without"):
+    with pytest.raises(ValueError, match="Either all batches have sample weights, or none. Received: 5 of 10 without"):
         evaluate.predict(model, [*batches, *once])
 
 

@@ -142,7 +142,7 @@ def test_robustness_curves(trained, raw, preprocess, test, tmp_path):
     assert own["curves"]["left"]["values missing"]["scores"][1] == own["absent"]["left"]  # all of them are missing
     assert twice["size"]["lower_is_better"] and twice["size"]["absent"]["left"] > twice["size"]["clean"]
     assert evaluate.draw_robustness(twice, tmp_path / "curves.png").stat().st_size > 10_000
-    with pytest.raises(ValueError, match=r"strengths rise from 0 to 1 at most. Received: \[0.5, 1.0\]"):
+    with pytest.raises(ValueError, match=r"strengths must increase, from above 0 to at most 1. Received: \[0.5, 1.0\]"):
         evaluate.robustness(model, preprocess, raw, strengths=(0.5, 1))
 
 
@@ -211,7 +211,7 @@ def test_the_worst_slice_comes_first(trained, test, frame):
         evaluate.slices(HEADS[0], labels["kind"], outputs["kind"], frame=frame, columns=["plaice"])
     files = frame.assign(file=b"\xa0")
     assert "file" not in set(evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files)["column"])
-    with pytest.raises(ValueError, match=r"columns of texts or numbers. Received: \['file'\], of bytes"):
+    with pytest.raises(ValueError, match=r"columns of texts or numbers. Received: \['file'\], which hold bytes"):
         evaluate.slices(HEADS[1], labels["size"], outputs["size"], frame=files, columns=["file"])
     with pytest.raises(ValueError, match="Received: 600 rows, 1 examples"):
         evaluate.slices(HEADS[0], labels["kind"][:1], outputs["kind"][:1], frame=frame)

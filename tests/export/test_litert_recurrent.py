@@ -189,7 +189,7 @@ def test_the_model_stays_as_it_was():
 
 
 def test_fused_and_int8_do_not_go_together(parts, tmp_path):
-    with pytest.raises(ValueError, match='recurrent="fused" is for files whose states are float'):
+    with pytest.raises(ValueError, match='recurrent="fused" needs float states'):
         litert(
             parts.preprocess, parts.model, tmp_path / "x.tflite", heads=parts.heads, quantize="int8", recurrent="fused"
         )

@@ -35,7 +35,9 @@ def test_pairs_with_labels_are_refused(parts, raw):
 def test_a_missing_column_is_named(parts, raw):
     with pytest.raises(ValueError, match=r"Missing: .*'review' Did you mean 'revue'"):
         raw_samples(parts.preprocess, {**{key: raw[key] for key in raw if key != "review"}, "revue": ["a"]})
-    with pytest.raises(ValueError, match=r"as many values of each raw name. Received: \{'review': 3, 'note': 4"):
+    with pytest.raises(
+        ValueError, match=r"the same number of values for each raw name. Received: \{'review': 3, 'note': 4"
+    ):
         raw_samples(parts.preprocess, raw | {"review": raw["review"][:3]})
     for none in (tf.data.Dataset.from_tensor_slices(raw).take(0), {key: values[:0] for key, values in raw.items()}):
         with pytest.raises(ValueError, match="at least one raw example. Received: none"):

@@ -83,7 +83,7 @@ def test_texts_of_nothing_are_refused_and_of_one_letter_taken():
     with pytest.raises(ValueError, match="does not know its vocabulary yet.*vocabulary=None. Call heads = mm.heads.ad"):
         heads.generation("caption").targets(np.zeros((1, 256), "int32"))
     assert constant_loss(HEAD, HEAD.encode(["a"])) is None
-    with pytest.raises(ValueError, match="Texts can't be averaged. Received: labels of head 'caption'"):
+    with pytest.raises(ValueError, match="Texts cannot be averaged. Received: labels of head 'caption'"):
         HEAD.averageable(np.zeros((1, 4)))
 
 
@@ -275,11 +275,11 @@ def test_a_text_and_its_tokens_are_explained(trained):
     assert parts[3].parts["words"].values[0] == pytest.approx(colour, rel=0.5) and colour > 1
     other = mm.evaluate.explain(model, preprocess, example, target="one of one")
     assert other.target == "one of one" and other.score < found.score
-    with pytest.raises(ValueError, match=r"token= is the place of a token of .*from 0 to 4. Received: 5"):
+    with pytest.raises(ValueError, match=r"token= must be the position of a token of .*from 0 to 4. Received: 5"):
         mm.evaluate.explain(model, preprocess, example, token=5)
     with pytest.raises(ValueError, match="the vocabulary of head 'caption' can spell. Received: 'one cat'"):
         mm.evaluate.explain(model, preprocess, example, target="one cat")
-    with pytest.raises(ValueError, match="target= is a text, of head 'caption'. Received: 3"):
+    with pytest.raises(ValueError, match="target= must be a text for head 'caption'. Received: 3"):
         mm.evaluate.explain(model, preprocess, example, target=3)
 
 

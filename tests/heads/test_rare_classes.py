@@ -77,7 +77,7 @@ def test_a_model_s_file_keeps_them_and_answers_stay_the_same(tmp_path):
             {"multi_label": True, "positive_weights": {"a": 1}},
             "positive_weights of head 'm' must name every class once",
         ),
-        ({"multi_label": True, "positive_weights": "even"}, "positive_weights of 'm' is 'balanced' or a dict"),
+        ({"multi_label": True, "positive_weights": "even"}, "positive_weights of 'm' must be 'balanced' or a dict"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, message):

@@ -120,7 +120,7 @@ def test_answers_are_held_to_a_grammar_or_a_lexicon(units):
             "lexicon of 's' must be a list of texts",
         ),
         (lambda: heads.transcription("s", vocabulary=["a"], grammar=[["a", "b"]]), "vocabulary spells. Received: 'b'"),
-        (lambda: HEAD.averageable(np.zeros((1, 3))), "Texts can't be averaged.*Leave augment.mix out"),
+        (lambda: HEAD.averageable(np.zeros((1, 3))), "Texts cannot be averaged.*Leave augment.mix out"),
         (lambda: heads.transcription("s").adapted(np.zeros((2, 5))), "2 labels, all of them empty"),
     ],
 )

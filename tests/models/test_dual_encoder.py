@@ -154,7 +154,8 @@ def test_weights_without_heads_are_refused():
     raw = mm.data.from_dataframe(frame, SPECS, weights="w")
     preprocess = mm.adapt(mm.preprocessor(SPECS), raw, verbose=False)
     with pytest.raises(
-        ValueError, match=r"belong to the labels of heads. Received: heads=\(\) and examples with weight"
+        ValueError,
+        match=r"Sample weights need heads, whose losses they weight. Received: heads=\(\) and examples with weight",
     ):
         mm.data.train_batches(raw, preprocess, heads=(), batch_size=16)
 

@@ -88,7 +88,7 @@ def test_joint_tokens_of_any_other_fusion():
         ValueError, match=r"gives joint tokens .*Received: \(None, 128\) float32 from concatenate.*SingleStream\(\), or"
     ):
         build(fusion.Concatenate())
-    with pytest.raises(TypeError, match=r"fusion is a layer of mm.fusion.*Make one: mm.fusion.FiLM\(\)"):
+    with pytest.raises(TypeError, match=r"fusion must be a layer of mm.fusion.*Create one: mm.fusion.FiLM\(\)"):
         build(fusion.FiLM)
 
 

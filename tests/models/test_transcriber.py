@@ -130,7 +130,7 @@ def test_smaller_files_make_no_more_errors_and_write_down_a_stream(learned, one_
     assert edge.Stream(device)((samples[:1000] * 32767).astype("int16")) == ""
     with pytest.raises(ValueError, match=r"array \(N,\) of float32.*Received: shape \(5, 2\)"):
         stream(np.zeros((5, 2), "float32"))
-    with pytest.raises(ValueError, match=r"one sound of the model. Received: 'noise'. It has \['voice'\]"):
+    with pytest.raises(ValueError, match=r"a sound of the model. Received: 'noise'. Sounds: \['voice'\]"):
         edge.Stream(device, name="noise")
     with pytest.raises(ValueError, match="step_seconds must be above 0 and at most the window's 0.8"):
         edge.Stream(device, step_seconds=2)
@@ -184,7 +184,7 @@ def test_a_transcription_is_explained_from_both_modalities(learned):
     assert set(found.shares) == {"voice", "lips"} and found.parts["voice"].values.shape[1] == 16  # mel bands
     other = mm.evaluate.explain(model, preprocess, example, target="now now now")
     assert other.target == "now now now" and other.score < found.score and other.gap <= 0.01
-    with pytest.raises(ValueError, match="token= is of a head that makes its text token by token"):
+    with pytest.raises(ValueError, match="token= is for a head that generates its text token by token"):
         mm.evaluate.explain(model, preprocess, example, token=0)
 
 

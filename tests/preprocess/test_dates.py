@@ -92,7 +92,7 @@ def test_columns_of_a_table(tmp_path):
     assert "year 2024" in str(raw.describe())
     assert raw.table["sold"].tolist() == [b"2024-01-05"] and [fault.row for fault in raw.skipped] == [1, 2]
     assert mm.adapt(mm.preprocessor([spec]), raw, verbose=False)({"sold": tf.constant([""])})["row"].shape == (1, 9)
-    with pytest.raises(ValueError, match="Dates are moments. Received: timedelta64.* as 'sold'"):
+    with pytest.raises(ValueError, match="A date must be a point in time. Received: timedelta64.* as 'sold'"):
         mm.data.from_dataframe(pd.DataFrame({"sold": moments - moments[0]}), [spec])
 
 

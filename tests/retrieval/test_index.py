@@ -73,10 +73,10 @@ def test_saved_and_loaded_from_disk(index, tmp_path):
         np.testing.assert_array_equal(one, two)
     again.remove(["n1"])
     assert len(mm.retrieval.Index.load(tmp_path / "index")) == 47
-    with pytest.raises(FileExistsError, match=r"not overwritten. Received: '.*index', which is there. Give a new name"):
+    with pytest.raises(FileExistsError, match=r"not overwritten. Received: '.*index', which exists. Give a new name"):
         index.save(tmp_path / "index")
     with pytest.raises(
-        FileNotFoundError, match=r"a folder that Index.save wrote. Received: '.*nowhere', which is none"
+        FileNotFoundError, match=r"a folder that Index.save wrote. Received: '.*nowhere', which is not one"
     ):
         mm.retrieval.Index.load(tmp_path / "nowhere")
 

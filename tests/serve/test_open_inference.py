@@ -72,7 +72,7 @@ def test_what_is_no_request_is_refused(body, message):
     ([INPUTS[0] | {"data": [1, 2, 3, -4]}, *INPUTS[1:]], "input0", "must fit into uint32"),
     ([*INPUTS[:2], INPUTS[2] | {"data": ["a*b", ""]}], "photo", "photo: the value of b64 must be Base64"),
     ([*INPUTS[:2], INPUTS[2] | {"data": [1, 2]}], "photo", "photo: must be a string"),
-    ([*INPUTS[:2], INPUTS[2] | {"shape": [1], "data": [""]}], None, "Every input must have as many values"),
+    ([*INPUTS[:2], INPUTS[2] | {"shape": [1], "data": [""]}], None, "All inputs must have the same number of values"),
 ])  # fmt: skip
 def test_a_wrong_tensor_is_refused_by_name(inputs, name, message):
     with pytest.raises(Refused, match=message) as caught:

@@ -97,7 +97,7 @@ def test_what_is_not_there_is_404(url, ask):
     assert ask(url, "/v1/models/half/metadata")[0] == 404 and ask(url, "/nowhere")[0] == 404
     assert ask(url, "/v1/models/scenes", b"{}")[0] == 405
     status, _, found = ask(url, "/v1/models/scenes:predict")
-    assert status == 405 and found["error"].startswith("Answers are asked with POST. Received: GET /v1/models/scenes:")
+    assert status == 405 and found["error"].startswith("Predictions need POST. Received: GET /v1/models/scenes:")
 
 
 def test_a_request_that_is_too_large_is_413(url, ask):

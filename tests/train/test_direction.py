@@ -80,5 +80,5 @@ def test_callbacks_keep_the_epoch_of_the_highest_score(tmp_path):
 
 
 def test_unknown_mode_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r'mode is "min", "max" or "auto". Received: mode=\'maximum\''):
+    with pytest.raises(ValueError, match=r'mode must be "min", "max" or "auto". Received: mode=\'maximum\''):
         train.callbacks(tmp_path, mode="maximum")

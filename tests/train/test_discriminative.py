@@ -128,7 +128,7 @@ def test_factors_do_not_move_to_a_branch_that_is_thawed_for_another(loaded, tmp_
     if loaded:
         model.save(tmp_path / "model.keras")
         model = mm.load_model(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match=r"After thawing, call mm.train.discriminative\(model.optimizer"):
+    with pytest.raises(ValueError, match=r"After unfreezing, call mm.train.discriminative\(model.optimizer"):
         model.train_on_batch(*DATA)
     model.compile(mm.train.discriminative(model.optimizer, model, {"b": 0.2}), loss="mse", run_eagerly=True)
     model.train_on_batch(*DATA)
@@ -174,11 +174,11 @@ def test_the_name_of_a_head_means_all_its_output_weights():
 
 
 @pytest.mark.parametrize(("factors", "message"), [
-    ({"aa": 0.1}, "factors are by branch. Received: 'aa'. Did you mean 'a'"),
-    ({"a": 0}, "must be positive, and a number. Received: 'a': 0.*train=\"none\""),
-    ({"a": "0.1"}, "must be positive, and a number. Received: 'a': '0.1'"),
+    ({"aa": 0.1}, "factors must be given by branch. Received: 'aa'. Did you mean 'a'"),
+    ({"a": 0}, "must be a positive number. Received: 'a': 0.*train=\"none\""),
+    ({"a": "0.1"}, "must be a positive number. Received: 'a': '0.1'"),
     ({"a": None}, "Received: 'a': None"), ({"a": float("inf")}, "Received: 'a': inf"),
-    ({"a_mask": 0.1}, "factors are for what is trained. Received: 'a_mask', which is frozen or has no weights"),
+    ({"a_mask": 0.1}, "factors are for trainable branches. Received: 'a_mask', which is frozen or has no weights"),
     ({"b": 0.1}, "Received: 'b', which is frozen"),
 ])  # fmt: skip
 def test_errors(factors, message):

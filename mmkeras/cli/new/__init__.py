@@ -55,7 +55,9 @@ def run(args: argparse.Namespace) -> None:
 
     out, label_names = Path(args.out), list(dict.fromkeys(args.label))
     if out.exists() and not args.overwrite:
-        raise FileExistsError(f"A script is not replaced. Received: -o {out}, which is there. Say --overwrite, or -o.")
+        raise FileExistsError(
+            f"An existing script is not overwritten. Received: -o {out}, which exists. Give --overwrite, or another -o."
+        )
     parts = tables.read(
         args.table, test=args.test, names=args.columns, sep=args.sep, encoding=args.encoding, labels=label_names
     )

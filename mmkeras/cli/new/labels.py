@@ -46,7 +46,10 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     there = there.astype(str).str.strip()
     missing = len(values) - len(there)
     if there.nunique() < 2:
-        raise ValueError(f"A label must vary. Received: --label {name!r}, {there.nunique()} different value(s).")
+        raise ValueError(
+            f"A label needs two different values or more. Received: --label {name!r}, {there.nunique()} "
+            f"different value(s)."
+        )
     numbers = numbers_of(there)
     task = task or _task(name, there, numbers)
     if task == "regression":
@@ -60,8 +63,8 @@ def _classification(name, there, task, missing, lists):
     if task == "classification" and len(counts) > len(there) / 2:
         raise ValueError(
             f"Each class needs several rows. Received: --label {name!r}, {len(counts):,} different values in "
-            f"{len(there):,} rows, such as {there.iloc[0]!r}. A script for texts as answers is recipes/captions.py; "
-            "numbers are predicted with --task regression."
+            f"{len(there):,} rows, such as {there.iloc[0]!r}. For texts as answers see recipes/captions.py; for "
+            "numbers give --task regression."
         )
     order = pd.to_numeric(counts.index, errors="coerce")
     classes = [counts.index[i] for i in np.argsort(order)] if order.notna().all() else sorted(counts.index)

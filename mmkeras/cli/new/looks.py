@@ -72,7 +72,7 @@ def _check_names(frame, drop, group):
                 raise ValueError(f"{option} names a column. Received: {name!r}. {near} Columns: {list(frame.columns)}.")
     if group and frame[group].isna().any():
         lacking = int(frame[group].isna().sum())
-        raise ValueError(f"Every row needs a group. Received: {lacking} row(s) with nothing in column {group!r}.")
+        raise ValueError(f"Every row needs a group. Received: {lacking} row(s) without a value in column {group!r}.")
 
 
 def _column(name, frame, tables, around, drop):
@@ -148,7 +148,7 @@ def _root_of(column, values, part, tables):
         if place is not None and all(value in place for value in values[:200]):
             return each
     raise ValueError(
-        f"The files of '{column.name}' must be there for every table. Received: {tables.names[part]}, whose "
+        f"The files of '{column.name}' must exist for every table. Received: {tables.names[part]}, whose "
         f"{values.iloc[0]!r} is in none of {[*places_, root]}."
     )
 

@@ -85,11 +85,11 @@ def _kind(path):
     kind = _ENDINGS.get(suffixes[-1]) if suffixes else None
     if kind is None:
         raise ValueError(
-            f"A table is read whose name ends in {', '.join(_ENDINGS)}. Received: {path}. Of others make one: "
+            f"The name of a table must end in {', '.join(_ENDINGS)}. Received: {path}. Convert others: "
             "pandas.read_parquet(path).to_csv(...), pandas.read_excel(path).to_csv(...)."
         )
     if kind != "csv" and path.suffix.lower() in _OPEN:
-        raise ValueError(f"Compressed tables are read where they are CSV. Received: {path}. Unpack it.")
+        raise ValueError(f"Only CSV tables may be compressed. Received: {path}. Unpack it.")
     return kind
 
 
@@ -122,7 +122,7 @@ def _is_without_quotes(lines):
 
 def _check_there(path):
     if not path.is_file():
-        raise FileNotFoundError(f"There is no such table. Received: {path}. Give the path of a file.")
+        raise FileNotFoundError(f"The table must exist. Received: {path}. Give the path of a file.")
 
 
 def _read(path, kind, options, names):
@@ -137,11 +137,11 @@ def _read(path, kind, options, names):
         return json_lines.read(path, (), "raise")[0]
     rows = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(rows, list) or not rows or not all(isinstance(row, type(rows[0])) for row in rows):
-        raise ValueError(f"A .json table is a list of rows. Received: {path}: {type(rows).__name__}.")
+        raise ValueError(f"A .json table must be a list of rows. Received: {path}: {type(rows).__name__}.")
     if isinstance(rows[0], list) and (not names or len(names) != len(rows[0])):
         raise ValueError(
-            f"Rows without keys need names of columns. Received: {path}, rows such as {json.dumps(rows[0])[:200]}. "
-            f"Say --columns with {len(rows[0])} names."
+            f"Rows without keys need column names. Received: {path}, rows such as {json.dumps(rows[0])[:200]}. "
+            f"Give --columns with {len(rows[0])} names."
         )
     return pd.DataFrame(rows, columns=names if isinstance(rows[0], list) else None, dtype=object)
 
@@ -151,7 +151,7 @@ def _check(frame, path, labels, least=20):
     if missing:
         raise ValueError(f"--label names a column. Received: {missing}. Columns of {path}: {list(frame.columns)}.")
     if len(frame) < least:
-        raise ValueError(f"A table to learn from has {least} rows or more. Received: {path} with {len(frame)}.")
+        raise ValueError(f"A table to learn from needs {least} rows or more. Received: {path} with {len(frame)}.")
 
 
 def _others(path, test):

@@ -31,7 +31,7 @@ def check_balance(balance, heads):
     for name in names:
         if name not in known or names.count(name) > 1:
             raise ValueError(
-                f"balance names classification heads, each once. Received: {balance!r}. "
+                f"balance must name classification heads, each once. Received: {balance!r}. "
                 f"{did_you_mean(str(name), known)} Classification heads here: {list(known)}."
             )
         if known[name].class_weights is not None:

@@ -21,7 +21,7 @@ _TOLD = "store.json"
 def check_folder(where):
     """The folder as a `Path`; raises ValueError if it is not a folder, or holds something other than a cache."""
     if not isinstance(where, str | Path):
-        raise ValueError(f"cache is None, 'memory' or the path of a folder. Received: {where!r}.")
+        raise ValueError(f"cache must be None, 'memory' or the path of a folder. Received: {where!r}.")
     folder = Path(where).expanduser()
     if folder.exists() and not (folder.is_dir() and _is_cache(folder)):
         raise ValueError(
@@ -120,7 +120,7 @@ def _allocated(unfinished, folder, wanted):
         raise OSError(
             error.errno,
             f"The cache needs {needed / 1e6:,.1f} MB in '{folder.parent}'. Received: {error.strerror}; "
-            f"{free / 1e6:,.1f} MB are free there. Nothing of it was left behind. Free some space, or give cache= a "
+            f"{free / 1e6:,.1f} MB are free there. Nothing was left behind. Free some space, or give cache= a "
             "folder on another disk.",
         ) from error
     return arrays, f"'{folder}'"

@@ -195,7 +195,7 @@ def _check_raw(raw, preprocess, heads):
     if missing or clash:
         raise ValueError(
             f"Raw examples must be dicts with each raw name and each head's label. Missing: [{missing}]. "
-            f"Received: {list(received)}. Heads that are called like an input: {clash}. Rename the keys."
+            f"Received: {list(received)}. Heads with the name of an input: {clash}. Rename the keys."
         )
     check_encoded(received, heads)
 

@@ -13,7 +13,7 @@ def shared_out(batch_size, replicas):
     """Number of a batch's examples for each replica."""
     if batch_size % replicas:
         raise ValueError(
-            "Every replica of every worker gets as many examples of a training batch. Received: "
+            "Every replica of every worker must get the same number of examples of a training batch. Received: "
             f"batch_size={batch_size} for {replicas} replicas. Give a multiple of {replicas} to train_batches."
         )
     return batch_size // replicas

@@ -201,13 +201,13 @@ def _check_bucket(name, preprocess, raw):
         raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
     texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if getattr(layer, "gives", None) == "tokens"]
     if name and name not in texts:
-        raise ValueError(f"bucket_by names a text. Received: {name!r}. {did_you_mean(name, texts)}")
+        raise ValueError(f"bucket_by must name a text. Received: {name!r}. {did_you_mean(name, texts)}")
 
 
 def _check_rows(balance, raw):
     if balance:
         raise ValueError(
-            f"balance={balance!r} needs all labels beforehand: mm.data.Examples, or cache=. "
+            f"balance={balance!r} needs all labels in advance, from mm.data.Examples or cache=. "
             f"Received: {type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
         )
 

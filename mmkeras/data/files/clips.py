@@ -202,7 +202,7 @@ def _frames_of_movie(av, content, frames, max_pixels):
         taken = chosen(count, frames)
         pictures = [_upright(frame) for i, frame in enumerate(file.decode(video=0)) if i in taken]
     if len(pictures) < max(1, len(taken)):
-        raise EOFError(f"of its {count} frames only some can be decoded, or none")
+        raise EOFError(f"not all of its {count} frames can be decoded")
     return pictures
 
 

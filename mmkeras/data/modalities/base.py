@@ -116,7 +116,7 @@ def refusal(name, wanted, received, remedy="Change it first: dataset.map(...).")
 def check_scalar(name, leaf):
     """Raises ValueError unless each example has a single value."""
     if leaf.shape.rank not in (0, None):
-        raise refusal(name, "one value in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
+        raise refusal(name, "one value in each example", leaf, "Is the data set batched? Then call dataset.unbatch().")
 
 
 def as_string(value):
@@ -144,7 +144,7 @@ def strings(name, values):
         row = next(row for row, value in values.items() if isinstance(value, str) and _is_broken(value))
         raise ValueError(
             f"Texts must be Unicode without lone surrogates. Received: {error.object[error.start]!r} as '{name}' in "
-            f"row {row}. It is half of a character that was cut in two: mend it, or drop the row."
+            f"row {row}. It is half of a character that was cut in two: repair it, or drop the row."
         ) from error
 
 
@@ -200,7 +200,7 @@ class Media(Modality):
         if made is None:
             received = type(value).__name__ if array is None else f"{array.dtype} of shape {array.shape}"
             raise ValueError(
-                f"A file is given as its path or as the bytes of a whole file; or decoded, as {self.takes}. "
+                f"A file must be given as its path, as the bytes of the whole file, or decoded, as {self.takes}. "
                 f"Received: {received} as '{name}' in row {row}."
             )
         return made

@@ -22,8 +22,8 @@ def column(name, values, faults):
     """
     if isinstance(values.dtype, pd.PeriodDtype) or values.dtype.kind == "m":
         raise ValueError(
-            f"Dates are moments. Received: {values.dtype} as '{name}'. Make them of periods, "
-            f'frame["{name}"].dt.to_timestamp(); spans of time are numbers, frame["{name}"].dt.total_seconds().'
+            f"A date must be a point in time. Received: {values.dtype} as '{name}'. Convert periods with "
+            f'frame["{name}"].dt.to_timestamp(); convert durations with frame["{name}"].dt.total_seconds().'
         )
     absent = values.isna().to_numpy()
     texts = np.array([b"" if gone else _text(value).encode("utf-8", "replace")

@@ -59,7 +59,7 @@ def read(path, options, on_error):
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as error:
         raise ValueError(
             f"A CSV file must be a table of rows and fields. Received: {file.name or 'a file'}: {error}. Is a quote "
-            "not closed, or are encoding=, sep= or quotechar= others?"
+            "not closed, or does the file need other encoding=, sep= or quotechar=?"
         ) from error
     if len(frame) == len(rows) and isinstance(frame.index, pd.RangeIndex):
         frame.index = rows

@@ -125,7 +125,7 @@ def _label(head, name, leaf, stream):
     if shape and leaf.shape == shape and leaf.dtype != tf.string:
         return lambda value, position: _finite(head, tf.ensure_shape(tf.cast(value, dtype), shape), position)
     if leaf.shape.rank is not None and leaf.shape.rank > 1:
-        raise refusal(name, "one label in each example", leaf, "Is the data set batched? Then say dataset.unbatch().")
+        raise refusal(name, "one label in each example", leaf, "Is the data set batched? Then call dataset.unbatch().")
 
     def encode(value, position):
         named = head.named(np.asarray(value).tolist(), position)

@@ -104,14 +104,16 @@ def _beside(path, specs, root):
     check_specs(specs)
     if is_frame(path):
         raise TypeError(
-            f"A file is read by its path. Received: {kind(path)}. Say mm.data.from_dataframe(frame, specs, heads)."
+            f"A path is needed. Received: {kind(path)}. For a table in memory call "
+            "mm.data.from_dataframe(frame, specs, heads)."
         )
     if root is not None and not isinstance(root, dict):
         return root
     names = [name for name in _files(specs) if name not in (root or {})]
     if names and hasattr(path, "read"):
         raise ValueError(
-            f"root= is where the paths of a table begin that has none itself. Received: {type(path).__name__}, and no "
+            f"root= is needed for relative paths of a table that was not read from a file. Received: "
+            f"{type(path).__name__}, and no "
             f"root for {names}. Give root=."
         )
     return dict.fromkeys(names, names and Path(path).parent) | (root or {})
@@ -158,8 +160,8 @@ def from_dataframe(
     check_on_error(on_error)
     if not is_frame(frame):
         raise TypeError(
-            f"from_dataframe takes a pandas.DataFrame. Received: {kind(frame)}. Of a path say mm.data.from_csv; of "
-            "rows or columns make a table, pandas.DataFrame(rows)."
+            f"from_dataframe needs a pandas.DataFrame. Received: {kind(frame)}. Read a path with "
+            "mm.data.from_csv; convert rows with pandas.DataFrame(rows)."
         )
     return _examples(frame, specs, heads, root, columns, on_error, weights)
 
@@ -190,13 +192,13 @@ def _roots(specs, root):
     roots = root if isinstance(root, dict) else dict.fromkeys(names, root)
     unknown = suggested([name for name in roots if name not in names], names)
     if unknown:
-        raise ValueError(f"root takes raw names of files, {names}. Received: {unknown}.")
+        raise ValueError(f"root must be given by raw names of files, {names}. Received: {unknown}.")
     found = {name: archives.on_disk(os.path.expanduser(str(folder))) for name, folder in roots.items()}
     for name, folder in found.items():
         if not os.path.isdir(folder):
             raise ValueError(
-                f"root must be a folder or an archive that is there. Received: {str(roots[name])!r} for '{name}'. "
-                "Give where the paths of the table begin."
+                f"root must be an existing folder or archive. Received: {str(roots[name])!r} for '{name}'. "
+                "Give the folder to which the paths of the table are relative."
             )
     return {name: Path(found.get(name, ".")) for name in names}
 
@@ -204,7 +206,7 @@ def _roots(specs, root):
 def _check_distinct(names):
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"A head must not be called like an input. Received: {repeated} twice. Rename the head.")
+        raise ValueError(f"A head must not have the name of an input. Received: {repeated} twice. Rename the head.")
 
 
 def check_columns(there, wanted):
@@ -228,7 +230,7 @@ def check_columns(there, wanted):
 def _check_repeated(names):
     repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if repeated:
-        raise ValueError(f"Columns need names of their own. Received: {repeated} twice. Rename or drop the others.")
+        raise ValueError(f"Column names must be unique. Received: {repeated} twice. Rename or drop the others.")
 
 
 def _check_rows(frame):

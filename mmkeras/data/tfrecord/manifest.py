@@ -88,7 +88,7 @@ def read_manifest(pattern):
         raise ValueError(
             f"Shards are read by the manifest that write_tfrecord puts beside them when they are complete: '{path}'. "
             f"Received: {type(error).__name__}: {error}; beside it lie {there[:5] or 'no shards'}. "
-            "Copy it too, or write the set anew; shards of other programs go through tf.data.TFRecordDataset."
+            "Copy it too, or write the set again; read shards of other programs with tf.data.TFRecordDataset."
         ) from error
     return told
 
@@ -124,8 +124,8 @@ def check_files(pattern, told):
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults[:20])
         raise ValueError(
-            f"{len(faults)} shard(s) in '{pattern.parent}' are not as they were written:\n{listed}\n"
-            "Copy the whole set again, or write it anew with overwrite=True."
+            f"{len(faults)} shard(s) in '{pattern.parent}' do not match what was written:\n{listed}\n"
+            "Copy the whole set again, or write it again with overwrite=True."
         )
 
 
@@ -159,5 +159,5 @@ def check_columns(pattern, told, specs, heads):
         listed = "\n".join(f"  {fault}" for fault in faults)
         raise ValueError(
             f"'{pattern}' was written with other specs or heads:\n{listed}\n"
-            "Read it with those that it was written with (classes in the same order), or write it anew."
+            "Read it with the same specs and heads (classes in the same order), or write it again."
         )

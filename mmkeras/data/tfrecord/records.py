@@ -228,15 +228,17 @@ def _steps(raw):
 def _check_settings(pattern, shards, compression, overwrite):
     pattern = manifest.check_pattern(pattern)
     if not 1 <= shards <= _MOST_SHARDS:
-        raise ValueError(f"shards must be 1 to {_MOST_SHARDS}: all are open at once. Received: shards={shards}.")
+        raise ValueError(
+            f"shards must be from 1 to {_MOST_SHARDS}, since all are open at once. Received: shards={shards}."
+        )
     if compression not in (None, "GZIP"):
-        raise ValueError(f"compression is None or 'GZIP'. Received: {compression!r}.")
+        raise ValueError(f"compression must be None or 'GZIP'. Received: {compression!r}.")
     there = manifest.files_of(pattern)
     if there and not overwrite:
         names = ", ".join(f"'{path.name}'" for path in there[:3])
         raise ValueError(
-            f"Existing shards are not overwritten. Received: '{pattern}', where {len(there)} file(s) lie: "
-            f"{names}{', ...' if len(there) > 3 else ''}. Choose another pattern, or say overwrite=True."
+            f"Existing shards are not overwritten. Received: '{pattern}', where there are {len(there)} file(s): "
+            f"{names}{', ...' if len(there) > 3 else ''}. Choose another pattern, or give overwrite=True."
         )
     return pattern
 
@@ -258,7 +260,8 @@ def _check_count(examples, shards, skipped):
     if examples < shards:
         left_out = f" {len(skipped)} were skipped.\n{faults.report(skipped)}" if skipped else ""
         raise ValueError(
-            f"Each shard needs an example. Received: {examples} example(s) for shards={shards}. Ask for fewer shards."
+            f"Each shard needs at least one example. Received: {examples} example(s) for shards={shards}. Use "
+            "fewer shards."
             f"{left_out}"
         )
 

@@ -123,5 +123,5 @@ class Shards(RawExamples, tf.data.Dataset):
             cause = faults.cause_of(error)
         raise ValueError(
             f"Shard '{shard['file']}' in '{self.folder}' is damaged. Expected: {shard['examples']} records. "
-            f"Received: {found} that are whole; {cause}. Copy it again, or write the set anew."
+            f"Received: {found} that are whole; {cause}. Copy it again, or write the set again."
         )

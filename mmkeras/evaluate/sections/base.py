@@ -72,7 +72,7 @@ class Context:
         frame = getattr(self.test, "frame", None)
         if frame is None:
             raise ValueError(
-                "Rows of the raw table are needed, which only mm.data.Examples have (from_csv, from_dataframe). "
+                "The rows of the raw table are needed, which only mm.data.Examples keep (from_csv, from_dataframe). "
                 f"Received: {type(self.test).__name__}. Read the test part as a table."
             )
         counted = len(next(iter(self.predicted[0].values())))

@@ -28,7 +28,8 @@ def _chosen(context):
     names, heads = context.options.get("explained_heads"), {head.name: head for head in context.heads}
     for name in names or ():
         if name not in heads:
-            raise ValueError(f"explained_heads= names heads. Received: {name!r}. {did_you_mean(name, heads)} "
+            raise ValueError(f"explained_heads= must name heads of the model. Received: {name!r}. "
+            f"{did_you_mean(name, heads)} "
                              f"Heads: {list(heads)}.")  # fmt: skip
     return [heads[name] for name in (heads if names is None else names)]
 

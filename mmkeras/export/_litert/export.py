@@ -210,7 +210,7 @@ def _check_arguments(quantize, recurrent, waveform, **counts):
         raise ValueError(f"recurrent must be one of {list(WAYS)}. Received: {recurrent!r}.")
     if (quantize, recurrent) == ("int8", "fused"):
         raise ValueError(
-            'recurrent="fused" is for files whose states are float. Received: quantize="int8". Give "while", or '
+            'recurrent="fused" needs float states. Received: quantize="int8". Give "while", or '
             '"unroll" for short texts.'
         )
     if waveform not in ("float32", "int16"):

@@ -120,7 +120,7 @@ def saved_model(
 
 def _is_next(version):
     if version not in (None, "next"):
-        raise ValueError(f'version is None, where path ends in it, or "next". Received: {version!r}.')
+        raise ValueError(f'version must be None (path then ends in the version) or "next". Received: {version!r}.')
     return version == "next"
 
 

@@ -41,7 +41,7 @@ def frame_of(rows, preprocess, columns):
         return rows
     if isinstance(rows, Examples):
         raise TypeError(
-            "on_error='absent' reads rows again without what is broken in them. Received: Examples. Give a "
+            "on_error='absent' reads rows again, without their broken values. Received: Examples. Give a "
             "pandas.DataFrame or dicts, with root= and columns=."
         )
     columns = columns or {}
