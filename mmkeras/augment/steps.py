@@ -59,8 +59,8 @@ def _check(step, given, result):
     expected = f"({_kinds(given[0])}, labels {sorted({*given[1], *_gives(step)})})"
     received = f"({_kinds(result[0])}, labels {sorted(result[1])})" if ok else repr(result)
     raise ValueError(
-        "An augmentation must return (ready, labels) with the names, dtypes and ranks that it received. "
-        f"Expected: {expected}. Received: {received}, from {getattr(step, '__qualname__', step)}."
+        "An augmentation must return (ready, labels) with the names, dtypes and ranks that it received. Expected: "
+        f"{expected}. Received: {received}, from {getattr(step, '__qualname__', step)}."
     )
 
 

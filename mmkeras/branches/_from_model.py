@@ -186,9 +186,8 @@ def _check_output(where, x):
     if not fixed or "float" not in str(x.dtype):
         raise ValueError(
             f"The output of {where} must be a vector (B, D), tokens (B, T, D) or a feature map (B, H, W, D), of float "
-            f"numbers and of fixed D, H and W. Received: shape {tuple(x.shape)}, {x.dtype}. End the model "
-            f"earlier, with "
-            "keras.Model(model.input, model.get_layer(NAME).output), or build it for a fixed size."
+            f"numbers and of fixed D, H and W. Received: shape {tuple(x.shape)}, {x.dtype}. End the model earlier, "
+            "with keras.Model(model.input, model.get_layer(NAME).output), or build it for a fixed size."
         )
 
 

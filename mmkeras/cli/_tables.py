@@ -65,8 +65,8 @@ def examples_of(frame: pd.DataFrame, inputs: Sequence[Input], root: Any, skip: b
     unknown = [each.name for each in inputs if each.spec is None]
     if unknown:
         raise ValueError(
-            f"Tables can hold inputs of mmkeras' own kinds only. Received: {unknown}, of another kind. Read it "
-            "in Python, and ask the model there."
+            f"Tables can hold inputs of mmkeras' own kinds only. Received: {unknown}, of another kind. Read it in "
+            "Python, and ask the model there."
         )
     specs = list({each.modality: each.spec for each in inputs}.values())
     examples = from_dataframe(frame, specs, root=root, on_error="skip" if skip else "raise")

@@ -160,9 +160,8 @@ def _check_tensor(model, key, received, expected, hint):
     dtype = "string" if is_object else keras.backend.standardize_dtype(received.dtype)
     if not _shapes_agree(received.shape, expected.shape) or _kind(dtype) != _kind(expected.dtype):
         raise ValueError(
-            f"Input '{key}' of model '{model}' has a wrong shape or dtype. Was another modality passed under "
-            f"this name? "
-            f"Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, "
+            f"Input '{key}' of model '{model}' has a wrong shape or dtype. Was another modality passed under this "
+            f"name? Expected: shape {tuple(expected.shape)}, {expected.dtype}. Received: shape {received.shape}, "
             f"{dtype}.{hint}"
         )
 

@@ -49,8 +49,8 @@ def kfold(
     check_examples("kfold", raw)
     if not isinstance(raw, Examples):
         raise TypeError(
-            f"kfold needs mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the data "
-            "with from_csv, from_dataframe or from_dataset."
+            f"kfold needs mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the data with "
+            "from_csv, from_dataframe or from_dataset."
         )
     head = stratified_head(raw, stratify, least=folds)
     groups = None if group is None else groups_of(raw, group)
@@ -89,6 +89,6 @@ def _labels(labels, folds, head, stratify):
 def _check_enough(count, folds):
     if count < folds or folds < 2:
         raise ValueError(
-            f"kfold needs 2 folds or more, and a row or group for each. Received: {count} for "
-            f"folds={folds}. Use fewer folds, or give more rows."
+            f"kfold needs 2 folds or more, and a row or group for each. Received: {count} for folds={folds}. Use fewer "
+            "folds, or give more rows."
         )

@@ -50,9 +50,8 @@ def _check_rows(heads, missing, rows):
     if len(empty):
         more = f" and {len(empty) - 10} more" if len(empty) > 10 else ""
         raise ValueError(
-            f"Every row needs a label for at least one head of {list(missing)}. Received: {len(empty)} row(s) "
-            f"without any: "
-            f"{', '.join(str(rows[i]) for i in empty[:10])}{more}. Fill one in, or drop these rows."
+            f"Every row needs a label for at least one head of {list(missing)}. Received: {len(empty)} row(s) without "
+            f"any: {', '.join(str(rows[i]) for i in empty[:10])}{more}. Fill one in, or drop these rows."
         )
 
 

@@ -50,8 +50,8 @@ def split(
     if not isinstance(raw, Examples):
         check_examples("split", raw)
         raise TypeError(
-            f"split needs mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the "
-            "parts that the data set "
+            f"split needs mm.data.Examples, which know their rows. Received: {type(raw).__name__}. Read the parts that "
+            "the data set "
             'already has, e.g. tfds.load(..., split="train[:90%]"), or cut it with take and skip.'
         )
     if order is not None:
@@ -85,9 +85,8 @@ def _check_fractions(fractions):
     shares = list(fractions) if isinstance(fractions, list | tuple | np.ndarray) else [None]
     if not all(isinstance(share, numbers.Real) for share in shares):
         raise TypeError(
-            f"fractions must be a list of shares, one for each part. Received: {fractions!r}. For nine tenths "
-            "and the rest "
-            "say (0.9, 0.1)."
+            f"fractions must be a list of shares, one for each part. Received: {fractions!r}. For nine tenths and the "
+            "rest give (0.9, 0.1)."
         )
     if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
         raise ValueError(
@@ -100,8 +99,8 @@ def _check_enough(groups, fractions):
     count = len(np.unique(groups))
     if count < len(fractions):
         raise ValueError(
-            f"Each part needs at least one row or group. Received: {count} for fractions={fractions}. "
-            "Give more rows, or fewer parts."
+            f"Each part needs at least one row or group. Received: {count} for fractions={fractions}. Give more rows, "
+            "or fewer parts."
         )
 
 

@@ -20,9 +20,8 @@ def in_order(raw, column, fractions, group=None, stratify=None):
     """
     if group is not None or stratify not in ("auto", None):
         raise ValueError(
-            f"order= cannot be combined with group= or stratify=. Received: order={column!r} with "
-            f"group={group!r}, stratify={stratify!r}. "
-            "Leave these out."
+            f"order= cannot be combined with group= or stratify=. Received: order={column!r} with group={group!r}, "
+            f"stratify={stratify!r}. Leave these out."
         )
     times = _times(raw.frame, column)
     ends = np.round(np.cumsum(fractions)[:-1] * len(times)).astype(int)

@@ -28,9 +28,8 @@ def weights_of(column):
         )
     if not numbers.any():
         raise ValueError(
-            f"At least one sample weight must be above 0. Received: {len(numbers)} times 0 in column "
-            f"{column.name!r}. Is it "
-            "the right column?"
+            f"At least one sample weight must be above 0. Received: {len(numbers)} times 0 in column {column.name!r}. "
+            "Is it the right column?"
         )
     return numbers.astype("float32")
 
@@ -48,8 +47,8 @@ def check_unbalanced(balance):
     """Raises ValueError for `balance` of weighted examples."""
     if balance:
         raise ValueError(
-            "balance= cannot be combined with sample weights, which would undo it. Received: "
-            f"balance={balance!r} and examples with weights. Give the heads class_weights instead: they are multiplied."
+            f"balance= cannot be combined with sample weights, which would undo it. Received: balance={balance!r} and "
+            "examples with weights. Give the heads class_weights instead: they are multiplied."
         )
 
 
@@ -57,9 +56,8 @@ def check_headless(heads, weighted):
     """Raises ValueError for weighted examples if no labels are requested."""
     if weighted and not heads:
         raise ValueError(
-            "Sample weights need heads, whose losses they weight. Received: heads=() and examples with weights. "
-            "Read them "
-            "without weights=, or give heads=[...]."
+            "Sample weights need heads, whose losses they weight. Received: heads=() and examples with weights. Read "
+            "them without weights=, or give heads=[...]."
         )
 
 

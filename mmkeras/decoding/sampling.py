@@ -76,9 +76,8 @@ class Sampling(Decoding):
         """Those of the seed, (1, L)."""
         if self.seed is None:
             raise ValueError(
-                f"Sampling '{self.name}' needs a seed, or uniform random numbers as an input. Received: "
-                "neither. Give seed=, or feed "
-                "mmkeras.decoding.uniform(seed, n=n, max_tokens=L)."
+                f"Sampling '{self.name}' needs a seed, or uniform random numbers as an input. Received: neither. Give "
+                "seed=, or feed mmkeras.decoding.uniform(seed, n=n, max_tokens=L)."
             )
         return ops.convert_to_tensor(uniform(self.seed, n=1, max_tokens=self.decoder.max_tokens))
 

@@ -102,8 +102,8 @@ def _checked(name):
     name = "auto" if name is None else name
     if name == "multi_worker" and cluster().workers == 1:
         raise ValueError(
-            "Training on several machines needs the environment variable TF_CONFIG, with the addresses of all workers. "
-            f"Received: {name!r}, and none. Set it, use a launcher that sets it, or leave the name out."
+            "Training on several machines needs the environment variable TF_CONFIG, with the addresses of all "
+            f"workers. Received: {name!r}, and none. Set it, use a launcher that sets it, or leave the name out."
         )
     if name not in STRATEGIES:
         raise ValueError(

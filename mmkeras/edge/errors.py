@@ -30,9 +30,8 @@ def check_fed(inputs, ready):
     missing = [name for name in inputs if name not in ready]
     if missing:
         raise ValueError(
-            f"Ready tensors must have the names of the inputs. Expected: {list(inputs)}. Received: "
-            f"{list(ready)}, without {missing}. "
-            "`model.preprocess(raw)` computes them."
+            f"Ready tensors must have the names of the inputs. Expected: {list(inputs)}. Received: {list(ready)}, "
+            f"without {missing}. `model.preprocess(raw)` computes them."
         )
     for name, details in inputs.items():
         shape, dtype = [int(n) for n in details.get("shape_signature", details["shape"])], np.dtype(details["dtype"])

@@ -145,13 +145,13 @@ class Model:
         batch, unprepared = max(int(d["shape"][0]) for d in self._inputs.values()), self.description["unprepared"]
         if unprepared:
             raise ValueError(
-                f"Only layers of mmkeras can prepare raw values here. Received: {unprepared}, from another "
-                "layer. Compute these tensors yourself, the others with `preprocess`, and call `predict`."
+                f"Only layers of mmkeras can prepare raw values here. Received: {unprepared}, from another layer. "
+                "Compute these tensors yourself, the others with `preprocess`, and call `predict`."
             )
         if batch > 1:
             raise ValueError(
-                f"Raw values need a file with a batch of 1. Received: a batch of {batch}. Export it with "
-                "batch_size=1, or stack ready tensors and call `predict`."
+                f"Raw values need a file with a batch of 1. Received: a batch of {batch}. Export it with batch_size=1, "
+                "or stack ready tensors and call `predict`."
             )
 
     def predict(self, ready: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

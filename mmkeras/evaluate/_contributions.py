@@ -77,8 +77,8 @@ def _names(model, specs):
     wrong = [name for name in names if name not in able]
     if wrong or not 0 < len(names) <= _MOST:
         raise ValueError(
-            f"Shapley values need 1 to {_MOST} modalities that can be absent, {able}. Received: {names}. Give some "
-            "of these in specs=; a picture can be absent where its spec says optional=True."
+            f"Shapley values need 1 to {_MOST} modalities that can be absent, {able}. Received: {names}. Give some of "
+            "these in specs=; a picture can be absent where its spec says optional=True."
         )
     return names
 

@@ -149,8 +149,8 @@ class _Path:
         self.baseline, self.score = (float(each) for each in self._scores(np.array([0.0, 1.0], "float32"))[0])
         if not np.isfinite([self.baseline, self.score]).all():
             raise ValueError(
-                f"An explanation needs a finite {scalar.measure}. Received: {self.score} for {scalar.target!r} of "
-                f"head '{scalar.head}', {self.baseline} without input. Give another target=."
+                f"An explanation needs a finite {scalar.measure}. Received: {self.score} for {scalar.target!r} of head "
+                f"'{scalar.head}', {self.baseline} without input. Give another target=."
             )
 
     def gradients(self, steps):

@@ -114,8 +114,8 @@ def _check_weights(weights):
     lacking = sum(each is None for each in weights)
     if lacking not in (0, len(weights)):
         raise ValueError(
-            f"Either all batches have sample weights, or none. Received: {lacking} of {len(weights)} without. "
-            "Give the others weights of 1."
+            f"Either all batches have sample weights, or none. Received: {lacking} of {len(weights)} without. Give the "
+            "others weights of 1."
         )
 
 
@@ -186,8 +186,8 @@ def _parts(element):
     ok = isinstance(element, tuple | list) and len(element) in (2, 3) and isinstance(element[1], dict)
     if not ok:
         raise ValueError(
-            "Batches must be pairs of dicts, inputs and labels by name. "
-            f"Received: {_described(element)}. Make them from raw examples: mm.data.eval_batches(raw, preprocess)."
+            f"Batches must be pairs of dicts, inputs and labels by name. Received: {_described(element)}. Make them "
+            "from raw examples: mm.data.eval_batches(raw, preprocess)."
         )
     return (*element, None)[:3]
 

@@ -37,9 +37,9 @@ def fairness(head: Head, labels: Any, outputs: Any, *, group: Any) -> dict[str, 
     """
     if head.kind != "classification" or len(group) != len(labels):
         raise ValueError(
-            f"Rates by group need a classification head, and one group per example. Received: a head of kind "
-            f"{head.kind!r}, {len(group)} groups, {len(labels)} labels. "
-            "For other heads, evaluate.slices gives the gaps."
+            "Rates by group need a classification head, and one group per example. Received: a head of kind "
+            f"{head.kind!r}, {len(group)} groups, {len(labels)} labels. For other heads, evaluate.slices gives the "
+            "gaps."
         )
     answers = np.asarray(head.chosen(np.asarray(outputs, "float32")))
     truth = np.asarray(labels) > 0 if head.multi_label else np.eye(len(head.classes), dtype=bool)[np.asarray(labels)]

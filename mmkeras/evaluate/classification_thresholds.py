@@ -40,8 +40,8 @@ def thresholds(head: Head, labels: Any, outputs: Any, *, best: str = "f1") -> tu
     check_choice("evaluate.thresholds", "best", best, ("f1", "balanced_accuracy"))
     if not head.multi_label and len(head.classes) != 2:
         raise ValueError(
-            f"Thresholds are for heads of two classes, or with multi_label=True. Received: head "
-            f"'{head.name}' with {len(head.classes)} classes and one label. It answers with the most probable class."
+            f"Thresholds are for heads of two classes, or with multi_label=True. Received: head '{head.name}' with "
+            f"{len(head.classes)} classes and one label. It answers with the most probable class."
         )
     labels, outputs = np.asarray(labels), np.asarray(outputs, "float64")
     columns = zip(labels.T, outputs.T, strict=True) if head.multi_label else [(labels, outputs[:, 1])]
@@ -84,7 +84,7 @@ def with_thresholds(
     chosen = [head for head in given if head.kind == "classification" and (head.multi_label or len(head.classes) == 2)]
     if not chosen:
         raise ValueError(
-            f"Thresholds are for heads of two classes, or with multi_label=True. Received: "
+            "Thresholds are for heads of two classes, or with multi_label=True. Received: "
             f"{[head.name for head in given]}. Other heads answer with the most probable class."
         )
     labels, outputs, weights = predict(model, batches, chosen, with_weights=True)

@@ -8,8 +8,8 @@ def check_fit(preprocess, model, heads):
     """Raises ValueError unless preprocess gives the model's inputs and the heads match its outputs."""
     if isinstance(model, Preprocess) and not isinstance(preprocess, Preprocess):
         raise ValueError(
-            "An export takes the preprocess first, and then the model. Received: the two in the other order. "
-            "Call it with (preprocess, model, ...)."
+            "An export takes the preprocess first, and then the model. Received: the two in the other order. Call it "
+            "with (preprocess, model, ...)."
         )
     for stage, part in (("preprocess", preprocess), ("model", model)):
         if not isinstance(part.input, dict) or not isinstance(part.output, dict):

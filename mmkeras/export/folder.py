@@ -115,6 +115,6 @@ def check_version(path):
         )
     if path.exists():
         raise FileExistsError(
-            f"A version is never overwritten, since a server may have loaded it. Received: '{path}', which exists. "
-            f"The next free one is '{next_version(path.parent)}'; version='next' with '{path.parent}' takes it."
+            f"A version is never overwritten, since a server may have loaded it. Received: '{path}', which exists. The "
+            f"next free one is '{next_version(path.parent)}'; version='next' with '{path.parent}' takes it."
         )

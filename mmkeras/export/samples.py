@@ -52,9 +52,9 @@ def _raw_names(preprocess, layer):
 def _first(samples, inputs, count):
     if isinstance(samples.element_spec, tuple):
         raise ValueError(
-            f"samples must be single raw examples, flat dicts. Received: tuples of {len(samples.element_spec)}. "
-            "Leave out the labels: samples.map(lambda inputs, labels: inputs); and give raw values, from before "
-            "the preprocess."
+            f"samples must be single raw examples, flat dicts. Received: tuples of {len(samples.element_spec)}. Leave "
+            "out the labels: samples.map(lambda inputs, labels: inputs); and give raw values, from before the "
+            "preprocess."
         )
     _check_columns(samples.element_spec, inputs)
     ranks = {key: samples.element_spec[key].shape.rank or 0 for key in inputs}

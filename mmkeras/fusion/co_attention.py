@@ -67,8 +67,8 @@ class CoAttention(keras.layers.Layer):
         n = len(tokens_shape)
         if n < 2:
             raise ValueError(
-                "CoAttention needs two modalities or more, which attend to each other. Received: 1 modality. "
-                "Use fusion.Attention or fusion.SingleStream for the tokens of one."
+                "CoAttention needs two modalities or more, which attend to each other. Received: 1 modality. Use "
+                "fusion.Attention or fusion.SingleStream for the tokens of one."
             )
         self.embed.build(tokens_shape, masks_shape)
         layers = [(layer, i) for layer in range(self.num_layers) for i in range(n)]

@@ -71,8 +71,7 @@ class CrossAttention(keras.layers.Layer):
         if others < 1:
             raise ValueError(
                 "CrossAttention needs two modalities or more: the first one attends to the others. Received: 1 "
-                "modality. "
-                "Use fusion.Attention or fusion.SingleStream for the tokens of one."
+                "modality. Use fusion.Attention or fusion.SingleStream for the tokens of one."
             )
         self.embed.build(tokens_shape, masks_shape)
         self.stand_in.build(None)

@@ -50,8 +50,8 @@ def checked_thresholds(head):
     possible = head.multi_label or len(head.classes) == 2
     if not possible or len(thresholds) != wanted or not all(0 <= each <= 1 for each in thresholds):
         raise ValueError(
-            f"thresholds of head '{head.name}' are probabilities: one for two classes, one for each where several "
-            f"may hold at once. Received: {head.thresholds!r}, {len(head.classes)} classes, "
+            f"thresholds of head '{head.name}' are probabilities: one for two classes, one for each where several may "
+            f"hold at once. Received: {head.thresholds!r}, {len(head.classes)} classes, "
             f"multi_label={head.multi_label}. Leave them out: the answer is then the most probable class."
         )
     return thresholds

@@ -21,8 +21,8 @@ def check_branches(specs, branches):
     names = [spec.name for spec in specs]
     if not isinstance(branches, dict):
         raise TypeError(
-            f"branches must be a dict from the name of a spec to its branch. Received: {kind(branches)}. "
-            f"Give {{{', '.join(f'{name!r}: ...' for name in names)}}}."
+            f"branches must be a dict from the name of a spec to its branch. Received: {kind(branches)}. Give "
+            f"{{{', '.join(f'{name!r}: ...' for name in names)}}}."
         )
     check_keys("Each spec needs a branch under its own name.", branches, names)
     for spec in specs:
@@ -34,27 +34,24 @@ def _check_branch(spec, branch):
     if isinstance(branch, type) or not isinstance(branch, keras.Model):
         call = "Call it with the spec" if callable(branch) else "Call a function of mm.branches with the spec"
         raise TypeError(
-            f"A branch must be a keras.Model from the ready tensors of its spec to {_GIVES} Received: "
-            f"{kind(branch)} for "
-            f"'{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
+            f"A branch must be a keras.Model from the ready tensors of its spec to {_GIVES} Received: {kind(branch)} "
+            f"for '{spec.name}'. {call}, as in mm.branches.text.lstm(spec), and give what it returns."
         )
     output = getattr(branch, "output", None)  # a model that was not called, even a Sequential with an Input, has none
     if output is None:
         raise ValueError(
-            f"A branch must be a functional keras.Model of the ready tensors of its spec. Received: "
-            f"'{branch.name}' for "
-            f"'{spec.name}', a {type(branch).__name__}. Wrap it: mm.branches.from_model(spec, model)."
+            f"A branch must be a functional keras.Model of the ready tensors of its spec. Received: '{branch.name}' "
+            f"for '{spec.name}', a {type(branch).__name__}. Wrap it: mm.branches.from_model(spec, model)."
         )
     found = _shapes(output)
     fits = isinstance(output, list | tuple) and [len(shape) for shape, _ in found] == [3, 2]
     if not fits or found[1][1] != "bool":
         listed = ", ".join(f"{shape} {dtype}" for shape, dtype in found)
         raise ValueError(
-            f"A branch must return two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. "
-            "Turn a vector (B, D) into one token with keras.ops.expand_dims(vector, 1), with a mask (B, 1) that "
-            "is False "
-            "where the modality is absent: keras.Model(inputs, [tokens, mask]); mm.branches.from_model(spec, model) "
-            "does so for any model."
+            f"A branch must return two tensors: {_GIVES} Received: {listed} from that of '{spec.name}'. Turn a vector "
+            "(B, D) into one token with keras.ops.expand_dims(vector, 1), with a mask (B, 1) that is False where the "
+            "modality is absent: keras.Model(inputs, [tokens, mask]); mm.branches.from_model(spec, model) does so for "
+            "any model."
         )
 
 
@@ -116,7 +113,7 @@ def check_joint(fusion, found):
     if [len(shape) for shape, _ in shapes] != [3, 2] or shapes[1][1] != "bool":
         listed = ", ".join(f"{shape} {dtype}" for shape, dtype in shapes)
         raise ValueError(
-            f"encoder_decoder needs a fusion that gives joint tokens (B, M, D) and their mask (B, M) bool. Received: "
+            "encoder_decoder needs a fusion that gives joint tokens (B, M, D) and their mask (B, M) bool. Received: "
             f"{listed} from {getattr(fusion, 'name', kind(fusion))}. Use one that reads every token, such as "
             "mm.fusion.SingleStream(), or leave fusion= out."
         )

@@ -36,9 +36,8 @@ def _for_branch(branches, spec, inputs):
     )
     if set(names) != set(own) and not (fits and len(shared) > 1):
         raise ValueError(
-            f"A branch must take the ready tensors of its spec; specs can share a branch only if their ready "
-            f"tensors are alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, "
-            "under the name(s) "
+            "A branch must take the ready tensors of its spec; specs can share a branch only if their ready tensors "
+            f"are alike. Received: for spec '{spec.name}', {list(own)}, a branch that takes {names}, under the name(s) "
             f"{shared}. Build one for '{spec.name}', or make the specs alike."
         )
     return own if set(names) == set(own) else dict(zip(names, own.values(), strict=True))

@@ -159,8 +159,8 @@ class TableRow(RawLayer):
             return value.decode()
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"{self.modality}: categories must be UTF-8. Received: {value[:16]!r} in column '{column}'. "
-                "Decode it with its own encoding first, or clean the column."
+                f"{self.modality}: categories must be UTF-8. Received: {value[:16]!r} in column '{column}'. Decode it "
+                "with its own encoding first, or clean the column."
             ) from error
 
     def _outliers(self, std):

@@ -66,8 +66,8 @@ def _trained(model, name):
         raise ValueError(f"factors must be given by branch. Received: {name!r}. {did_you_mean(name, known)}".strip())
     if not variables:
         raise ValueError(
-            f"factors are for trainable branches. Received: {name!r}, which is frozen or has no weights. Leave "
-            "it out, or unfreeze it first."
+            f"factors are for trainable branches. Received: {name!r}, which is frozen or has no weights. Leave it out, "
+            "or unfreeze it first."
         )
     return variables
 

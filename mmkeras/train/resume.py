@@ -130,9 +130,9 @@ class Resume(keras.callbacks.Callback):
         pairs = [*zip(saved, here, strict=False), (f"{len(saved)} entries", f"{len(here)} entries")]
         there, now = next(pair for pair in pairs if pair[0] != pair[1])
         raise ValueError(
-            f"A run can only be resumed with the same model. {self.path} was written by another one: that one "
-            f"has '{there}', this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or "
-            "delete that folder."
+            f"A run can only be resumed with the same model. {self.path} was written by another one: that one has "
+            f"'{there}', this one '{now}'. Received: run_dir='{self.path.parent}'. Give a new run_dir, or delete that "
+            "folder."
         )
 
     def _check_batches(self, saved):

@@ -164,10 +164,10 @@ CONV1D = [keras.layers.Reshape((100, 1)), keras.layers.Conv1D(2, 10, strides=10)
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: from_model(FACE, several()), r"prepare is needed for the inputs of the model of 'face', which.*a list of \['x', 'ot"),
-    (lambda: from_model(PHOTO, Own(), prepare=prepared, rescale=(1.0,)), r"prepare computes every input.*rescale=\(1.0,\)"),
+    (lambda: from_model(FACE, several()), r"prepare is needed for the inputs of .*'face', which.*a list of \['x', 'ot"),
+    (lambda: from_model(PHOTO, Own(), prepare=prepared, rescale=(1.0,)), r"prepare computes every.*rescale=\(1.0,\)"),
     (lambda: from_model(PHOTO, keras.applications.MobileNetV2((64, 64, 3), 0.35, weights=None)),
-     r"must fit the inputs of the model of 'photo', \[\(None, 64, 64, 3\)\]. Received: \[\(None, 32, 32, 3\)\]. Change the spec .*, or "
+     r"must fit the inputs of .*, \[\(None, 64, 64, 3\)\]. Received: \[\(None, 32, 32, 3\)\]. Change the spec .*, or "
      "give prepare. ValueError: Input 0 .* is incompatible with the layer: expected shape=[^\x1b]*3\\)$"),
     (lambda: from_model(FACE, two_outputs()), r"output must name one .*\['a', 'b'\]. Received: None"),
     (lambda: from_model(FACE, two_outputs(), output="c"), "Received: 'c'"),

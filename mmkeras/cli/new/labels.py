@@ -47,8 +47,8 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
     missing = len(values) - len(there)
     if there.nunique() < 2:
         raise ValueError(
-            f"A label needs two different values or more. Received: --label {name!r}, {there.nunique()} "
-            f"different value(s)."
+            f"A label needs two different values or more. Received: --label {name!r}, {there.nunique()} different "
+            "value(s)."
         )
     numbers = numbers_of(there)
     task = task or _task(name, there, numbers)

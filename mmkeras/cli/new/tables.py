@@ -140,8 +140,8 @@ def _read(path, kind, options, names):
         raise ValueError(f"A .json table must be a list of rows. Received: {path}: {type(rows).__name__}.")
     if isinstance(rows[0], list) and (not names or len(names) != len(rows[0])):
         raise ValueError(
-            f"Rows without keys need column names. Received: {path}, rows such as {json.dumps(rows[0])[:200]}. "
-            f"Give --columns with {len(rows[0])} names."
+            f"Rows without keys need column names. Received: {path}, rows such as {json.dumps(rows[0])[:200]}. Give "
+            f"--columns with {len(rows[0])} names."
         )
     return pd.DataFrame(rows, columns=names if isinstance(rows[0], list) else None, dtype=object)
 

@@ -194,8 +194,8 @@ def _check_raw(raw, preprocess, heads):
     clash = [head.name for head in heads if head.name in preprocess.output]
     if missing or clash:
         raise ValueError(
-            f"Raw examples must be dicts with each raw name and each head's label. Missing: [{missing}]. "
-            f"Received: {list(received)}. Heads with the name of an input: {clash}. Rename the keys."
+            f"Raw examples must be dicts with each raw name and each head's label. Missing: [{missing}]. Received: "
+            f"{list(received)}. Heads with the name of an input: {clash}. Rename the keys."
         )
     check_encoded(received, heads)
 

@@ -207,8 +207,8 @@ def _check_bucket(name, preprocess, raw):
 def _check_rows(balance, raw):
     if balance:
         raise ValueError(
-            f"balance={balance!r} needs all labels in advance, from mm.data.Examples or cache=. "
-            f"Received: {type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
+            f"balance={balance!r} needs all labels in advance, from mm.data.Examples or cache=. Received: "
+            f"{type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
         )
 
 

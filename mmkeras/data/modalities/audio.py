@@ -63,7 +63,7 @@ def _checked(name, rate):
     """The sample rate of decoded samples, which only the argument can give."""
     if rate is None:
         raise ValueError(
-            f"Decoded sounds need a sample rate. Received: samples for '{name}', and sample_rate=None. "
-            "Give pairs (rate, samples) in a table, and from_dataset(..., sample_rate=) in Hz."
+            f"Decoded sounds need a sample rate. Received: samples for '{name}', and sample_rate=None. Give pairs "
+            "(rate, samples) in a table, and from_dataset(..., sample_rate=) in Hz."
         )
     return rate

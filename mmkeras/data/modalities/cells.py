@@ -55,8 +55,8 @@ def check_texts(name, values):
     for row, value in values.items():
         if isinstance(value, list | tuple | set | dict | np.ndarray | Pillow.Image):
             raise ValueError(
-                f"A text or category must be one value. Received: {type(value).__name__} as '{name}' in row "
-                f"{row}. Join a "
+                f"A text or category must be one value. Received: {type(value).__name__} as '{name}' in row {row}. "
+                "Join a "
                 f'list into one text, frame["{name}"].str.join(" "); of several classes make a head, '
                 "mm.heads.classification(..., multi_label=True); numbers belong in mm.Vector."
             )
@@ -84,9 +84,8 @@ def numbers_of(name, values):
     for row, value in there.items() if values.dtype == object else ():
         if not np.isscalar(value) and np.ndim(value):
             raise ValueError(
-                f"A number must be one value. Received: {type(value).__name__} as '{name}' in row {row}. A list "
-                "of numbers "
-                "belongs in mm.Vector(name, size)."
+                f"A number must be one value. Received: {type(value).__name__} as '{name}' in row {row}. A list of "
+                "numbers belongs in mm.Vector(name, size)."
             )
     if pd.api.types.is_string_dtype(values) and len(there) and pd.to_numeric(there, errors="coerce").isna().all():
         filled = there[there != ""]

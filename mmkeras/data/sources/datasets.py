@@ -113,6 +113,6 @@ def _check_kind(dataset):
         )
     if (getattr(dataset, "format", None) or {}).get("type") == "custom":
         raise ValueError(
-            "from_dataset reads stored columns only. Received: a data set with a transform (set_transform). "
-            "Store its result with dataset.map(...), or drop it with dataset.reset_format()."
+            "from_dataset reads stored columns only. Received: a data set with a transform (set_transform). Store its "
+            "result with dataset.map(...), or drop it with dataset.reset_format()."
         )

@@ -104,17 +104,16 @@ def _beside(path, specs, root):
     check_specs(specs)
     if is_frame(path):
         raise TypeError(
-            f"A path is needed. Received: {kind(path)}. For a table in memory call "
-            "mm.data.from_dataframe(frame, specs, heads)."
+            f"A path is needed. Received: {kind(path)}. For a table in memory call mm.data.from_dataframe(frame, "
+            "specs, heads)."
         )
     if root is not None and not isinstance(root, dict):
         return root
     names = [name for name in _files(specs) if name not in (root or {})]
     if names and hasattr(path, "read"):
         raise ValueError(
-            f"root= is needed for relative paths of a table that was not read from a file. Received: "
-            f"{type(path).__name__}, and no "
-            f"root for {names}. Give root=."
+            "root= is needed for relative paths of a table that was not read from a file. Received: "
+            f"{type(path).__name__}, and no root for {names}. Give root=."
         )
     return dict.fromkeys(names, names and Path(path).parent) | (root or {})
 
@@ -160,8 +159,8 @@ def from_dataframe(
     check_on_error(on_error)
     if not is_frame(frame):
         raise TypeError(
-            f"from_dataframe needs a pandas.DataFrame. Received: {kind(frame)}. Read a path with "
-            "mm.data.from_csv; convert rows with pandas.DataFrame(rows)."
+            f"from_dataframe needs a pandas.DataFrame. Received: {kind(frame)}. Read a path with mm.data.from_csv; "
+            "convert rows with pandas.DataFrame(rows)."
         )
     return _examples(frame, specs, heads, root, columns, on_error, weights)
 
@@ -197,8 +196,8 @@ def _roots(specs, root):
     for name, folder in found.items():
         if not os.path.isdir(folder):
             raise ValueError(
-                f"root must be an existing folder or archive. Received: {str(roots[name])!r} for '{name}'. "
-                "Give the folder to which the paths of the table are relative."
+                f"root must be an existing folder or archive. Received: {str(roots[name])!r} for '{name}'. Give the "
+                "folder to which the paths of the table are relative."
             )
     return {name: Path(found.get(name, ".")) for name in names}
 

@@ -87,8 +87,8 @@ def read_manifest(pattern):
         there = [file.name for file in files_of(pattern)]
         raise ValueError(
             f"Shards are read by the manifest that write_tfrecord puts beside them when they are complete: '{path}'. "
-            f"Received: {type(error).__name__}: {error}; beside it lie {there[:5] or 'no shards'}. "
-            "Copy it too, or write the set again; read shards of other programs with tf.data.TFRecordDataset."
+            f"Received: {type(error).__name__}: {error}; beside it lie {there[:5] or 'no shards'}. Copy it too, or "
+            "write the set again; read shards of other programs with tf.data.TFRecordDataset."
         ) from error
     return told
 

@@ -260,9 +260,8 @@ def _check_count(examples, shards, skipped):
     if examples < shards:
         left_out = f" {len(skipped)} were skipped.\n{faults.report(skipped)}" if skipped else ""
         raise ValueError(
-            f"Each shard needs at least one example. Received: {examples} example(s) for shards={shards}. Use "
-            "fewer shards."
-            f"{left_out}"
+            f"Each shard needs at least one example. Received: {examples} example(s) for shards={shards}. Use fewer "
+            f"shards.{left_out}"
         )
 
 

@@ -122,6 +122,6 @@ class Shards(RawExamples, tf.data.Dataset):
         except tf.errors.OpError as error:
             cause = faults.cause_of(error)
         raise ValueError(
-            f"Shard '{shard['file']}' in '{self.folder}' is damaged. Expected: {shard['examples']} records. "
-            f"Received: {found} that are whole; {cause}. Copy it again, or write the set again."
+            f"Shard '{shard['file']}' in '{self.folder}' is damaged. Expected: {shard['examples']} records. Received: "
+            f"{found} that are whole; {cause}. Copy it again, or write the set again."
         )
