@@ -22,7 +22,7 @@ def load_preset(kind, preset, **options):
             remedy = "Weights of Hugging Face are read by safetensors: pip install 'mmkeras[weights]'."
         raise ValueError(
             "A preset must be a name of keras-hub that can be downloaded, or a folder with all its files. Received: "
-            f"'{preset}', {_told(fault)}. {remedy}"
+            f"'{preset}', {_cause(fault)}. {remedy}"
         ) from fault
 
 
@@ -73,8 +73,8 @@ def load_weights(where, build, weights):
             if weights == "imagenet"
             else "Give the file of this very architecture, without its classification layer."
         )
-        raise ValueError(f"weights of {where} must load. Received: '{weights}', {_told(fault)}. {remedy}") from fault
+        raise ValueError(f"weights of {where} must load. Received: '{weights}', {_cause(fault)}. {remedy}") from fault
 
 
-def _told(fault):
+def _cause(fault):
     return f"{type(fault).__name__}: {str(fault)[:300].strip()}"

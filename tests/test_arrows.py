@@ -10,7 +10,7 @@ import mmkeras as mm
 ROOT = Path(mm.__file__).parent
 FLOORS = [
     "formats", "edge", "client",
-    "checks", "received", "unfinished", "config", "specs", "causes", "contract", "distribute", "presets",
+    "checks", "data_checks", "temporary_folder", "config", "specs", "causes", "contract", "distribute", "presets",
     "layers", "losses", "preprocess", "augment", "data",
     "branches", "fusion", "decoding", "heads", "models",
     "train", "evaluate", "export", "retrieval", "serve",

@@ -47,8 +47,8 @@ class Artefact(NamedTuple):
     @property
     def tells_status(self) -> bool:
         """Whether it has an answer "status" because of `saved_model(on_error=)`."""
-        told = self.read_beside("signature.json") if self.kind == SAVED_MODEL else None
-        return (told or {}).get("on_error", "raise") != "raise"
+        record = self.read_beside("signature.json") if self.kind == SAVED_MODEL else None
+        return (record or {}).get("on_error", "raise") != "raise"
 
     def beside(self, name: str) -> Path:
         """The path of a file that the export wrote with it, such as "parity.json"."""
@@ -143,23 +143,23 @@ def _in_file(path):
 
 def _saved_model(path, signature):
     file = path / "assets.extra" / "signature.json"
-    told = read_json(file) if file.is_file() else {}
-    if "inputs" not in told:
+    record = read_json(file) if file.is_file() else {}
+    if "inputs" not in record:
         raise ValueError(
             "The SavedModel must be one that mmkeras.export.saved_model wrote; its assets.extra/signature.json "
             f"describes the inputs. Received: '{path}', where "
-            f"{'it does not' if told else 'there is no such file'}. Export the model again."
+            f"{'it does not' if record else 'there is no such file'}. Export the model again."
         )
-    names = sorted(told["signatures"], key=lambda name: (name != SERVED, name))
+    names = sorted(record["signatures"], key=lambda name: (name != SERVED, name))
     if signature not in names:
         hint = did_you_mean(signature, names)
         raise ValueError(f"'{path}' has the signatures {names}. Received: {signature!r}. {hint}".rstrip())
-    asked, raw = told["signatures"][signature], signature not in _PREPARED
+    asked, raw = record["signatures"][signature], signature not in _PREPARED
     inputs = (
-        inputs_of_specs(told["inputs"], told["may_be_absent"], asked["inputs"]) if raw else tensors(asked["inputs"])
+        inputs_of_specs(record["inputs"], record["may_be_absent"], asked["inputs"]) if raw else tensors(asked["inputs"])
     )
     outputs = {name: f"{each['dtype']} {_shape(each['shape'])}" for name, each in asked["outputs"].items()}
-    return Artefact(SAVED_MODEL, path, inputs, outputs, told["classes"], "", signature, names)
+    return Artefact(SAVED_MODEL, path, inputs, outputs, record["classes"], "", signature, names)
 
 
 def _shape(shape):
@@ -168,9 +168,9 @@ def _shape(shape):
 
 
 def _litert(path):
-    told = edge.describe(path)
-    classes = {head["name"]: head["classes"] for head in told["outputs"] if "classes" in head}
-    return Artefact(LITERT, path, inputs_of_edge(told["inputs"]), outputs_of_heads(told["outputs"]), classes)
+    record = edge.describe(path)
+    classes = {head["name"]: head["classes"] for head in record["outputs"] if "classes" in head}
+    return Artefact(LITERT, path, inputs_of_edge(record["inputs"]), outputs_of_heads(record["outputs"]), classes)
 
 
 def _archive(path):

@@ -46,9 +46,9 @@ def with_all_columns(frame: pd.DataFrame, inputs: Sequence[Input]) -> tuple[pd.D
     absent = [each for each in inputs if each.name not in frame]
     wrong = [each.name for each in absent if not each.optional or did_you_mean(each.name, others)]
     if wrong:
-        said = ", ".join(f"{name!r} {did_you_mean(name, others)}".strip() for name in wrong)
+        hints = ", ".join(f"{name!r} {did_you_mean(name, others)}".strip() for name in wrong)
         raise ValueError(
-            f"The table needs a column for each input, {names}. Missing: {said}. Received: {list(frame)}. Say "
+            f"The table needs a column for each input, {names}. Missing: {hints}. Received: {list(frame)}. Say "
             'which columns hold them: --column "NAME=COLUMN".'
         )
     added = [each.name for each in absent]

@@ -43,8 +43,8 @@ def size(artefact: Artefact) -> str:
 
 
 def _versions(artefact):
-    told = artefact.read_beside("signature.json") if artefact.kind == SAVED_MODEL else None
-    return told and "Exported with " + ", ".join(f"{name} {version}" for name, version in told["versions"].items())
+    record = artefact.read_beside("signature.json") if artefact.kind == SAVED_MODEL else None
+    return record and "Exported with " + ", ".join(f"{name} {version}" for name, version in record["versions"].items())
 
 
 def _signatures(artefact):
@@ -88,17 +88,17 @@ def _parity(artefact):
     """The report of the export; None where none lies beside it."""
     from rich.table import Table
 
-    told = artefact.read_beside("parity.json") if artefact.kind in (SAVED_MODEL, LITERT) else None
-    if told is None:
+    record = artefact.read_beside("parity.json") if artefact.kind in (SAVED_MODEL, LITERT) else None
+    if record is None:
         return None
     table = Table(show_header=False, title="Parity with Python, at the export", title_justify="left")
-    for what, value in _told(told):
+    for what, value in _rows_of(record):
         if value is not None:
             table.add_row(what, str(value))
     return table
 
 
-def _told(parity):
+def _rows_of(parity):
     yield "examples compared", parity.get("samples")
     yield "largest difference", _largest(parity)
     yield "allowed", f"{parity['tolerance']:g}"

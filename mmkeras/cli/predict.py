@@ -100,17 +100,17 @@ def _answered(answer, artefact, table, args):
             parts += [pd.DataFrame(columns_of(answers, artefact.classes), index=labels)] if labels else []
         return pd.concat(parts) if parts else pd.DataFrame(), faults
 
-    (found, faults), told = ask(columns), {}
+    (found, faults), left_out = ask(columns), {}
     if args.on_error == "absent":
         names = optional_columns({each.modality: each.spec for each in artefact.inputs}.values())
-        found, faults, told = asked_again(ask, columns, names, found, faults)
+        found, faults, left_out = asked_again(ask, columns, names, found, faults)
     if found.empty:
         raise ValueError(report([*unread, *faults]))
     faults = sorted([*unread, *faults], key=lambda fault: fault.row)
     found = found.reindex(sorted({*frame.index, *(fault.row for fault in faults)}))
     if skip or artefact.tells_status:
         own = found.pop(STATUS).fillna("") if STATUS in found else [""] * len(found)  # of an export's own on_error
-        found[STATUS] = [why or each for why, each in zip(statuses(found.index, faults, told), own, strict=True)]
+        found[STATUS] = [why or each for why, each in zip(statuses(found.index, faults, left_out), own, strict=True)]
     whole, renamed = joined(frame.reindex(found.index), found)
     return whole, faults, renamed, added
 

@@ -80,7 +80,7 @@ def _parity(artefact: Artefact):
     from mmkeras.export.record import compared
 
     largest, problems = compared(record, received)
-    lines = [f"{name}: {sentence}" for name, said in problems.items() for sentence in said]
+    lines = [f"{name}: {sentence}" for name, why in problems.items() for sentence in why]
     count = len(next(iter(received.values())))
     if lines:
         return f"they differ from those of the export, on {count} examples", lines

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from mmkeras.causes import readable_errors
-from mmkeras.received import check_class_weight, check_fed
+from mmkeras.data_checks import check_class_weight, check_fed
 
 _FIT = inspect.signature(keras.Model.fit)
 

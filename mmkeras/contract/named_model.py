@@ -11,7 +11,7 @@ from mmkeras.checks import check_keys, suggested
 from mmkeras.contract.auxiliary import for_auxiliary, head_of
 from mmkeras.contract.fitting import Fitting, with_a_row
 from mmkeras.contract.teaching import Teaching, label_name, taught_heads
-from mmkeras.received import looks_raw
+from mmkeras.data_checks import looks_raw
 
 for _kind in kinds.KINDS.values():
     keras.saving.register_keras_serializable("mmkeras")(_kind)

@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from mmkeras.checks import check_whole
 from mmkeras.data.examples import Examples
 from mmkeras.data.splitting import groups_of, joined, stratified_head, tell_rare
-from mmkeras.received import check_examples
+from mmkeras.data_checks import check_examples
 
 
 def kfold(

@@ -25,14 +25,14 @@ def shown_if_slow(items, description, total=None, verbose=True):
     if not verbose:
         yield from items
         return
-    bar, told = None, time.monotonic() + _QUICK - _REFRESH
+    bar, shown = None, time.monotonic() + _QUICK - _REFRESH
     try:
         for done, item in enumerate(items):
             yield item
-            if time.monotonic() - told > _REFRESH:
+            if time.monotonic() - shown > _REFRESH:
                 bar = bar or _started(description, total)
                 bar.update(bar.task_ids[0], completed=done + 1)
-                told = time.monotonic()
+                shown = time.monotonic()
     finally:
         if bar:
             bar.stop()

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 
 from mmkeras.data.examples import Examples
 from mmkeras.data.timeline import in_order
-from mmkeras.received import check_examples
+from mmkeras.data_checks import check_examples
 
 
 def split(

@@ -26,7 +26,7 @@ ANSWERS = {"classification": classification, "regression": regression, "transcri
 KINDS = {"text": Text, "image": Image, "audio": Audio, "video": Video, "wordpiece": WordPiece, "table": Table,
          "vector": Vector}  # fmt: skip
 _LARGEST = 2**28  # bytes; for comparison, a vocabulary of 250,000 tokens takes about 4 MB
-_MOST = 2**31 - 1
+_LARGEST_INT = 2**31 - 1
 
 
 def describe(path: str | PathLike[str]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _short(value):
 
 
 def _is_count(value):
-    return type(value) is int and 0 < value <= _MOST
+    return type(value) is int and 0 < value <= _LARGEST_INT
 
 
 def _is_number(value):

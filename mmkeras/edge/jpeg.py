@@ -7,7 +7,7 @@ import struct
 _NEXT = re.compile(rb"\xff[^\0\xd0-\xd7\xff]", re.DOTALL)
 # In files with restart markers, decoders skip a reserved marker in a scan and go on at the next marker.
 _NEXT_OF_RESTARTED = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
-_MOST = 256  # maximum number of segments and fill bytes before the frame header
+_MOST_SEGMENTS = 256  # maximum number of segments and fill bytes before the frame header
 # `mmkeras.preprocess.jpeg` explains these lengths.
 _LONG, _LONG_IN_REFINEMENT = bytes(64), bytes(128)
 
@@ -20,7 +20,7 @@ def walk(value):
             pixels' data was overwritten.
     """
     tiff, at, adobe = 0, 2, False
-    for _ in range(_MOST):
+    for _ in range(_MOST_SEGMENTS):
         if value[at : at + 1] != b"\xff" or at + 10 > len(value):
             break
         marker, size = value[at + 1], int.from_bytes(value[at + 2 : at + 4], "big")

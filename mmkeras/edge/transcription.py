@@ -5,7 +5,7 @@ import collections
 import numpy as np
 
 MEANING = "logits of each time step, the blank first; preprocess.json has the pieces of text of the other units"
-_LEAST = -15.0  # log-probability below which a unit does not start a new hypothesis
+_LEAST_LOG_PROBABILITY = -15.0  # log-probability below which a unit does not start a new hypothesis
 
 
 def is_described(head):
@@ -105,7 +105,7 @@ def beam_search(shares, beams):
     kept = {(): (0.0, -np.inf)}
     for step in shares:
         found = collections.defaultdict(lambda: [-np.inf, -np.inf])
-        likely = [int(unit) for unit in np.flatnonzero(step > _LEAST) if unit]
+        likely = [int(unit) for unit in np.flatnonzero(step > _LEAST_LOG_PROBABILITY) if unit]
         for prefix, (blank, unit) in kept.items():
             both, same = np.logaddexp(blank, unit), found[prefix]
             same[0] = np.logaddexp(same[0], both + step[0])

@@ -16,7 +16,7 @@ from mmkeras.evaluate.kinds import lower_is_better, main_score
 from mmkeras.heads import Head, heads_of
 from mmkeras.specs import Spec
 
-_MOST = 6
+_MOST_MODALITIES = 6
 
 
 def contributions(
@@ -64,21 +64,21 @@ def contributions(
     steps = length_hint(batches) or None
     shown = shown_if_slow(batches, "Asking with every subset of the modalities", steps, verbose)
     labels, found, weights = predict_each(rows, shown, heads)
-    told = {}
+    by_head = {}
     for head in heads:
         own = {key: outputs[head.name] for key, outputs in found.items()}
-        told[head.name] = _of_head(head, names, labels[head.name], weights and weights[head.name], own)
-    return told
+        by_head[head.name] = _of_head(head, names, labels[head.name], weights and weights[head.name], own)
+    return by_head
 
 
 def _names(model, specs):
     able = [spec.name for spec in model.specs if f"{spec.name}_mask" in spec.ready]
     names = able if specs is None else [spec.name for spec in specs]
     wrong = [name for name in names if name not in able]
-    if wrong or not 0 < len(names) <= _MOST:
+    if wrong or not 0 < len(names) <= _MOST_MODALITIES:
         raise ValueError(
-            f"Shapley values need 1 to {_MOST} modalities that can be absent, {able}. Received: {names}. Give some of "
-            "these in specs=; a picture can be absent where its spec says optional=True."
+            f"Shapley values need 1 to {_MOST_MODALITIES} modalities that can be absent, {able}. Received: {names}. "
+            "Give some of these in specs=; a picture can be absent where its spec says optional=True."
         )
     return names
 

@@ -45,8 +45,8 @@ def _rows(head, labels, outputs):
     """For any kind of head: the labels, and the answers that a served model gives under the head's name."""
     answers = head.decode(outputs)
     found = np.asarray(answers.get(head.name, outputs))
-    told = [each.decode() if isinstance(each, bytes) else np.asarray(each).tolist() for each in found]
-    return {"truth": [np.asarray(label).tolist() for label in labels], "answer": told,
+    plain = [each.decode() if isinstance(each, bytes) else np.asarray(each).tolist() for each in found]
+    return {"truth": [np.asarray(label).tolist() for label in labels], "answer": plain,
             "confidence": np.nan, "likely_wrong": False}  # fmt: skip
 
 

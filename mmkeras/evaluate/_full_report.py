@@ -152,8 +152,8 @@ def _written(context, found, failed, made, title):
     scores = found.pop("scores", None) or {"models": {}, "skipped": [], "files": []}
     path = context.out_dir / "report.html"
     html = str(path) if cluster().is_chief else None
-    told = as_json(_plain(scores | {"sections": found, "failed": failed, "html": html}))
-    text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
+    as_written = as_json(_plain(scores | {"sections": found, "failed": failed, "html": html}))
+    text = json.dumps(as_written, indent=2, ensure_ascii=False, allow_nan=False)
     (context.out_dir / "report.json").write_text(text + "\n", encoding="utf-8")
     title = title or f"What {context.model.name} knows"
     count = len(context.test.frame) if hasattr(context.test, "frame") else None
@@ -161,7 +161,7 @@ def _written(context, found, failed, made, title):
     rows = f" {count:,} test examples." if count else ""
     subtitle = f"Inputs: {specs}. Answers: {heads}.{rows}"
     path.write_text(page.page(title, subtitle, made), encoding="utf-8")
-    return told
+    return as_written
 
 
 def _named(each):

@@ -180,22 +180,22 @@ def paired(
 
 
 def _words(head, below, beside, own, level):
-    said = []
+    lines = []
     if below is not None:
         first = {
             True: "Fusion pays",
             False: "Fusion does not pay: the baseline is better",
             None: "Fusion is not shown to pay",
         }[_better(below, level)]
-        said.append(f"{first}. {_numbers(head, below, 'the best baseline', own, level)}.")
+        lines.append(f"{first}. {_numbers(head, below, 'the best baseline', own, level)}.")
     if beside is not None:
         first = {
             True: "The model is better than the others that read all its inputs",
             False: "Another model that reads all its inputs is better",
             None: "The model and the best other one that reads all its inputs can't be told apart",
         }[_better(beside, level)]
-        said.append(f"{first}. {_numbers(head, beside, 'the best of them', own, level)}.")
-    return " ".join(said)
+        lines.append(f"{first}. {_numbers(head, beside, 'the best of them', own, level)}.")
+    return " ".join(lines)
 
 
 def _numbers(head, found, which, own, level):

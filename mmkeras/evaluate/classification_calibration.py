@@ -12,7 +12,7 @@ from mmkeras.contract import NamedModel
 from mmkeras.evaluate._predict import predict
 from mmkeras.heads import Head, heads_of
 
-_LEAST = 1e-7
+_LEAST_PROBABILITY = 1e-7
 
 
 def calibration(head: Head, labels: Any, outputs: Any, *, bins: int = 15) -> dict[str, Any]:
@@ -48,9 +48,14 @@ def calibration(head: Head, labels: Any, outputs: Any, *, bins: int = 15) -> dic
     numbers = np.minimum((confidence * bins).astype(int), bins - 1)
     count = np.bincount(numbers, minlength=bins)
     there = count > 0
-    said, found = (np.bincount(numbers, each, bins)[there] / count[there] for each in (confidence, right))
-    ece = float((count[there] * np.abs(said - found)).sum() / count.sum())
-    return {"confidence": said.tolist(), "accuracy": found.tolist(), "count": count[there].tolist(), "ece": ece}
+    mean_confidence, observed = (np.bincount(numbers, each, bins)[there] / count[there] for each in (confidence, right))
+    ece = float((count[there] * np.abs(mean_confidence - observed)).sum() / count.sum())
+    return {
+        "confidence": mean_confidence.tolist(),
+        "accuracy": observed.tolist(),
+        "count": count[there].tolist(),
+        "ece": ece,
+    }
 
 
 def temperature(head: Head, labels: Any, outputs: Any) -> float:
@@ -71,7 +76,7 @@ def temperature(head: Head, labels: Any, outputs: Any) -> float:
 
     Source: Guo et al., arXiv 1706.04599, section 4.2.
     """
-    p = np.clip(np.asarray(outputs, "float64"), _LEAST, 1 - _LEAST)
+    p = np.clip(np.asarray(outputs, "float64"), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     labels = np.asarray(labels)
 
     def loss(log_t):
@@ -108,11 +113,11 @@ def calibrated(model: keras.Model, batches: Iterable[Any], heads: Sequence[Head]
             "evaluate.conformal gives intervals with a guaranteed coverage."
         )
     labels, outputs, weights = predict(model, batches, heads, with_weights=True)
-    found = {}
+    observed = {}
     for head in heads:
         some = slice(None) if weights is None else weights[head.name] > 0
-        found[head.name] = temperature(head, labels[head.name][some], outputs[head.name][some])
-    return _with_temperatures(model, heads, found)
+        observed[head.name] = temperature(head, labels[head.name][some], outputs[head.name][some])
+    return _with_temperatures(model, heads, observed)
 
 
 def _with_temperatures(model, heads, temperatures):
@@ -130,6 +135,6 @@ def _with_temperatures(model, heads, temperatures):
 
 
 def _behind(head, p, t):
-    p = ops.clip(p, _LEAST, 1 - _LEAST)
+    p = ops.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     logits = ops.log(p) - ops.log(1.0 - p) if head.multi_label else ops.log(p)
     return keras.layers.Activation(head.activation, dtype="float32", name=f"{head.name}_calibrated")(logits / t)

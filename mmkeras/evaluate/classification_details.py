@@ -35,10 +35,11 @@ def _curve(head, curves):
     above, below = figure.subplots(2, 1, height_ratios=[3, 1], sharex=True)
     above.plot([0, 1], [0, 1], ":", color="#555555")
     for colour, (name, curve) in zip(COLOURS, curves.items(), strict=False):
-        said, holds = np.array(curve["confidence"]), np.array(curve["accuracy"])
+        predicted, holds = np.array(curve["confidence"]), np.array(curve["accuracy"])
         ends = [wilson(share * count, count) for share, count in zip(holds, curve["count"], strict=True)]
-        above.errorbar(said, holds, np.clip(np.abs(np.transpose(ends) - holds), 0, None), fmt="o-", color=colour, ms=4,
-                       elinewidth=0.8, label=f"{name}: expected error {curve['ece']:.3f}")  # fmt: skip
+        errors = np.clip(np.abs(np.transpose(ends) - holds), 0, None)
+        above.errorbar(predicted, holds, errors, fmt="o-", color=colour, ms=4, elinewidth=0.8,
+                       label=f"{name}: expected error {curve['ece']:.3f}")  # fmt: skip
     first = next(iter(curves.values()))
     below.bar(first["confidence"], first["count"], width=0.03, color=COLOURS[0])
     above.set(ylabel="share that is right (95 %)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))

@@ -239,28 +239,32 @@ def faults(unit, received, expected, tolerance, half=False):
     """
     received, expected = np.asarray(received), np.asarray(expected)
     found, most, name = compare(unit, received, expected, half), limits(tolerance), _UNITS[unit["kind"]]
-    said = []
+    problems = []
     tokens = unit["kind"] == "tokens"
     if not tokens and not found["largest"] <= tolerance:  # written so that NaN fails, too
-        said.append(
+        problems.append(
             f"largest difference {found['largest']:.3g} {name}{_own(unit, found['largest'])}, allowed {tolerance:g}"
         )
     mean = most["tokens" if tokens else "mean"]
     if not found["mean"] <= mean:
-        said.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {mean:g}")
+        problems.append(f"mean difference {found['mean']:.3g} {name}{_own(unit, found['mean'])}, allowed {mean:g}")
     if found["relative"] is not None and not (found["mean"] <= most["negligible"] or found["relative"] <= RELATIVE):
-        said.append(f"mean difference {found['relative']:.3g} times that of a constant answer, allowed {RELATIVE:g}")
+        problems.append(
+            f"mean difference {found['relative']:.3g} times that of a constant answer, allowed {RELATIVE:g}"
+        )
     if received.shape == expected.shape and unit["kind"] == "texts":
         rate = changed_ids(received, expected, most["margin"])
         if not rate <= most["mean"]:
-            said.append(
+            problems.append(
                 f"{rate:.3g} of the units of the texts are others, near ties left out, allowed {most['mean']:g}"
             )
     elif received.shape == expected.shape:
         changed, n = flips(unit, received, expected, most["margin"]), len(expected)
         if changed > allowed_flips(n):
-            said.append(f"another class in {changed} of {n} examples, near ties left out, allowed {allowed_flips(n)}")
-    return said
+            problems.append(
+                f"another class in {changed} of {n} examples, near ties left out, allowed {allowed_flips(n)}"
+            )
+    return problems
 
 
 def _own(unit, value):

@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from mmkeras.unfinished import alone_in, unfinished
+from mmkeras.temporary_folder import alone_in, temporary_folder
 
 _PREFIX = ".unfinished-"
 
@@ -95,7 +95,7 @@ def _unfinished(path):
     made = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with unfinished(_PREFIX, path.parent) as temporary:
+        with temporary_folder(_PREFIX, path.parent) as temporary:
             yield temporary
         made = []
     finally:

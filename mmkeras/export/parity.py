@@ -38,12 +38,12 @@ def check_outputs(who, heads, received, expected, tolerance, half=False):
         tolerance, half: as in `distance.faults`.
     """
     found = {name: faults(unit, received[name], expected[name], tolerance, half) for name, unit in units(heads).items()}
-    refuse({f"{who}: {name}": said for name, said in found.items()}, tolerance, half)
+    refuse({f"{who}: {name}": why for name, why in found.items()}, tolerance, half)
 
 
 def refuse(problems, tolerance, half=False):
     """Raises ValueError listing all problems, given as a dict from subject to sentences, if there are any."""
-    lines = [f"  {about}: {'; '.join(said)}." for about, said in problems.items() if said]
+    lines = [f"  {about}: {'; '.join(why)}." for about, why in problems.items() if why]
     if lines:
         float16 = (
             ' float16 has 11 bits and ends at 65504: quantize="dynamic" has more for large values.' if half else ""

@@ -20,6 +20,7 @@ import numpy as np
 from mmkeras.checks import check_list, did_you_mean
 from mmkeras.contract import SAMPLE_WEIGHT, auxiliary_name
 from mmkeras.contract.raw_examples import RawExamples, columns_of, has_weights
+from mmkeras.data_checks import kind
 from mmkeras.heads._classification import Classification
 from mmkeras.heads._classification import Classification as classification
 from mmkeras.heads._generation import Generation
@@ -29,7 +30,6 @@ from mmkeras.heads._regression import Regression as regression
 from mmkeras.heads._transcription import Transcription
 from mmkeras.heads._transcription import Transcription as transcription
 from mmkeras.heads.base import Head
-from mmkeras.received import kind
 
 __all__ = [
     "Classification", "Generation", "Head", "Regression", "Transcription", "adapt", "check_heads", "classification",
@@ -124,8 +124,8 @@ def adapt(heads: Sequence[Head], raw: Any, *, verbose: bool = True) -> list[Any]
 
 def _changes(before, after):
     old, new = before.get_config(), after.get_config()
-    told = ", ".join(f"{name}={value!r}" for name, value in new.items() if value != old[name])
-    return told if len(told) <= 200 else f"{told[:200]}..."
+    changes = ", ".join(f"{name}={value!r}" for name, value in new.items() if value != old[name])
+    return changes if len(changes) <= 200 else f"{changes[:200]}..."
 
 
 def _learned_from(head, raw, weighted):

@@ -6,7 +6,7 @@ import keras
 
 from mmkeras import fusion as fusions
 from mmkeras.checks import check_keys
-from mmkeras.received import kind
+from mmkeras.data_checks import kind
 
 _GIVES = "tokens (B, T, D) and their mask (B, T) bool."
 

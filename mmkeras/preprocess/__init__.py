@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.progress import track
 
 from mmkeras.contract.raw_examples import RawExamples
+from mmkeras.data_checks import check_examples, check_preprocess, check_singles
 from mmkeras.preprocess._layer import RawLayer
 from mmkeras.preprocess.audio import DecodeAudio
 from mmkeras.preprocess.image import DecodeImage
@@ -21,7 +22,6 @@ from mmkeras.preprocess.table import TableRow
 from mmkeras.preprocess.text import TokenIds
 from mmkeras.preprocess.vector import VectorRow
 from mmkeras.preprocess.video import DecodeVideo
-from mmkeras.received import check_examples, check_preprocess, check_singles
 from mmkeras.specs import Spec, check_specs
 
 __all__ = [

@@ -19,7 +19,7 @@ from mmkeras.models import DualEncoder
 from mmkeras.preprocess import Preprocess
 from mmkeras.retrieval._approximate import Graph
 from mmkeras.retrieval._search import BLOCK, compiled, nothing
-from mmkeras.unfinished import unfinished
+from mmkeras.temporary_folder import temporary_folder
 
 
 class Found(NamedTuple):
@@ -225,7 +225,7 @@ class Index:
         if path.exists():
             raise FileExistsError(f"An index is not overwritten. Received: '{path}', which exists. Give a new name.")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(".unfinished-", path.parent) as folder:
+        with temporary_folder(".unfinished-", path.parent) as folder:
             made = folder / path.name
             made.mkdir()
             for name in self.modalities:

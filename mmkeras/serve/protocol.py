@@ -112,10 +112,10 @@ def check_names(given, specs, where):
     missing = [name for name in specs if name not in given]
     extra = [name for name in given if name not in specs]
     if missing or extra:
-        said = [f"{word} {names}" for word, names in (("missing", missing), ("unknown", extra)) if names]
+        problems = [f"{word} {names}" for word, names in (("missing", missing), ("unknown", extra)) if names]
         hints = [did_you_mean(name, missing) for name in extra] if extra else [_ABSENT]
         raise Refused(
-            f"{where} must have the inputs {list(specs)}. Received: {', '.join(said)}. "
+            f"{where} must have the inputs {list(specs)}. Received: {', '.join(problems)}. "
             f"{' '.join(filter(None, hints)) or 'Remove what is unknown.'}",
             missing[0] if missing else None,
         )

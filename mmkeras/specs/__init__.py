@@ -16,7 +16,7 @@ mask is boolean, True marks what is real; an absent modality is all False. Only 
 from collections.abc import Sequence
 
 from mmkeras.checks import check, check_list
-from mmkeras.received import kind
+from mmkeras.data_checks import kind
 from mmkeras.specs.audio import Audio
 from mmkeras.specs.base import Spec, Tensor, as_text
 from mmkeras.specs.image import Image

@@ -10,7 +10,7 @@ from rich import print as rich_print
 from mmkeras.checks import check
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.data import Examples, eval_batches, select_inputs
-from mmkeras.received import kind
+from mmkeras.data_checks import kind
 
 if TYPE_CHECKING:
     from mmkeras.heads import Head

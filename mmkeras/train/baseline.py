@@ -36,9 +36,9 @@ class Baseline(keras.callbacks.Callback):
         columns = read_log(self.log)
         for head in heads:
             single = len(self.model.output) == 1
-            said = _verdict(head, self.labels[head.name], columns, "loss" if single else f"{head.name}_loss")
-            if said:
-                print(said)
+            message = _verdict(head, self.labels[head.name], columns, "loss" if single else f"{head.name}_loss")
+            if message:
+                print(message)
 
 
 def _verdict(head, labels, columns, name):

@@ -53,5 +53,5 @@ def quoted(value):
     """A value as code, texts in double quotes."""
     if not isinstance(value, str):
         return repr(value)
-    told = repr(value)
-    return told if '"' in value else f'"{told[1:-1]}"' if told.startswith("'") else told
+    literal = repr(value)
+    return literal if '"' in value else f'"{literal[1:-1]}"' if literal.startswith("'") else literal

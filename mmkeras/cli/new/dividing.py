@@ -14,15 +14,15 @@ def parts(plan: Plan) -> str:
     lines, there = ([], {*plan.tables.names}) if column is None else _by_column(plan, column)
     lines += [] if "test" in there else ["raw_test = raw_valid"]
     if not {"valid", "test"} <= there:
-        told = f"A tenth of what there is to learn from chooses the best epoch{_together(plan)}."
-        lines += [comment(told), assigned("raw_train, raw_valid", _split(plan, "raw_train", "(0.9, 0.1)"))]
+        note = f"A tenth of what there is to learn from chooses the best epoch{_together(plan)}."
+        lines += [comment(note), assigned("raw_train, raw_valid", _split(plan, "raw_train", "(0.9, 0.1)"))]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _at_random(plan):
-    told = f"Eight tenths to learn from, a tenth to choose the best epoch, a tenth to test{_together(plan)}."
+    note = f"Eight tenths to learn from, a tenth to choose the best epoch, a tenth to test{_together(plan)}."
     split = assigned("raw_train, raw_valid, raw_test", _split(plan, "raw", "(0.8, 0.1, 0.1)"))
-    return f"{comment(told)}\n{split}\n"
+    return f"{comment(note)}\n{split}\n"
 
 
 def _together(plan):

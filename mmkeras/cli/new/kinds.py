@@ -127,10 +127,10 @@ def _number(name, there):
         check_resolution(name, float(numbers.mean()), float(numbers.std(ddof=0)))
     except ValueError:
         return Column(name, "out", "numbers that differ by less than 32 bits can tell: subtract the least one")
-    told = f"numbers, {_compact(numbers.min())} to {_compact(numbers.max())}"
+    summary = f"numbers, {_compact(numbers.min())} to {_compact(numbers.max())}"
     if whole and _ID.search(name):
         return Column(name, "category", f"numbers that name {distinct} things", {"categories": distinct})
-    return Column(name, "number", told + (f"; {', '.join(absent)} for none" if absent else ""), {"absent": absent})
+    return Column(name, "number", summary + (f"; {', '.join(absent)} for none" if absent else ""), {"absent": absent})
 
 
 def _numbering(name, numbers, distinct):
@@ -174,15 +174,15 @@ def _words(name, there, distinct, rows):
         shown += ", ..." * (distinct > 3)
         return Column(name, "category", f"{distinct} categories: {shown}", {"categories": distinct})
     if sentences or counts.mean() >= 1.5:
-        told = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
-        return Column(name, "text", told, {"tokens": _tokens(sample, words)})
+        summary = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
+        return Column(name, "text", summary, {"tokens": _tokens(sample, words)})
     if _ID.search(name):
         return Column(name, "out", f"an id: {_repeats(distinct, rows)}", groups=distinct < rows)
     if distinct > rows / 2:
         why = f"few values come again: {distinct:,} different in {rows:,} rows"
         return Column(name, "out", why, groups=distinct < rows * 0.8)
-    told = f"single words, {distinct:,} different: read letter by letter"
-    return Column(name, "text", told, {"tokens": _tokens(sample, list), "characters": True})
+    summary = f"single words, {distinct:,} different: read letter by letter"
+    return Column(name, "text", summary, {"tokens": _tokens(sample, list), "characters": True})
 
 
 def _count(text):

@@ -102,12 +102,12 @@ def leave_out(columns: list[Column], frame: pd.DataFrame, labels: list[Label]) -
         truth = frame.loc[there, label.column].astype(str)
         for column in columns:
             if column.kind in ("number", "category", "text") and column.name in frame:
-                told = _told(column, frame.loc[there, column.name], truth, label)
-                if told:
-                    column.kind, column.why = "out", told
+                reason = _gives_away(column, frame.loc[there, column.name], truth, label)
+                if reason:
+                    column.kind, column.why = "out", reason
 
 
-def _told(column, values, truth, label):
+def _gives_away(column, values, truth, label):
     if column.kind == "text":
         return _in_text(values, truth, label)
     if label.task == "regression":

@@ -60,8 +60,8 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
 
 def _check_inputs(columns, notes):
     if not any(column.is_input for column in columns):
-        told = "".join(f"\n  {column.name}: {column.why}" for column in columns)
-        raise ValueError(f"No column is left to learn from. Received: {told}\n" + "\n".join(notes))
+        reasons = "".join(f"\n  {column.name}: {column.why}" for column in columns)
+        raise ValueError(f"No column is left to learn from. Received: {reasons}\n" + "\n".join(notes))
 
 
 def _check_names(frame, drop, group):

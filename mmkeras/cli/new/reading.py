@@ -124,8 +124,8 @@ def _name_of_file(plan, made):
 def examples(plan: Plan) -> str:
     """Reads raw examples of each table."""
     several, of_frame = _several(plan), needs_frame(plan)
-    told = "Texts, numbers and paths; files are opened when they are needed."
-    lines = ["", comment(told)]
+    note = "Texts, numbers and paths; files are opened when they are needed."
+    lines = ["", comment(note)]
     if several:
         lines += _several_tables(plan, of_frame)
     else:

@@ -101,9 +101,9 @@ def _labels(plan):
 
 
 def _specs(plan):
-    told = [Call(f"mm.{each.kind.capitalize()}(", quoted(each.name), *each.arguments) for each in plan.inputs]
+    spec_calls = [Call(f"mm.{each.kind.capitalize()}(", quoted(each.name), *each.arguments) for each in plan.inputs]
     heads = [_head(plan, label) for label in plan.found.labels]
-    lines = [assigned("specs", Call("[", *told)), assigned("heads", Call("[", *heads)), *_left_out(plan)]
+    lines = [assigned("specs", Call("[", *spec_calls)), assigned("heads", Call("[", *heads)), *_left_out(plan)]
     return "\n".join(["", comment(_IN_AND_OUT), *lines, ""])
 
 

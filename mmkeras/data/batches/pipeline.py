@@ -18,8 +18,8 @@ from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
+from mmkeras.data_checks import check_examples, check_preprocess, check_singles
 from mmkeras.preprocess.model import check_adapted
-from mmkeras.received import check_examples, check_preprocess, check_singles
 
 if TYPE_CHECKING:
     from mmkeras.heads import Head

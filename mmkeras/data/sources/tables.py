@@ -25,7 +25,7 @@ from mmkeras.data.labels import encode_labels
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.sources import delimited, json_lines
 from mmkeras.data.weights import check_weights, weights_of
-from mmkeras.received import is_frame, kind
+from mmkeras.data_checks import is_frame, kind
 from mmkeras.specs import Spec, check_specs
 
 if TYPE_CHECKING:

@@ -79,10 +79,10 @@ def read_manifest(pattern):
     """
     path = manifest_path(pattern)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told["format"] != "mmkeras.tfrecord/1":
-            raise ValueError(f"format {told['format']!r}")
-        _check_told(told)
+        description = json.loads(path.read_text(encoding="utf-8"))
+        if description["format"] != "mmkeras.tfrecord/1":
+            raise ValueError(f"format {description['format']!r}")
+        _check_parts(description)
     except (OSError, KeyError, TypeError, ValueError) as error:
         there = [file.name for file in files_of(pattern)]
         raise ValueError(
@@ -90,36 +90,38 @@ def read_manifest(pattern):
             f"Received: {type(error).__name__}: {error}; beside it lie {there[:5] or 'no shards'}. Copy it too, or "
             "write the set again; read shards of other programs with tf.data.TFRecordDataset."
         ) from error
-    return told
+    return description
 
 
-def digest(told):
+def digest(description):
     """Digest of a manifest without its digest field."""
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(description).encode()).hexdigest()
 
 
-def _check_told(told):
-    _check_keys("the manifest", told, _KEYS)
-    for shard in told["shards"]:
+def _check_parts(description):
+    _check_keys("the manifest", description, _KEYS)
+    for shard in description["shards"]:
         _check_keys("each shard of it", shard, _SHARD_KEYS)
-    if told["digest"] != digest({key: value for key, value in told.items() if key != "digest"}):
+    if description["digest"] != digest({key: value for key, value in description.items() if key != "digest"}):
         raise ValueError("it does not agree with its own digest, so it was changed or damaged")
 
 
-def _check_keys(what, told, kinds):
-    if not isinstance(told, dict):
-        raise TypeError(f"{what} must be an object, not {type(told).__name__}")
+def _check_keys(what, description, kinds):
+    if not isinstance(description, dict):
+        raise TypeError(f"{what} must be an object, not {type(description).__name__}")
     for key, kind in kinds.items():
-        if key not in told:
+        if key not in description:
             raise KeyError(f"{what} lacks {key!r}")
-        if not isinstance(told[key], kind):
-            raise TypeError(f"{key!r} of {what} must be {getattr(kind, '__name__', kind)}, not {told[key]!r:.60}")
+        if not isinstance(description[key], kind):
+            raise TypeError(
+                f"{key!r} of {what} must be {getattr(kind, '__name__', kind)}, not {description[key]!r:.60}"
+            )
 
 
-def check_files(pattern, told):
+def check_files(pattern, description):
     """Raises ValueError naming every shard that is missing, has another size or content, or is of another set."""
-    faults = [fault for shard in told["shards"] if (fault := file_fault(pattern.parent / shard["file"], shard))]
-    known = {shard["file"] for shard in told["shards"]} | {manifest_path(pattern).name}
+    faults = [fault for shard in description["shards"] if (fault := file_fault(pattern.parent / shard["file"], shard))]
+    known = {shard["file"] for shard in description["shards"]} | {manifest_path(pattern).name}
     faults += [f"{path.name}: expected no such shard" for path in files_of(pattern) if path.name not in known]
     if faults:
         listed = "\n".join(f"  {fault}" for fault in faults[:20])
@@ -141,16 +143,16 @@ def file_fault(path, expected):
     return None
 
 
-def check_columns(pattern, told, specs, heads):
+def check_columns(pattern, description, specs, heads):
     """Raises ValueError if specs or heads need something else than what was written."""
     wanted = describe_columns(specs, heads)
     faults = []
     for role in ("raw", "labels"):
         for name, expected in wanted[role].items():
-            written = told[role].get(name)
+            written = description[role].get(name)
             if written is None:
-                near = did_you_mean(name, told[role])
-                faults.append(f"'{name}': written are {list(told[role])}. {near}".rstrip())
+                near = did_you_mean(name, description[role])
+                faults.append(f"'{name}': written are {list(description[role])}. {near}".rstrip())
             elif written != expected:
                 parts = [part for part in {**written, **expected} if written.get(part) != expected.get(part)]
                 faults += [f"'{name}', {part}: written {written.get(part)}, received {expected.get(part)}"

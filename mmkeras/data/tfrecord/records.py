@@ -84,14 +84,19 @@ def write_tfrecord(
         paths = manifest.shard_paths(unfinished / pattern.name, shards)
         counts, content = _write(batches, paths, compression, steps=_steps(raw), verbose=verbose)
         _check_count(sum(counts), shards, batches.skipped)
-        told = {"format": "mmkeras.tfrecord/1", "examples": sum(counts), "compression": compression, "content": content}
-        told |= {
+        description = {
+            "format": "mmkeras.tfrecord/1",
+            "examples": sum(counts),
+            "compression": compression,
+            "content": content,
+        }
+        description |= {
             "weighted": weighted,
             "missing_labels": dict(raw.missing_labels) if isinstance(raw, RawExamples) else {},
         } | manifest.describe_columns(specs, heads)
-        told["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
-        told["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
-        _publish(pattern, paths, told)
+        description["shards"] = [manifest.describe_file(*pair) for pair in zip(paths, counts, strict=True)]
+        description["skipped"] = [[str(part) for part in fault] for fault in batches.skipped]
+        _publish(pattern, paths, description)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     if verbose:
@@ -141,11 +146,13 @@ def from_tfrecord(
     check_list("heads", heads)
     faults.check_on_error(on_error)
     pattern = manifest.check_pattern(pattern)
-    told = manifest.read_manifest(pattern)
-    manifest.check_columns(pattern, told, specs, heads)
-    manifest.check_files(pattern, told)
-    _check_worker(worker, workers, len(told["shards"]))
-    return Shards(pattern.parent, told, specs, heads, range(worker, len(told["shards"]), workers), on_error)
+    description = manifest.read_manifest(pattern)
+    manifest.check_columns(pattern, description, specs, heads)
+    manifest.check_files(pattern, description)
+    _check_worker(worker, workers, len(description["shards"]))
+    return Shards(
+        pattern.parent, description, specs, heads, range(worker, len(description["shards"]), workers), on_error
+    )
 
 
 def _decoding(specs):
@@ -206,8 +213,8 @@ def _feature(value):
     return tf.train.Feature(int64_list=tf.train.Int64List(value=value.ravel()))
 
 
-def _publish(pattern, paths, told):
-    text = json.dumps(told | {"digest": manifest.digest(told)}, indent=1)
+def _publish(pattern, paths, description):
+    text = json.dumps(description | {"digest": manifest.digest(description)}, indent=1)
     complete = paths[0].with_name("manifest.json")
     complete.write_text(text, encoding="utf-8")
     # A set without a manifest is never read, so delete the old manifest first and write the new one last.

@@ -20,7 +20,7 @@ class Shards(RawExamples, tf.data.Dataset):
 
     Args:
         folder: `pathlib.Path` of the folder of the shards.
-        told: dict, their manifest.
+        description: dict, their manifest.
         specs: list of specs.
         heads: list of heads whose labels are read.
         numbers: numbers of the shards to read, in this order.
@@ -28,19 +28,19 @@ class Shards(RawExamples, tf.data.Dataset):
         names: raw names and heads to read; None reads those of specs and heads.
     """
 
-    def __init__(self, folder, told, specs, heads=(), numbers=None, on_error="raise", names=None):
-        self.folder, self.told, self.on_error = folder, told, on_error
+    def __init__(self, folder, description, specs, heads=(), numbers=None, on_error="raise", names=None):
+        self.folder, self.description, self.on_error = folder, description, on_error
         self.specs, self.heads, self.numbers = list(specs), list(heads), list(numbers)
-        self.skipped = [faults.Fault(*fault) for fault in told["skipped"]]
-        self.missing_labels = told.get("missing_labels", {})
-        self.rows = sum(told["shards"][number]["examples"] for number in self.numbers)
+        self.skipped = [faults.Fault(*fault) for fault in description["skipped"]]
+        self.missing_labels = description.get("missing_labels", {})
+        self.rows = sum(description["shards"][number]["examples"] for number in self.numbers)
         columns = {name: tensor for spec in specs for name, tensor in spec.raw.items()}
         columns |= {head.name: head.label for head in heads}
-        columns |= {SAMPLE_WEIGHT: ((), "float32")} if told.get("weighted") else {}
+        columns |= {SAMPLE_WEIGHT: ((), "float32")} if description.get("weighted") else {}
         self._columns = {name: columns[name] for name in (columns if names is None else names)}
         with tf.device("CPU:0"):
-            self._paths = tf.constant([str(folder / shard["file"]) for shard in told["shards"]])
-            self._counts = tf.constant([shard["examples"] for shard in told["shards"]], tf.int64)
+            self._paths = tf.constant([str(folder / shard["file"]) for shard in description["shards"]])
+            self._counts = tf.constant([shard["examples"] for shard in description["shards"]], tf.int64)
         batches = self.records().batch(64).map(lambda _, records: self.parse(records), tf.data.AUTOTUNE)
         examples = batches.unbatch().apply(tf.data.experimental.assert_cardinality(self.rows))
         self._examples = examples
@@ -49,11 +49,11 @@ class Shards(RawExamples, tf.data.Dataset):
     @property
     def digest(self):
         """A string that identifies the examples."""
-        return f"{self.told['digest']} {self.numbers}"
+        return f"{self.description['digest']} {self.numbers}"
 
     def select(self, names):
         """The same examples with some of the columns only; others are not parsed."""
-        return Shards(self.folder, self.told, self.specs, self.heads, self.numbers, self.on_error, names)
+        return Shards(self.folder, self.description, self.specs, self.heads, self.numbers, self.on_error, names)
 
     def parse(self, records):
         """Serialized `tf.train.Example`s (B,) -> raw tensors and labels (B, ...) by name."""
@@ -98,16 +98,16 @@ class Shards(RawExamples, tf.data.Dataset):
     def describe(self, payload):
         """The row of a record, and a function from raw name to its current location."""
         position = int(payload[0][0])
-        record, number = divmod(position, len(self.told["shards"]))
-        return position, lambda name: f"{self.told['shards'][number]['file']}, record {record}"
+        record, number = divmod(position, len(self.description["shards"]))
+        return position, lambda name: f"{self.description['shards'][number]['file']}, record {record}"
 
     def _shard(self, number):
         size = min(2**18, _BUFFERS // len(self.numbers))
         path, count = self._paths[number], self._counts[number]
-        whole = tf.data.TFRecordDataset(path, self.told["compression"], buffer_size=size).ignore_errors()
+        whole = tf.data.TFRecordDataset(path, self.description["compression"], buffer_size=size).ignore_errors()
         # If a shard ends too early, the next step finds out why and raises the error.
         why = tf.data.Dataset.from_tensors(number).map(self._damaged)
-        positions = tf.data.Dataset.range(number, tf.int64.max, len(self.told["shards"]))
+        positions = tf.data.Dataset.range(number, tf.int64.max, len(self.description["shards"]))
         return tf.data.Dataset.zip(positions, whole.concatenate(why).take(count))
 
     def _damaged(self, number):
@@ -115,9 +115,9 @@ class Shards(RawExamples, tf.data.Dataset):
 
     @tf.autograph.experimental.do_not_convert
     def _raise_damaged(self, number):
-        shard, found, cause = self.told["shards"][int(number)], 0, "it ends there"
+        shard, found, cause = self.description["shards"][int(number)], 0, "it ends there"
         try:
-            for _ in tf.data.TFRecordDataset(str(self.folder / shard["file"]), self.told["compression"]):
+            for _ in tf.data.TFRecordDataset(str(self.folder / shard["file"]), self.description["compression"]):
                 found += 1
         except tf.errors.OpError as error:
             cause = faults.cause_of(error)

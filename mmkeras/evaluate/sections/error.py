@@ -37,11 +37,11 @@ def _gallery(context, positions, table):
     chosen = positions[table["position"]]
     cards = []
     for (row, each), (raw, ready) in zip(table.iterrows(), context.examples(chosen), strict=True):
-        said = f"row {row}: answered {page.cell(each['answer'])}, labelled {page.cell(each['truth'])}"
+        caption = f"row {row}: answered {page.cell(each['answer'])}, labelled {page.cell(each['truth'])}"
         sure = f", confidence {each['confidence']:.2f}" if each["confidence"] == each["confidence"] else ""
         own = [media.shown(spec, {name: raw[name] for name in spec.raw}, {name: ready[name][0] for name in spec.ready})
                for spec in context.model.specs]  # fmt: skip
-        cards.append([page.text(said + sure), *own])
+        cards.append([page.text(caption + sure), *own])
     return page.gallery(cards)
 
 

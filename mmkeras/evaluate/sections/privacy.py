@@ -14,9 +14,9 @@ def privacy(context):
     rows = [[name, own["auc"], own["interval"], own["train_loss"], own["test_loss"]] for name, own in found.items()]
     words = ("Membership inference by the loss: a guess whether an example was trained on, from its loss alone. An AUC "
              "of 0.5 is chance, 1 gives every training example away.")  # fmt: skip
-    said = [page.text(f"No training example has a label of {', '.join(unknown)}.", "note")] if unknown else []
+    notes = [page.text(f"No training example has a label of {', '.join(unknown)}.", "note")] if unknown else []
     return found, [
         page.text(words, "note"),
-        *said,
+        *notes,
         page.table(["head", "AUC", "95 %", "loss, train", "loss, test"], rows),
     ]

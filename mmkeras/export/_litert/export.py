@@ -176,19 +176,19 @@ def litert(
             seconds["quantize"] = round(time.perf_counter() - started, 1)
         description = describe(preprocess, heads)
         pack(unfinished, about["name"], about["version"], description)
-        said = described(unfinished, model, form)
+        details = described(unfinished, model, form)
         started = time.perf_counter()
         # Run Keras on the CPU, like the file: GPUs may multiply with less than float32 precision.
         with console.status("Asking the file in a process without TensorFlow"), tf.device("CPU:0"), portable(model):
             allowed = {"tolerance": tolerance, "half": quantize == "float16"}
             served = saved_model and (saved_model, SERVED["mixed" if mixed else "float32"])
-            found, answers = parity(unfinished, preprocess, model, heads, description, raw, form, said["inputs"],
+            found, answers = parity(unfinished, preprocess, model, heads, description, raw, form, details["inputs"],
                                     allowed, timeout, labels, served)  # fmt: skip
             recorded = recorded_answers(model, heads, description, raw, answers, **allowed)
         seconds["check"] = round(time.perf_counter() - started, 1)
         report = about | {"batch_size": batch_size, "bytes": unfinished.stat().st_size}
         report |= {"samples": f"{len(next(iter(raw.values())))} {'made up' if samples is None else 'given'}"}
-        report |= {"tolerance": tolerance, **found, **said, "seconds": seconds}
+        report |= {"tolerance": tolerance, **found, **details, "seconds": seconds}
         card = model_card(model, heads, name=about["name"], report=evaluation, export=report)
         texts = associated_files(description)["preprocess.json"], json.dumps(report, indent=1, allow_nan=False), card
         files = [unfinished.with_name(path.stem + ending) for ending in BESIDE]

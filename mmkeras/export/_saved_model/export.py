@@ -193,7 +193,7 @@ def _report(fresh, heads, expected, raw, made_up, tolerance):
     differences, problems = {}, {}
     for (run, wanted), received in zip(expected.items(), fresh["outputs"], strict=True):
         differences[run], found = answer_problems(heads, received, wanted, tolerance)
-        problems |= {f"{run}: {name}": said for name, said in found.items()}
+        problems |= {f"{run}: {name}": sentences for name, sentences in found.items()}
     refuse(problems, tolerance)
     owners = fresh["owners"]
     return {

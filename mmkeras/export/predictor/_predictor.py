@@ -123,13 +123,13 @@ class Predictor:
 
         frame = frame_of(rows, self.preprocess, columns).reset_index(drop=True) if on_error == "absent" else None
         index, table, faults = ask(rows)
-        told = {}
+        left_out = {}
         if on_error == "absent":
             names = optional_columns(self.preprocess.specs, columns)
-            table, faults, told = asked_again(again, frame, names, table, faults)
+            table, faults, left_out = asked_again(again, frame, names, table, faults)
         table = table.reindex(range(len(index)))
         if skip:
-            table[STATUS] = statuses(table.index, faults, told)
+            table[STATUS] = statuses(table.index, faults, left_out)
             _tell(table[STATUS], verbose)
         return table.set_axis(index)
 
@@ -175,7 +175,7 @@ class Predictor:
         return cls(*file.read(path))
 
 
-def _tell(told, verbose):
-    missing = sum(why_refused(status) is not None for status in told)
+def _tell(left_out, verbose):
+    missing = sum(why_refused(status) is not None for status in left_out)
     if verbose and missing:
-        print(f"{missing} of {len(told)} rows have no answer; the column '{STATUS}' says why.")
+        print(f"{missing} of {len(left_out)} rows have no answer; the column '{STATUS}' says why.")

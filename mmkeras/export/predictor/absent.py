@@ -32,20 +32,20 @@ def asked_again(ask, frame, names, table, faults):
         table, faults: what `ask(frame)` returned.
 
     Returns:
-        (table, faults, told): the first two as above, after all; and dict, row -> causes of what was left out.
+        (table, faults, left_out): the first two as above, after all; and dict, row -> causes of what was left out.
     """
-    told, tried = collections.defaultdict(list), set()
+    left_out, tried = collections.defaultdict(list), set()
     while again := _mendable(faults, names, tried):
         frame = frame.astype(object)
         for fault in again:
-            told[fault.row].append(fault.told)
+            left_out[fault.row].append(fault.told)
             tried.add((fault.row, fault.modality))
             frame.loc[fault.row, names[fault.modality]] = None
         rows = list(dict.fromkeys(fault.row for fault in again))
         answers, found = ask(frame.loc[rows])
         table = pd.concat([each for each in (table, answers) if len(each)] or [table])
         faults = [fault for fault in faults if fault.row not in rows] + found
-    return table, faults, told
+    return table, faults, left_out
 
 
 def _mendable(faults, names, tried):
@@ -54,13 +54,15 @@ def _mendable(faults, names, tried):
     return [fault for fault in faults if fault.row not in lost]
 
 
-def statuses(rows, faults, told=None):
+def statuses(rows, faults, left_out=None):
     """The status of each row: refused with all of its causes, absent with those of `asked_again`, or ""."""
     causes = collections.defaultdict(list)
     for fault in faults:
         causes[fault.row].append(fault.told)
-    told = told or {}
+    left_out = left_out or {}
     return [
-        status_of(REFUSED, told.get(row, []) + causes[row]) if row in causes else status_of(ABSENT, told.get(row, []))
+        status_of(REFUSED, left_out.get(row, []) + causes[row])
+        if row in causes
+        else status_of(ABSENT, left_out.get(row, []))
         for row in rows
     ]

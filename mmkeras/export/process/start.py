@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mmkeras.unfinished import unfinished
+from mmkeras.temporary_folder import temporary_folder
 
 TIMEOUT = 900.0
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -64,7 +64,7 @@ def ask(script, request, timeout=TIMEOUT, watch=None):
 
 def scratch():
     """A context with a folder for requests and answers; folders of killed processes are removed."""
-    return unfinished(".mmkeras-unfinished-", tempfile.gettempdir())
+    return temporary_folder(".mmkeras-unfinished-", tempfile.gettempdir())
 
 
 def _run(script, files, timeout, watch):

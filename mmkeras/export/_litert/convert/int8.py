@@ -160,5 +160,5 @@ def quantize(path, feeds, heads, tolerance, steps, timeout, console):
     fallback = {part: f"{mode}: {before}" for part, mode in lowered.items()}
     for part, why in fallback.items():
         console.print(f"'{part}' was not left in int8 but in {why} (allowed: {LIMIT:g}, {tolerance:g}).")
-    said = {"mean_change": found["change"][0], "largest_change": found["change"][1]}
-    return {"parts": found["parts"], "fallback": fallback, **said, "examples": len(feeds) * _length(feeds[0])}
+    changes = {"mean_change": found["change"][0], "largest_change": found["change"][1]}
+    return {"parts": found["parts"], "fallback": fallback, **changes, "examples": len(feeds) * _length(feeds[0])}

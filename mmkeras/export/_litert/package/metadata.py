@@ -81,8 +81,8 @@ def _order(model):
 def _meaning(entry):
     """Description of a tensor by the kind of its modality or head."""
     kind = entry["kind"]
-    told = edge.KINDS[kind].meaning if kind in edge.KINDS else vars(edge.ANSWERS[kind]).get("MEANING", "{kind}")
-    return told.format(**entry)[:1000]
+    sentence = edge.KINDS[kind].meaning if kind in edge.KINDS else vars(edge.ANSWERS[kind]).get("MEANING", "{kind}")
+    return sentence.format(**entry)[:1000]
 
 
 def _tensor_descriptions(names, entries):

@@ -106,14 +106,14 @@ def compared(heads, answers, labels, half=False):
     named = {head.name: head.unit for head in heads if head.classes or head.unit["kind"] in ("texts", "tokens")}
     same = {who: {name: agreement(unit, values[name], keras_[name]) for name, unit in named.items() if name in values}
             for who, values in others.items()}  # fmt: skip
-    told = [head for head in heads if len(labels.get(head.name, ()))]
-    metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in told
+    with_labels = [head for head in heads if len(labels.get(head.name, ()))]
+    metrics = {who: {head.name: _metrics(head, labels[head.name], values[head.name]) for head in with_labels
                      if head.name in values}
                for who, values in sorted(answers.items())}  # fmt: skip
     numbers = {f"{short}_difference": {who: {name: each[key] for name, each in by_head.items()}
                                        for who, by_head in far.items()}
                for short, key in (("max", "largest"), ("mean", "mean"), ("relative", "relative"))}  # fmt: skip
-    return numbers | {"agreement": same, "metrics": metrics if told else {}}
+    return numbers | {"agreement": same, "metrics": metrics if with_labels else {}}
 
 
 def _metrics(head, labels, outputs):
@@ -143,7 +143,7 @@ def _served(path, heads, raw, keras_, tolerance):
     texts = [head for head in heads if head.name not in answers]
     expected = {name: np.asarray(value) for name, value in decoded(texts, keras_).items()}
     _, problems = answer_problems(texts, {name: found.get(name) for name in expected}, expected, tolerance)
-    refuse({f"{path}: {name}": said for name, said in problems.items()}, tolerance)
+    refuse({f"{path}: {name}": lines for name, lines in problems.items()}, tolerance)
     return answers
 
 

@@ -17,7 +17,7 @@ except ImportError:  # not available on Windows, where nothing is locked or remo
 
 
 @contextlib.contextmanager
-def unfinished(prefix, parent):
+def temporary_folder(prefix, parent):
     """A new folder, which is gone when the block ends; it may be renamed in it, or what is in it may.
 
     Args:
@@ -26,7 +26,7 @@ def unfinished(prefix, parent):
 
     Example:
 
-    >>> with unfinished(".unfinished-", tempfile.gettempdir()) as folder:
+    >>> with temporary_folder(".unfinished-", tempfile.gettempdir()) as folder:
     ...     folder.is_dir()
     True
     >>> folder.exists()
