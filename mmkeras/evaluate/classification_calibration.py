@@ -113,11 +113,11 @@ def calibrated(model: keras.Model, batches: Iterable[Any], heads: Sequence[Head]
             "evaluate.conformal gives intervals with a guaranteed coverage."
         )
     labels, outputs, weights = predict(model, batches, heads, with_weights=True)
-    observed = {}
+    temperatures = {}
     for head in heads:
         some = slice(None) if weights is None else weights[head.name] > 0
-        observed[head.name] = temperature(head, labels[head.name][some], outputs[head.name][some])
-    return _with_temperatures(model, heads, observed)
+        temperatures[head.name] = temperature(head, labels[head.name][some], outputs[head.name][some])
+    return _with_temperatures(model, heads, temperatures)
 
 
 def _with_temperatures(model, heads, temperatures):
