@@ -174,7 +174,7 @@ class TableRow(RawLayer):
             away, quartiles = abs(farthest - seen.mean[i]) / std[i], np.ptp(np.quantile(seen.first[i], [0.25, 0.75]))
             if away > LIMIT or std[i] > 10 * quartiles > 0:
                 told = f"{farthest:g} lies {away:.1f} deviations ({std[i]:.3g}) from the mean"
-                yield f"outliers in {self.numbers[i]}: {told}{'; beyond 10 they are clipped' * (away > LIMIT)}"
+                yield f"outliers in {self.numbers[i]}: {told}{'; beyond 10 they are clipped' if away > LIMIT else ''}"
 
     def call(self, columns):
         self.check_adapted()

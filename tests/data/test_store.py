@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import mmkeras as mm
+from mmkeras.data.batches import memory
 from mmkeras.data.batches.fingerprint import fingerprint
+from mmkeras.data.batches.packed import pack
 from mmkeras.data.batches.store import _in_memory, materialise
 
 
@@ -207,3 +209,59 @@ def test_a_file_is_no_folder(make, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(ValueError, match="a folder of its own.*Name a folder that is new or empty"):
         make()
+
+
+@pytest.fixture
+def sounds():
+    """Waveforms of 16-bit files and of one that is resampled, for a cache of 64 examples and then of another."""
+
+    def sounds(odd):
+        clips = np.random.default_rng(0).integers(-(2**15), 2**15, (70, 40)).astype("int16")
+        values = [(8000, clip[: 40 - i % 9]) for i, clip in enumerate(clips)]
+        values[69] = (11025, clips[69]) if odd else None
+        spec, head = mm.Audio("voice", seconds=0.005, sample_rate=8000, optional=True), mm.heads.regression("y")
+        frame = pd.DataFrame({"voice": values, "y": np.linspace(-1, 1, 70).round(4)})
+        return mm.data.from_dataframe(frame, [spec], [head]), mm.preprocessor([spec])
+
+    return sounds
+
+
+@pytest.mark.parametrize(("place", "odd"), [("memory", False), ("cache", True)])
+def test_waveforms_and_masks_are_stored_small_and_restored_exactly(sounds, odd, place, tmp_path, monkeypatch):
+    kept, (raw, preprocess) = [], sounds(odd)
+    monkeypatch.setattr(
+        "mmkeras.data.batches.feeds.materialise", lambda *args: kept.append(materialise(*args)) or kept[0]
+    )
+    cache = place if place == "memory" else tmp_path / place
+    make = lambda cache: mm.data.eval_batches(raw, preprocess, batch_size=32, cache=cache, verbose=False)  # noqa: E731
+    same(rows(make(cache)), rows(make(None)))
+    wide = {"voice": ((70, 40), np.float32), "voice_mask": ((70,), np.int32)}
+    small = wide | {"voice": ((70, 40), np.int16)}
+    got = {name: (kept[0].arrays[name].shape, kept[0].arrays[name].dtype) for name in wide}
+    assert got == (wide if odd else small)
+
+
+def test_a_mask_with_gaps_is_stored_as_it_is():
+    gaps = np.array([[True, False, True, True, False]])
+    assert pack(gaps) is None and pack(~gaps[:, :3]) is None
+    assert pack(np.array([[1.0]], "float32")) is None and pack(np.array([[np.nan]], "float32")) is None
+
+
+def test_a_cache_beyond_the_free_memory_is_refused_before_it_is_filled(make, monkeypatch):
+    monkeypatch.setattr("mmkeras.data.batches.store.free_memory", lambda: 1_000)
+    rule = r"cache='memory'.*Received: 0.0 MB, which is not available; 0.0 MB are free, of which it may take 80%. Give"
+    with pytest.raises(MemoryError, match=rule):
+        make(cache="memory")
+
+
+def test_free_memory_is_that_of_the_machine_or_of_its_container(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "_GROUP", tmp_path)
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    assert memory.free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal:  9000 kB\nMemAvailable:   5000 kB\n")
+    assert memory.free_memory() == 5_120_000
+    for name, content in {"max": "max", "current": "700000", "stat": "anon 1\ninactive_file 50000\n"}.items():
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert memory.free_memory() == 5_120_000
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert memory.free_memory() == 350_000

@@ -1,5 +1,6 @@
 """Sounds of every kind that is read, as small whole files, to be damaged by `mutate`."""
 
+import io
 import struct
 
 import numpy as np
@@ -25,15 +26,19 @@ def samples(rng):
 
 def compressed(rng):
     """Name -> bytes of FLAC, Ogg Vorbis and MP3 files, which are read by `mmkeras.data` only."""
-    import tensorflow_io as tfio
+    import soundfile
+
+    def written(sound, **options):
+        file = io.BytesIO()
+        soundfile.write(file, sound, 16000, **options)
+        return file.getvalue()
 
     time = np.arange(6000) / 16000
     tones = 0.5 * np.sin(2 * np.pi * rng.uniform(200, 2000, 2) * time[:, None])
     noisy = (tones + rng.normal(0, 0.01, tones.shape)).astype("float32").clip(-1, 1)
-    files = {"ogg": tfio.audio.encode_vorbis(noisy, 16000).numpy(), "mp3": mp3()}
-    for dtype, full, zero in (("uint8", 127, 128), ("int16", 32767, 0)):
-        sound = np.round(noisy * full + zero).astype(dtype)
-        files[f"flac-{dtype}"] = tfio.audio.encode_flac(sound, 16000).numpy()
+    files = {"ogg": written(noisy, format="OGG", subtype="VORBIS"), "mp3": mp3()}
+    for bits, subtype in ((8, "PCM_S8"), (16, "PCM_16"), (24, "PCM_24")):
+        files[f"flac-{bits}"] = written(noisy, format="FLAC", subtype=subtype)
     return files
 
 

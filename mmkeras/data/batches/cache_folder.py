@@ -127,6 +127,7 @@ def _allocated(unfinished, folder, wanted):
 
 
 def _file(path, shape, dtype):
+    path.unlink(missing_ok=True)  # a smaller form of the same rows, which is being read, stays until it is closed
     array = np.lib.format.open_memmap(path, "w+", dtype, shape)
     with open(path, "r+b") as file:
         _reserve(file.fileno(), os.fstat(file.fileno()).st_size)

@@ -173,7 +173,7 @@ class CachedFeed:
 
     def lengths(self, name):
         """Length of each row's text in tokens."""
-        return np.sum(self.store.arrays[f"{name}_mask"], axis=1)
+        return self.store.lengths(f"{name}_mask")
 
 
 def _count(raw):

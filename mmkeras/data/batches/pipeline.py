@@ -58,8 +58,8 @@ def train_batches(
         batch_size: number of examples in a batch, over all replicas.
         seed: seed of the order and of augmentation.
         cache: None decodes in every epoch. "memory" decodes once, at the call, and keeps the *ready* tensors; a path
-            stores them in that folder for later runs (use one folder for each data set). A cached data set is fully
-            shuffled.
+            stores them in that folder for later runs (use one folder for each data set). Masks are stored as
+            lengths, and waveforms of 16-bit files as int16. A cached data set is fully shuffled.
         bucket_by: name of a text: batches contain texts of similar length, and are trimmed to the longest of them.
         augment: function (ready dict, labels dict, seed (2,) int64) -> (ready, labels) of a batch, such as those of
             `mmkeras.augment`, or a list of them, each with its own seed. The results are not cached.
@@ -82,6 +82,7 @@ def train_batches(
         ValueError: preprocess is not adapted; fewer examples than one batch (of a stream: at the end of an epoch);
             heads that the labels were not read with; a call within `strategy.scope()`; or a broken file, named with
             row, modality and cause.
+        MemoryError: `cache="memory"` would take more than 80 % of the free memory; a folder needs none.
     """
     _check_scope()
     _check_types("train_batches", raw, preprocess)

@@ -1,20 +1,17 @@
 """Files that TensorFlow's own ops cannot decode -> ones they can: FLAC, MP3, Ogg Vorbis to WAV, WebP to PNG.
 
-This happens while reading, in `tf.data`, never in the exported graph: TF Serving has no ops of tensorflow-io, which is
-imported here only if such a file occurs.
+This happens while reading, in `tf.data`, never in the exported graph: TF Serving has no ops of tensorflow-io. The
+decoders are imported only if such a file occurs.
 """
 
 import functools
+import importlib.util
 
 import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.files.sound_checks import flac_fault, md5_fault, ogg_fault
 from mmkeras.preprocess.headers import big, follow, length, little, peek, spells
-
-# A valid FLAC frame with an impossible sample number (2^36 - 1). If frames are missing at the end of a file,
-# tensorflow-io 0.37.1 loops forever waiting for the next one; with this frame appended, it stops with an error.
-_FLAC_END = bytes.fromhex("fff91008febfbfbfbfbfbf680000004cce")
 
 
 def needs_transcoding(name_or_bytes):
@@ -50,9 +47,10 @@ def to_wav(content):
 
     Example:
 
-    >>> import tensorflow_io as tfio
-    >>> flac = tfio.audio.encode_flac(tf.constant([[0], [16384]], "int16"), 16000)
-    >>> [x.numpy().tolist() for x in tf.audio.decode_wav(to_wav(flac))]
+    >>> import io, soundfile
+    >>> flac = io.BytesIO()
+    >>> soundfile.write(flac, [0.0, 0.5], 16000, format="FLAC")
+    >>> [x.numpy().tolist() for x in tf.audio.decode_wav(to_wav(flac.getvalue()))]
     [[[0.0], [0.5]], 16000]
 
     Source: RFC 9639 (FLAC); RFC 3533 (Ogg) and the Vorbis I specification, 4.2.2; ISO/IEC 11172-3 and 13818-3, 2.4.2.3
@@ -65,7 +63,7 @@ def to_wav(content):
         [
             (spells(head, b"fLaC")[0], lambda: _flac(audio, head[0])),
             (spells(head, b"OggS")[0] & spells(head[:, 28:], b"\x01vorbis")[0], lambda: _vorbis(audio, head[0])),
-            (_mp3_rate(head[0]) > 0, lambda: _wav(_tfio().audio.decode_mp3(audio), _mp3_rate(head[0]), audio)),
+            (_mp3_rate(head[0]) > 0, lambda: _wav(_decoders().mp3(audio), _mp3_rate(head[0]), audio)),
         ],
         default=lambda: tf.identity(content),
     )
@@ -90,7 +88,7 @@ def to_png(content, max_pixels=48_000_000):
 
     def png():
         whole = _within(content, max_pixels)
-        rgba = _tfio().image.decode_webp(whole)
+        rgba = _decoders().webp(whole)
         rgba.set_shape([None, None, 4])
         opaque = tf.reduce_all(rgba[..., 3] == 255)
         return tf.cond(opaque, lambda: tf.io.encode_png(rgba[..., :3]), lambda: tf.io.encode_png(rgba))
@@ -143,16 +141,9 @@ def _mp3_rate(head):
 def _flac(x, head):
     # The decoder would return silence for a frame with a wrong checksum.
     x = _require(_flac_checksums_hold(x), "A FLAC file must be whole: a checksum is wrong.", x)
-    file = _checked(flac_fault, x) + _FLAC_END
+    x = _checked(flac_fault, x)
     bits = head[20] % 2 * 16 + head[21] // 16 + 1
-    decode = functools.partial(_tfio().audio.decode_flac, file)
-    cases = [
-        (bits == 8, lambda: tf.cast(decode(dtype=tf.uint8), tf.int32) - 2**7),
-        # tensorflow-io shifts 24-bit samples up by 8 bits.
-        (bits == 24, lambda: tf.bitwise.right_shift(decode(dtype=tf.int32), 8)),
-    ]
-    # The decoder rejects other bit depths.
-    samples = tf.case(cases, default=lambda: tf.cast(decode(dtype=tf.int16), tf.int32))
+    samples = _decoders().flac(x, bits)
     x = _checked(md5_fault, x, samples, bits)
     full = tf.cast(tf.bitwise.left_shift(tf.constant(1, tf.int64), bits - 1), tf.float32)
     return _wav(tf.cast(samples, tf.float32) / full, big(head[18:21]) // 16, x)
@@ -186,7 +177,7 @@ def _powers():
 
 def _vorbis(x, head):
     x = _checked(ogg_fault, x)
-    samples = _tfio().audio.decode_vorbis(x)
+    samples = _decoders().vorbis(x)
     # If the last page is missing or damaged, the decoder silently ends at the page before it, and the sound has the
     # length which that page states.
     before, last = tf.unstack(peek(tf.strings.split(x, "OggS")[-2:], tf.zeros([2], tf.int64), 10))
@@ -220,7 +211,10 @@ def _require(holds, rule, x):
         return tf.identity(x)
 
 
-def _tfio():
-    import tensorflow_io as tfio  # imported here, so that its library is only loaded if such a file occurs
-
-    return tfio
+def _decoders():
+    """tensorflow-io where it is installed (Python 3.11 and 3.12), else soundfile; imported when a file needs them."""
+    if importlib.util.find_spec("tensorflow_io"):
+        from mmkeras.data.files import decoders_tfio as decoders
+    else:
+        from mmkeras.data.files import decoders_soundfile as decoders
+    return decoders
