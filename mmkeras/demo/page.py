@@ -99,7 +99,7 @@ def _widgets(inputs, examples):
 
 
 def _add_preview(each, clip):
-    frames = gr.HTML(elem_classes="preview")
+    frames = gr.HTML(elem_classes="clip-frames")
     clip.change(functools.partial(frames_of, each), clip, frames, api_visibility="private", show_progress="hidden")
 
 
