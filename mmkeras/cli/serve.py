@@ -9,7 +9,9 @@
 
 An example FILE is in each export, assets.extra/request.json. New versions are picked up while it runs; removing the
 highest one is a rollback. `versions/N` or `labels/LABEL` after NAME asks another version than the highest; the file
-NAME/labels.json says which are labelled, {"stable": 1, "canary": 2}. Ctrl-C or SIGTERM ends it.
+NAME/labels.json says which are labelled, {"stable": 1, "canary": 2}. A LiteRT file (float32) of the same model,
+NAME/VERSION/assets.extra/NAME.tflite, answers single examples in a fraction of the SavedModel's time; it is checked to
+answer request.json alike. Ctrl-C or SIGTERM ends it.
 """
 
 import argparse

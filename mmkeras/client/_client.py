@@ -3,10 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
-from mmkeras.client.connection import Connection
 from mmkeras.client.errors import RequestError, ServerError
+from mmkeras.client.rest import Rest
 from mmkeras.client.values import Inputs
 from mmkeras.formats.status import REFUSED, STATUS, status_of, why_refused
 
@@ -23,7 +22,9 @@ class Client:
     threads. Connections are kept; leave the `with` block, or call `close`, to end them.
 
     Args:
-        url: of the server, such as "http://localhost:8501"; https and a path in it are allowed.
+        url: of the server's REST port, such as "http://localhost:8501"; https and a path in it are allowed. Or of its
+            gRPC port, "grpc://localhost:8500", or grpcs for TLS, which needs `pip install "mmkeras[grpc]"`: answers are
+            the same, but that strings whose name ends in `_bytes` are bytes instead of `{"b64": ...}`.
         model: name of the served model.
         version: its number; None for the newest one.
         label: of a version, such as "stable", instead of its number.
@@ -35,8 +36,9 @@ class Client:
 
     Raises:
         ValueError: `url` is no URL, or another argument is out of range.
+        ImportError: `url` is of gRPC, and the packages for it are missing.
 
-    Source: TensorFlow Serving, "RESTful API".
+    Source: TensorFlow Serving, "RESTful API" and `prediction_service.proto`.
     """
 
     def __init__(
@@ -53,9 +55,11 @@ class Client:
     ) -> None:
         _check_number("timeout", timeout, timeout > 0, "above 0")
         _check_number("retries", retries, retries >= 0 and retries == int(retries), "a whole number from 0 on")
-        self._connection = Connection(url, timeout, retries, headers)
-        self._model = f"/v1/models/{quote(model, safe='')}"
-        self._path = f"{self._model}{_of_version(version, label)}"
+        if version is not None and label is not None:
+            raise ValueError(
+                f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out."
+            )
+        self._server = _protocol(url)(url, model, version, label, timeout, retries, headers)
         self._signature, self._inputs = signature, None
 
     def predict(
@@ -104,7 +108,7 @@ class Client:
 
     def metadata(self) -> dict[str, Any]:
         """The signatures of the model, as TF Serving's `/metadata` has them."""
-        return self._connection.ask(f"{self._path}/metadata")
+        return self._server.metadata()
 
     def status(self) -> dict[int, str]:
         """Dict, version -> its state: "AVAILABLE" where it answers, "LOADING", "END", ...
@@ -113,12 +117,11 @@ class Client:
             RequestError: there is no such model.
             ServerError: the server cannot be reached.
         """
-        states = self._connection.ask(self._path)["model_version_status"]
-        return {int(each["version"]): each["state"] for each in states}
+        return self._server.states()
 
     def close(self) -> None:
         """Closes the kept connections; the client may be used again."""
-        self._connection.close()
+        self._server.close()
 
     def __enter__(self) -> Client:
         return self
@@ -130,7 +133,7 @@ class Client:
         inputs = self._inputs
         if inputs is None:
             signatures = self.metadata()["metadata"]["signature_def"]["signature_def"]
-            inputs = self._inputs = Inputs(signatures, self._signature)
+            inputs = self._inputs = Inputs(signatures, self._signature, self._server.of_bytes)
         return inputs
 
     def _answers(self, rows, inputs, batch_size, skip):
@@ -174,14 +177,20 @@ class Client:
         return [answer for part in parts for answer in self._settled(encoded[part], numbers[part], inputs, skip)]
 
     def _asked(self, encoded, inputs):
-        request = {"signature_name": self._signature, "instances": encoded}
-        answers = self._connection.ask(f"{self._path}:predict", request)["predictions"]
+        answers = self._server.answers(self._signature, inputs, encoded)
         if not isinstance(answers, list) or len(answers) != len(encoded):
             count = len(answers) if isinstance(answers, list) else type(answers).__name__
             raise ServerError(f"The model must give an answer for each row. Received: {count} for {len(encoded)} rows.")
-        outputs = inputs.outputs
-        # The protocol leaves out the name of a single output.
-        return [{outputs[0]: answer} for answer in answers] if len(outputs) == 1 else answers
+        return answers
+
+
+def _protocol(url):
+    """The class that asks by the protocol of a URL."""
+    if not str(url).startswith(("grpc:", "grpcs:")):
+        return Rest
+    from mmkeras.client.rpc import Rpc  # needs an extra
+
+    return Rpc
 
 
 def _refused(cause):
@@ -202,17 +211,6 @@ def _cuts(error, count):
     named = _NUMBER.match(error.cause)
     number = int(named[1]) if named else count
     return [number, number + 1] if number < count else [count // 2]
-
-
-def _of_version(version, label):
-    """The part of a path that names a version."""
-    if version is not None and label is not None:
-        raise ValueError(
-            f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out."
-        )
-    if label is not None:
-        return f"/labels/{quote(label, safe='')}"
-    return "" if version is None else f"/versions/{version}"
 
 
 def _encoded(inputs, row):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from mmkeras.client.errors import RequestError, ServerError
 
 _BUSY = (429, 502, 503, 504)  # a full server, or a proxy before one that starts
-_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0  # seconds
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds
 
 
 class Connection:
@@ -66,7 +66,7 @@ class Connection:
                     return _read(status, text)
                 failure, wait = ServerError(_message(text), status=status), _seconds(headers.get("Retry-After"))
             if attempt < self._retries:
-                backoff = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.75, 1.25)  # not all at once
+                backoff = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT) * random.uniform(0.75, 1.25)  # not all at once
                 time.sleep(min(max(wait, backoff), self._timeout))
         raise failure
 

@@ -1,9 +1,8 @@
-"""Rows -> what TF Serving's REST protocol takes, by the dtypes and shapes that `/metadata` names.
+"""Rows -> what TF Serving's protocols take, by the dtypes and shapes that `/metadata` names.
 
 Source: TensorFlow Serving, "RESTful API": "JSON mapping", "Encoding binary values", "JSON conformance".
 """
 
-import base64
 import difflib
 import math
 import pathlib
@@ -22,6 +21,7 @@ class Inputs:
     Args:
         signatures: dict by name, the `signature_def` of `/metadata`.
         name: of the signature.
+        of_bytes: function of bytes, what stands for them in an encoded row.
 
     Attributes:
         names: of the inputs.
@@ -31,14 +31,14 @@ class Inputs:
         ValueError: there is no such signature.
     """
 
-    def __init__(self, signatures, name):
+    def __init__(self, signatures, name, of_bytes):
         if name not in signatures:
             raise ValueError(
                 f"The served model has the signatures {sorted(signatures)}. Received: {name!r}. Give one of them."
             )
         self._specs = signatures[name]["inputs"]
         self.names, self.outputs = list(self._specs), list(signatures[name]["outputs"])
-        self._may_lack = set(signatures) >= _OF_MMKERAS
+        self._may_lack, self._of_bytes = set(signatures) >= _OF_MMKERAS, of_bytes
 
     def check(self, row):
         """Raises ValueError unless it is a dict of the input names; those that may be absent may be left out."""
@@ -62,8 +62,12 @@ class Inputs:
     def _has_absent(self, name):
         return self._may_lack and self._specs[name]["dtype"] in ("DT_STRING", *_FLOATS)
 
+    def dtype(self, name):
+        """Of an input, such as "DT_FLOAT"."""
+        return self._specs[name]["dtype"]
+
     def encoded(self, row):
-        """An object for "instances".
+        """Values by input name: an object for "instances" in REST.
 
         Raises:
             ValueError: a value is of another kind than its input.
@@ -75,7 +79,7 @@ class Inputs:
         dtype = self._specs[name]["dtype"]
         if self._lacks(name, value):
             return "" if dtype == "DT_STRING" else _nans(self._specs[name]["tensor_shape"])
-        return _string(name, value) if dtype == "DT_STRING" else _number(name, value, dtype)
+        return _string(name, value, self._of_bytes) if dtype == "DT_STRING" else _number(name, value, dtype)
 
 
 def _nans(shape):
@@ -83,15 +87,15 @@ def _nans(shape):
     return np.full(sizes, np.nan).tolist()
 
 
-def _string(name, value):
+def _string(name, value, of_bytes):
     if isinstance(value, str):
         return str(value)
     if isinstance(value, pathlib.PurePath):
         value = pathlib.Path(value).expanduser().read_bytes()
     if isinstance(value, bytes | bytearray | memoryview):
-        return {"b64": base64.b64encode(value).decode()}
+        return of_bytes(value)
     if isinstance(value, list | tuple | np.ndarray) and np.ndim(value):
-        return [_string(name, each) for each in value]
+        return [_string(name, each, of_bytes) for each in value]
     raise ValueError(
         f"{name}: must be a str, bytes, or a pathlib.Path of a file. Received: {_shown(value)}. Convert it, or give "
         "None where it is absent."

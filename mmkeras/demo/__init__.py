@@ -2,6 +2,7 @@
 
 page      the whole page, of Gradio
 widgets   a widget for each raw input, by its kind
+preview   the frames that are taken of a clip
 values    what widgets hold -> raw values of one example
 example   the request that an export recorded -> what widgets hold
 answers   answers -> HTML: bars of scores, numbers, texts

@@ -1,6 +1,7 @@
 """The page: widgets for the inputs of an export on the left, its answers on the right."""
 
 import contextlib
+import functools
 import html
 import re
 import tempfile
@@ -14,6 +15,7 @@ import gradio as gr
 from mmkeras.demo import answers as shown
 from mmkeras.demo import without
 from mmkeras.demo.example import held
+from mmkeras.demo.preview import frames_of
 from mmkeras.demo.values import row_of
 from mmkeras.demo.widgets import is_slider, widget
 
@@ -86,11 +88,19 @@ def _widgets(inputs, examples):
     for modality in dict.fromkeys(each.modality for each in inputs):
         own = [each for each in inputs if each.modality == modality]
         with gr.Group() if own[1:] else contextlib.nullcontext():
-            found += [widget(each, [example[each.name] for example in examples]) for each in own]
+            for each in own:
+                found.append(widget(each, [example[each.name] for example in examples]))
+                if hasattr(each.spec, "frames"):
+                    _add_preview(each, found[-1])
             sliders = [each.name for each in own if is_slider(each) and each.optional]
             if sliders:
                 left_out.append(gr.CheckboxGroup(sliders, label="Leave out"))
     return found, left_out
+
+
+def _add_preview(each, clip):
+    frames = gr.HTML(elem_classes="clip-frames")
+    clip.change(functools.partial(frames_of, each), clip, frames, api_visibility="private", show_progress="hidden")
 
 
 def _row(example, inputs, left_out):

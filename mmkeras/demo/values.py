@@ -40,7 +40,7 @@ def absent(each: Any) -> bytes | np.ndarray:
 
 def _value(each, value):
     if each.kind in FILES:
-        return _converted(each, Path(value).read_bytes())
+        return converted(each, Path(value).read_bytes())
     if each.dtype == "string":
         return str(value).encode()
     return np.asarray(_numbers(each, value), each.dtype).reshape(each.shape)
@@ -61,7 +61,7 @@ def _numbers(each, value):
     return numbers
 
 
-def _converted(each, content):
+def converted(each: Any, content: bytes) -> bytes:
     """The content of a file in a format that exports decode, as `mmkeras.data` converts it; unknown ones as they are.
 
     Cameras give WebP or movies, and people have MP3 files.

@@ -7,6 +7,7 @@ It speaks TF Serving's REST protocol, and the Open Inference Protocol (V2).
 protocol        JSON <-> arrays by input name, as TF Serving has it
 open_inference  the same, and the routes, of the Open Inference Protocol
 model           one SavedModel: loaded, warmed up, asked; refusals are readable
+litert          the LiteRT file of a version, which answers single examples faster
 batching        requests that wait together are answered together; one that is refused does not harm the others
 labels          names of versions, such as "stable"
 versions        what lies below the folder: new versions are loaded, those that were removed are let go

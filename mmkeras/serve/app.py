@@ -48,6 +48,11 @@ def application(
     | `GET /v2`, `/v2/health/live`, `/v2/health/ready` | about the server |
     | `GET /metrics`, `/monitoring/prometheus/metrics` | text for Prometheus |
 
+    Where a version has a LiteRT file, NAME/VERSION/assets.extra/*.tflite, a single example is answered by that, which
+    takes a fraction of the time; examples that are answered together are answered by the SavedModel. When the version
+    is loaded, both answer its request.json; if an answer differs by more than 1e-4, the version is not loaded. So the
+    file must be float32: `mm.export.litert(preprocess, model, "saved_models/NAME/1/assets.extra/NAME.tflite")`.
+
     Errors are `{"error": message}`: 400 with the input and the cause, 404 for a model or version that is not there, 413
     for a request that is too large, and 503, with `Retry-After`, where too many requests wait. An export with
     `on_error="skip"` or "absent" answers with 200 instead of 400: the `status` of each example says what is wrong with

@@ -18,6 +18,7 @@ class SavedModel:
     Attributes:
         inputs: dict by signature of dicts of `tf.TensorSpec` by input name.
         metadata: the signatures as TF Serving's `/metadata` has them.
+        recorded: (signature, arrays) of its own request.json; None where there is none.
 
     Raises:
         OSError, ValueError, tf.errors.OpError: it cannot be loaded, or does not answer its own request.json.
@@ -29,7 +30,9 @@ class SavedModel:
         self._functions = dict(self._loaded.signatures.items())
         self.inputs = {name: function.structured_input_signature[1] for name, function in self._functions.items()}
         self._max_batch = max_batch
-        self._warm_up(Path(path, "assets.extra", "request.json"))
+        self.recorded = self._recorded(Path(path, "assets.extra", "request.json"))
+        if self.recorded:
+            self._warm_up(*self.recorded)
 
     def __call__(self, signature, arrays):
         """Dict of answers (B, ...).
@@ -54,12 +57,14 @@ class SavedModel:
             name = cause.partition(":")[0]
             raise protocol.Refused(cause, name if name in specs else None) from error
 
-    def _warm_up(self, request):
-        """Answers the example request, alone and as a full batch, since the first run of a graph optimizes it."""
+    def _recorded(self, request):
         if not request.is_file():
-            return
+            return None
         signature, values, rows = protocol.parsed(request.read_bytes())
-        arrays = protocol.arrays(values, rows, self.inputs[signature])
+        return signature, protocol.arrays(values, rows, self.inputs[signature])
+
+    def _warm_up(self, signature, arrays):
+        """Answers the example request, alone and as a full batch, since the first run of a graph optimizes it."""
         one = {name: array[:1] for name, array in arrays.items()}
         full = {name: np.concatenate([array[:1]] * self._max_batch) for name, array in arrays.items()}
         for each in (one, arrays, full, one):

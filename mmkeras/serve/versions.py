@@ -4,6 +4,7 @@ import logging
 import threading
 from pathlib import Path
 
+from mmkeras.serve import litert
 from mmkeras.serve.batching import Batcher
 from mmkeras.serve.model import SavedModel
 
@@ -15,16 +16,18 @@ class Version:
 
     def __init__(self, name, number, path, max_batch, observe):
         self.name, self.number, self.stamp = name, number, stamp(path)
-        self.model = SavedModel(path, max_batch)
-        self.batcher = Batcher(self.model, max_batch, observe)
+        self.model, file = SavedModel(path, max_batch), litert.file_of(path)
+        self.file = file and file.name  # the LiteRT file that answers single examples; None without one
+        self.batcher = Batcher(litert.Single(file, self.model) if file else self.model, max_batch, observe)
 
 
 class Versions:
     """The versions below a folder, looked for again and again.
 
     A version that appears is loaded and warmed up before it answers; one that is removed is let go after the requests
-    that wait for it, and the highest that is left answers, which is how to roll back. A version that cannot be loaded
-    harms no other; its status says why, and it is tried again when its files change.
+    that wait for it, and the highest that is left answers, which is how to roll back. One whose files are replaced is
+    loaded again, and answers as before until then. A version that cannot be loaded harms no other; its status says why,
+    and it is tried again when its files change.
 
     Args:
         folder: that holds NAME/VERSION/saved_model.pb.
@@ -54,8 +57,8 @@ class Versions:
 
     def states(self, name):
         """Dict, number -> "" if it is loaded, or the reason why it is not."""
-        found = {number: "" for known, number in list(self._loaded) if known == name}
-        return found | {number: why for (known, number), (_, why) in list(self._failed.items()) if known == name}
+        failed = {number: why for (known, number), (_, why) in list(self._failed.items()) if known == name}
+        return failed | {number: "" for known, number in list(self._loaded) if known == name}
 
     def names(self):
         return sorted({name for name, _ in list(self._loaded)})
@@ -80,17 +83,21 @@ class Versions:
             settled: load only what has not changed since the last look, since it may still be copied.
         """
         found = self._found()
-        before, self._seen = self._seen, {key: contents(path) for key, path in found.items() if key not in self._loaded}
-        for key, path in found.items():
-            known = self._loaded.get(key)
-            if known and known.stamp == stamp(path):
-                continue
-            now = self._seen.get(key) or contents(path)
+        new = {key: path for key, path in found.items() if not self._is_current(key, path)}
+        before, self._seen = self._seen, {key: contents(path) for key, path in new.items()}
+        for key, path in new.items():
+            now = self._seen[key]
             if (not settled or before.get(key) == now) and self._failed.get(key, (None,))[0] != now:
                 self._load(key, path, now)
         for key in [key for key in self._loaded if key not in found]:
             self._let_go(self._loaded.pop(key))
-        self._failed = {key: value for key, value in self._failed.items() if key in found and key not in self._loaded}
+        self._failed = {
+            key: why for key, why in self._failed.items() if key in new and not self._is_current(key, new[key])
+        }
+
+    def _is_current(self, key, path):
+        known = self._loaded.get(key)
+        return known is not None and known.stamp == stamp(path)
 
     def _watch(self):
         while not self._stopped.wait(self._seconds):
@@ -123,7 +130,7 @@ class Versions:
             log.error("%s/%s cannot be loaded. %s", name, number, why)
             return
         replaced, self._loaded = self._loaded.get(key), self._loaded | {key: version}
-        log.info("%s/%s is ready", name, number)
+        log.info("%s/%s is ready%s", name, number, (version.file and f", single examples by {version.file}") or "")
         if replaced:
             self._let_go(replaced)
 
@@ -147,12 +154,13 @@ class Versions:
 
 
 def stamp(path):
-    """Changes if a version is replaced by another one with its number; None if it is gone."""
+    """Changes if a version is replaced by another one with its number, or gets a LiteRT file; None if it is gone."""
     try:
-        found = Path(path, "saved_model.pb").stat()
+        files = [Path(path, "saved_model.pb"), *sorted(Path(path).glob(litert.PATTERN))]
+        found = [file.stat() for file in files]
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return [(each.st_ino, each.st_size, each.st_mtime_ns) for each in found]
 
 
 def contents(path):

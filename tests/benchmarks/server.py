@@ -1,6 +1,7 @@
 """What does `mmkeras serve` cost over the model itself, and does it hold under load?
 
     python tests/benchmarks/server.py --clients 200 --requests 20000
+    python tests/benchmarks/server.py --litert    # single rows are answered by a LiteRT file in the version
 
 The server is a process of its own. First one client, a row at a time, in turns with the SavedModel's signature in this
 process; then many clients at once, a tenth of whose requests have a broken picture. No answer may be wrong or missing,
@@ -31,8 +32,8 @@ from mmkeras.client import Client, RequestError, ServerError
 NAME, BROKEN = "scenes", 10  # every tenth request
 
 
-def build(folder):
-    """Exports a small model; (its signature, raw rows)."""
+def build(folder, litert=False):
+    """Exports a small model, with a LiteRT file in it where `litert`; (its signature, raw rows)."""
     spec = [mm.Text("review", vocabulary=("good", "bad", "day"), max_tokens=8),
             mm.Image("photo", size=(16, 16), optional=True)]  # fmt: skip
     photos = [tf.io.encode_png(np.random.default_rng(i).integers(0, 256, (20, 20, 3), "uint8")) for i in range(7)]
@@ -45,6 +46,8 @@ def build(folder):
     heads = [mm.heads.classification("mood", ["good", "bad"])]
     model = mm.fusion_model(spec, branches, mm.fusion.Concatenate(8), heads)
     report = mm.export.saved_model(preprocess, model, f"{folder}/{NAME}/1", samples=raw)
+    if litert:
+        mm.export.litert(preprocess, model, f"{report['path']}/assets.extra/{NAME}.tflite", samples=raw)
     return tf.saved_model.load(report["path"]).signatures["serving_default"], rows
 
 
@@ -144,7 +147,7 @@ def resident(process):
 
 def main(args):
     with tempfile.TemporaryDirectory() as folder:
-        signature, rows = build(folder)
+        signature, rows = build(folder, args.litert)
         expected = scores(signature, rows)
         with server_of(folder) as (url, process, started):
             times = alone(url, signature, rows[0], args.rounds)
@@ -175,4 +178,5 @@ if __name__ == "__main__":
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=500, help="single requests, for the latency")
+    parser.add_argument("--litert", action="store_true", help="put a LiteRT file into the version")
     main(parser.parse_args())

@@ -1,10 +1,16 @@
 """The page as Gradio builds it: its widgets, and the function behind its button."""
 
+import base64
+import io
+import zipfile
+
 import gradio as gr
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmkeras.demo import Served, page
+from mmkeras.demo.preview import frames_of
 from mmkeras.demo.widgets import range_of, widget
 
 ROW = {"review": b"good day", "photo": b"\x89PNG", "voice": b"", "clip": b"", "price": np.float32(40), "city": b"Rome",
@@ -83,3 +89,34 @@ def test_a_damaged_picture_reaches_the_model(inputs, tmp_path):
 ])  # fmt: skip
 def test_a_slider_reaches_three_deviations_and_the_example(mean, std, examples, expected):
     assert range_of(mean, std, examples) == pytest.approx(expected)
+
+
+def frames_as(form, path):
+    """A clip of five grey frames."""
+    first, *others = [Image.new("L", (8, 8), 50 * i) for i in range(5)]
+    if form == "gif":
+        first.save(path, "GIF", save_all=True, append_images=others)
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, each in enumerate([first, *others]):
+            each.save(file := io.BytesIO(), "PNG")
+            archive.writestr(f"{i}.png", file.getvalue())
+
+
+@pytest.mark.parametrize("form", ["gif", "zip"])
+def test_the_frames_that_are_taken_of_a_clip_are_shown(built, tmp_path, form):
+    blocks, widgets, _ = built
+    frames_as(form, tmp_path / f"a.{form}")
+    show = next(each for each in blocks.fns.values() if each.inputs == [widgets["clip"]])
+    assert show.targets == [(widgets["clip"]._id, "change")]
+    shown = [base64.b64decode(part.split('"')[0]) for part in show.fn(tmp_path / f"a.{form}").split("base64,")[1:]]
+    pictures = [Image.open(io.BytesIO(each)) for each in shown]
+    assert [each.size for each in pictures] == [(64, 64)] * 2  # frames 1 and 3 of 5, enlarged
+    assert [each.getpixel((0, 0))[0] for each in pictures] == [50, 150]
+    assert show.fn(None) == ""
+
+
+def test_a_clip_that_cannot_be_used_is_told_at_once(inputs, tmp_path):
+    (tmp_path / "a.gif").write_bytes(b"GIF89a")
+    told = frames_of(inputs[3], tmp_path / "a.gif")
+    assert told.startswith('<div class="refused" role="alert">clip: a whole GIF is needed.')
