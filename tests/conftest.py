@@ -18,6 +18,10 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
+# Without TensorFlow's graph optimizer, which takes most of the time until a small pipeline or function runs at all.
+# Processes of their own have it: recipes, workers, servers, and those in which exports are loaded and checked.
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory):
