@@ -44,8 +44,7 @@ def clips(folder, part):
     frame["voice"] = [voices.read(f"{name}.wav") for name in frame["id"]]
     counts = zip(frame["id"], frame["frames"].astype(int), strict=True)
     frame["lips"] = [cut(sheets.read(f"{name}.jpg"), count) for name, count in counts]
-    if part == "train":
-        frame["spoken"] = [words_of_frames(intervals) for intervals in frame["word_frames"]]
+    frame["spoken"] = [words_of_frames(said) for said in frame["word_frames"]] if part == "train" else None
     return frame
 
 
@@ -63,8 +62,7 @@ def cut(sheet, count):
         for i in range(count):
             left, top, frame = i % 10 * WIDE, i // 10 * TALL, io.BytesIO()
             picture.crop((left, top, left + WIDE, top + TALL)).save(frame, "PNG", compress_level=1)
-            # Without a timestamp, so equal frames give equal bytes.
-            archive.writestr(zipfile.ZipInfo(f"{i:02d}.png"), frame.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{i:02d}.png"), frame.getvalue())  # no timestamp: equal bytes each time
     return memory.getvalue()
 
 
@@ -104,19 +102,21 @@ def main(args):
     out = Path(args.out or ("runs/lip_speech-smoke" if args.smoke else "runs/lip_speech"))
     data = Path(args.data or mm.data.generate.lookalikes.lip_speech(out / "data", seed=args.seed))
 
-    # 1. What goes in and what comes out; for training also which word is spoken in each frame.
+    # 1. What goes in and what comes out; in training also which word is spoken in each frame.
     voice = mm.Audio("voice", seconds=FRAMES * 0.04, sample_rate=RATE, optional=True)
     lips = mm.Video("lips", frames=FRAMES, size=(TALL // 2, WIDE // 2), channels=1, optional=True)
-    specs, spoken = [voice, lips], mm.Vector("spoken", size=FRAMES)
+    specs, spoken = [voice, lips], mm.Vector("spoken", size=FRAMES, optional=True)
     heads = [mm.heads.transcription("sentence", max_tokens=12, dropout=0.1)]
 
     # 2. Tables; the words are learned from the training sentences.
-    raw = mm.data.from_dataframe(clips(data, "train"), [*specs, spoken], heads)
-    raw_train, raw_valid = mm.data.split(raw, (0.9, 0.1), seed=args.seed)
-    raw_test = mm.data.from_dataframe(clips(data, "test"), specs, heads)
-    heads, preprocess = mm.heads.adapt(heads, raw_train), mm.preprocessor(specs)
-    train = mm.data.train_batches(raw_train, mm.preprocessor([*specs, spoken]), heads, batch_size=16, seed=args.seed,
-                                  cache="memory", augment=disturbed)  # fmt: skip
+    def read(folder, part):
+        return mm.data.from_dataframe(clips(folder, part), [*specs, spoken], heads)
+
+    raw_train, raw_valid = mm.data.split(read(data, "train"), (0.9, 0.1), seed=args.seed)
+    raw_test, preprocess = read(data, "test"), mm.preprocessor([*specs, spoken])
+    heads = mm.heads.adapt(heads, raw_train)
+    train = mm.data.train_batches(raw_train, preprocess, heads, batch_size=16, seed=args.seed, cache="memory",
+                                  augment=disturbed)  # fmt: skip
     valid = mm.data.eval_batches(raw_valid, preprocess, heads, cache="memory")
 
     # 3. Convolutions see and hear 40 ms each; GRUs read both step by step.
@@ -130,8 +130,7 @@ def main(args):
     # 4. First, each time step is trained to give its word, which learns many times faster than whole sentences; then
     # CTC takes over and finds the alignment itself.
     def by_frames(x, y):
-        words = tf.pad(y["sentence"], [[0, 0], [1, 0]])
-        words = tf.gather(words, tf.cast(x["spoken"], tf.int32), batch_dims=1)
+        words = tf.gather(tf.pad(y["sentence"], [[0, 0], [1, 0]]), tf.cast(x["spoken"], tf.int32), batch_dims=1)
         return {name: x[name] for name in model.input}, {"sentence": words[:, : model.output["sentence"].shape[1]]}
 
     def fit(folder, batches, rate, epochs, monitor, *others, valid=None, **losses):
@@ -145,8 +144,8 @@ def main(args):
     by_word = {"sentence": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
     fit(run_dir / "by_frames", train.map(by_frames), 3e-3, max(1, round(0.4 * args.epochs)), "loss", loss=by_word)
     shown = mm.train.SampleAnswers(valid, every=10, path=run_dir / "samples.csv")
-    fit(run_dir, mm.data.select_inputs(train, model), 1e-3, args.epochs, "val_sentence_wer", shown, valid=valid,
-        **mm.heads.compile_for(heads))  # fmt: skip
+    fit(run_dir, mm.data.select_inputs(train, model), 1e-3, args.epochs, "val_sentence_wer", shown,
+        valid=mm.data.select_inputs(valid, model), **mm.heads.compile_for(heads))  # fmt: skip
 
     # 5. Word error rates on unseen sentences: clean, in noise as loud as the voice, and in noise four times as loud.
     def scored(raw, **where):
@@ -160,11 +159,12 @@ def main(args):
 
     found, scores = scored(raw_test, out_dir=out / "evaluation", train=raw_train)
     if args.test:
-        _, scores["other_test"] = scored(mm.data.from_dataframe(clips(args.test, "test"), specs, heads))
+        _, scores["other_test"] = scored(read(args.test, "test"))
 
     # 6. Files in, text out. The exports are kept only if processes without mmkeras give the same answers.
-    export = mm.export.saved_model(preprocess, model, f"saved_models/{out.name}", samples=raw_test, version="next")
-    device = mm.export.litert(preprocess, model, f"saved_models/{out.name}.tflite", quantize="float16",
+    serve = mm.preprocessor(specs)
+    export = mm.export.saved_model(serve, model, f"saved_models/{out.name}", samples=raw_test, version="next")
+    device = mm.export.litert(serve, model, f"saved_models/{out.name}.tflite", quantize="float16",
                               samples=raw_test, overwrite=True, verbose=False)  # fmt: skip
     report = {
         **scores,

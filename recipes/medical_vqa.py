@@ -45,15 +45,13 @@ def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")  # several models in one process: TensorFlow warns of retracing
     keras.utils.set_random_seed(args.seed)
     out = Path(args.out or ("runs/medical_vqa-smoke" if args.smoke else "runs/medical_vqa"))
-    epochs = 1 if args.smoke else args.epochs
     data = Path(args.data or mm.data.generate.lookalikes.medical_vqa(out / "data", seed=args.seed))
 
     # 1. What goes in and what comes out: the answers to closed and to open questions that occur in training.
     table = rows(data)
     learn, check = phrasings(table[table.official_split == "train"]), table[table.official_split == "test"]
     question = mm.Text("question", max_tokens=32, **({"preset": args.text_weights} if args.text_weights else {}))
-    picture = mm.Image("picture", size=128 if args.image_weights else 64)
-    specs = [question, picture]
+    specs = [question, mm.Image("picture", size=128 if args.image_weights else 64)]
     heads = [mm.heads.classification(kind, classes=[*sorted(set(learn[kind]) - {""}), UNSEEN], dropout=0.3)
              for kind in ("closed", "open")]  # fmt: skip
 
@@ -70,61 +68,39 @@ def main(args):
     train = mm.data.train_batches(raw_train, preprocess, batch_size=64, seed=args.seed, cache="memory", augment=augment)
 
     # 3. The product of a question and a picture (bilinear fusion), and the question alone.
-    def read_question():
-        if args.text_weights:
-            return text.pretrained(question, train="none", pool="mean")
-        return text.transformer(question, dim=128, num_layers=0, dropout=0.3, pool="mean")
-
-    def see_picture():
+    def encoder(spec):
+        if spec is question and args.text_weights:
+            return text.pretrained(spec, train="none", pool="mean")
+        if spec is question:
+            return text.transformer(spec, dim=128, num_layers=0, dropout=0.3, pool="mean")
         if args.image_weights:
             network = keras.models.load_model(args.image_weights, compile=False)
-            return mm.branches.from_model(picture, network, train="none", pool="mean")
-        return image.conv2d(picture, filters=(16, 32, 64), dropout=0.2, pool="mean")
+            return mm.branches.from_model(spec, network, train="none", pool="mean")
+        return image.conv2d(spec, filters=(16, 32, 64), dropout=0.2, pool="mean")
 
     models = {}
-    for name, inputs in {"both": specs, "question only": [question]}.items():
+    for name, inputs, fusion in (
+        ("both", specs, mm.fusion.Bilinear),
+        ("question only", [question], mm.fusion.Concatenate),
+    ):
         rich.print(f"\n[bold]{name}[/bold]")
         with mm.distribute.strategy().scope():
-            branches = {"question": read_question()} | ({"picture": see_picture()} if len(inputs) == 2 else {})
-            fusion = (
-                mm.fusion.Bilinear(128, dropout=0.3) if len(inputs) == 2 else mm.fusion.Concatenate(128, dropout=0.3)
-            )
-            model = mm.fusion_model(inputs, branches, fusion, heads)
-            rate = keras.optimizers.schedules.CosineDecay(args.rate, epochs * len(train))
+            branches = {spec.name: encoder(spec) for spec in inputs}
+            model = mm.fusion_model(inputs, branches, fusion(128, dropout=0.3), heads)
+            rate = keras.optimizers.schedules.CosineDecay(args.rate, args.epochs * len(train))
             model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2), **mm.heads.compile_for(heads))
-        run_dir = out / "training" / f"{len(learn)}-rows-{epochs}-epochs-seed-{args.seed}" / name.replace(" ", "_")
-        own_train = mm.data.select_inputs(train, model)
+        run_dir = out / "training" / f"{len(learn)}-rows-{args.epochs}-epochs-seed-{args.seed}" / name.replace(" ", "_")
         callbacks = mm.train.callbacks(run_dir, train, monitor="loss", patience=None)
-        model.fit(own_train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
+        own_train = mm.data.select_inputs(train, model)
+        model.fit(own_train, epochs=args.epochs, callbacks=callbacks, shuffle=False, verbose=2)
         models[name] = model
 
-    # 4. Accuracy by kind of answer and of question; intervals draw the pictures anew, since their questions are alike.
-    common = {head.name: learn[head.name][learn[head.name] != ""].mode()[0] for head in heads}
-
-    def scored(raw):
-        batches, frame = mm.data.eval_batches(raw, preprocess), raw.frame
-        right = pd.DataFrame({row: is_right(model, batches, raw) for row, model in models.items()})
-        closed = (frame.closed != "").to_numpy()
-        parts = {"closed": closed, "open": ~closed, "all": closed | True}
-        kinds = frame.question_type.str.upper().str.split(",").str[0].to_numpy()
-        by_kind = right.groupby(kinds).mean().assign(n=right.groupby(kinds).size()).sort_values("n", ascending=False)
-        return {
-            "accuracy": {part: float(right["both"][own].mean()) for part, own in parts.items()},
-            "interval": {part: interval(right["both"][own], frame.image_name[own]) for part, own in parts.items()},
-            "baselines": {
-                "question only": {part: float(right["question only"][own].mean()) for part, own in parts.items()},
-                "majority": {kind: float((frame[kind][parts[kind]] == common[kind]).mean()) for kind in common},
-            },
-            "n": len(frame),
-            "n_closed": int(closed.sum()),
-            "by_kind_of_question": by_kind.to_dict("index"),
-        }
-
-    scores = scored(raw_test)
+    # 4. Accuracy by kind of answer and of question, and files and strings in, answers out. The export is kept only if a
+    # process without mmkeras gives the same answers.
+    common = {kind: learn[kind][learn[kind] != ""].mode()[0] for kind in ("closed", "open")}
+    scores = scored(models, raw_test, preprocess, common)
     if args.test:
-        scores["other_test"] = scored(read(rows(args.test), args.test))
-
-    # 5. Files and strings in, answers out. The export is kept only if a process without mmkeras gives the same answers.
+        scores["other_test"] = scored(models, read(rows(args.test), args.test), preprocess, common)
     export = mm.export.saved_model(
         preprocess, models["both"], f"saved_models/{out.name}", samples=raw_test, version="next"
     )
@@ -160,6 +136,26 @@ def phrasings(table):
     return every[every.question.fillna("NULL") != "NULL"].reset_index(drop=True)
 
 
+def scored(models, raw, preprocess, common):
+    """Accuracy of closed, open and all questions, with intervals, and by kind of question; that of the baselines."""
+    batches, frame = mm.data.eval_batches(raw, preprocess, cache="memory", verbose=False), raw.frame
+    right = pd.DataFrame({name: is_right(model, batches, raw) for name, model in models.items()})
+    closed = (frame.closed != "").to_numpy()
+    parts = {"closed": closed, "open": ~closed, "all": closed | True}
+    kinds = right.groupby(frame.question_type.str.upper().str.split(",").str[0].to_numpy())
+    by_kind = kinds.mean().assign(n=kinds.size()).sort_values("n", ascending=False)
+    means = {name: {part: float(right[name][own].mean()) for part, own in parts.items()} for name in models}
+    majority = {kind: float((frame[kind][parts[kind]] == answer).mean()) for kind, answer in common.items()}
+    return {
+        "accuracy": means["both"],
+        "interval": {part: interval(right["both"][own], frame.image_name[own]) for part, own in parts.items()},
+        "baselines": {"question only": means["question only"], "majority": majority},
+        "n": len(frame),
+        "n_closed": int(closed.sum()),
+        "by_kind_of_question": by_kind.to_dict("index"),
+    }
+
+
 def is_right(model, batches, raw):
     """Whether the head that a row has an answer for gives it: (n,) bool. A missing answer is -1, which none is."""
     _, outputs = mm.evaluate.predict(model, batches, raw.heads)
@@ -168,17 +164,16 @@ def is_right(model, batches, raw):
 
 
 def interval(right, pictures):
-    head = mm.heads.classification("right", classes=["no", "yes"])
-    always = np.tile([0.0, 1.0], (len(right), 1))
-    return mm.evaluate.bootstrap(head, right.to_numpy().astype(int), always, group=pictures.to_numpy())["accuracy"]
+    """95 % interval of the mean; the pictures are drawn anew, since the questions about one are alike."""
+    each = right.groupby(pictures.to_numpy()).agg(["sum", "count"]).to_numpy()
+    drawn = each[np.random.default_rng(0).integers(0, len(each), (500, len(each)))].sum(axis=1)
+    return np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975]).tolist()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder of the set; without it a tiny one is generated")
-    parser.add_argument(
-        "--test", help="folder of another questions.jsonl and images.zip, all rows of which are answered"
-    )
+    parser.add_argument("--test", help="folder of another questions.jsonl and images.zip, to answer all its rows")
     parser.add_argument("--out", help="folder of the run, runs/medical_vqa by default; its name is that of the export")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
@@ -186,4 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--image-weights", help="a .keras file of a network from pixels to a feature map")
     parser.add_argument("--seed", type=int, default=0, help="of order and weights")
     parser.add_argument("--smoke", action="store_true", help="tiny data and one epoch, to see that everything works")
-    main(parser.parse_args())
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.epochs = 1
+    main(arguments)

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import types
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -86,32 +87,42 @@ def preset(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def convert_here(monkeypatch):
-    """LiteRT files are converted here, not in a process of its own, where importing TensorFlow takes longest.
+@pytest.fixture(scope="session")
+def patches():
+    """Two functions of a `pytest.MonkeyPatch`, for as long as it lasts:
 
-    That the process needs nothing of this one is for tests/export to prove.
+    `convert` converts LiteRT files in this process, not in one of its own, where importing TensorFlow takes longest;
+    `load` loads SavedModels here, too. That those processes need nothing of this one is for tests/export to prove.
     """
     from mmkeras.export.process import litert
-    from mmkeras.export.process.scripts import convert
+    from mmkeras.export.process.scripts import convert, fresh
+
+    elsewhere = litert.ask
 
     def ask(script, request, *rest):
         here = script.name == "convert.py"
         return convert.answer(lambda: None, **request) if here else elsewhere(script, request, *rest)
 
-    elsewhere = litert.ask
-    monkeypatch.setattr(litert, "ask", ask)
-
-
-@pytest.fixture
-def one_process(monkeypatch, convert_here):
-    """As `convert_here`, and SavedModels are loaded here, too."""
-    from mmkeras.export.process.scripts import fresh
-
     def run_here(path, ops, runs):
         return fresh.answer(lambda: None, str(path), ops, runs)
 
-    monkeypatch.setattr(importlib.import_module("mmkeras.export._saved_model.export"), "run_fresh", run_here)
+    def load(patch):
+        for name in ("export._saved_model.export", "export._litert.verify.report", "retrieval._export"):
+            patch.setattr(importlib.import_module(f"mmkeras.{name}"), "run_fresh", run_here)
+
+    return types.SimpleNamespace(convert=lambda patch: patch.setattr(litert, "ask", ask), load=load)
+
+
+@pytest.fixture
+def convert_here(monkeypatch, patches):
+    """LiteRT files are converted in this process."""
+    patches.convert(monkeypatch)
+
+
+@pytest.fixture
+def one_process(monkeypatch, convert_here, patches):
+    """As `convert_here`, and SavedModels are loaded here, too."""
+    patches.load(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,11 @@ def label_name(head):
     return f"{head}.label"
 
 
+def uniform_name(head):
+    """Name of the input for the random numbers of a head whose answers are drawn, see `decoding.decode_with`."""
+    return f"{head}_uniform"
+
+
 def taught_heads(model):
     """Names of a model's heads that are trained with teacher forcing."""
     return [head.name for head in model.heads if head.teacher_forcing and head.name in model.output]

@@ -4,7 +4,7 @@ import keras
 
 from mmkeras.checks import did_you_mean
 from mmkeras.contract import NamedModel
-from mmkeras.contract.teaching import taught_heads
+from mmkeras.contract.teaching import taught_heads, uniform_name
 from mmkeras.decoding._base import Decoding
 
 
@@ -21,7 +21,7 @@ def decode_with(
 
     Returns:
         `keras.Model`; for `Sampling` without a seed it has one more input, HEAD_uniform (B, L) float32, for what
-        `decoding.uniform` gives.
+        `decoding.uniform` gives. Exports need a seed, since requests hold raw examples only.
 
     Raises:
         ValueError: there is no such head, or several and none is named.
@@ -36,7 +36,7 @@ def decode_with(
     old, node, _ = model.output[head]._keras_history
     layer, read = decoding(old.decoder, name=head, **arguments), old._inbound_nodes[node].arguments.args[:2]
     if layer.takes_uniform:
-        uniform = keras.Input((layer.decoder.max_tokens,), name=f"{head}_uniform")
+        uniform = keras.Input((layer.decoder.max_tokens,), name=uniform_name(head))
         inputs[uniform.name], answer = uniform, layer(*read, uniform=uniform)
     else:
         answer = layer(*read)

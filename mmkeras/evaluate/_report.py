@@ -106,8 +106,10 @@ def table(report: Mapping[str, Any], *, published: Mapping[str, Any] | None = No
     columns = [(head, *column) for head, found in headings.items() for column in found.items()]
     best = {(head, key): _best(key, [row[head][key] for row in rows.values()]) for head, _, key in columns}
     weighted = any(found.get("weighted") for row in rows.values() for found in row.values())
-    caption = "Scores are weighted by the sample weights." if weighted else None
-    shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns), caption=caption)
+    caption = ["Scores are weighted by the sample weights."] if weighted else []
+    caption += [f"{found['unknown']} unit(s) in the texts of '{head}' are not in its vocabulary: no answer has them."
+                for head, found in first.items() if found.get("unknown")]  # fmt: skip
+    shown = Table("", *(f"{head}\n{heading}" for head, heading, _ in columns), caption="\n".join(caption) or None)
     for name, row in rows.items():
         shown.add_row(name, *(_cell(row[head], key, best[head, key]) for head, _, key in columns))
     if "means" in report:

@@ -18,9 +18,9 @@ def summary(report: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         Dict of what there is: "accuracy" and its "interval" (95 %) for classifications, "mae" for regressions, "wer",
-        its "wer_interval" and "exact" for transcriptions, "exact", "bleu" and "chrf" for generations, "n" examples,
-        "subsets", the main score of the same model by the inputs that are present, and "baselines", that of the other
-        rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
+        its "wer_interval" and "exact" for transcriptions and generations, "bleu" and "chrf" for generations, "n"
+        examples, "subsets", the main score of the same model by the inputs that are present, and "baselines", that of
+        the other rows. With several heads, each of them but "n" is a dict by head, {"accuracy": {head: number}} and
         {"baselines": {row: {head: number}}}.
 
     Example:

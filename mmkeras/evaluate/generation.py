@@ -2,13 +2,12 @@
 
 import importlib.util
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from mmkeras.evaluate.text_scores import Texts, errors
+from mmkeras.evaluate.text_scores import Texts
+from mmkeras.evaluate.text_tables import write_texts
 from mmkeras.heads.units import UNKNOWN
 
 MAIN = "exact"
@@ -17,12 +16,17 @@ _DRAWS = 1000  # of the bootstrap
 
 def columns(found):
     """Heading of a column of the table -> key of the score."""
-    return {"exact": "exact"} | {title: key for title, key in {"BLEU": "bleu", "chrF": "chrf"}.items() if key in found}
+    headings = {"exact": "exact", "BLEU": "bleu", "chrF": "chrf", "WER": "wer", "CER": "cer"}
+    return {title: key for title, key in headings.items() if key in found}
 
 
 def scores(head, labels, outputs, weights):
-    """The scores of `text_scores`, of targets and ids; `unknown` counts units that the vocabulary does not hold."""
-    found = text_scores(head.texts(outputs), head.texts(labels), weights=weights)
+    """The scores of `text_scores`, of targets and ids.
+
+    `unknown` counts units of the labels that the vocabulary does not hold: no answer matches them. Each counts as one
+    character in `cer` and `chrf`.
+    """
+    found = text_scores(head.texts(outputs), head.references(labels), weights=weights)
     return {"kind": head.kind, **found, "unknown": int(np.sum(np.asarray(labels) == UNKNOWN))}
 
 
@@ -34,9 +38,9 @@ def text_scores(received: list[str], expected: list[str], *, weights: np.ndarray
         weights: how much each counts, (n,); BLEU and chrF count all alike.
 
     Returns:
-        Dict: `exact`, the share of equal texts; `bleu` and `chrf` (0 to 100) of the whole corpus, where sacrebleu is
-        installed (`pip install "mmkeras[text]"`). Each has a 95 % interval, `exact_interval` and so on, of 1,000
-        bootstrap draws of the examples.
+        Dict: `exact`, the share of equal texts; `wer` and `cer`, errors per word and per character of the right texts;
+        `bleu` and `chrf` (0 to 100) of the whole corpus, where sacrebleu is installed (`pip install "mmkeras[text]"`).
+        Each has a 95 % interval, `exact_interval` and so on, of 1,000 bootstrap draws of the examples.
 
     Example:
 
@@ -45,8 +49,7 @@ def text_scores(received: list[str], expected: list[str], *, weights: np.ndarray
 
     Source: Papineni et al., BLEU (ACL 2002); Popovic, chrF (WMT 2015); Post, arXiv 1804.08771, for sacrebleu.
     """
-    exact, interval = Texts(received, expected, weights).exact()
-    found = {"examples": len(expected), "exact": exact, "exact_interval": interval}
+    found = {"examples": len(expected), **Texts(received, expected, weights).scores()}
     for key, metric in _metrics().items():
         found[key], found[f"{key}_interval"] = _corpus(metric, received, expected)
     return found
@@ -71,30 +74,28 @@ def _corpus(metric, received, expected):
 
 def drawn(head, labels, outputs):
     """Function of (rows, weights) -> the scores of these examples; the texts are made once."""
-    received, expected = np.array(head.texts(outputs), object), np.array(head.texts(labels), object)
-    right = (received == expected).astype("float64")
-    metrics = _metrics()
+    received, expected = np.array(head.texts(outputs), object), np.array(head.references(labels), object)
+    rates, metrics = Texts(received, expected).drawn(), _metrics()
 
     def some(rows, weights):
-        found = {"exact": float(np.average(right[rows], weights=weights))}
         pair = received[rows].tolist(), [expected[rows].tolist()]
-        return found | {key: float(metric.corpus_score(*pair).score) for key, metric in metrics.items()}
+        return rates(rows, weights) | {key: float(each.corpus_score(*pair).score) for key, each in metrics.items()}
 
     return some
 
 
+def each(head, labels, outputs):
+    """1 for each example whose text is exact, else 0."""
+    pairs = zip(head.texts(outputs), head.references(labels), strict=True)
+    return np.array([received == expected for received, expected in pairs], "float64")
+
+
 def rows(head, labels, outputs):
     """Columns of `evaluate.errors`, by name."""
-    texts = {"truth": head.texts(labels), "answer": head.texts(outputs)}
+    texts = {"truth": head.references(labels), "answer": head.texts(outputs)}
     return texts | {"confidence": np.nan, "likely_wrong": False}
 
 
 def draw(head, labels, outputs, found, out_dir, weights=None):
-    """Writes NAME_texts.csv, a row for each example, the worst first; returns the names of the files."""
-    table = pd.DataFrame({"expected": head.texts(labels), "received": head.texts(outputs)})
-    pairs = zip(table.received, table.expected, strict=True)
-    table["wrong_characters"] = [errors(*pair) for pair in pairs]
-    table = table.sort_values("wrong_characters", ascending=False, kind="stable")
-    name = f"{head.name}_texts.csv"
-    table.to_csv(Path(out_dir) / name, index_label="example")
-    return [name]
+    """Writes NAME_texts.csv and NAME_worst.txt, see `write_texts`; returns the names of the files."""
+    return write_texts(head, labels, head.texts(outputs), out_dir)

@@ -40,7 +40,15 @@ def errors(received, expected):
     >>> errors("kitten", "sitting")
     3
     """
-    return int(_table(received, expected)[-1, -1])
+    start = _shared(received, expected)
+    received, expected = received[start:], expected[start:]
+    end = _shared(received[::-1], expected[::-1])
+    return int(_table(received[: len(received) - end], expected[: len(expected) - end])[-1, -1])
+
+
+def _shared(a, b):
+    """Length of the beginning that both have; it costs nothing, and most answers are nearly right."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _table(received, expected):
@@ -84,6 +92,24 @@ class Texts:
         """Share of the texts without any error, and its 95 % interval."""
         right = np.array([a == b for a, b in zip(self.received, self.expected, strict=True)], "float64")
         return self._mean(right, np.ones_like(right))
+
+    def scores(self):
+        """Dict: `wer`, `cer` and `exact`, and the interval of each, `wer_interval` and so on."""
+        found = {"wer": self.rate(str.split), "cer": self.rate(list), "exact": self.exact()}
+        ends = {f"{key}_interval": interval for key, (_, interval) in found.items()}
+        return {key: score for key, (score, _) in found.items()} | ends
+
+    def drawn(self):
+        """Function of (rows, weights) -> `wer`, `cer` and `exact` of these texts, which are aligned once."""
+        right = np.array([a == b for a, b in zip(self.received, self.expected, strict=True)], "float64")
+        counts = {"wer": self.counts(str.split), "cer": self.counts(list), "exact": np.stack([right, right**0], -1)}
+
+        def rates(rows, weights):
+            weights = np.ones(len(rows)) if weights is None else weights
+            sums = {key: weights @ each[rows] for key, each in counts.items()}
+            return {key: wrong / parts if parts else float("nan") for key, (wrong, parts) in sums.items()}
+
+        return rates
 
     def _mean(self, values, sizes):
         """Sum of the values over that of the sizes, and the 2.5th and 97.5th percentile over draws of the examples."""

@@ -1,6 +1,7 @@
 """Checks that preprocess, model and heads belong together."""
 
 from mmkeras.checks import suggested
+from mmkeras.contract.teaching import uniform_name
 from mmkeras.preprocess import Preprocess
 
 
@@ -16,6 +17,7 @@ def check_fit(preprocess, model, heads):
             raise ValueError(
                 f"{stage} must be a functional keras.Model with dict inputs and outputs. Received: {part!r}."
             )
+    _check_seeded(preprocess, model, heads)
     _check_names("model must take what preprocess gives.", preprocess.output, model.input)
     _check_names("model must have one output for each head.", [head.name for head in heads], model.output)
     for key, tensor in model.input.items():
@@ -31,6 +33,17 @@ def check_fit(preprocess, model, heads):
             raise ValueError(
                 f"Head '{head.name}' must be the one model was built with. It answers with {head.width} "
                 f"number(s). Received: an output of width {width}. Leave heads= out: the model knows its own."
+            )
+
+
+def _check_seeded(preprocess, model, heads):
+    for head in heads:
+        name = uniform_name(head.name)
+        if head.teacher_forcing and name in model.input and name not in preprocess.output:
+            raise ValueError(
+                f"An exported model takes raw examples only, and no random numbers. Received: a model with the input "
+                f"'{name}', from which the answers of head '{head.name}' are drawn. Give it a seed: "
+                "mm.decoding.decode_with(model, decoding=mm.decoding.Sampling, seed=0)."
             )
 
 

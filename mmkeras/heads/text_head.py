@@ -10,7 +10,17 @@ from keras import ops
 
 from mmkeras.checks import check, check_choice, check_name, check_whole
 from mmkeras.heads.base import Head, is_absent
-from mmkeras.heads.units import FIRST, KINDS, Units, from_code_points, normalised, split, to_code_points
+from mmkeras.heads.units import (
+    FIRST,
+    KINDS,
+    NO_MATCH,
+    UNKNOWN_MARK,
+    Units,
+    from_code_points,
+    normalised,
+    split,
+    to_code_points,
+)
 
 
 class LearnsUnits(Head):
@@ -48,10 +58,17 @@ class LearnsUnits(Head):
         """Encoded labels or targets (B, L) -> (B,) bool, False where they are missing."""
         return ops.convert_to_tensor(labels)[:, 0] >= 0
 
-    def texts(self, ids: Any) -> list[str]:
+    def texts(self, ids: Any, unknown: str = UNKNOWN_MARK) -> list[str]:
         """Ids of units (n, L) -> list of texts. Others, such as padding, the end and -1, are left out."""
-        units = self.coding
-        return [units.text([int(i) for i in row if 0 < i < len(units.pieces)]) for row in np.asarray(ids)]
+        units, size = self.coding, len(self.coding.pieces)
+        return [units.text([i for i in row if 0 < i < size], unknown) for row in np.asarray(ids, int).tolist()]
+
+    def references(self, labels: Any) -> list[str]:
+        """Targets (n, L) -> the texts that answers are compared with.
+
+        Targets don't tell what an unknown unit was. No answer matches it: `NO_MATCH` stands for it.
+        """
+        return self.texts(labels, NO_MATCH)
 
     def averageable(self, labels: Any) -> Any:
         raise ValueError(

@@ -15,6 +15,8 @@ from mmkeras.specs import as_text
 KINDS = ("words", "characters", "wordpiece")
 PAD, UNKNOWN, FIRST = 0, 1, 2
 UNKNOWN_MARK = "\N{REPLACEMENT CHARACTER}"
+# Stands for an unknown unit of a right text. No answer contains it, so that an answered UNKNOWN_MARK is an error.
+NO_MATCH = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Units:
     kind: str
     vocabulary: tuple = ()
 
-    @property
+    @functools.cached_property
     def pieces(self):
         """Pieces of all ids, those of padding and of the unknown unit first."""
         unknown = UNKNOWN_MARK if self.kind == "characters" else f" {UNKNOWN_MARK}"
@@ -54,9 +56,10 @@ class Units:
             return [number for word in _words(text) for number in self._split(word)]
         return [self._numbers.get(unit, UNKNOWN) for unit in split(text, self.kind)]
 
-    def text(self, ids):
-        """Ids (T,), of which 0 is padding -> the text."""
-        return "".join(self.pieces[i] for i in ids).strip(" ")
+    def text(self, ids, unknown=UNKNOWN_MARK):
+        """Ids (T,), of which 0 is padding -> the text, in which `unknown` stands for unknown units."""
+        pieces = (self.pieces[i] if i != UNKNOWN else self.pieces[i].replace(UNKNOWN_MARK, unknown) for i in ids)
+        return "".join(pieces).strip(" ")
 
     def padded(self, texts, size):
         """Texts -> ids (n, size) int32, zeros behind each; what does not fit is cut off."""

@@ -70,7 +70,7 @@ class AnswerScores(keras.callbacks.Callback):
                 answers = np.asarray(head.decode(outputs[head.name])[head.name])[there]
                 received, expected = pairs[head.name]
                 received += [text.decode() for text in answers]
-                expected += head.texts(np.asarray(labels[head.name])[there])
+                expected += head.references(np.asarray(labels[head.name])[there])
         for name, (_, expected) in pairs.items():
             rule, hint = f"AnswerScores needs texts of head '{name}'.", "Give batches that can be read again and again."
             check(expected, rule, "batches without any", hint)

@@ -149,7 +149,7 @@ def test_sampling_needs_positive_numbers(decoder, arguments):
         Sampling(decoder, **arguments)
 
 
-def test_a_model_can_answer_in_another_way(decoder):
+def test_a_model_can_answer_in_another_way(tmp_path):
     head = mm.heads.generation("caption", vocabulary=[" a", " b"], max_tokens=3, dim=8)
     spec = mm.Vector("x", size=3)
     model = mm.encoder_decoder([spec], {"x": mm.branches.vector.linear(spec, dim=8)}, [head], dim=8)
@@ -159,6 +159,9 @@ def test_a_model_can_answer_in_another_way(decoder):
     drawn = mm.decoding.decode_with(model, decoding=Sampling, head="caption")
     assert list(drawn.input)[-1] == "caption_uniform"
     assert drawn(ready | {"caption_uniform": uniform(0, n=2, max_tokens=4)})["caption"].shape == (2, 4)
+    for export in (mm.export.saved_model, mm.export.litert):
+        with pytest.raises(ValueError, match="Received: a model with the input 'caption_uniform'.* Give it a seed: mm"):
+            export(mm.preprocessor([spec]), drawn, tmp_path / ("1" if export is mm.export.saved_model else "m.tflite"))
     assert wide.heads == model.heads and wide.taught().output["caption"].shape == (None, 4, 5)
     with pytest.raises(ValueError, match=r"needs the name of a head.*Received: head='captoin'.*Did you mean 'caption'"):
         mm.decoding.decode_with(model, decoding=Greedy, head="captoin")

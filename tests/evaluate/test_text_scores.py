@@ -1,6 +1,7 @@
 """Error rates against known values, intervals against what they are."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mmkeras as mm
@@ -45,13 +46,43 @@ def test_alignment_has_as_many_errors_as_the_distance():
         assert [x for x, _ in pairs if x] == a and [y for _, y in pairs if y] == b
 
 
-def test_units_that_the_vocabulary_lacks_are_counted():
-    told = {"vocabulary": ["a", "b"], "units": "characters", "max_tokens": 6}
-    for head in (mm.heads.generation("said", **told), mm.heads.transcription("said", **told)):
-        labels = head.targets(head.encode(["ab", "xay", "b"]))
-        answers = head.targets(head.encode(["ab", "a", "b"]))
-        outputs = (
-            answers if head.kind == "generation" else 9 * np.eye(head.width)[np.insert(answers, range(1, 7), 0, 1)]
-        )
-        found = kind_of(head.kind).scores(head, labels, outputs, None)
+def both_kinds(**arguments):
+    return mm.heads.generation("said", **arguments), mm.heads.transcription("said", **arguments)
+
+
+def outputs_of(head, answers):
+    """What a model gives that answers with these ids (n, L)."""
+    if head.kind == "generation":
+        return answers
+    return 9 * np.eye(head.width)[np.insert(answers, range(1, answers.shape[1] + 1), 0, 1)]
+
+
+@pytest.mark.parametrize("units", ["characters", "words"])
+def test_no_answer_matches_a_unit_that_the_vocabulary_lacks(units):
+    texts = ["ab", "xay", "b"] if units == "characters" else ["a b", "x a y", "b"]
+    for head in both_kinds(vocabulary=["a", "b"] if units == "characters" else [" a", " b"], units=units, max_tokens=6):
+        labels = head.targets(head.encode(texts))
+        # The most frequent text may hold such units, and so may the answer of a transcription.
+        scored = kind_of(head.kind)
+        found = scored.scores(head, labels, outputs_of(head, labels), None)
         assert found["unknown"] == 2 and found["exact"] == pytest.approx(2 / 3)
+        rate = "cer" if units == "characters" else "wer"
+        assert found[rate] == pytest.approx(2 / 6) and found[f"{rate}_interval"][1] > 0
+        assert scored.each(head, labels, outputs_of(head, labels)).tolist() in ([1, 0, 1], [0, 1.0, 0], [0, 2 / 3, 0])
+        drawn = scored.drawn(head, labels, outputs_of(head, labels))(np.arange(3), None)
+        assert drawn == pytest.approx({key: found[key] for key in drawn}) and {"wer", "cer", "exact"} <= set(drawn)
+        shown = mm.evaluate.table({"models": {"model": {"said": found}}})
+        assert "2 unit(s) in the texts of 'said' are not in its vocabulary" in shown.caption
+
+
+def test_the_worst_texts_come_first_and_those_without_a_label_are_left_out(tmp_path):
+    for head in both_kinds(vocabulary=[" a", " b", " c"], max_tokens=4):
+        labels = head.targets(np.concatenate([head.encode(["a b", "a b c"]), head.blank[None]]))
+        outputs = outputs_of(head, head.targets(head.encode(["a b", "a c", "c"])))
+        names = kind_of(head.kind).draw(head, labels, outputs, {}, tmp_path)
+        assert names == ["said_texts.csv", "said_worst.txt"]
+        table = pd.read_csv(tmp_path / names[0])
+        assert table.values.tolist() == [[1, "a b c", "a c", 3, 1, 2], [0, "a b", "a b", 2, 0, 0]]
+        assert (tmp_path / names[1]).read_text().startswith("example 1\nreceived a - c\nexpected a b c\n\nexample 0")
+        errors = mm.evaluate.errors(head, labels[:2], outputs[:2])
+        assert errors["position"].tolist() == [1, 0] and errors["answer"].tolist() == ["a c", "a b"]

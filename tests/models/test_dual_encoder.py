@@ -35,10 +35,9 @@ def batches(size=16, labels=False, rows=64):
 
 def gradients(model, **arguments):
     """Loss of the first step, its gradients by variable, and losses of three epochs, all through `fit`."""
-    before = model.get_weights()
     first = model.fit(batches(**arguments).take(1), verbose=0).history["loss"]
-    # The gradient, from the step of SGD.
-    step = [(old - new) / 0.1 for old, new in zip(before, model.get_weights(), strict=True)]
+    # Read from the velocities of SGD: the weights are rounded to 6e-8, which is up to 1.2e-6 of a gradient.
+    step = [np.asarray(velocity) / -0.1 for velocity in model.optimizer.momentums]
     return first + model.fit(batches(**arguments), epochs=3, verbose=0).history["loss"], step
 
 
@@ -55,13 +54,14 @@ def test_two_replicas_equal_one_device(name):
     for strategy in (mm.distribute.strategy("one_device"), mm.distribute.strategy("mirrored", devices=CPUS)):
         with strategy.scope():
             model = build(bias=-3.0 if name == "SigLIP" else None)
-            model.compile(keras.optimizers.SGD(0.1), LOSSES[name]())
+            model.compile(keras.optimizers.SGD(0.1, momentum=1e-6), LOSSES[name]())
         found.append(gradients(model, labels=name == "SupervisedContrastive"))
     (one, one_step), (two, two_step) = found
     np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-6)
     assert one[-1] < one[1] - 0.01 and max(np.abs(step).max() for step in one_step) > 1e-3
     for a, b in zip(one_step, two_step, strict=True):
-        np.testing.assert_allclose(b, a, atol=2e-6)  # a step of 0.1 is rounded to float32
+        # Of SigLIP, which sums over the batch, gradients reach 41 here, and float32 holds 7 digits of them.
+        assert np.abs(b - a).max() <= 1e-6 * max(1.0, np.abs(a).max())
 
 
 def test_an_uneven_evaluation_equals_one_device():

@@ -1,10 +1,15 @@
-"""Recipes are run as a user runs them: in a process and a folder of their own."""
+"""Recipes are run with the arguments that a user gives, in a folder of their own."""
 
+import contextlib
+import io
 import json
+import logging
 import os
+import runpy
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import pytest
@@ -17,14 +22,62 @@ def start():
     """Function: (recipe, folder, arguments) -> what it printed and said, and its report, of a run in that folder."""
 
     def start(recipe, folder, *arguments):
-        command = [sys.executable, str(RECIPES / f"{recipe}.py"), "--out", "runs/tiny", *map(str, arguments)]
         environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
+        command = [sys.executable, *_command(recipe, arguments)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-3000:]
-        report = json.loads((folder / "runs/tiny/report.json").read_text())
-        return types.SimpleNamespace(folder=folder, printed=done.stdout, said=done.stderr, report=report)
+        return _run(folder, done.stdout, done.stderr)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def start_here(patches):
+    """As `start`, in this process, where TensorFlow is imported already, and so are the checks of its exports.
+
+    On tiny data, importing it three times takes much of the time. Others show that a recipe and its checks run alone.
+    """
+
+    def start(recipe, folder, *arguments):
+        printed, said, command = io.StringIO(), io.StringIO(), _command(recipe, arguments)
+        with pytest.MonkeyPatch.context() as patch, _written_to(printed, said):
+            patches.convert(patch)
+            patches.load(patch)
+            patch.chdir(folder)
+            patch.setattr(sys, "argv", command)
+            patch.setenv("MMKERAS_CACHE", str(folder / "archives"))
+            runpy.run_path(command[0], run_name="__main__")
+        return _run(folder, printed.getvalue(), said.getvalue())
+
+    return start
+
+
+def _command(recipe, arguments):
+    return [str(RECIPES / f"{recipe}.py"), "--out", "runs/tiny", *map(str, arguments)]
+
+
+@contextlib.contextmanager
+def _written_to(printed, said):
+    """Where the output, warnings and TensorFlow's log go for a while."""
+    log, handler = logging.getLogger("tensorflow"), logging.StreamHandler(said)
+    level = log.level
+    log.addHandler(handler)
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said), warnings.catch_warnings():
+            warnings.simplefilter("default")
+            for hidden in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", hidden)  # as Python does
+            # pytest collects warnings otherwise.
+            warnings.showwarning = lambda *told, **_: said.write(warnings.formatwarning(*told[:4]))
+            yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
+
+def _run(folder, printed, said):
+    report = json.loads((folder / "runs/tiny/report.json").read_text())
+    return types.SimpleNamespace(folder=folder, printed=printed, said=said, report=report)
 
 
 @pytest.fixture(scope="session")

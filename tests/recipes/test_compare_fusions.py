@@ -1,34 +1,15 @@
 """A fusion on tiny data: a row for each and task, a picture, and nothing is trained twice."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
-
-RECIPE = Path(__file__).parents[2] / "recipes" / "compare_fusions.py"
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Function: runs the recipe in one folder, and returns what it printed."""
-    folder = tmp_path_factory.mktemp("compare")
-
+def test_a_row_for_each_fusion_and_task_and_a_second_run_goes_on(start_here, tmp_path):
     def run():
-        command = [sys.executable, str(RECIPE), "--out", "runs/tiny", "--smoke", "--only", "hybrid"]
-        environment = os.environ | {"MMKERAS_CACHE": str(folder / "archives")}
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout, folder / "runs/tiny"
+        return start_here("compare_fusions", tmp_path, "--smoke", "--only", "hybrid").printed, tmp_path / "runs/tiny"
 
-    return run
-
-
-def test_a_row_for_each_fusion_and_task_and_a_second_run_goes_on(run):
     printed, out = run()
     rows = json.loads((out / "report.json").read_text())
     assert {(row["task"], row["fusion"]) for row in rows} == {("easy_vqa", "hybrid"), ("digits", "hybrid")}

@@ -10,8 +10,8 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data"), "gr
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
-    return start("lip_speech", tmp_path_factory.mktemp("lip_speech"), "--smoke", "--seed", 3)
+def run(start_here, tmp_path_factory):
+    return start_here("lip_speech", tmp_path_factory.mktemp("lip_speech"), "--smoke", "--seed", 3)
 
 
 def test_every_noise_and_every_input_is_scored(run):

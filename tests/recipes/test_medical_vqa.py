@@ -13,10 +13,10 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     """The recipe on tiny data, all of which stands in for another folder, too."""
     folder = tmp_path_factory.mktemp("medical_vqa")
-    return start("medical_vqa", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start_here("medical_vqa", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 def test_closed_and_open_questions_are_counted_apart(run):
