@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import mmkeras as mm
 from mmkeras.cli import main
+from mmkeras.cli.new import files, places
 
 CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -117,3 +119,21 @@ def test_clips_vectors_and_files_that_are_lost(tmp_path):
     found = read_only(out.read_text(), tmp_path / "read.py")
     assert [each.kind for each in found["specs"]] == ["video", "vector"] and found["specs"][1].size == 5
     assert len(found["raw"].frame) == 39 and len(found["raw"].skipped) == 1
+
+
+def test_folders_of_frames_are_clips_and_those_of_classes_are_not(tmp_path):
+    rows = []
+    for i in range(40):
+        folder = tmp_path / "clips" / f"c{i}"
+        folder.mkdir(parents=True)
+        for frame in range(3):
+            Image.new("RGB", (24, 24), (6 * i, 0, 0)).save(folder / f"{frame}.png")
+        rows.append({"clip": f"clips/c{i}", "shelf": "clips/c0" if i % 2 else "clips/c1", "way": "lr"[i % 2]})
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    out = written(tmp_path / "t.csv", "--label", "way", "--drop", "shelf")
+    ruff(out)
+    found = read_only(out.read_text(), tmp_path / "read.py")
+    assert [(each.kind, each.frames) for each in found["specs"]] == [("video", 3)]
+    assert not files._are_frames(pd.Series([row["shelf"] for row in rows]), places.places(tmp_path))
+    (tmp_path / "a.zip").write_bytes(b"PK\5\6" + bytes(18))
+    assert not places.place(tmp_path, "a.zip").holds_files_in("clips", (".png",))

@@ -12,8 +12,8 @@ that says which part a row belongs to (train, valid, test) or its fold; a test t
 columns that are constant, that number or name the rows, or that give the label away; the script says how to take each
 one in all the same.
 
-Files are looked for beside the table, in its folders and in its archives. Where a column holds only a part of a file's
-name, say how the name is made:
+Files are looked for beside the table, in its folders and in its archives; a folder of pictures is a clip. Where a
+column holds only a part of a file's name, say how the name is made:
 
     mmkeras new emoji.tsv --label group --files "photo=noto72.zip/{id}.png"
 

@@ -89,6 +89,18 @@ def kind_by_ending(values: pd.Series) -> str | None:
     return best if shares[best] > 0.5 else None
 
 
+def _are_frames(values: pd.Series, around: list) -> bool:
+    """Whether most of these names are those of folders with pictures, the frames of a clip.
+
+    Few rows share a clip: where many name a folder, it is that of a class.
+    """
+    names = values.drop_duplicates()
+    if len(names) < len(values) / 2:
+        return False
+    sample = names.sample(min(20, len(names)), random_state=0)
+    return any(np.mean([place.holds_files_in(each, ENDINGS["image"]) for each in sample]) > 0.5 for place in around)
+
+
 def look(name: str, values: pd.Series, base: Path, around: list, table: str, made: Pattern | None = None):
     """The column of files, or None where it names none.
 
@@ -103,7 +115,7 @@ def look(name: str, values: pd.Series, base: Path, around: list, table: str, mad
     there = values.dropna()
     if not len(there) or not all(isinstance(value, str) for value in there):
         return None
-    kind = kind_by_ending(there)
+    kind = kind_by_ending(there) or ("video" if _are_frames(there, around) else None)
     if kind is None:
         return None if made is None else _refuse(made, "its names end like no file that is read")
     where, shares = _where(there, base, around, table, made)

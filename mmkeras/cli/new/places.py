@@ -19,6 +19,11 @@ class Folder:
     def __contains__(self, name: str) -> bool:
         return os.path.exists(self._path / name)
 
+    def holds_files_in(self, name: str, endings: tuple[str, ...]) -> bool:
+        """Whether it has a folder of this name, with a file in it that ends so."""
+        path = self._path / name
+        return os.path.isdir(path) and any(each.name.lower().endswith(endings) for each in os.scandir(path))
+
     def names(self) -> list[str]:
         return [each.name for each in os.scandir(self._path) if each.is_file()]
 
@@ -35,6 +40,10 @@ class Archive:
 
     def __contains__(self, name: str) -> bool:
         return self._inner + name in self._members
+
+    def holds_files_in(self, name: str, endings: tuple[str, ...]) -> bool:
+        """No: the files of an archive are read, its folders are not."""
+        return False
 
     def names(self) -> list[str]:
         cut = len(self._inner)
