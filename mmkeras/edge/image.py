@@ -71,11 +71,11 @@ class Image(Modality):
         absent = is_absent(value)
         if absent and not self.optional:
             raise refusal(self.name, "a picture is needed.", "none", "Give the bytes of a file; it is not optional.")
-        decoded = (np.zeros((*self.size, 3), "uint8"),) if absent else self._decoded(value)
-        ready = {self.name: self.fit(*decoded)[None]}
+        pixels, scaling = (np.zeros((*self.size, 3), "uint8"), {}) if absent else self._decoded(value)
+        ready = {self.name: self.fit(pixels, **scaling)[None]}
         return ready | ({f"{self.name}_mask": np.array([[not absent]])} if self.optional else {})
 
-    def fit(self, pixels: Any, shape: Sequence[int] | None = None, ratio: int = 1) -> Any:
+    def fit(self, pixels: Any, *, shape: Sequence[int] | None = None, ratio: int = 1) -> Any:
         """Decoded RGB pixels (h, w, 3) uint8 -> (H, W, C) uint8.
 
         Args:
@@ -88,7 +88,7 @@ class Image(Modality):
         return _grey(pixels) if self.channels == 1 else pixels
 
     def _decoded(self, value):
-        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white; shape and ratio as in `fit`."""
+        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white; and options of `fit`."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
         if isinstance(value, np.ndarray):
             return self._of_array(value)
@@ -110,7 +110,7 @@ class Image(Modality):
             self.check_size(*value.shape[:2])
         except TooLarge as error:
             raise error.args[0] from None
-        return (value,)
+        return value, {}
 
     def check_size(self, height: int, width: int) -> None:
         """Checks the number of pixels before anything is decoded."""
@@ -151,8 +151,9 @@ def _jpeg(value, image):
             picture.draft(None, (width // ratio, height // ratio))
         picture = picture if turn is None else picture.transpose(Pillow.Transpose(turn))
         if picture.mode == "CMYK":
-            return _of_cmyk(np.asarray(picture), adobe), shape, ratio
-        return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB")), shape, ratio
+            return _of_cmyk(np.asarray(picture), adobe), {"shape": shape, "ratio": ratio}
+        pixels = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        return pixels, {"shape": shape, "ratio": ratio}
 
 
 def _of_cmyk(pixels, adobe):
@@ -163,7 +164,7 @@ def _of_cmyk(pixels, adobe):
 
 def _png(value, image):
     image.check_size(*png.size(value))
-    return (png.decode(value),)
+    return png.decode(value), {}
 
 
 def _gif(value, image):
@@ -171,12 +172,12 @@ def _gif(value, image):
     canvas, found = gif.pictures(value)
     height, width = gif.canvas_of(canvas, found[:1])
     image.check_size(height, width)
-    return (gif.laid(found[0], np.full((height, width, 3), 255, "uint8")),)
+    return gif.laid(found[0], np.full((height, width, 3), 255, "uint8")), {}
 
 
 def _bmp(value, image):
     image.check_size(*bmp.size(value))
-    return (bmp.decode(value),)
+    return bmp.decode(value), {}
 
 
 _READERS = [(b"\xff\xd8\xff", _jpeg), (b"\x89PNG\r\n\x1a\n", _png), (b"GIF87a", _gif), (b"GIF89a", _gif),

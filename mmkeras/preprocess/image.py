@@ -151,7 +151,8 @@ class DecodeImage(RawLayer):
         way = tf.where(halvings > 0, picture.BMP - picture.PNG + halvings, tf.maximum(kind - picture.PNG, 0))
         pixels = exif.upright(tf.switch_case(way, decoders), orientation)
         ratio = tf.gather(tf.constant([1, *RATIOS], tf.int64), halvings)
-        return self.fit(pixels[None], tf.where(ratio > 1, shape, tf.shape(pixels, tf.int64)[:2]), ratio)[0]
+        shape = tf.where(ratio > 1, shape, tf.shape(pixels, tf.int64)[:2])
+        return self.fit(pixels[None], shape=shape, ratio=ratio)[0]
 
     def _halvings(self, shape):
         """How often each picture is halved while it is decoded, (B,) int32; shape: (B, 2) int64, upright."""
@@ -167,7 +168,7 @@ class DecodeImage(RawLayer):
     def _fitted(self, pixels):
         return self.fit(pixels[None])[0]
 
-    def fit(self, pixels: Any, shape: Any = None, ratio: Any = 1) -> Any:
+    def fit(self, pixels: Any, *, shape: Any = None, ratio: Any = 1) -> Any:
         """Decoded RGB pixels (N, h, w, 3) uint8 -> (N, H, W, C) uint8.
 
         Args:
