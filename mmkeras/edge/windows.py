@@ -80,7 +80,9 @@ def sound_of(model: Model, name: str | None) -> Any:
     """
     sounds = {each.name: each for each in model.preprocess.modalities if hasattr(each, "sample_rate")}
     if name not in sounds and not (name is None and len(sounds) == 1):
-        raise ValueError(f"A stream needs the name of a sound of the model. Received: {name!r}. Sounds: {list(sounds)}.")
+        raise ValueError(
+            f"A stream needs the name of a sound of the model. Received: {name!r}. Sounds: {list(sounds)}."
+        )
     return sounds[name or next(iter(sounds))]
 
 
