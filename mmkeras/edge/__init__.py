@@ -5,7 +5,8 @@
     model = edge.Model("saved_models/sentiment.tflite")
     model({"review": "Lovely!", "photo": open("1.jpg", "rb").read()})
 
-A picture may also be an array of RGB pixels, and a sound an array of samples: see `help(edge.Model)`.
+A picture may also be an array of RGB pixels, and a sound an array of samples: see `help(edge.Model)`. `edge.Windows`
+answers about a live sound, window by window; `edge.Stream` transcribes it.
 
 It needs numpy, Pillow and ai-edge-litert only, and is a distribution of its own, `mmkeras-edge`, together with the
 client of `mmkeras serve`: `pip install ./mmkeras/edge` in a clone, or in a wheel, `pip wheel --no-deps ./mmkeras/edge`.
@@ -23,9 +24,10 @@ To port it to Kotlin, Swift or C++, implement the following steps; the modules o
    of a pretrained model: the steps of `edge.wordpiece` in place of these.
 3. `image`: refuse files with more than `max_pixels` pixels according to the header, and damaged files (a PNG with
    wrong checksums, a JPEG with overwritten data: `edge.jpeg`). Decode JPEG, PNG, BMP or the first picture
-   of a GIF to RGB, rotate a JPEG by its EXIF orientation, composite transparent pixels over white, then
-   resize with an antialiased triangle filter (`edge.image`) and round; uint8 (1, H, W, C), not resampled if the size is
-   right already. Bilinear scaling of the platform differs: it skips pixels when it reduces the size.
+   of a GIF to RGB, a large JPEG at 1/2, 1/4 or 1/8 of its size (`mmkeras.formats.scaling`); rotate a JPEG by its EXIF
+   orientation, composite transparent pixels over white, then resize with an antialiased triangle filter (`edge.image`)
+   and round; uint8 (1, H, W, C), not resampled if the size is right already. Bilinear scaling of the platform differs:
+   it skips pixels when it reduces the size.
 4. `audio`: WAV to mono float32 (1, S) in [-1, 1]: integers / 2^(bits - 1), channels averaged, resampled by the
    polyphase filter of `edge.audio`, truncated or padded with zeros; the mask (1, S) is true for samples of the file. An
    int16 input takes min(32767, round(32768 x)).
@@ -56,6 +58,7 @@ from mmkeras.edge.text import Text
 from mmkeras.edge.transcription_stream import Stream
 from mmkeras.edge.vector import Vector
 from mmkeras.edge.video import Video
+from mmkeras.edge.windows import Windows
 from mmkeras.edge.wordpiece import WordPiece
 
 __all__ = [
@@ -71,6 +74,7 @@ __all__ = [
     "Text",
     "Vector",
     "Video",
+    "Windows",
     "WordPiece",
     "describe",
 ]

@@ -13,14 +13,19 @@ from mmkeras.edge import bmp, gif, jpeg, png
 from mmkeras.edge.arrays import as_bytes, is_absent, pixels
 from mmkeras.edge.errors import refusal, shown
 from mmkeras.edge.modality import Modality
+from mmkeras.formats.scaling import RATIOS, SPARE
 
 # What Pillow raises for damaged files; it does not document its exceptions.
 DAMAGED = (OSError, EOFError, SyntaxError, TypeError, ValueError, IndexError, KeyError, OverflowError, struct.error,
            zlib.error, Pillow.DecompressionBombError)  # fmt: skip
 
+_MOST_AT_ONCE = 2**20  # values of a picture that are float32 at a time, about
+
 
 class Image(Modality):
     """An image file -> pixels (1, H, W, C) uint8 and, if optional, its mask (1, 1) bool.
+
+    Large JPEGs are scaled down while they are decoded, by the rule of `mmkeras.preprocess.DecodeImage`.
 
     Args:
         name: name of the modality.
@@ -66,16 +71,24 @@ class Image(Modality):
         absent = is_absent(value)
         if absent and not self.optional:
             raise refusal(self.name, "a picture is needed.", "none", "Give the bytes of a file; it is not optional.")
-        ready = {self.name: self.fit(np.zeros((*self.size, 3), "uint8") if absent else self._decoded(value))[None]}
+        pixels, scaling = (np.zeros((*self.size, 3), "uint8"), {}) if absent else self._decoded(value)
+        ready = {self.name: self.fit(pixels, **scaling)[None]}
         return ready | ({f"{self.name}_mask": np.array([[not absent]])} if self.optional else {})
 
-    def fit(self, pixels: Any) -> Any:
-        """Decoded RGB pixels (h, w, 3) uint8 -> (H, W, C) uint8."""
-        pixels = self._scaled(pixels)
+    def fit(self, pixels: Any, *, shape: Sequence[int] | None = None, ratio: int = 1) -> Any:
+        """Decoded RGB pixels (h, w, 3) uint8 -> (H, W, C) uint8.
+
+        Args:
+            pixels: to resize.
+            shape: height and width before the decoder divided them by `ratio` and rounded up; None: (h, w).
+            ratio: by which the decoder scaled the picture down.
+        """
+        if pixels.shape[:2] != self.size:
+            pixels = self._scaled(pixels, pixels.shape[:2] if shape is None else shape, ratio)
         return _grey(pixels) if self.channels == 1 else pixels
 
     def _decoded(self, value):
-        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white."""
+        """RGB pixels (h, w, 3) uint8, upright, with transparency blended over white; and options of `fit`."""
         rule = "a whole JPEG, PNG, GIF or BMP file is needed."
         if isinstance(value, np.ndarray):
             return self._of_array(value)
@@ -85,7 +98,7 @@ class Image(Modality):
             remedy = "Give the bytes of the file itself, or RGB pixels as a numpy array."
             raise refusal(self.name, rule, shown(value), remedy)
         try:
-            return read(value, self.check_size)
+            return read(value, self)
         except TooLarge as error:
             raise error.args[0] from None
         except DAMAGED as error:
@@ -97,7 +110,7 @@ class Image(Modality):
             self.check_size(*value.shape[:2])
         except TooLarge as error:
             raise error.args[0] from None
-        return value
+        return value, {}
 
     def check_size(self, height: int, width: int) -> None:
         """Checks the number of pixels before anything is decoded."""
@@ -107,12 +120,17 @@ class Image(Modality):
             rule = f"a picture may have max_pixels={self.max_pixels} pixels at most."
             raise TooLarge(refusal(self.name, rule, f"{height} x {width} pixels (h x w)", "Make it smaller."))
 
-    def _scaled(self, pixels):
-        if pixels.shape[:2] == self.size:
-            return pixels
-        scaled, corner = _place(self.resize, np.array(pixels.shape[:2]), np.array(self.size))
-        down, right = (_weights(*numbers) for numbers in zip(pixels.shape[:2], self.size, scaled, corner, strict=True))
-        rows = (down @ pixels.reshape(len(pixels), -1).astype("float32")).reshape(self.size[0], -1, 3)
+    def ratio(self, shape: Sequence[int]) -> int:
+        """By how much a JPEG of this height and width (upright) is scaled down while it is decoded."""
+        scaled, _ = _place(self.resize, np.array(shape), np.array(self.size))
+        return max((ratio for ratio in RATIOS if (shape >= SPARE * ratio * scaled).all()), default=1)
+
+    def _scaled(self, pixels, shape, ratio):
+        scaled, corner = _place(self.resize, np.array(shape), np.array(self.size))
+        lengths = np.array(shape) / ratio
+        axes = zip(pixels.shape[:2], lengths, self.size, scaled, corner, strict=True)
+        down, right = (_weights(*numbers) for numbers in axes)
+        rows = _weighted(down, pixels.reshape(len(pixels), -1)).reshape(self.size[0], -1, 3)
         scaled = np.einsum("xw,hwc->hxc", right, rows, optimize=True)
         return np.clip(np.rint(scaled), 0, 255).astype("uint8")
 
@@ -121,14 +139,21 @@ class TooLarge(Exception):
     """Wraps the error to be raised."""
 
 
-def _jpeg(value, check_size):
+def _jpeg(value, image):
     height, width, orientation, adobe = jpeg.walk(value)
-    check_size(height, width)
+    image.check_size(height, width)
     jpeg.check(value)
     turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)  # EXIF orientation -> `PIL.Image.Transpose`
+    shape = (width, height) if orientation >= 5 else (height, width)
+    ratio = image.ratio(shape)
     with Pillow.open(io.BytesIO(value), formats=["JPEG"]) as picture:
+        if ratio > 1:
+            picture.draft(None, (width // ratio, height // ratio))
         picture = picture if turn is None else picture.transpose(Pillow.Transpose(turn))
-        return _of_cmyk(np.asarray(picture), adobe) if picture.mode == "CMYK" else np.asarray(picture.convert("RGB"))
+        if picture.mode == "CMYK":
+            return _of_cmyk(np.asarray(picture), adobe), {"shape": shape, "ratio": ratio}
+        pixels = np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+        return pixels, {"shape": shape, "ratio": ratio}
 
 
 def _of_cmyk(pixels, adobe):
@@ -137,22 +162,22 @@ def _of_cmyk(pixels, adobe):
     return (light[..., :3] * light[..., 3:] // 255).astype("uint8")
 
 
-def _png(value, check_size):
-    check_size(*png.size(value))
-    return png.decode(value)
+def _png(value, image):
+    image.check_size(*png.size(value))
+    return png.decode(value), {}
 
 
-def _gif(value, check_size):
+def _gif(value, image):
     """The first picture; of the others, only their presence is checked."""
     canvas, found = gif.pictures(value)
     height, width = gif.canvas_of(canvas, found[:1])
-    check_size(height, width)
-    return gif.laid(found[0], np.full((height, width, 3), 255, "uint8"))
+    image.check_size(height, width)
+    return gif.laid(found[0], np.full((height, width, 3), 255, "uint8")), {}
 
 
-def _bmp(value, check_size):
-    check_size(*bmp.size(value))
-    return bmp.decode(value)
+def _bmp(value, image):
+    image.check_size(*bmp.size(value))
+    return bmp.decode(value), {}
 
 
 _READERS = [(b"\xff\xd8\xff", _jpeg), (b"\x89PNG\r\n\x1a\n", _png), (b"GIF87a", _gif), (b"GIF89a", _gif),
@@ -172,11 +197,26 @@ def _place(resize, shape, size):
     return scaled, (size - scaled) // 2 if resize == "pad" else -((scaled - size) // 2)
 
 
-def _weights(before, after, scaled, corner):
-    """Matrix (after, before) float32 of the triangle filter, widened by `before / scaled` when shrinking."""
-    step = before / scaled
+def _weights(count, length, after, scaled, corner):
+    """Matrix (after, count) float32 of the triangle filter, widened by `length / scaled` when shrinking.
+
+    The last of the `count` pixels may lie beyond the length in part.
+    """
+    step = length / scaled
     width = max(step, 1.0)
     centre = (np.arange(after) + 0.5 - corner) * step
-    weights = np.maximum(0, 1 - np.abs(np.arange(before) + 0.5 - centre[:, None]) / width)
+    weights = np.maximum(0, 1 - np.abs(np.arange(count) + 0.5 - centre[:, None]) / width)
     weights /= np.maximum(weights.sum(1, keepdims=True), 1e-30)
-    return np.where((centre >= 0) & (centre <= before), weights.T, 0).T.astype("float32")
+    return np.where((centre >= 0) & (centre <= count), weights.T, 0).T.astype("float32")
+
+
+def _weighted(weights, pixels):
+    """weights (after, n) times pixels (n, m) uint8, of which only a part is converted to float32 at a time."""
+    blocks = np.array_split(weights, min(len(weights), 1 + pixels.size // _MOST_AT_ONCE))
+    return np.concatenate([_block(rows, pixels) for rows in blocks])
+
+
+def _block(rows, pixels):
+    used = np.flatnonzero(rows.any(0))
+    part = slice(used[0], used[-1] + 1) if used.size else slice(0)
+    return rows[:, part] @ pixels[part].astype("float32")

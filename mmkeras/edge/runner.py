@@ -102,7 +102,7 @@ class Model:
             of a text: str;
             of a picture: bytes of its file, or RGB pixels, an array (h, w, 3) of uint8;
             of a sound: bytes of a WAV file, or mono samples at the rate of the spec, an array (N,) of int16, or of
-            float32 in [-1, 1];
+            float32 in [-1, 1] (raw 16-bit PCM in bytes is `np.frombuffer(pcm, "<i2")`);
             of a video: bytes of a GIF, or of a ZIP of frames;
             of a column of a table: number or str;
             of a vector: list or array of numbers.

@@ -5,6 +5,7 @@ import numpy as np
 from mmkeras.edge.arrays import samples as checked
 from mmkeras.edge.runner import Model
 from mmkeras.edge.transcription import log_softmax, spelled
+from mmkeras.edge.windows import sound_of, step_of
 
 
 class Stream:
@@ -39,16 +40,10 @@ class Stream:
 
     def __init__(self, model: Model, *, name: str | None = None, step_seconds: float | None = None) -> None:
         self.model = model
-        self._sound = self._find(name)
+        self._sound = sound_of(model, name)
         self.sample_rate, self._size = self._sound.sample_rate, self._sound.samples
         self._head = self._transcription()
-        whole = self._size / self.sample_rate
-        step = whole / 2 if step_seconds is None else step_seconds
-        if not 0 < step <= whole:
-            raise ValueError(
-                f"step_seconds must be above 0 and at most the window's {whole:g} seconds. Received: {step_seconds!r}."
-            )
-        self._step = round(step * self.sample_rate)
+        self._step = step_of(self._sound, step_seconds)
         self._absent = self._others()
         self.reset()
 
@@ -88,14 +83,6 @@ class Stream:
                 self._ids.append(unit)
             self._last = unit
         self._done = end
-
-    def _find(self, name):
-        sounds = {each.name: each for each in self.model.preprocess.modalities if hasattr(each, "sample_rate")}
-        if name not in sounds and not (name is None and len(sounds) == 1):
-            raise ValueError(
-                f"A stream needs the name of a sound of the model. Received: {name!r}. Sounds: {list(sounds)}."
-            )
-        return sounds[name or next(iter(sounds))]
 
     def _transcription(self):
         heads = [head for head in self.model.description["outputs"] if head["kind"] == "transcription"]

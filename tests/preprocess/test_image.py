@@ -188,7 +188,8 @@ def test_absent_pictures_are_zero_and_not_present(mode):
 REQUIRED = DecodeImage((40, 60), name="photo_preprocess")
 REQUIRED_GRAPH = tf.function(REQUIRED, input_signature=[tf.TensorSpec([None], tf.string)])
 
-MIXED = [PNG, JPEG, GIF, BMP, with_exif(6, "<"), file_of(np.dstack([RGB, RGB[:, :, :1]])), file_of(RGB[:20, :20])]
+LARGE = file_of(BLURRED.resize((400, 250)), "JPEG")  # scaled down while it is decoded
+MIXED = [PNG, JPEG, GIF, BMP, LARGE, with_exif(6, "<"), file_of(np.dstack([RGB, RGB[:, :, :1]])), file_of(RGB[:9, :9])]
 
 
 def test_eager_mapped_batched_and_single_are_equal_to_the_bit():

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.export._litert.convert.fused import fused_loop, unfusable
+from mmkeras.export._litert.convert.loop import fast_loop, loops_fast
 
 WAYS = ("while", "unroll", "fused")
 # Longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size.
@@ -31,14 +32,15 @@ def recurrent_layers(model):
 def written_as(lstm, model):
     """Context in which recurrent layers are traced in the given way."""
     layers = recurrent_layers(model)
-    if lstm == "fused":
-        with _loops(layers, fused_loop):
+    if lstm != "unroll":
+        fast = [layer for layer in layers if loops_fast(layer)]
+        with _loops(layers, fused_loop) if lstm == "fused" else _loops(fast, fast_loop):
             yield
         return
     before = [layer.unroll for layer in layers]
     try:
         for layer in layers:
-            layer.unroll = layer.unroll or lstm == "unroll"
+            layer.unroll = True
         yield
     finally:
         for layer, value in zip(layers, before, strict=True):

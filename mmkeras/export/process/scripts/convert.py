@@ -26,6 +26,8 @@ def _convert(saved_model, path, quantize):
     try:
         converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serving_default"])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        # A loop writes a row of its list by DYNAMIC_UPDATE_SLICE, not by slicing and joining the list anew.
+        converter._experimental_enable_dynamic_update_slice = True
         if quantize:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if quantize == "float16":

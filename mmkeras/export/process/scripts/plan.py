@@ -100,7 +100,7 @@ class Graph:
         for op, raw in zip(self.graphs[0], self.model.subgraphs[0].operators, strict=True):
             mode = "float32" if op.before_log else parts.get(op.part, "float32")
             if op.kind == "WHILE":
-                loops[raw.builtinOptions.bodySubgraphIndex] = mode
+                loops.update(dict.fromkeys(self._bodies(raw), mode))
             floats = [i for i in (*op.inputs, *op.outputs) if _is_float(tensors[i])]
             known = all(max(map(abs, ranges.get(i, (np.inf,)))) < _WIDEST for i in floats)
             inputs = {i for i in op.inputs if i in floats and self._computed(i)}
@@ -110,6 +110,12 @@ class Graph:
                 flowing.update(op.outputs)
         rest = ((graph, loops[i]) for i, graph in enumerate(self.graphs) if i)
         return [main, *([self._dynamic(op, mode) for op in graph] for graph, mode in rest)]
+
+    def _bodies(self, loop):
+        """Indices of the subgraphs that a loop runs, and of those of the loops in it."""
+        body = loop.builtinOptions.bodySubgraphIndex
+        pairs = zip(self.graphs[body], self.model.subgraphs[body].operators, strict=True)
+        return [body, *(index for op, raw in pairs if op.kind == "WHILE" for index in self._bodies(raw))]
 
     def _one(self, op, mode, known, follows, steps):
         if mode != "float32" and op.kind == "GATHER" and op.weights >= _WEIGHTS:
