@@ -32,6 +32,7 @@ class Fitting:
         for data in (x, given.get("validation_data")):
             check_fed("fit", self, data)
         _check_replicas(x, _replicas(self))
+        _check_accumulation(getattr(self, "optimizer", None), _replicas(self))
         # Keras warns that it cannot shuffle a `tf.data.Dataset`.
         if hasattr(x, "element_spec") and len(args) < _SHUFFLE:
             kwargs.setdefault("shuffle", False)
@@ -104,6 +105,18 @@ def _check_replicas(batches, replicas):
         raise ValueError(
             f"A training batch needs at least one example per replica. Received: batches of {sizes[0]} example(s) for "
             f"{replicas} replicas. Use larger batches, preferably a multiple of {replicas}, or fewer devices."
+        )
+
+
+def _check_accumulation(optimizer, replicas):
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a `LossScaleOptimizer`
+    steps = getattr(optimizer, "gradient_accumulation_steps", None)
+    if steps and replicas > 1:
+        raise ValueError(
+            f"Keras accumulates gradients on a single replica only. Received: gradient_accumulation_steps={steps} for "
+            f"{replicas} replicas. Leave it out: with more replicas, each has a smaller part of the same batch, and "
+            "mm.distribute.strategy(mixed_precision=True) halves the memory of activations. If one replica's part "
+            "still does not fit, use a smaller batch_size, and divide the learning rate accordingly."
         )
 
 

@@ -113,5 +113,5 @@ def _check(told, worker, addresses, versions):
             here = {name: versions.get(name) for name in different}
             raise RuntimeError(
                 f"All workers need the same versions. Received: worker {worker} has {here}, worker {number} "
-                f"({addresses[number]}) has {different}. Install the same ones everywhere."
+                f"({addresses[number]}) has {different}. Install the same ones everywhere, and run the same script."
             )

@@ -3,19 +3,17 @@
 import functools
 import hashlib
 import os
-import platform
 import sys
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-from mmkeras import __version__
 from mmkeras.distribute._cluster import cluster
 from mmkeras.distribute._meeting import meet
 from mmkeras.distribute._under_fit import UnderFit
+from mmkeras.distribute._versions import versions
 
 
 @functools.cache
@@ -27,9 +25,7 @@ def multi_worker():
             "Received: a later call. Call mm.distribute.strategy() right after the imports."
         )
     here = cluster()
-    python = ".".join(platform.python_version_tuple()[:2])
-    versions = {"mmkeras": __version__, "tensorflow": tf.__version__, "keras": keras.__version__, "Python": python}
-    meet(here.addresses, here.worker, versions)
+    meet(here.addresses, here.worker, versions())
     sys.excepthook = functools.partial(_end, sys.excepthook)
     return MultiWorker()
 

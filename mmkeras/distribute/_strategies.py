@@ -29,7 +29,7 @@ def strategy(
     of replicas, and `drop_remainder=True` for training (as `train_batches` does). The last evaluation batch may have
     any size: a replica without examples contributes nothing. A training batch needs at least one example per replica.
     Second, batch norm normalises by the examples of its own replica only; its moving averages are the mean over the
-    replicas.
+    replicas. `gradient_accumulation_steps` of Keras' optimizers works on one replica only.
 
     Several machines train together where the environment variable TF_CONFIG names their addresses, and which of them a
     process is; launchers such as Ray Train, Kubeflow and Slurm scripts set it. The script stays the same: each worker
@@ -55,7 +55,8 @@ def strategy(
         ValueError: an unknown name, device or precision, or several devices for one.
         TimeoutError: a worker does not connect.
         OSError: the port of this worker is taken.
-        RuntimeError: the workers have different versions, or TensorFlow was used before the process joined them.
+        RuntimeError: the workers have different versions, source of mmkeras or scripts, or TensorFlow was used before
+            the process joined them.
 
     Example:
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mmkeras as mm
 from mmkeras.distribute import cluster
 from mmkeras.distribute._meeting import meet
+from mmkeras.distribute._versions import versions
 
 SCRIPT = Path(__file__).with_name("train_as_worker.py")
 
@@ -113,6 +115,19 @@ def test_workers_with_other_versions_are_named():
         "All workers need the same versions. Received: worker 0 has {'mmkeras': '0'}, worker 1"
     )
     assert isinstance(found[1], RuntimeError)
+
+
+def test_the_code_is_part_of_the_versions(tmp_path, monkeypatch):
+    script = tmp_path / "train.py"
+    script.write_text("epochs = 1")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(script), raising=False)
+    before = versions()
+    script.write_text("epochs = 2")
+    after = versions()
+    assert before.pop("script") != after.pop("script") and before == after
+    assert before["mmkeras"].startswith(f"{mm.__version__} (")
+    monkeypatch.delattr(sys.modules["__main__"], "__file__")
+    assert versions() == before  # of an interactive Python
 
 
 def test_a_worker_that_does_not_come_is_named():

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -110,3 +111,22 @@ def test_every_modality_trains_on_two_replicas(tiny_model, raw, preprocess, spec
     batches = mm.data.train_batches(raw, preprocess, heads, batch_size=40)
     history = model.fit(batches, validation_data=mm.data.eval_batches(raw, preprocess, heads), verbose=0).history
     assert np.isfinite(history["loss"] + history["val_loss"]).all()
+
+
+def test_accumulated_gradients_are_refused_on_several_replicas():
+    def model(strategy, scaled=False):
+        with strategy.scope():
+            branches = {"meta": mm.branches.table.mlp(SPECS[1], units=(2,))}
+            model = mm.fusion_model(SPECS[1:], branches, mm.fusion.Concatenate(2), HEADS[1:])
+            optimizer = keras.optimizers.SGD(gradient_accumulation_steps=2)
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+            model.compile(optimizer, **mm.heads.compile_for(HEADS[1:]))
+        return model
+
+    frame = pd.DataFrame({"hour": range(8), "room": "hall", "loudness": range(8)})
+    raw = mm.data.from_dataframe(frame, SPECS[1:], HEADS[1:])
+    batches = mm.data.train_batches(raw, mm.adapt(mm.preprocessor(SPECS[1:]), raw, verbose=False), batch_size=4)
+    for scaled in (False, True):
+        with pytest.raises(ValueError, match=r"a single replica only. Received: gradient_accumulation_steps=2 for 2"):
+            model(distribute.strategy("mirrored"), scaled).fit(batches, verbose=0)
+    assert np.isfinite(model(distribute.strategy("one_device")).fit(batches, verbose=0).history["loss"][0])

@@ -138,3 +138,11 @@ def test_how_a_script_fails_is_told(tmp_path, body, ending, words):
 def test_every_script_has_a_time_limit(tmp_path):
     with pytest.raises(TimeoutError, match=r"Script must finish in time. Received: 0.3 seconds without a result"):
         process.ask(script_of(tmp_path, "time.sleep(60)"), {}, timeout=0.3)
+
+
+def test_a_new_process_is_no_worker(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}}')
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    (tmp_path / "told.py").write_text("import os\nBANNED = ()\ndef answer(done):\n    return dict(os.environ)\n")
+    told = process.ask(tmp_path / "told.py", {})
+    assert not {"TF_CONFIG", "TF_USE_LEGACY_KERAS"} & set(told) and told["CUDA_VISIBLE_DEVICES"] == "-1"

@@ -16,6 +16,7 @@ from mmkeras.data.faults import Fault
 from mmkeras.data.tfrecord.manifest import describe_file, file_fault
 
 _TOLD = "store.json"
+_OF_WORKERS = "worker-*"  # folders within a cache, which `Share.place` names
 
 
 def check_folder(where):
@@ -33,7 +34,7 @@ def check_folder(where):
 
 def _is_cache(folder):
     """Whether the folder is empty or holds a cache, possibly a damaged one."""
-    others = [path for path in folder.iterdir() if path.name != _TOLD]
+    others = [path for path in folder.iterdir() if path.name != _TOLD and not path.match(_OF_WORKERS)]
     try:
         return "fingerprint" in json.loads((folder / _TOLD).read_text())
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from mmkeras.contract.raw_examples import RawExamples, has_weights, heads_known_
 from mmkeras.data import faults
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.ready import ready_batches
+from mmkeras.data.batches.share import Share
 from mmkeras.data.batches.store import materialise
 from mmkeras.data.examples import Examples
 from mmkeras.data.labels import check_encoded, partly_labelled
@@ -18,11 +19,12 @@ from mmkeras.data.tfrecord.shards import Shards
 _READ_AT_ONCE = 64
 
 
-def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True):
+def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True, share=None):
     """The feed of raw examples.
 
     Args:
         raw, preprocess, heads, cache, on_error, verbose: as in `train_batches`.
+        share: `Share` of this worker in a cache; None for a single worker.
 
     Raises:
         ValueError: names or heads do not fit together, or the data set is infinite and is to be cached.
@@ -31,7 +33,7 @@ def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True):
     kinds = {Examples: TableFeed, Shards: ShardFeed, Stream: StreamFeed}
     kind = next((feed for kind, feed in kinds.items() if isinstance(raw, kind)), PlainFeed)
     feed = kind(raw, preprocess, heads, on_error)
-    return CachedFeed(feed, raw, heads, cache, verbose) if cache else feed
+    return CachedFeed(feed, raw, heads, cache, verbose, share or Share()) if cache else feed
 
 
 class Feed:
@@ -61,11 +63,20 @@ class Feed:
         wanted = [*preprocess.input, *self.labelled]  # files of other modalities are not read
         self.raw = selected(raw, wanted)
 
-    def ready(self, keyed, finish):
-        """Maps batches (key, payload) with `finish(key, inputs, labels)`, in a single function if possible."""
-        made = ready_batches(
-            keyed, self.read, self.describe, self.preprocess, self.labelled, self.on_error, self.skipped, self.locate
-        )
+    def of(self, worker, workers):
+        """The feed from which a worker reads."""
+        return self
+
+    def ready(self, keyed, finish, empty="drop"):
+        """Maps batches (key, payload) with `finish(key, inputs, labels)`, in a single function if possible.
+
+        Batches of which all examples are skipped are dropped, kept (without rows), or refused with an error: "drop",
+        "keep" or "refuse".
+        """
+        skips = self.on_error, self.skipped, empty == "refuse"
+        made = ready_batches(keyed, self.read, self.describe, self.preprocess, self.labelled, *skips, self.locate)
+        if self.drops and empty == "drop":
+            made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
         return made.map(finish, tf.data.AUTOTUNE)
 
 
@@ -77,8 +88,9 @@ class TableFeed(Feed):
         self.rows = self.count = len(raw.frame)
         self.labels, self.read = self.raw.table, self.raw.read
 
-    def in_order(self, batch_size):
-        return tf.data.Dataset.range(self.rows).batch(batch_size).map(lambda rows: (0, rows))
+    def in_order(self, batch_size, rows=None):
+        every = tf.data.Dataset.range(self.rows) if rows is None else tf.data.Dataset.from_tensor_slices(rows)
+        return every.batch(batch_size).map(lambda rows: (0, rows))
 
     def describe(self, rows):
         position = int(rows[0])
@@ -142,30 +154,39 @@ class StreamFeed(PlainFeed):
 
 
 class CachedFeed:
-    """The ready tensors of another feed, in memory or on disk, read by position."""
+    """The ready tensors of another feed, in memory or on disk, read by position.
+
+    Where they are the share of one worker, all others are read from the other feed.
+    """
 
     drops = False
 
-    def __init__(self, feed, raw, heads, cache, verbose):
+    def __init__(self, feed, raw, heads, cache, verbose, share):
+        self.feed, self.share = feed, share
         self.preprocess, self.names, self.labelled = feed.preprocess, list(feed.preprocess.output), feed.labelled
         self.weighted, self.partly, self.skipped = feed.weighted, feed.partly, feed.skipped
-        batches = feed.ready(feed.in_order(_READ_AT_ONCE), lambda key, x, y: (key, x, y))
-        content = None
+        keyed = feed.in_order(_READ_AT_ONCE) if share.rows is None else feed.in_order(_READ_AT_ONCE, share.rows)
+        batches = feed.ready(keyed, lambda key, x, y: (key, x, y))
+        content, cache = None, share.place(cache)
         if cache != "memory":
-            content = fingerprint(raw, feed.preprocess, heads, feed.on_error, verbose=verbose)
-        rows = _count(raw)
+            content = fingerprint(raw, feed.preprocess, heads, feed.on_error, *share.settings, verbose=verbose)
+        rows = _count(raw) if share.rows is None else len(share.rows)
         steps = -(-rows // _READ_AT_ONCE)
         self.store = materialise(batches, rows, steps, cache, content, self.skipped, verbose)
-        self.rows = self.count = self.store.rows
-        self.labels = self.store.arrays
+        self.rows = self.count = self.store.rows if share.rows is None else feed.rows
+        self.labels = self.store.arrays if share.rows is None else feed.labels
 
     in_order = TableFeed.in_order
 
-    def ready(self, keyed, finish):
-        """As `Feed.ready`."""
+    def of(self, worker, workers):
+        """As `Feed.of`."""
+        return self if self.share.rows is None or self.share.of == (worker, workers) else self.feed
+
+    def ready(self, keyed, finish, empty="drop"):
+        """As `Feed.ready`; nothing is skipped any more."""
 
         def stored(key, rows):
-            batch = self.store.read(rows)
+            batch = self.store.read(self.share.places(rows))
             inputs, labels = ({name: batch[name] for name in names} for names in (self.names, self.labelled))
             return finish(key, inputs, labels)
 

@@ -16,9 +16,11 @@ from mmkeras.data.batches.balance import check_balance, line
 from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
+from mmkeras.data.batches.share import share_in_order, share_of_training
 from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
 from mmkeras.data_checks import check_examples, check_preprocess, check_singles
+from mmkeras.distribute import cluster
 from mmkeras.preprocess.model import check_adapted
 
 if TYPE_CHECKING:
@@ -48,8 +50,10 @@ def train_batches(
     `train.callbacks(run_dir, batches)` the epochs are those of `fit`.
 
     Args:
-        raw: `Examples`, which are fully shuffled; the result of `from_tfrecord`, of which the shards are shuffled, and
-            the records within a buffer; or any `tf.data.Dataset` of raw examples, shuffled within a buffer.
+        raw: `Examples`, which are shuffled as a whole (where there are 200 and more, in up to 48 strata, row numbers
+            modulo their number, of which each batch has equal parts); the result of `from_tfrecord`, of which the
+            shards are shuffled, and the records within a buffer; or any `tf.data.Dataset` of raw examples, shuffled
+            within a buffer.
         preprocess: adapted model, raw -> ready.
         heads: list of heads whose labels are part of the raw examples. None uses those that `raw` was read with; ()
             gives batches of inputs only, for models trained without labels (`mm.dual_encoder`). Class weights of heads
@@ -58,8 +62,11 @@ def train_batches(
         batch_size: number of examples in a batch, over all replicas.
         seed: seed of the order and of augmentation.
         cache: None decodes in every epoch. "memory" decodes once, at the call, and keeps the *ready* tensors; a path
-            stores them in that folder for later runs (use one folder for each data set). Masks are stored as
-            lengths, and waveforms of 16-bit files as int16. A cached data set is fully shuffled.
+            stores them in that folder for later runs (use one folder for each data set). Masks are stored as lengths,
+            and waveforms of 16-bit files as int16. A cached data set is shuffled like `Examples`. Of several workers
+            (see `distribute.strategy`), each decodes and keeps only the examples that it trains on, in a subfolder of
+            its own. Each keeps all examples with `bucket_by`, `balance` or `on_error="skip"`, if `raw` is not
+            `Examples`, and unless the number of workers divides 48 and `batch_size`.
         bucket_by: name of a text: batches contain texts of similar length, and are trimmed to the longest of them.
         augment: function (ready dict, labels dict, seed (2,) int64) -> (ready, labels) of a batch, such as those of
             `mmkeras.augment`, or a list of them, each with its own seed. The results are not cached.
@@ -89,7 +96,8 @@ def train_batches(
     heads = heads_of(raw, heads)
     check_learned(heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
-    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
+    share = share_of_training(raw, batch_size, on_error, drawn_from_all=bool(bucket_by or balance))
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share)
     check_headless(heads, feed.weighted)
     if feed.weighted:
         check_unbalanced(balance)
@@ -105,9 +113,9 @@ def train_batches(
         drawn = line(feed.labels, balanced, seed) if balanced else None
         keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
 
-    steps = None if feed.count is None or feed.drops else feed.count // batch_size
-
     def of_worker(worker=0, workers=1, replicas=1):
+        parted = workers * replicas > 1  # then there are as many steps where examples are skipped
+        steps = None if feed.count is None or (feed.drops and not parted) else feed.count // batch_size
         size = shared_out(batch_size, workers * replicas)
 
         def finish(key, x, y):
@@ -115,12 +123,13 @@ def train_batches(
             if not feed.drops:
                 x, y = tf.nest.map_structure(lambda tensor: of_size(tensor, size), (x, y))
             x = _cut(x, bucket_by) if bucket_by else x
-            x, y = augmented(x, y, _of_worker(key, worker)) if augment else (x, y)
+            x, y = augmented(x, y, key) if augment else (x, y)
             if not heads:
                 return (x, y) if y else x  # labels can come from an augmentation, such as `masking`
             return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
 
-        batches = feed.ready(order.part(keyed, worker, workers, replicas), finish)
+        keyed_part = order.part(keyed, worker, workers, replicas)
+        batches = feed.of(worker, workers).ready(keyed_part, finish, "refuse" if parted else "drop")
         batches = never_none(batches, batch_size) if steps is None else batches
         return _finished(batches, steps and steps * replicas, epoch, feed, heads)
 
@@ -146,17 +155,22 @@ def eval_batches(
 
     With `heads=()`, and of examples that were read without heads, batches of inputs alone, for `model.predict`.
     Examples with weights, or with missing labels, give (inputs, labels, weights) here, too; class weights do not count.
-    Args and attributes: as in `train_batches`.
+    Args and attributes: as in `train_batches`. Of several workers that share a cache, each has its part for
+    `model.evaluate`, `predict` and the validation of `fit`; whoever iterates over the batches otherwise, such as
+    `evaluate.report`, gets all of them, and those are decoded anew.
     """
     _check_types("eval_batches", raw, preprocess)
     heads = heads_known_to(raw) if heads is None else heads
-    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose)
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share_in_order(raw, batch_size, on_error))
 
     def finish(key, x, y):
         y = as_targets(heads, y)
         return with_weights(x, y, heads, feed.weighted, training=False, partly=feed.partly) if heads else x
 
-    return _in_order(feed, heads, batch_size, finish)
+    made = _in_order(feed, heads, batch_size, finish)
+    if cluster().workers > 1:  # for them to compare
+        made.fingerprint = fingerprint(raw, preprocess, heads, batch_size, stamps=False, verbose=verbose)
+    return made
 
 
 def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
@@ -166,20 +180,17 @@ def encoded_batches(raw, preprocess, heads, *, batch_size, on_error=None):
 
 
 def _in_order(feed, heads, batch_size, finish):
-    steps = None if feed.count is None or feed.drops else -(-feed.count // batch_size)
-
     def of_worker(worker=0, workers=1, replicas=1):
-        batches = feed.ready(order.part(feed.in_order(batch_size), worker, workers, replicas), finish)
+        parted = workers * replicas > 1  # as in `train_batches`
+        steps = None if feed.count is None or (feed.drops and not parted) else -(-feed.count // batch_size)
+        source = feed.of(worker, workers)
+        part = order.part(source.in_order(batch_size), worker, workers, replicas)
+        batches = source.ready(part, finish, "keep" if parted else "drop")
         return _finished(batches, steps and steps * replicas, None, feed, heads)
 
     made = of_worker()
     made.of_worker = of_worker
     return made
-
-
-def _of_worker(key, worker):
-    """Seed of a batch for one worker, so that workers draw different augmentations."""
-    return key if worker == 0 else tf.random.experimental.stateless_fold_in(key, worker)
 
 
 def _check_scope():

@@ -8,8 +8,13 @@ from mmkeras.data import faults
 from mmkeras.data.retry import map_or_retry
 from mmkeras.preprocess.model import traced
 
+_NONE_LEFT = (
+    "Every replica of every worker needs an example of each training batch. Received: a part of a batch of which all "
+    "examples were skipped. Make the batches larger, or leave out the broken files.\n{}"
+)
 
-def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, locate=faults.locate):
+
+def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped, whole=False, locate=faults.locate):
     """Reads and preprocesses batches in parallel, in order.
 
     A batch that fails is processed again example by example, outside the graph, to locate the fault; batches without
@@ -24,9 +29,10 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
         labels: names of the labels and weights that accompany the inputs.
         on_error: "raise" or "skip".
         skipped: list to which faults are appended.
+        whole: whether to raise an error, too, where all examples of a batch are skipped.
 
     Returns:
-        tf.data.Dataset of (key, ready dict, labels dict).
+        tf.data.Dataset of (key, ready dict, labels dict); without rows where all examples of a batch are skipped.
     """
 
     call = traced(preprocess)
@@ -47,6 +53,8 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
                 found.append(locate(error, functools.partial(read, one), preprocess, *describe(one)))
         if found and on_error == "raise":
             raise ValueError(faults.report(found))
+        if whole and not good:
+            raise ValueError(_NONE_LEFT.format(faults.report(found)))
         # The wording of causes varies; row labels may repeat, so modality and file count as well.
         known = {fault[:3] for fault in skipped}
         skipped.extend(fault for fault in found if fault[:3] not in known)
@@ -61,10 +69,7 @@ def ready_batches(batches, read, describe, preprocess, labels, on_error, skipped
         good = salvage(payload)
         return None if good is None else (key, *good)
 
-    made = map_or_retry(batches, attempt, again)
-    if on_error == "skip":
-        made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
-    return made
+    return map_or_retry(batches, attempt, again)
 
 
 def _of_any_size(tensor):

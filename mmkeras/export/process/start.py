@@ -18,6 +18,8 @@ from mmkeras.temporary_folder import temporary_folder
 
 TIMEOUT = 900.0
 SCRIPTS = Path(__file__).with_name("scripts")
+# The new process is no worker. Ray Train sets the second one, which makes tensorflow-text look for tf-keras.
+_OF_LAUNCHERS = ("TF_CONFIG", "TF_USE_LEGACY_KERAS")
 
 
 class CrashError(RuntimeError):
@@ -71,7 +73,8 @@ def _run(script, files, timeout, watch):
     """(exit status, standard error); a negative status is the signal that ended the process."""
     # Without -P, the script's folder would come first on the path, and its modules would shadow packages.
     command = [sys.executable, "-P", str(SCRIPTS / "child.py"), str(os.getpid()), str(script), *map(str, files)]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_LAUNCHERS}
+    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     ends_with_us, held = os.pipe()
     pipes = {"stdin": ends_with_us, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     try:
