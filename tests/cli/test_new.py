@@ -265,3 +265,21 @@ def test_a_test_table_without_labels_is_not_used(tmp_path):
     with pytest.raises(ValueError, match="--label names a column"):
         (tmp_path / "none.csv").write_text("a,b\n1,2\n")
         tables.read(tmp_path / "train.csv", labels=["kind"], test=tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("split", ["a column", "tables"])
+def test_a_category_that_is_new_in_the_test_part_is_left_out(tmp_path, split):
+    parts = ["train"] * 150 + ["test"] * 50
+    frame = pd.DataFrame({"review": SENTENCES, "split": parts, "city": ["Rome", "Oslo"] * 100,
+                          "mood": list("aabb") * 50,
+                          "form": [f"{'test_' * (part == 'test')}{'free' if i % 3 else 'para'}"
+                                   for i, part in enumerate(parts)]})  # fmt: skip
+    if split == "tables":
+        for part, own in frame.groupby("split"):
+            own.drop(columns="split").to_csv(tmp_path / f"{part}.csv", index=False)
+    else:
+        frame.to_csv(tmp_path / "train.csv", index=False)
+    table = tables.read(tmp_path / "train.csv", test=None, names=None, sep=None, encoding=None, labels=["mood"])
+    found = {each.name: each for each in looks.look(table, ["mood"]).columns}
+    assert found["city"].kind == "category" and found["form"].kind == "out"
+    assert "its values in the test part, such as 'test_" in found["form"].why

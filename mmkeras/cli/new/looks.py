@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from mmkeras.checks import did_you_mean
 from mmkeras.cli.new import files, kinds, labels, places
 from mmkeras.cli.new.kinds import Column
@@ -43,6 +45,7 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
     _name_files(columns, made)
     columns += [_made(each, frame, tables, around) for each in made]
     _choose_split(columns, tables)
+    _leave_out_new(columns, tables)
     labels.leave_out(columns, frame, found)
     _limit_texts(columns)
     notes = _advice(columns, frame, around, made)
@@ -164,6 +167,24 @@ def _choose_split(columns, tables):
 def _best(columns):
     order = sorted(columns, key=lambda each: (each.kind != "split", each.name.lower() != "split"))
     return order[0] if order else None
+
+
+def _leave_out_new(columns, tables):
+    """Leaves out categories whose values in the test part are others than in the part to learn from.
+
+    vqa-rad has phrase_type "freeform" or "para" to learn from, "test_freeform" or "test_para" to test on.
+    """
+    split, frame = next((each for each in columns if each.kind == "split"), None), tables.frame
+    if split is None:
+        part = np.repeat(list(tables.frames), [len(each) for each in tables.frames.values()])
+    else:
+        part = frame[split.name].map(split.facts["parts"]).to_numpy()
+    for column in columns:
+        if column.kind == "category":
+            values, known = frame[column.name][part == "test"].dropna(), frame[column.name][part == "train"]
+            if len(values) and values.isin(known).mean() < 0.1:
+                why = f"its values in the test part, such as {values.iloc[0]!r}, are not in the part to learn from"
+                column.kind, column.why = "out", why
 
 
 def _limit_texts(columns):
