@@ -47,7 +47,8 @@ def _saved_model(artefact):
     def answer(rows, loaded=loaded):  # a signature alone does not keep its variables
         tensors = {each.name: tf.constant([row[each.name] for row in rows], each.dtype) for each in artefact.inputs}
         try:
-            found = {name: value.numpy() for name, value in function(**tensors).items()}
+            found = function(**tensors)  # in an order that depends on TensorFlow's version
+            found = {name: found[name].numpy() for name in artefact.outputs}
             return _answered(found) if tells else found
         except tf.errors.OpError as error:
             raise Refused(cause_of(error)) from error

@@ -212,11 +212,23 @@ def _signature(fresh, heads, preprocess, on_error):
     return {
         "on_error": on_error,
         "versions": serving.versions(),
-        "signatures": fresh["signatures"],
+        "signatures": {
+            name: told | {"outputs": _by_head(told["outputs"], heads)} for name, told in fresh["signatures"].items()
+        },
         "classes": {head.name: list(head.classes) for head in heads if head.classes},
         "may_be_absent": optional_names(preprocess),
         "inputs": serving.described_inputs(preprocess),
     }
+
+
+def _by_head(outputs, heads):
+    """Outputs in the order of the heads: that of a loaded signature depends on TensorFlow's version."""
+
+    def place(name):
+        own = [i for i, head in enumerate(heads) if name == head.name or name.startswith(f"{head.name}_")]
+        return own[0] if own else len(heads), name
+
+    return {name: outputs[name] for name in sorted(outputs, key=place)}
 
 
 def _write_beside(unfinished, path, heads, report, raw, answers, warmup, signature):
