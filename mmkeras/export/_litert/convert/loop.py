@@ -13,8 +13,8 @@ BLOCK = 16  # steps; `mmkeras.edge` cuts texts to multiples of it
 
 
 def loops_fast(layer):
-    """Whether `fast_loop` can replace the inner loop of a layer."""
-    return isinstance(layer, keras.layers.LSTM | keras.layers.GRU) and not layer.unroll
+    """Whether `fast_loop` can replace the inner loop of a layer; subclasses may compute something else."""
+    return type(layer) in (keras.layers.LSTM, keras.layers.GRU) and not layer.unroll
 
 
 def fast_loop(layer):
