@@ -35,7 +35,8 @@ def start():
 def start_here(patches):
     """As `start`, in this process, where TensorFlow is imported already, and so are the checks of its exports.
 
-    On tiny data, importing it three times takes much of the time. Others show that a recipe and its checks run alone.
+    On tiny data, importing it three times takes much of the time, and so does TensorFlow's graph optimizer, which is
+    off here. Others show that recipes and checks run alone, and with it.
     """
 
     def start(recipe, folder, *arguments):

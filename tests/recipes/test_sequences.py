@@ -15,8 +15,8 @@ BASELINES = {
 
 
 @pytest.mark.parametrize("recipe", BASELINES)
-def test_recipe_writes_texts_and_exports_them(start, tmp_path, recipe):
-    run = start(recipe, tmp_path, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+def test_recipe_writes_texts_and_exports_them(start_here, tmp_path, recipe):
+    run = start_here(recipe, tmp_path, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
     assert set(run.report["baselines"]) == BASELINES[recipe]
     low, high = run.report["exact_interval"]
     assert low <= run.report["exact"] <= high and run.report["n"] > 10
