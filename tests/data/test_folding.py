@@ -47,7 +47,7 @@ def test_too_many_folds():
     raw = examples(speaker=np.arange(60) // 30)
     with pytest.raises(ValueError, match="Received: 2 for folds=3. Use fewer folds"):
         mm.data.kfold(raw, 3, group="speaker", stratify=None)
-    with pytest.raises(ValueError, match="there are 2 folds or more"):
+    with pytest.raises(ValueError, match="needs 2 folds or more"):
         mm.data.kfold(raw, 1)
     with pytest.raises(TypeError, match="kfold needs mm.data.Examples.*Received: _TakeDataset"):
         mm.data.kfold(raw.take(4), 2)

@@ -111,7 +111,7 @@ def test_ready_tensors_of_another_kind_are_refused_and_leave_the_model_usable(sc
 
 
 def test_raw_values_are_a_dict(scenes):
-    with pytest.raises(TypeError, match="in a dict. Received: bytes. Call it with .'question': value"):
+    with pytest.raises(TypeError, match="a dict by name. Received: bytes. Call it with .'question': value"):
         edge.Model(scenes.path)(scenes.rows[0]["voice"])
 
 
@@ -230,7 +230,7 @@ def test_inputs_of_foreign_layers_are_asked_for(scenes, tmp_path):
     inputs = [entry for entry in edge.describe(scenes.path)["inputs"] if entry["name"] != "photo"]
     path = rewritten(scenes.path, tmp_path / "x.tflite", inputs=inputs, unprepared=["photo", "photo_mask"])
     model = edge.Model(path)
-    with pytest.raises(ValueError, match=r"\['photo', 'photo_mask'\], which another layer computes.*predict"):
+    with pytest.raises(ValueError, match=r"\['photo', 'photo_mask'\], from another layer.*predict"):
         model({"question": "what?"})
     ready = model.preprocess({"question": "what?"})
     pixels = {"photo": np.zeros((1, 16, 20, 3), "uint8"), "photo_mask": np.array([[False]])}

@@ -143,7 +143,7 @@ def test_errors_name_what_is_missing(model, batches):
         evaluate.report(model, batches.map(lambda x, y: x), HEADS)
     with pytest.raises(ValueError, match=r"at least one batch"):
         evaluate.report(model, batches.take(0), HEADS)
-    with pytest.raises(ValueError, match=r"names of their own.*'majority'"):
+    with pytest.raises(ValueError, match=r"no other row.*'majority'"):
         evaluate.report(model, batches, HEADS, baselines={"majority": model})
 
 

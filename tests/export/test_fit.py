@@ -30,5 +30,5 @@ def test_answers_of_one_name_are_refused(parts):
 
 
 def test_swapped_parts_are_said(parts):
-    with pytest.raises(ValueError, match="takes the preprocess first.*Exchange them"):
+    with pytest.raises(ValueError, match="takes the preprocess first.*Call it with"):
         check_fit(parts.model, parts.preprocess, parts.heads)

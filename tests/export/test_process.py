@@ -31,7 +31,7 @@ process = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(process)
 script, lock, ready, versions = sys.argv[1:]
 tempfile.tempdir = str(pathlib.Path(versions).parent)
-with process.unfinished(".unfinished-", versions):
+with process.temporary_folder(".unfinished-", versions):
     process.ask(script, {{"lock": lock, "ready": ready}})
 """
 

@@ -42,7 +42,7 @@ def test_other_answers_are_told_by_head():
     assert not problems["tags_scores"]
     stored = record.of_outputs(HEADS, OUTPUTS, 1e-4, False, {})
     assert "allowed 0.0001" in record.compared(stored, other)[1]["mood"][0]
-    with pytest.raises(ValueError, match=r"must bear the names \['mood', 'tags', 'year'\]. Received: \['mood'\]"):
+    with pytest.raises(ValueError, match=r"must have the names \['mood', 'tags', 'year'\]. Received: \['mood'\]"):
         record.compared(stored, {"mood": OUTPUTS["mood"]})
 
 

@@ -127,7 +127,7 @@ def test_an_absent_modality_may_hold_anything(covers, three):
 
 @pytest.mark.parametrize("covers", [fusion.CoAttention, fusion.CrossAttention])
 def test_an_exchange_needs_two_modalities(covers, modalities):
-    with pytest.raises(ValueError, match="needs two or more.*Received: 1 modality.*Use fusion.Attention"):
+    with pytest.raises(ValueError, match="needs two modalities or more.*Received: 1 modality.*Use fusion.Attention"):
         covers(dim=8, num_heads=2)(*modalities(5))
 
 

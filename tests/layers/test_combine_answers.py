@@ -34,7 +34,7 @@ def test_product_of_experts():
 
 
 def test_words_are_checked():
-    with pytest.raises(ValueError, match="how is one of.*Received: how='sum'"):
+    with pytest.raises(ValueError, match="how must be one of.*Received: how='sum'"):
         CombineAnswers("sum")
     with pytest.raises(ValueError, match="Give 'mean' or 'learned' to regression heads"):
         CombineAnswers("product", kind="linear")

@@ -1,6 +1,7 @@
 """Recipes are run with the arguments that a user gives, in a folder of their own."""
 
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -13,6 +14,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+
+import mmkeras as mm
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -42,6 +45,7 @@ def start_here(patches):
     def start(recipe, folder, *arguments):
         printed, said, command = io.StringIO(), io.StringIO(), _command(recipe, arguments)
         with pytest.MonkeyPatch.context() as patch, _written_to(printed, said):
+            patch.setattr(mm.distribute, "strategy", functools.partial(mm.distribute.strategy, "one_device"))
             patches.convert(patch)
             patches.load(patch)
             patch.chdir(folder)

@@ -22,10 +22,10 @@ def inputs(run):
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
     folder = tmp_path_factory.mktemp("clothing_reviews")
-    return start("clothing_reviews", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start_here("clothing_reviews", folder, "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 def test_report_has_both_answers_and_every_baseline(run):
@@ -79,11 +79,11 @@ def encoder(tmp_path_factory):
     return folder
 
 
-def test_stars_are_an_input_on_request_and_reviews_are_read_by_a_pretrained_encoder(start, tmp_path, encoder):
-    told = start("clothing_reviews", tmp_path, "--smoke", "--with-rating", "--text-weights", encoder)
-    assert 0 <= told.report["accuracy"] <= 1  # a single number, because the stars are no answer then
-    assert inputs(told)["stars"] == tf.float32 and told.report["parity_max_abs"] <= 1e-5
-    assert set(told.report["baselines"]) == {"facts only", "majority"}
+def test_stars_are_an_input_on_request_and_reviews_are_read_by_a_pretrained_encoder(start_here, tmp_path, encoder):
+    run = start_here("clothing_reviews", tmp_path, "--smoke", "--with-rating", "--text-weights", encoder)
+    assert 0 <= run.report["accuracy"] <= 1  # a single number, because the stars are no answer then
+    assert inputs(run)["stars"] == tf.float32 and run.report["parity_max_abs"] <= 1e-5
+    assert set(run.report["baselines"]) == {"facts only", "majority"}
 
 
 @pytest.mark.slow

@@ -17,12 +17,12 @@ OWN = {"image + audio", "image + text", "audio + text", "image", "audio", "text"
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     """The recipe on tiny data, and on the same once more as another folder, whose table has another name."""
     folder = tmp_path_factory.mktemp("digits")
     other = mm.data.generate.lookalikes.digits(folder / "other", seed=3)
     (other / "test.csv").rename(other / "heldout.csv")
-    return start("digits", folder, "--smoke", "--seed", 3, "--test", other)
+    return start_here("digits", folder, "--smoke", "--seed", 3, "--test", other)
 
 
 def test_report_has_every_subset_of_the_modalities(run):

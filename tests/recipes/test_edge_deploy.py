@@ -15,8 +15,8 @@ NAMES = ("float32", "float16", "dynamic", "int8")
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
-    return start("edge_deploy", tmp_path_factory.mktemp("edge_deploy"), "--smoke", "--seed", 3)
+def run(start_here, tmp_path_factory):
+    return start_here("edge_deploy", tmp_path_factory.mktemp("edge_deploy"), "--smoke", "--seed", 3)
 
 
 def test_each_quantisation_has_a_file_that_was_measured(run):

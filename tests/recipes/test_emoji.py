@@ -17,9 +17,9 @@ LANGUAGES = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "pl", "tr", "fi", "
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
-    return start("emoji", tmp_path_factory.mktemp("emoji"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start_here("emoji", tmp_path_factory.mktemp("emoji"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
 
 
 @pytest.fixture(scope="module")

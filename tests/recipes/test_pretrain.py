@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data")) / "emoji"
 
 
-def test_a_curve_from_scratch_and_fine_tuned(start, tmp_path):
-    run = start("pretrain", tmp_path, "--smoke", "--seed", 3)
+def test_a_curve_from_scratch_and_fine_tuned(start_here, tmp_path):
+    run = start_here("pretrain", tmp_path, "--smoke", "--seed", 3)
     assert list(run.report["curve"]) == ["6", "12"] and (run.report["n_train"], run.report["n"]) == (12, 12)
     for each in run.report["curve"].values():
         assert set(each) == {"from scratch", "fine-tuned"} and all(0 <= x <= 1 for s in each.values() for x in s)

@@ -13,9 +13,11 @@ WAYS = {"name -> picture", "picture -> name"}
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     """The recipe on tiny data, whose test part stands in for another folder, too."""
-    return start("retrieval", tmp_path_factory.mktemp("retrieval"), "--smoke", "--seed", 3, "--test", "runs/tiny/data")
+    return start_here(
+        "retrieval", tmp_path_factory.mktemp("retrieval"), "--smoke", "--seed", 3, "--test", "runs/tiny/data"
+    )
 
 
 def test_report_has_both_ways_and_every_baseline(run):

@@ -10,8 +10,8 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data"), "es
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
-    return start("sound_events", tmp_path_factory.mktemp("sound_events"), "--smoke", "--seed", 3)
+def run(start_here, tmp_path_factory):
+    return start_here("sound_events", tmp_path_factory.mktemp("sound_events"), "--smoke", "--seed", 3)
 
 
 def test_each_fold_is_tested_once_and_never_learned_from(run):

@@ -10,8 +10,8 @@ DATA = Path(os.environ.get("MMKERAS_DATA", ROOT.parent / "shared" / "data"), "fs
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
-    return start("spoken_digits", tmp_path_factory.mktemp("spoken_digits"), "--smoke", "--seed", 3)
+def run(start_here, tmp_path_factory):
+    return start_here("spoken_digits", tmp_path_factory.mktemp("spoken_digits"), "--smoke", "--seed", 3)
 
 
 def test_each_speaker_is_a_stranger_once(run):

@@ -7,13 +7,13 @@ import mmkeras as mm
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
+def run(start_here, tmp_path_factory):
     folder = tmp_path_factory.mktemp("three_encoders")
     data = mm.data.generate.lookalikes.digits(folder / "data", seed=3)
     frame = pd.read_csv(data / "train.csv").rename(columns={"text": "words", "digit": "topic"})
     frame.to_csv(data / "all.csv", index=False)
     columns = "--text", "words", "--label", "topic"
-    return start("three_encoders", folder, "--smoke", "--table", data / "all.csv", *columns)
+    return start_here("three_encoders", folder, "--smoke", "--table", data / "all.csv", *columns)
 
 
 def test_each_encoder_alone_is_a_baseline(run):

@@ -4,8 +4,8 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def run(start, tmp_path_factory):
-    return start("understand", tmp_path_factory.mktemp("understand"), "--smoke")
+def run(start_here, tmp_path_factory):
+    return start_here("understand", tmp_path_factory.mktemp("understand"), "--smoke")
 
 
 def test_every_section_of_the_page_is_made(run):

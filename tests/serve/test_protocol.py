@@ -91,7 +91,7 @@ def test_a_wrong_value_is_refused_by_name_and_number(change, name, message):
     ([{"tag": "x", "signl": 1}], True, r"missing .*'sensor'\], unknown \['signl'\]\. Did you mean 'signal'\?$"),
     (["x"], False, r'"inputs" must be an object with'),
     (COLUMNS | {"tag": "x"}, False, r"tag: must be a list, a value for each example. Received: str 'x'"),
-    (COLUMNS | {"tag": ["x"]}, False, r"values as the others. Received: \{'tag': 1, 'signal': 2, 'sensor': 2\}"),
+    (COLUMNS | {"tag": ["x"]}, False, r"number of values. Received: \{'tag': 1, 'signal': 2, 'sensor': 2\}"),
     ({name: [] for name in SPECS}, False, "at least one example. Received: none"),
 ])  # fmt: skip
 def test_a_wrong_form_is_refused(values, rows, message):
