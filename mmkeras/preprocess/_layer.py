@@ -35,6 +35,9 @@ class RawLayer(keras.layers.Layer):
     pads_behind = False
     optional = False
     tells = False
+    # With this attribute, AutoGraph calls the object unconverted: there is nothing to convert, and reading all of its
+    # source takes a second or more.
+    autograph_info__ = None
 
     def __init__(self, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs | {"dtype": "float32"})

@@ -49,6 +49,7 @@ def start_here(patches):
             patches.convert(patch)
             patches.load(patch)
             patch.chdir(folder)
+            patch.syspath_prepend(RECIPES)  # one imports another
             patch.setattr(sys, "argv", command)
             patch.setenv("MMKERAS_CACHE", str(folder / "archives"))
             runpy.run_path(command[0], run_name="__main__")
