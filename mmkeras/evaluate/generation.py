@@ -62,7 +62,20 @@ def _metrics():
     from sacrebleu.metrics import BLEU, CHRF
 
     # Names and captions without blanks between words (Chinese, Japanese) have no words to count for BLEU's own rules.
-    return {"bleu": BLEU(tokenize="intl"), "chrf": CHRF()}
+    return {"bleu": _in_floats(BLEU(tokenize="intl")), "chrf": _in_floats(CHRF())}
+
+
+def _in_floats(metric):
+    """The metric with plain floats as scores: sacrebleu 2.6 cannot average its draws if some are of numpy 2."""
+    score_of = metric._compute_score_from_stats
+
+    def plain(stats):
+        score = score_of(stats)
+        score.score = float(score.score)
+        return score
+
+    metric._compute_score_from_stats = plain
+    return metric
 
 
 def _corpus(metric, received, expected):

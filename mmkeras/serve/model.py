@@ -1,5 +1,6 @@
 """One version of a SavedModel, loaded and warmed up."""
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from mmkeras.causes import cause_of
 from mmkeras.serve import protocol
+
+# Includes fields that have their default value; the second name is that before protobuf 5.26.
+_DEFAULTS = next(name for name in ("always_print_fields_with_no_presence", "including_default_value_fields")
+                 if name in inspect.signature(json_format.MessageToDict).parameters)  # fmt: skip
 
 
 class SavedModel:
@@ -73,9 +78,5 @@ class SavedModel:
 
 def _signatures(path):
     meta = saved_model_pb2.SavedModel.FromString(Path(path, "saved_model.pb").read_bytes()).meta_graphs[0]
-    return {
-        name: json_format.MessageToDict(
-            signature, preserving_proto_field_name=True, including_default_value_fields=True
-        )
-        for name, signature in meta.signature_def.items()
-    }
+    options = {"preserving_proto_field_name": True, _DEFAULTS: True}
+    return {name: json_format.MessageToDict(each, **options) for name, each in meta.signature_def.items()}
