@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.contract.raw_examples import RawExamples, heads_known_to
+from mmkeras.data.python_function import python_function
 
 
 def encode_labels(heads, columns, rows):
@@ -63,7 +64,7 @@ def as_targets(heads, labels):
             # Fail here rather than in the first batch if the head lacks something, such as a vocabulary.
             head.targets(head.blank[None])
             shape, dtype = head.target
-            made = tf.numpy_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)
+            made = python_function(lambda values, head=head: head.targets(values), [labels[head.name]], dtype)
             labels[head.name] = tf.ensure_shape(made, (labels[head.name].shape[0], *shape))
     return labels
 

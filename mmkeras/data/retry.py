@@ -4,6 +4,8 @@ import os
 
 import tensorflow as tf
 
+from mmkeras.data.python_function import python_function
+
 
 def map_or_retry(dataset, function, retry, workers=None):
     """Maps a function over a data set in parallel and in order; what fails goes to Python, the good path costs nothing.
@@ -54,7 +56,7 @@ def _eagerly(function, element, spec):
             return [tf.zeros([size or 0 for size in each.shape], each.dtype) for each in flat_spec]
         return tf.nest.flatten(result)
 
-    flat = tf.py_function(call, tf.nest.flatten(element), [each.dtype for each in flat_spec])
+    flat = python_function(call, tf.nest.flatten(element), [each.dtype for each in flat_spec], eager=True)
     for tensor, each in zip(flat, flat_spec, strict=True):
         tensor.set_shape(each.shape)
     return tf.nest.pack_sequence_as(spec, flat)

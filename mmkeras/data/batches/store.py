@@ -11,6 +11,7 @@ from mmkeras.data import faults
 from mmkeras.data.batches import cache_folder
 from mmkeras.data.batches.memory import free_memory
 from mmkeras.data.batches.packed import pack, restore, unpacked
+from mmkeras.data.python_function import python_function
 
 _ALIGNED = 64  # bytes; TensorFlow uses memory aligned to this without copying it
 _SHARE = 0.8  # of the free memory that a cache may take; training needs some as well
@@ -51,7 +52,7 @@ class Store:
 
     def _mapped(self, rows):
         arrays = list(self.arrays.values())
-        batch = tf.numpy_function(lambda rows: [array[rows] for array in arrays], [rows], [a.dtype for a in arrays])
+        batch = python_function(lambda rows: [array[rows] for array in arrays], [rows], [a.dtype for a in arrays])
         for tensor, array in zip(batch, arrays, strict=True):
             tensor.set_shape([rows.shape[0], *array.shape[1:]])
         return dict(zip(self.arrays, batch, strict=True))

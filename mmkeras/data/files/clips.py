@@ -30,6 +30,7 @@ from mmkeras.data.files.frames import (
     png,
     sampled,
 )
+from mmkeras.data.python_function import python_function
 from mmkeras.formats.sampling import chosen
 
 _MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ogv", ".ts", ".3gp")
@@ -107,7 +108,7 @@ def clip_reader(name, frames, max_pixels=48_000_000):
         return as_clip(name, rest.decode() if mark == b"@" else rest, frames, max_pixels) if rest else b""
 
     def read(value):
-        return tf.ensure_shape(tf.py_function(convert, [value], tf.string), ())
+        return tf.ensure_shape(python_function(convert, [value], tf.string, eager=True), ())
 
     return lambda batch: tf.map_fn(read, batch, parallel_iterations=1)
 

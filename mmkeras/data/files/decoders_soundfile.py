@@ -11,6 +11,8 @@ import soundfile
 import tensorflow as tf
 from PIL import Image
 
+from mmkeras.data.python_function import python_function
+
 
 def flac(content: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
     """A FLAC file () string with samples of 8, 16 or 24 bits () -> samples (S, channels) int32 of this many bits."""
@@ -58,7 +60,7 @@ def _decoded(kind: str, decode: Callable, content: tf.Tensor, dtype: tf.DType, r
             told = str(error).replace(repr(file), "").strip() or type(error).__name__
             return np.zeros([0] * rank, dtype.as_numpy_dtype), told.encode()
 
-    decoded, fault = tf.numpy_function(run, [content], [dtype, tf.string])
+    decoded, fault = python_function(run, [content], [dtype, tf.string])
     decoded.set_shape([None] * rank)
     fault = tf.ensure_shape(fault, ())
     text = tf.strings.join([f"A {kind} file cannot be decoded: ", fault])

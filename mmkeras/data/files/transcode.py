@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmkeras.data.files.sound_checks import flac_fault, md5_fault, ogg_fault
+from mmkeras.data.python_function import python_function
 from mmkeras.preprocess.headers import big, follow, length, little, peek, spells
 
 
@@ -200,7 +201,7 @@ def _checked(fault, x, *others):
         # In eager mode, it is an array.
         return fault(content if isinstance(content, bytes) else content.item(), *values).encode()
 
-    found = tf.ensure_shape(tf.numpy_function(check, [x, *others], tf.string), ())
+    found = tf.ensure_shape(python_function(check, [x, *others], tf.string), ())
     return _require(found == "", found, x)
 
 

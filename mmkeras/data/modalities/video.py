@@ -6,6 +6,7 @@ from mmkeras.data.files import archives
 from mmkeras.data.files.clips import as_clip, check_decoder, clip_of_pixels, clip_reader, needs_frames
 from mmkeras.data.files.sizes import clip_size
 from mmkeras.data.modalities.base import Media, check_scalar, file_reader, refusal, whole_pixels
+from mmkeras.data.python_function import python_function
 from mmkeras.data.viewing import page
 from mmkeras.edge import Video as Frames
 
@@ -60,4 +61,4 @@ class Video(Media):
 
 
 def _in_python(make):
-    return lambda value, position: tf.ensure_shape(tf.py_function(make, [value], tf.string), ())
+    return lambda value, position: tf.ensure_shape(python_function(make, [value], tf.string, eager=True), ())

@@ -11,6 +11,7 @@ from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data import faults
 from mmkeras.data.modalities import kind_of
 from mmkeras.data.modalities.base import as_string, refusal
+from mmkeras.data.python_function import python_function
 from mmkeras.data.sources.attempts import attempted
 from mmkeras.specs import Spec
 
@@ -131,7 +132,7 @@ def _label(head, name, leaf, stream):
         named = head.named(np.asarray(value).tolist(), position)
         return head.encode([named], [position])[0].astype(dtype)
 
-    return lambda value, position: tf.ensure_shape(tf.numpy_function(encode, [value, position], dtype), shape)
+    return lambda value, position: tf.ensure_shape(python_function(encode, [value, position], dtype), shape)
 
 
 def _weight(_, name, leaf, stream):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from mmkeras.contract import SAMPLE_WEIGHT
 from mmkeras.contract.raw_examples import RawExamples
 from mmkeras.data import faults, order
+from mmkeras.data.python_function import python_function
 
 _BUFFERS = 2**24  # bytes for the buffers of all open files together
 
@@ -111,7 +112,7 @@ class Shards(RawExamples, tf.data.Dataset):
         return tf.data.Dataset.zip(positions, whole.concatenate(why).take(count))
 
     def _damaged(self, number):
-        return tf.ensure_shape(tf.py_function(self._raise_damaged, [number], tf.string), ())
+        return tf.ensure_shape(python_function(self._raise_damaged, [number], tf.string, eager=True), ())
 
     @tf.autograph.experimental.do_not_convert
     def _raise_damaged(self, number):
