@@ -1,5 +1,6 @@
 """What the tests share: quiet TensorFlow, two logical CPU devices, and one small data set with its preprocessing."""
 
+import gc
 import importlib
 import os
 import types
@@ -22,6 +23,11 @@ tf.config.set_logical_device_configuration(
 # Without TensorFlow's graph optimizer, which takes most of the time until a small pipeline or function runs at all.
 # Processes of their own have it: recipes, workers, servers, and those in which exports are loaded and checked.
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+# Objects of the imports are left out of garbage collection, so that it is cheap and models are freed soon.
+gc.collect()
+gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
