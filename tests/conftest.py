@@ -12,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 import mmkeras as mm
 
@@ -34,6 +35,13 @@ gc.freeze()
 def _own_cache(tmp_path_factory):
     """Archives are extracted into a folder of the tests, also by the recipes that they run."""
     os.environ["MMKERAS_CACHE"] = str(tmp_path_factory.mktemp("archives"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_kernels():
+    """TensorFlow keeps a compiled form of every function ever called, some 15 MB for each model that was trained."""
+    yield
+    context.context().clear_kernel_cache()
 
 
 @pytest.fixture(autouse=True)
