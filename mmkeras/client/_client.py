@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from typing import Any
 
 from mmkeras.client.errors import RequestError, ServerError
 from mmkeras.client.rest import Rest
+from mmkeras.client.tls import check_ca_file
 from mmkeras.client.values import Inputs
 from mmkeras.formats.status import REFUSED, STATUS, status_of, why_refused
 
@@ -33,6 +35,8 @@ class Client:
         retries: how often a request is repeated, after longer and longer waits, where the server is full (503, whose
             Retry-After is kept to) or a connection breaks before its answer.
         headers: dict, sent with each request, such as an Authorization that a proxy asks for.
+        ca_file: path of a PEM file with the certificates to trust, such as that of a certificate authority of your own,
+            for https and grpcs. None trusts the authorities of the system, or for grpcs those that grpcio brings.
 
     Raises:
         ValueError: `url` is no URL, or another argument is out of range.
@@ -52,6 +56,7 @@ class Client:
         timeout: float = 60.0,
         retries: int = 5,
         headers: Mapping[str, str] | None = None,
+        ca_file: str | PathLike[str] | None = None,
     ) -> None:
         _check_number("timeout", timeout, timeout > 0, "above 0")
         _check_number("retries", retries, retries >= 0 and retries == int(retries), "a whole number from 0 on")
@@ -59,7 +64,8 @@ class Client:
             raise ValueError(
                 f"Give a version or a label. Received: version={version!r} and label={label!r}. Leave one out."
             )
-        self._server = _protocol(url)(url, model, version, label, timeout, retries, headers)
+        check_ca_file(ca_file, url)
+        self._server = _protocol(url)(url, model, version, label, timeout, retries, headers, ca_file)
         self._signature, self._inputs = signature, None
 
     def predict(

@@ -1,6 +1,7 @@
 """JSON over HTTP, with connections that are kept and requests that are repeated."""
 
 import email.utils
+import functools
 import http.client
 import json
 import random
@@ -10,6 +11,7 @@ import time
 from urllib.parse import urlsplit
 
 from mmkeras.client.errors import RequestError, ServerError
+from mmkeras.client.tls import REMEDY, context_of
 
 _BUSY = (429, 502, 503, 504)  # a full server, or a proxy before one that starts
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0  # seconds
@@ -23,17 +25,20 @@ class Connection:
         timeout: seconds to wait for a connection, and for an answer.
         retries: how often a request is repeated where the server is full, or a connection breaks before the answer.
         headers: dict, sent with each request.
+        ca_file: of the certificates to trust; None for those of the system.
 
     Raises:
-        ValueError: it is no URL.
+        ValueError: it is no URL, or `ca_file` no PEM file.
     """
 
-    def __init__(self, url, timeout, retries, headers):
+    def __init__(self, url, timeout, retries, headers, ca_file):
         parts = urlsplit(url if isinstance(url, str) else "")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"url must be that of a server. Received: {url!r}. Write 'http://localhost:8501'.")
         self.url, self._host, self._path = url.rstrip("/"), parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
-        self._open = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._open = http.client.HTTPConnection
+        if parts.scheme == "https":
+            self._open = functools.partial(http.client.HTTPSConnection, context=context_of(ca_file))
         self._timeout, self._retries, self._headers = timeout, retries, dict(headers or {})
         self._idle = []
 
@@ -55,7 +60,10 @@ class Connection:
             except TimeoutError as error:
                 raise ServerError(f"{self.url} did not answer within {self._timeout:g} seconds. Received: {error}. "
                                   "Give a longer timeout, or fewer rows at once.") from error  # fmt: skip
-            except (ssl.SSLCertVerificationError, socket.gaierror) as error:
+            except ssl.SSLCertVerificationError as error:
+                rule = f"{self.url} has a certificate that is not trusted"
+                raise ServerError(f"{rule}. Received: {error}. {REMEDY}") from error
+            except socket.gaierror as error:
                 raise ServerError(f"{self.url} cannot be reached. Received: {error}. Correct the URL.") from error
             except (OSError, http.client.HTTPException) as error:
                 failure = ServerError(f"{self.url} cannot be reached. Received: {type(error).__name__}, {error}. "

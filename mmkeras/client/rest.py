@@ -10,15 +10,15 @@ class Rest:
     """Asks by JSON over HTTP.
 
     Args:
-        url, timeout, retries, headers: as of `Connection`.
+        url, timeout, retries, headers, ca_file: as of `Connection`.
         model: name of the served model.
         version, label: of the model; None for the newest.
 
     Source: TensorFlow Serving, "RESTful API".
     """
 
-    def __init__(self, url, model, version, label, timeout, retries, headers):
-        self._connection = Connection(url, timeout, retries, headers)
+    def __init__(self, url, model, version, label, timeout, retries, headers, ca_file):
+        self._connection = Connection(url, timeout, retries, headers, ca_file)
         self._path = f"/v1/models/{quote(model, safe='')}"
         if label is not None:
             self._path += f"/labels/{quote(label, safe='')}"

@@ -3,12 +3,14 @@
 import random
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from mmkeras.client.connection import FIRST_WAIT, LONGEST_WAIT
 from mmkeras.client.errors import RequestError, ServerError
+from mmkeras.client.tls import REMEDY, context_of
 
 try:
     import grpc
@@ -24,14 +26,14 @@ except ImportError as error:
         f"Received: {error}. Install them: pip install 'mmkeras[grpc]', or ask the REST port, http://HOST:8501."
     ) from error
 
-SCHEMES = {"grpc": grpc.insecure_channel,
-           "grpcs": lambda *args: grpc.secure_channel(args[0], grpc.ssl_channel_credentials(), args[1])}  # fmt: skip
 # As the REST protocol answers: codes that are about the request.
 _REFUSED = {
     grpc.StatusCode.INVALID_ARGUMENT: 400, grpc.StatusCode.DATA_LOSS: 400, grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401, grpc.StatusCode.PERMISSION_DENIED: 403, grpc.StatusCode.NOT_FOUND: 404,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 413,
 }  # fmt: skip
+# How gRPC says that it does not trust a server, or that the certificate is of another one.
+_UNTRUSTED = ("CERTIFICATE_VERIFY_FAILED", "peer certificate")
 _UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -41,22 +43,23 @@ class Rpc:
     Args:
         url: "grpc://HOST:PORT", or "grpcs://" for TLS; port 8500 by default.
         headers: dict, sent as metadata of each call.
+        ca_file: of the certificates to trust; None for those of grpcio.
         model, version, label, timeout, retries: as of `Rest`.
 
     Raises:
-        ValueError: it is no such URL.
+        ValueError: it is no such URL, or `ca_file` no PEM file.
 
     Source: TensorFlow Serving, `prediction_service.proto`, `model_service.proto`.
     """
 
-    def __init__(self, url, model, version, label, timeout, retries, headers):
+    def __init__(self, url, model, version, label, timeout, retries, headers, ca_file):
         parts = urlsplit(url)
-        if parts.scheme not in SCHEMES or not parts.hostname or parts.path.strip("/"):
+        if parts.scheme not in ("grpc", "grpcs") or not parts.hostname or parts.path.strip("/"):
             raise ValueError(
                 f"A URL of gRPC is HOST:PORT, without a path. Received: {url!r}. Write 'grpc://host:8500'."
             )
         host = parts.netloc if parts.port else f"{parts.netloc}:8500"
-        self._url, self._open = url, lambda: SCHEMES[parts.scheme](host, _UNLIMITED)
+        self._url, self._open = url, _opener(host, parts.scheme == "grpcs", ca_file)
         self._channel, self._alone = None, threading.Lock()
         self._spec = {"name": model, "version": version, "label": label}
         self._timeout, self._retries = timeout, retries
@@ -137,6 +140,10 @@ class Rpc:
                         f"{self._url} did not answer within {self._timeout:g} seconds. Received: {message}. Give a "
                         "longer timeout, or fewer rows at once."
                     ) from error
+                if any(words in message for words in _UNTRUSTED):
+                    raise ServerError(
+                        f"{self._url} has a certificate that is not trusted. Received: {message}. {REMEDY}"
+                    ) from error
                 failure = ServerError(
                     f"{self._url} did not answer. Received: {code.name}, {message}. Is it a server's gRPC port?"
                 )
@@ -146,6 +153,16 @@ class Rpc:
             if attempt < self._retries:
                 time.sleep(min(FIRST_WAIT * 2**attempt, LONGEST_WAIT, self._timeout) * random.uniform(0.75, 1.25))
         raise failure
+
+
+def _opener(host, secure, ca_file):
+    """Function that opens a channel."""
+    if not secure:
+        return lambda: grpc.insecure_channel(host, _UNLIMITED)
+    if ca_file is not None:
+        context_of(ca_file)  # gRPC would say at the first request that it fails, and not why
+    roots = None if ca_file is None else Path(ca_file).read_bytes()
+    return lambda: grpc.secure_channel(host, grpc.ssl_channel_credentials(roots), _UNLIMITED)
 
 
 def _tensor(name, values, dtype):

@@ -74,7 +74,7 @@ def serve():
 
 
 @contextlib.contextmanager
-def _serving(meta, answers):
+def _serving(meta, answers, tls=None):
     requests, connections = [], {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -107,8 +107,10 @@ def _serving(meta, answers):
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", requests, connections
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", requests, connections
         server.shutdown()
 
 

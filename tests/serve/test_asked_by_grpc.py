@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import types
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -18,6 +19,8 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 
 from mmkeras.client import Client, RequestError, ServerError
 from tests.serve.test_asked_by_client import rows_of
+
+PEM = Path(__file__).parents[1] / "client" / "localhost.pem"  # a certificate of its own and the key
 
 
 class Servicer(PredictionServiceServicer, ModelServiceServicer):
@@ -65,14 +68,15 @@ class Servicer(PredictionServiceServicer, ModelServiceServicer):
 
 @pytest.fixture(scope="module")
 def served(exported):
-    """`url` of the server, and its `servicer`."""
+    """`url` of the server, `secure` for TLS, and its `servicer`."""
     servicer = Servicer(exported.signature, exported.folder / "scenes" / "2")
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
     add_PredictionServiceServicer_to_server(servicer, server)
     add_ModelServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port, pem = server.add_insecure_port("127.0.0.1:0"), PEM.read_bytes()
+    secure = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)]))
     server.start()
-    yield types.SimpleNamespace(url=f"grpc://127.0.0.1:{port}", servicer=servicer)
+    yield types.SimpleNamespace(url=f"grpc://127.0.0.1:{port}", secure=f"grpcs://127.0.0.1:{secure}", servicer=servicer)
     server.stop(None)
 
 
@@ -148,6 +152,21 @@ def test_failures_are_those_of_rest(served, exported, waits):
         fails += [(grpc.StatusCode.RESOURCE_EXHAUSTED, "too large")]
         found = client.predict([row, row])  # cut into smaller requests
     assert len(found) == 2 and len(waits) == 4
+
+
+def test_tls(served, exported, waits, tmp_path):
+    row = {name: values[0] for name, values in exported.raw.items()}
+    with Client(served.secure, "scenes", ca_file=PEM) as client, Client(served.url, "scenes") as plain:
+        assert client.predict(row)[0]["mood"] == plain.predict(row)[0]["mood"]
+    rule = (
+        r"grpcs://.* has a certificate that is not trusted\. Received: .*Give the certificate of its authority as ca_"
+    )
+    with pytest.raises(ServerError, match=rule):
+        Client(served.secure, "scenes").status()
+    assert not waits
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(ValueError, match=r"ca_file must be a PEM file of certificates. Received: '.*ca.pem', "):
+        Client(served.secure, "scenes", ca_file=tmp_path / "ca.pem")
 
 
 @pytest.mark.parametrize("url", ["grpc://", "grpc://host/path"])
