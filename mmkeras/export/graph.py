@@ -2,6 +2,7 @@
 
 import contextlib
 
+import keras
 import tensorflow as tf
 
 from mmkeras.edge.errors import LARGEST
@@ -20,6 +21,23 @@ def portable(model):
     finally:
         for layer, value in zip(layers, before, strict=True):
             layer.use_cudnn = value
+
+
+def recurrent_layers(model):
+    """All recurrent layers, including nested ones."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+
+
+@contextlib.contextmanager
+def loops(layers, make):
+    """Context in which the inner loop of each layer is `make(layer)`."""
+    try:
+        for layer in layers:
+            vars(layer)["inner_loop"] = make(layer)
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("inner_loop", None)
 
 
 def holder(signatures, *models):

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 import mmkeras as mm
 from mmkeras.export._litert.convert.loop import BLOCK, fast_loop, loops_fast
-from mmkeras.export._litert.convert.recurrent import _loops, written_as
+from mmkeras.export._litert.convert.recurrent import written_as
 from mmkeras.export._litert.convert.trace import Form, write_traced
 from mmkeras.export._litert.verify.flatbuffer import used_ops
+from mmkeras.export.graph import loops
 from mmkeras.export.process.litert import convert_files, run_files
 from mmkeras.export.process.scripts import plan
 
@@ -46,7 +47,7 @@ def test_they_equal_those_of_keras(name):
         x = RNG.normal(size=(6, length, 3)).astype("float32")
         for mask in (None, mask_of(length)):
             expected = layer(x, mask=mask)
-            with _loops([layer], fast_loop):
+            with loops([layer], fast_loop):
                 found = layer(x, mask=mask)
             for one, other in zip(keras.tree.flatten(found), keras.tree.flatten(expected), strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-5, atol=2e-6)
@@ -57,7 +58,7 @@ def test_lengths_may_be_free_and_states_given():
 
     @tf.function(input_signature=[tf.TensorSpec((2, None, 3)), tf.TensorSpec((2, None), tf.bool)], autograph=False)
     def graph(x, mask):
-        with _loops([layer], fast_loop):
+        with loops([layer], fast_loop):
             return layer(x, mask=mask, initial_state=[x[:, 0, :1] + tf.ones(4), tf.ones((2, 4))])
 
     for length in (1, BLOCK, 2 * BLOCK + 3):
@@ -67,7 +68,7 @@ def test_lengths_may_be_free_and_states_given():
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=2e-6)
 
 
-def test_other_recurrent_layers_keep_their_loops():
+def test_other_recurrent_layers_keep_theirloops():
     plain, unrolled = keras.layers.SimpleRNN(4), LSTM(4, unroll=True)
     others = plain, unrolled, type("Own", (LSTM,), {})(4)
     assert not any(map(loops_fast, others)) and loops_fast(LSTM(4))

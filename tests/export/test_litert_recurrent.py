@@ -11,8 +11,9 @@ from ai_edge_litert import schema_py_generated as schema
 import mmkeras as mm
 from mmkeras.export import litert
 from mmkeras.export._litert.convert.fused import OP
-from mmkeras.export._litert.convert.recurrent import check_recurrent, recurrent_layers, written_as
+from mmkeras.export._litert.convert.recurrent import check_recurrent, written_as
 from mmkeras.export._litert.convert.trace import Form
+from mmkeras.export.graph import recurrent_layers
 from mmkeras.export.process.litert import run_files
 
 VOCABULARY = ("up", "down", "x", "y", "z")

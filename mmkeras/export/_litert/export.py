@@ -18,7 +18,7 @@ from mmkeras.export._litert.convert.faults import check_converted
 from mmkeras.export._litert.convert.fused import OP, unclip
 from mmkeras.export._litert.convert.int8 import check_representative, feeds_of
 from mmkeras.export._litert.convert.int8 import quantize as to_int8
-from mmkeras.export._litert.convert.recurrent import WAYS, check_recurrent, recurrent_layers, written_as
+from mmkeras.export._litert.convert.recurrent import WAYS, check_recurrent, written_as
 from mmkeras.export._litert.convert.trace import Form, in_float32, write_traced
 from mmkeras.export._litert.package.describe import describe
 from mmkeras.export._litert.package.metadata import associated_files, pack
@@ -29,7 +29,7 @@ from mmkeras.export._litert.verify.report import SERVED, parity, read_once, tabl
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
-from mmkeras.export.graph import portable
+from mmkeras.export.graph import portable, recurrent_layers
 from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
 from mmkeras.formats import manifest

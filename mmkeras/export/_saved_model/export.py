@@ -15,6 +15,7 @@ from mmkeras.distribute import cluster
 from mmkeras.export import record
 from mmkeras.export._saved_model import serving
 from mmkeras.export._saved_model.isolated import isolated
+from mmkeras.export._saved_model.recurrent import fast_lstms
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit, decoded
 from mmkeras.export.folder import check_version, new_version
@@ -100,7 +101,8 @@ def saved_model(
         return None
     raw = raw_samples(preprocess, samples)
     with new_version(path) as unfinished, portable(model):
-        _write(preprocess, model, heads, unfinished, on_error)
+        with fast_lstms(model):
+            _write(preprocess, model, heads, unfinished, on_error)
         places = used_ops(unfinished)
         check_ops(places)
         runs, expected = _runs(preprocess, model, heads, raw)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mmkeras.export._litert.convert.fused import fused_loop, unfusable
 from mmkeras.export._litert.convert.loop import fast_loop, loops_fast
+from mmkeras.export.graph import loops, recurrent_layers
 
 WAYS = ("while", "unroll", "fused")
 # Longest sequence that is unrolled; beyond it, converting takes minutes and the graph dominates the file's size.
@@ -23,18 +24,13 @@ class Seen(NamedTuple):
     zero: bool
 
 
-def recurrent_layers(model):
-    """All recurrent layers, including nested ones."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
-
-
 @contextlib.contextmanager
 def written_as(lstm, model):
     """Context in which recurrent layers are traced in the given way."""
     layers = recurrent_layers(model)
     if lstm != "unroll":
         fast = [layer for layer in layers if loops_fast(layer)]
-        with _loops(layers, fused_loop) if lstm == "fused" else _loops(fast, fast_loop):
+        with loops(layers, fused_loop) if lstm == "fused" else loops(fast, fast_loop):
             yield
         return
     before = [layer.unroll for layer in layers]
@@ -45,18 +41,6 @@ def written_as(lstm, model):
     finally:
         for layer, value in zip(layers, before, strict=True):
             layer.unroll = value
-
-
-@contextlib.contextmanager
-def _loops(layers, make):
-    """Replaces each layer's inner loop by `make(layer)`."""
-    try:
-        for layer in layers:
-            vars(layer)["inner_loop"] = make(layer)
-        yield
-    finally:
-        for layer in layers:
-            vars(layer).pop("inner_loop", None)
 
 
 def check_recurrent(lstm, model, preprocess, form):
@@ -108,7 +92,7 @@ def _seen(model, form, probes):
 
         return inner_loop
 
-    with _loops(layers, spy):
+    with loops(layers, spy):
         for shares in probes:
             model(form.ready({name: _filled(name, spec, shares[name]) for name, spec in specs.items()}))
     return seen
