@@ -20,6 +20,7 @@ COLUMNS = {
     "review": (SENTENCES, "text", "7 words on average"),
     "title": ([f"{a} {b} {i}" for i, (a, b) in enumerate(rng.choice(WORDS, (ROWS, 2)))], "text", "3 words"),
     "hidden": ([f"w{i:02d}_" for i in rng.integers(0, 90, ROWS)], "text", "letter by letter"),
+    "frame": ([text if i % 3 else "NULL" for i, text in enumerate(SENTENCES)], "text", "; NULL for none"),
     "size": ([f"{x:.3f}" for x in rng.normal(size=ROWS)], "number", "numbers, -"),
     "gaps": (["1.5", "n/a", "3", "?"] * (ROWS // 4), "number", "?, n/a for none"),
     "city": (["Paris", "Rome", "New York", None] * (ROWS // 4), "category", "3 categories"),
@@ -71,6 +72,16 @@ def test_lists_are_vectors_and_other_objects_are_left_out():
 def test_what_a_label_asks_for(values, task, classes):
     found = labels.look("answer", pd.Series(values, dtype=object), None)
     assert (found.task, found.classes) == (task, classes)
+
+
+def test_spellings_of_a_class_are_one_and_letters_are_not():
+    column = pd.Series(["Yes", "yes", " NO ", "no", "perhaps"] * 20, dtype=object)
+    found = labels.look("answer", column, None)
+    assert (found.classes, found.lower, found.constant) == (["no", "perhaps", "yes"], True, 0.4)
+    assert "3 classes; " in found.why and "; 2 further spellings differ in upper and lower case only" in found.why
+    assert found.as_class(column).tolist()[:4] == ["yes", "yes", "no", "no"]
+    letters = labels.look("letter", pd.Series(["A", "a", "b"] * 20, dtype=object), None)
+    assert (letters.classes, letters.lower) == (["A", "a", "b"], False)
 
 
 def test_labels_may_be_lists():
@@ -178,7 +189,10 @@ def test_tables_that_are_not_read(tmp_path, name, content, told):
 def zipped(tmp_path):
     """train.tsv and test.tsv of names, whose files are in an archive each, and a label; returns their folder."""
     for part, rows in {"train": 60, "test": 30}.items():
-        table = pd.DataFrame({"no": [f"{i:02x}" for i in range(rows)], "place": [f"{i}.png" for i in range(rows)]})
+        first = 100 * (part == "test")
+        table = pd.DataFrame(
+            {"no": [f"{first + i:02x}" for i in range(rows)], "place": [f"{i}.png" for i in range(rows)]}
+        )
         table["shape"] = np.where(np.arange(rows) % 2, "round", "square")
         table.to_csv(tmp_path / f"{part}.tsv", sep="\t", index=False)
         with zipfile.ZipFile(tmp_path / f"{part}_pictures.zip", "w") as files:

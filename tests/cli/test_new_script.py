@@ -80,7 +80,8 @@ def test_what_a_script_reads(tmp_path):
     assert [each.name for each in found["specs"]] == ["my_text", "face", "facts"]
     assert found["specs"][0].optional and found["specs"][2].numeric == ("price_eur", "age")
     assert found["specs"][2].dates == ("sold",) and found["heads"][0].classes == tuple(sorted(kinds))
-    assert 'monitor="val_class__accuracy"' in out.read_text()  # six rows of a class
+    assert 'monitor="val_class__accuracy", patience=None' in out.read_text()  # six rows of a class
+    assert "is kept to validate" in out.read_text()
     assert (len(found["raw"].frame), found["heads"][0].name) == (rows - 1, "class_")  # one row has no label
     assert set(found["raw_test"].frame["fold"]) == {"2"} and len(found["raw_valid"].frame) == 6
     assert np.isnan(found["raw"].table["age"]).sum() == table["age"].eq("n/a").sum()
@@ -89,6 +90,23 @@ def test_what_a_script_reads(tmp_path):
     found = read_only(out.read_text(), tmp_path / "read.py")
     assert [each.kind for each in found["heads"]] == ["classification", "regression"]
     assert "mm.heads.adapt(heads, raw_train)" in out.read_text()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv"])
+def test_spellings_of_a_label_and_words_for_no_text(tmp_path, kind):
+    rows = [{"text": f"a story told {i} times" if i % 4 else "NULL", "n": i % 5, "answer": ["Yes", "yes", "no "][i % 3]}
+            for i in range(60)]  # fmt: skip
+    table, path = pd.DataFrame(rows), tmp_path / f"t.{kind}"
+    if kind == "csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_json(path, orient="records", lines=kind == "jsonl")
+    out = written(path, "--label", "answer")
+    ruff(out)
+    found = read_only(out.read_text(), tmp_path / "read.py")
+    assert found["heads"][0].classes == ("no", "yes") and found["specs"][0].optional
+    assert found["raw"].table["answer"].tolist() == [int(i % 3 < 2) for i in range(60)]
+    assert [value == b"" for value in found["raw"].table["text"]] == [i % 4 == 0 for i in range(60)]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "json"])

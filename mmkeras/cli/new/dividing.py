@@ -1,4 +1,4 @@
-"""The lines of the script that divide the rows: to learn from, to choose the best epoch, to test."""
+"""The lines of the script that divide the rows: to learn from, to validate after each epoch, to test."""
 
 from mmkeras.cli.new.code import Call, assigned, comment, quoted
 from mmkeras.cli.new.plans import Plan
@@ -14,13 +14,15 @@ def parts(plan: Plan) -> str:
     lines, there = ([], {*plan.tables.names}) if column is None else _by_column(plan, column)
     lines += [] if "test" in there else ["raw_test = raw_valid"]
     if not {"valid", "test"} <= there:
-        note = f"A tenth of what there is to learn from chooses the best epoch{_together(plan)}."
+        use = "is kept to validate" if plan.sparse else "chooses the best epoch"
+        note = f"A tenth of what there is to learn from {use}{_together(plan)}."
         lines += [comment(note), assigned("raw_train, raw_valid", _split(plan, "raw_train", "(0.9, 0.1)"))]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _at_random(plan):
-    note = f"Eight tenths to learn from, a tenth to choose the best epoch, a tenth to test{_together(plan)}."
+    use = "validate" if plan.sparse else "choose the best epoch"
+    note = f"Eight tenths to learn from, a tenth to {use}, a tenth to test{_together(plan)}."
     split = assigned("raw_train, raw_valid, raw_test", _split(plan, "raw", "(0.8, 0.1, 0.1)"))
     return f"{comment(note)}\n{split}\n"
 

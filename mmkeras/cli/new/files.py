@@ -122,7 +122,12 @@ def look(name: str, values: pd.Series, base: Path, around: list, table: str, mad
     if len(where) != 1:
         return _not_found(name, kind, where, made, there)
     found = Column(name, kind, "", missing=len(values) - len(there), groups=there.nunique() < len(there))
-    found.facts = {"root": where[0].root, "lost": round((1 - shares) * len(there)), "made": made}
+    found.facts = {
+        "different": there.nunique(),
+        "root": where[0].root,
+        "lost": round((1 - shares) * len(there)),
+        "made": made,
+    }
     _measure(found, there.drop_duplicates(), where[0])
     return found
 

@@ -12,6 +12,7 @@ from mmkeras.formats import dates
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
 _ABSENT = {"na", "n/a", "nan", "null", "none", "?", "-", "--", "unknown"}  # of numbers, in lower case
+_NO_TEXT = {"na", "n/a", "nan", "null"}  # "none" may be an answer
 _ID = re.compile(r"(?:^|[\W_])(?i:id|ids|idx|uuid|guid|key)$|[a-z]I[Dd]$|^(?i:[a-z]?id)$")  # not "paid"
 _NUMBERING = re.compile(r"^(?:index|idx|row|nr|no|number|unnamed.*)$", re.IGNORECASE)
 GROUPS = ("concept", "speaker", "subject", "patient", "participant", "person", "user", "customer", "author", "session",
@@ -175,7 +176,9 @@ def _words(name, there, distinct, rows):
         return Column(name, "category", f"{distinct} categories: {shown}", {"categories": distinct})
     if sentences or counts.mean() >= 1.5:
         summary = f"text, {counts.mean():.0f} words on average, {distinct:,} different"
-        return Column(name, "text", summary, {"tokens": _tokens(sample, words)})
+        absent = sorted(value for value in there.unique() if value.strip().lower() in _NO_TEXT)
+        summary += f"; {', '.join(absent)} for none" if absent else ""
+        return Column(name, "text", summary, {"tokens": _tokens(sample, words), "absent": absent})
     if _ID.search(name):
         return Column(name, "out", f"an id: {_repeats(distinct, rows)}", groups=distinct < rows)
     if distinct > rows / 2:

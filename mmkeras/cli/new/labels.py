@@ -23,6 +23,7 @@ class Label:
         missing: rows without it.
         constant: score of a constant answer: the share of the most frequent class, or the standard deviation.
         lists: whether several classes are given as a list, not joined by "|".
+        lower: whether classes are told apart in lower case only, since some are spelled in several ways, "Yes", "yes".
     """
 
     column: str
@@ -32,6 +33,12 @@ class Label:
     missing: int
     constant: float
     lists: bool = False
+    lower: bool = False
+
+    def as_class(self, values: pd.Series) -> pd.Series:
+        """Values of the column as classes are told apart."""
+        texts = values.astype(str)
+        return texts.str.strip().str.lower() if self.lower else texts
 
 
 def look(name: str, values: pd.Series, task: str | None) -> Label:
@@ -60,6 +67,9 @@ def look(name: str, values: pd.Series, task: str | None) -> Label:
 def _classification(name, there, task, missing, lists):
     each = there.map(lambda value: value.split("|")) if task == "multi-label" else there
     counts = each.explode().str.strip().value_counts().drop("", errors="ignore")
+    lower = task == "classification" and _is_spelled_variously(counts.index)
+    if lower:
+        spellings, counts = len(counts), there.str.lower().value_counts()
     if task == "classification" and len(counts) > len(there) / 2:
         raise ValueError(
             f"Each class needs several rows. Received: --label {name!r}, {len(counts):,} different values in "
@@ -72,7 +82,14 @@ def _classification(name, there, task, missing, lists):
     once = int((counts == 1).sum())
     why = f"{len(counts)} classes; the most frequent, {counts.index[0]!r}, has {share:.1%} of the rows"
     why += f"; {once} have one row only, which cannot be learned and tested" if once else ""
-    return Label(name, task, classes, why, missing, share, lists)
+    why += f"; {spellings - len(counts)} further spellings differ in upper and lower case only" if lower else ""
+    return Label(name, task, classes, why, missing, share, lists, lower)
+
+
+def _is_spelled_variously(classes):
+    """Whether some words differ in upper and lower case only; letters may be told apart by it."""
+    spellings = pd.Series(classes).groupby(classes.str.lower()).count()
+    return bool((spellings > 1).any()) and bool((spellings[spellings > 1].index.str.len() > 1).all())
 
 
 def _task(name, there, numbers):
@@ -99,7 +116,7 @@ def leave_out(columns: list[Column], frame: pd.DataFrame, labels: list[Label]) -
     """Turns columns that give a label away into such that are left out."""
     for label in labels:
         there = frame[label.column].notna()
-        truth = frame.loc[there, label.column].astype(str)
+        truth = label.as_class(frame.loc[there, label.column])
         for column in columns:
             if column.kind in ("number", "category", "text") and column.name in frame:
                 reason = _gives_away(column, frame.loc[there, column.name], truth, label)

@@ -48,7 +48,8 @@ def look(tables: Tables, label_names, *, task=None, drop=(), group=None, pattern
     _leave_out_new(columns, tables)
     labels.leave_out(columns, frame, found)
     _limit_texts(columns)
-    notes = _advice(columns, frame, around, made)
+    own = frame[: len(tables.frames["train"])]  # files of other parts may lie elsewhere
+    notes = _advice(columns, own, around, made)
     _check_inputs(columns, notes)
     if _is_divided(columns, tables):
         notes += [f"To test on the latest rows instead: mm.data.split(..., order={each.name!r})."
@@ -86,6 +87,8 @@ def _column(name, frame, tables, around, drop):
     own = values[: len(tables.frames["train"])]
     found = _parts_of(name, values) or _files(name, values, own, tables, around) or kinds.look(name, own)
     found.missing = int(values.isna().sum())
+    if found.kind == "text":
+        found.missing += int(values.isin(found.facts.get("absent", [])).sum())
     return found
 
 

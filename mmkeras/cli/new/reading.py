@@ -5,16 +5,21 @@ from mmkeras.cli.new.plans import Plan
 
 
 def needs_frame(plan: Plan) -> bool:
-    """Whether the table is read by pandas first: to make a column, to leave rows out, or for a long list of classes."""
-    absent = plan.tables.kind != "csv" and bool(_absent(plan))
-    return plan.tables.kind == "json" or _lacks_labels(plan) or absent or bool(_made(plan)) or bool(_long(plan))
+    """Whether the table is read by pandas first: to change a column, to leave rows out, or for many classes."""
+    changed = (plan.tables.kind != "csv" and _absent(plan)) or _made(plan) or _lower(plan)
+    return plan.tables.kind == "json" or _lacks_labels(plan) or bool(changed) or bool(_long(plan))
 
 
 def _absent(plan):
-    """Column of numbers -> words that stand for none."""
+    """Column of numbers or texts -> words that stand for none."""
     return {
         each.name: each.facts["absent"] for each in plan.found.columns if each.is_input and each.facts.get("absent")
     }
+
+
+def _lower(plan):
+    """Labels that are told apart in lower case only."""
+    return [label.column for label in plan.found.labels if label.lower]
 
 
 def _lacks_labels(plan):
@@ -75,7 +80,7 @@ def _pandas(plan):
         return Call("pd.read_json(", table, "lines=True", "dtype=False", "convert_dates=False")
     if plan.tables.kind == "json":
         names = plan.tables.columns
-        made = f"pd.read_json({table}, dtype=False, convert_dates=False)"
+        made = Call("pd.read_json(", table, "dtype=False", "convert_dates=False")
         return made if not names else Call(f"{made}.set_axis(", listed(names), "axis=1")
     return Call("pd.read_csv(", table, *_options(plan), 'na_values=[""]', "dtype=str", "keep_default_na=False")
 
@@ -104,6 +109,9 @@ def _steps(plan, indent):
     if _lacks_labels(plan):
         labels = listed([label.column for label in plan.found.labels])
         lines.append(f'frame = frame.dropna(subset={labels}, how="all")  # rows without a label')
+    for name in _lower(plan):
+        text = f"frame[{quoted(name)}]" + _as_text(plan)
+        lines.append(f"frame[{quoted(name)}] = {text}.str.strip().str.lower()  # one class, however it is spelled")
     for name, words in _absent(plan).items():
         column = f"frame[{quoted(name)}]"
         lines.append(f"{column} = {column}.mask({column}.isin({listed(words)}))")
@@ -113,12 +121,16 @@ def _steps(plan, indent):
 
 
 def _name_of_file(plan, made):
-    text = "" if plan.tables.kind == "csv" else '.astype("string")'
     parts = []
     for literal, field in made.parts:
         parts += [quoted(literal)] if literal else []
-        parts += [f"frame[{quoted(field)}]{text}"] if field is not None else []
+        parts += [f"frame[{quoted(field)}]{_as_text(plan)}"] if field is not None else []
     return " + ".join(parts)
+
+
+def _as_text(plan):
+    """What makes texts of a column, whose values may be numbers in JSON."""
+    return "" if plan.tables.kind == "csv" else '.astype("string")'
 
 
 def examples(plan: Plan) -> str:
