@@ -1,5 +1,6 @@
 """The command's own manners: help, refusals, exit statuses."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -42,6 +43,14 @@ def test_what_is_refused_is_printed_without_a_traceback(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(["sevre"])
     assert end.value.code == 2
+
+
+def test_threads_of_the_server(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "2")
+    assert main(["serve", str(tmp_path), "--threads", "0"]) == 1
+    assert "--threads must be above 0. Received: 0" in capsys.readouterr().err
+    assert main(["serve", str(tmp_path), "--threads", "1"]) == 1  # there is no model
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
 
 
 def test_values_may_follow_an_option(exported, capsys):
