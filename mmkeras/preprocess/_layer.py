@@ -22,7 +22,6 @@ class RawLayer(keras.layers.Layer):
             `finalize_state`.
         takes_columns: whether it is called with a dict of several raw values, each of which may be missing.
         gives: "tokens", ids of variable length; "waveform", samples that may be int16 on a device; or None.
-        pads_behind: whether its mask has no True after a False.
         optional: whether it may be absent.
         tells: whether its checks are those of `mmkeras.preprocess.faults` and `headers.refuse`, which tell what is
             wrong with an example where an export is made with `on_error="skip"` or "absent". Another layer is then
@@ -32,7 +31,6 @@ class RawLayer(keras.layers.Layer):
     adapts = False
     takes_columns = False
     gives = None
-    pads_behind = False
     optional = False
     tells = False
     # With this attribute, AutoGraph calls the object unconverted: there is nothing to convert, and reading all of its

@@ -24,7 +24,6 @@ class TextLayer(RawLayer):
 
     gives = "tokens"
     tells = True
-    pads_behind = True
 
     def __init__(
         self, max_tokens: int, *, strip_markup: bool = True, optional: bool = False, **kwargs: Unpack[LayerOptions]

@@ -54,7 +54,6 @@ class DecodeAudio(RawLayer):
 
     gives = "waveform"
     tells = True
-    pads_behind = True
 
     def __init__(
         self, samples: int, *, sample_rate: int, optional: bool = False, **kwargs: Unpack[LayerOptions]

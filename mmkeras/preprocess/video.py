@@ -87,7 +87,6 @@ class DecodeVideo(RawLayer):
     ([1, 3], [[True, True]])
     """
 
-    pads_behind = True
     tells = True
 
     def __init__(

@@ -29,9 +29,8 @@ from rich.table import Table
 import mmkeras as mm
 
 LENGTHS = (16, 64, 256)
-OURS = {"lstm": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"recurrent": "fused"}},
-        "lstm states": {"float32": {}, "dynamic": {"quantize": "dynamic"}, "fused": {"recurrent": "fused"}},
-        "transformer": {"float32": {}, "dynamic": {"quantize": "dynamic"}}}  # fmt: skip
+KINDS = ("lstm", "lstm states", "transformer")
+OURS = {"float32": {}, "dynamic": {"quantize": "dynamic"}}
 
 
 def build(kind, length):
@@ -56,7 +55,7 @@ def build(kind, length):
 def callers(kind, parts, folder):
     """Name -> (function of no arguments, bytes of the file or None)."""
     found = {}
-    for name, options in OURS[kind].items():
+    for name, options in OURS.items():
         path = Path(folder, f"{name}.tflite")
         try:
             options = {"heads": parts.heads, "samples": parts.samples, "verbose": False, **options}
@@ -126,7 +125,7 @@ def main(args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kinds", nargs="+", default=list(OURS), choices=list(OURS))
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--lengths", nargs="+", type=int, default=LENGTHS)
     parser.add_argument("--rounds", type=int, default=60)
     main(parser.parse_args())

@@ -3,7 +3,7 @@
 export.py         the function: runs the steps below, and names the file when all of them have passed
 convert/
   trace.py        keras.Model -> SavedModel of one signature, with a fixed batch and named tensors
-  recurrent.py    recurrent layers as loops, as single steps, or as one op, which fused.py writes
+  recurrent.py    recurrent layers as loops, which loop.py makes fast, or as single steps
   int8.py         representative examples, and quantisation of the float file part by part
   faults.py       the converter's messages, by op and layer
 package/

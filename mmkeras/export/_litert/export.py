@@ -15,7 +15,6 @@ from mmkeras import __version__
 from mmkeras.contract import without_auxiliary
 from mmkeras.distribute import cluster
 from mmkeras.export._litert.convert.faults import check_converted
-from mmkeras.export._litert.convert.fused import OP, unclip
 from mmkeras.export._litert.convert.int8 import check_representative, feeds_of
 from mmkeras.export._litert.convert.int8 import quantize as to_int8
 from mmkeras.export._litert.convert.recurrent import WAYS, check_recurrent, written_as
@@ -23,13 +22,13 @@ from mmkeras.export._litert.convert.trace import Form, in_float32, write_traced
 from mmkeras.export._litert.package.describe import describe
 from mmkeras.export._litert.package.metadata import associated_files, pack
 from mmkeras.export._litert.verify.check import described
-from mmkeras.export._litert.verify.flatbuffer import signature, used_ops
+from mmkeras.export._litert.verify.flatbuffer import signature
 from mmkeras.export._litert.verify.recorded import recorded_answers
 from mmkeras.export._litert.verify.report import SERVED, parity, read_once, table
 from mmkeras.export.card import model_card
 from mmkeras.export.fit import check_fit
 from mmkeras.export.folder import check_file, new_file
-from mmkeras.export.graph import portable, recurrent_layers
+from mmkeras.export.graph import portable
 from mmkeras.export.process.litert import TIMEOUT, convert_files
 from mmkeras.export.samples import raw_samples
 from mmkeras.formats import manifest
@@ -109,10 +108,7 @@ def litert(
             samples (`export.distance`). A larger tolerance relaxes all of these limits.
         recurrent: "while", the builtin loop: exact for every mask and length; with 8 bits its weights are int8, too.
             "unroll", every step as ops of its own, at most 64, with `fixed_length`: for int8, which then computes the
-            steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file. "fused", LSTMs as
-            one op, in float files, for hardware that has this op; LiteRT itself runs the loop faster (in two thirds of
-            the time at 256 ids). LiteRT's `CompiledModel` refuses such a file; its `Interpreter` runs it. It needs
-            LSTMs with tanh and sigmoid on padding at the end, as `mm.Text` makes it.
+            steps in 8 bits by measured ranges, too, for hardware that has no loops; a larger file.
         fixed_length: texts have exactly `max_tokens` ids, padded as `preprocess` gives them; otherwise any number of
             them, at most `max_tokens`.
         waveform: "float32" in [-1, 1], or "int16", which is what sound hardware gives.
@@ -158,7 +154,7 @@ def litert(
     if not cluster().is_chief:  # only the chief of several workers writes
         return None
     form = Form.of(preprocess, model, batch_size, fixed_length or recurrent == "unroll", waveform)
-    check_recurrent(recurrent, model, preprocess, form)
+    check_recurrent(recurrent, model, form)
     if quantize == "int8":
         check_representative(representative, preprocess, model)
     examples, labels = read_once(samples, preprocess, heads, n_samples)
@@ -207,11 +203,6 @@ def _check_arguments(quantize, recurrent, waveform, **counts):
         raise ValueError(f"quantize must be one of {list(TOLERANCE)}. Received: {quantize!r}.")
     if recurrent not in WAYS:
         raise ValueError(f"recurrent must be one of {list(WAYS)}. Received: {recurrent!r}.")
-    if (quantize, recurrent) == ("int8", "fused"):
-        raise ValueError(
-            'recurrent="fused" needs float states. Received: quantize="int8". Give "while", or '
-            '"unroll" for short texts.'
-        )
     if waveform not in ("float32", "int16"):
         raise ValueError(f'waveform must be "float32" or "int16". Received: {waveform!r}.')
     for name, value in counts.items():
@@ -229,9 +220,6 @@ def _write(model, path, quantize, recurrent, form, timeout, console):
     with console.status(f"Converting to LiteRT in a process of its own (at most {timeout:g} s)"):
         (answer,) = convert_files([{"saved_model": saved, "path": path, "quantize": quantize}], timeout)
     check_converted(answer, model, {name: spec.shape.as_list() for name, spec in specs.items()})
-    # A layer that is called twice becomes two ops; a remaining WHILE loop is an LSTM that was not fused.
-    if recurrent == "fused" and recurrent_layers(model) and (not unclip(path) or "WHILE" in used_ops(path)):
-        raise RuntimeError(f'Every LSTM must become an {OP}. Received: {used_ops(path)}. Give recurrent="while".')
     return {"trace": round(traced - started, 1), "convert": round(time.perf_counter() - traced, 1)}
 
 
