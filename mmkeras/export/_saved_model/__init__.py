@@ -1,4 +1,4 @@
-"""The SavedModel for TF Serving: `export` writes it, `serving` writes the files next to the graph."""
+"""The SavedModel for TF Serving: `export` writes it, `recurrent` its LSTMs, `serving` the files next to the graph."""
 
 from mmkeras.export._saved_model.export import saved_model
 
