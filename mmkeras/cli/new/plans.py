@@ -144,7 +144,7 @@ def _image(name, column, rows):
     arguments = [f"size=({size}, {size})", *(["channels=1"] if grey else [])]
     # Of icons and digits each place counts; of larger pictures, what is anywhere.
     pool = "flatten" if size < 32 else "max"
-    # Of vqa-rad, with 266 pictures, the test accuracy was 0.382 with 0.5, 0.359 with 0.1, and 0.390 without pictures.
+    # Of vqa-rad, 266 pictures: test accuracy 0.382 with 0.5, 0.359 with 0.1, 0.390 without pictures; a seed of each.
     dropout = 0.5 if column.facts["different"] < _FEW_PICTURES else 0.1
     branch = [f"filters={_filters(blocks)}", f"dropout={dropout}", f'pool="{pool}"']
     augment = ["zoom=0.1", "shift=0.1"] if rows < _AUGMENTED else []
