@@ -7,6 +7,7 @@ Examples                               a `tf.data.Dataset` of raw examples that 
 split                                  `Examples` -> parts, stratified, by group, seeded, or in the order of time
 kfold                                  `Examples` -> (train, test) for each fold of a cross-validation
 train_batches, eval_batches            raw -> ready -> batches of (inputs, labels[, weights]) for `model.fit`
+python -m mmkeras.data.service         a server that prepares the batches of trainers on other machines
 select_inputs                          the same batches for a model that takes some of the inputs
 show                                       what the model is fed, to look at in a notebook or a browser
 generate                               real files drawn and synthesised, for trying things out

@@ -111,15 +111,27 @@ def part(keyed, worker, workers, replicas=1):
         begin, end = size * i // (workers * replicas), size * (i + 1) // (workers * replicas)
         return tf.nest.map_structure(lambda tensor: tensor[begin:end], payload)
 
-    return keyed.flat_map(cut)
+    if not hasattr(keyed, "of_epoch"):
+        return keyed.flat_map(cut)
+    return _by_epoch(keyed.number, lambda number: keyed.of_epoch(number).flat_map(cut), keyed.steps * replicas)
 
 
 def counted(batches, steps):
-    """A data set whose n-th iteration is `batches(n)`, with `steps` elements; and the `tf.Variable` n."""
+    """A data set whose n-th iteration is `batches(n)`, with `steps` elements; and the `tf.Variable` n.
+
+    Its attributes say the same to those who make the batches elsewhere: `number`, a data set of n alone, which counts;
+    `of_epoch`, a function that depends on nothing but n, `batches`; and `steps`.
+    """
     with tf.device("CPU:0"):
         epoch = tf.Variable(0, dtype=tf.int64, trainable=False, name="epoch")
     number = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.assign_add(1) - 1)
-    return number.flat_map(batches).apply(tf.data.experimental.assert_cardinality(steps)), epoch
+    return _by_epoch(number, batches, steps), epoch
+
+
+def _by_epoch(number, of_epoch, steps):
+    made = number.flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(steps))
+    made.number, made.of_epoch, made.steps = number, of_epoch, steps
+    return made
 
 
 def _in_lanes(rows, parts, steps, each, seed):

@@ -41,6 +41,38 @@ def map_or_retry(dataset, function, retry, workers=None):
     return made.map(finish)
 
 
+def attempted(function):
+    """The first attempt alone, for a data set that is mapped in another process.
+
+    Returns:
+        Function of an element -> (whether `function` succeeded, the element unless it did, its result if it did). What
+        is not there is zeros, and has no rows where their number is not fixed.
+    """
+
+    def attempt(*element):
+        one = tf.data.Dataset.from_tensors(element)
+        fast = one.map(lambda *element: (True, _blank(element), _of(function(*element))))
+        spec = fast.element_spec[-1]
+        slow = one.map(lambda *element: (False, element, _blank(spec)))
+        return fast.ignore_errors().concatenate(slow).take(1).get_single_element()
+
+    return attempt
+
+
+def settled(retry):
+    """The second attempt alone, a function of what that of `attempted` returns."""
+
+    def settle(succeeded, element, made):
+        spec = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), made)
+        return tf.cond(succeeded, lambda: made, lambda: _eagerly(retry, element, spec))
+
+    return settle
+
+
+def _blank(spec):
+    return tf.nest.map_structure(lambda x: tf.zeros([size or 0 for size in x.shape], x.dtype), spec)
+
+
 def _of(value):
     """Converts a list to a tuple, because `tf.data` would take a list for one tensor."""
     return tuple(value) if isinstance(value, list) else value
@@ -53,7 +85,7 @@ def _eagerly(function, element, spec):
     def call(*flat):
         result = function(*tf.nest.pack_sequence_as(element, flat))
         if result is None:
-            return [tf.zeros([size or 0 for size in each.shape], each.dtype) for each in flat_spec]
+            return _blank(flat_spec)
         return tf.nest.flatten(result)
 
     flat = python_function(call, tf.nest.flatten(element), [each.dtype for each in flat_spec], eager=True)

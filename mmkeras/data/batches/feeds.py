@@ -19,20 +19,24 @@ from mmkeras.data.tfrecord.shards import Shards
 _READ_AT_ONCE = 64
 
 
-def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True, share=None):
+def feed_of(raw, preprocess, heads, cache=None, on_error=None, verbose=True, share=None, servers=()):
     """The feed of raw examples.
 
     Args:
         raw, preprocess, heads, cache, on_error, verbose: as in `train_batches`.
         share: `Share` of this worker in a cache; None for a single worker.
+        servers: addresses of the servers that make the batches; () for none.
 
     Raises:
-        ValueError: names or heads do not fit together, or the data set is infinite and is to be cached.
+        ValueError: names or heads do not fit together, the data set is infinite and is to be cached, or servers cannot
+            make its batches.
     """
     _check_raw(raw, preprocess, heads)
     kinds = {Examples: TableFeed, Shards: ShardFeed, Stream: StreamFeed}
     kind = next((feed for kind, feed in kinds.items() if isinstance(raw, kind)), PlainFeed)
+    _check_served(servers, raw, kind, cache)
     feed = kind(raw, preprocess, heads, on_error)
+    feed.servers = servers
     return CachedFeed(feed, raw, heads, cache, verbose, share or Share()) if cache else feed
 
 
@@ -46,9 +50,11 @@ class Feed:
         skipped: list of faults, which grows as examples are skipped.
         weighted: whether the examples have weights.
         partly: names of the heads of which some labels are missing.
+        servers: addresses of the servers that read and preprocess; () for this process.
     """
 
     rows = count = None
+    servers = ()
     locate = staticmethod(faults.locate)
 
     def __init__(self, raw, preprocess, heads, on_error):
@@ -74,7 +80,8 @@ class Feed:
         "keep" or "refuse".
         """
         skips = self.on_error, self.skipped, empty == "refuse"
-        made = ready_batches(keyed, self.read, self.describe, self.preprocess, self.labelled, *skips, self.locate)
+        how = self.read, self.describe, self.preprocess, self.labelled, *skips, self.locate, self.servers
+        made = ready_batches(keyed, *how)
         if self.drops and empty == "drop":
             made = made.filter(lambda key, ready, labels: tf.shape(next(iter(ready.values())))[0] > 0)
         return made.map(finish, tf.data.AUTOTUNE)
@@ -160,6 +167,7 @@ class CachedFeed:
     """
 
     drops = False
+    servers = ()
 
     def __init__(self, feed, raw, heads, cache, verbose, share):
         self.feed, self.share = feed, share
@@ -195,6 +203,20 @@ class CachedFeed:
     def lengths(self, name):
         """Length of each row's text in tokens."""
         return self.store.lengths(f"{name}_mask")
+
+
+def _check_served(servers, raw, kind, cache):
+    if servers and kind not in (TableFeed, ShardFeed):
+        raise ValueError(
+            "service= needs examples that any machine can read in any order: those of from_csv, from_jsonl, "
+            f"from_dataframe or from_tfrecord. Received: {type(raw).__name__}. Write them with mm.data.write_tfrecord "
+            "first."
+        )
+    if servers and cache:
+        raise ValueError(
+            "service= makes the batches of every epoch anew, and cache= keeps them. Received: "
+            f"service={list(servers)!r}, cache={str(cache)!r}. Leave one of them out."
+        )
 
 
 def _count(raw):

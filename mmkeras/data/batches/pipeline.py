@@ -18,6 +18,7 @@ from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.batches.share import share_in_order, share_of_training
 from mmkeras.data.labels import as_targets, heads_of
+from mmkeras.data.service.address import check_addresses
 from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
 from mmkeras.data_checks import check_examples, check_preprocess, check_singles
 from mmkeras.distribute import cluster
@@ -40,6 +41,7 @@ def train_batches(
     balance: str | Sequence[str] | None = None,
     shuffle_buffer: int = 10_000,
     on_error: str | None = None,
+    service: str | Sequence[str] | None = None,
     verbose: bool = True,
 ) -> tf.data.Dataset:
     """Shuffled batches (inputs, labels[, sample weights]), dicts by name; one iteration is one epoch.
@@ -76,6 +78,12 @@ def train_batches(
             weights of examples.
         shuffle_buffer: size of the buffer, for a `raw` that is neither `Examples` nor cached.
         on_error: "raise" or "skip"; None uses that of `raw`. Skipped examples are listed in `batches.skipped`.
+        service: address of a server, "grpc://HOST:PORT", that reads and preprocesses the examples, or a list of them,
+            one for each machine; None for this process. `python -m mmkeras.data.service` starts one; it needs the same
+            files at the same paths. The batches and their order are the same, for any number of servers. Augmentation
+            stays in this process. Where a server is lost, the others make its batches, and the order stays. Needs
+            `Examples` or the result of `from_tfrecord`, of which every server reads all records. It can't be combined
+            with `cache`. Each worker of several (see `distribute.strategy`) asks the servers for its own part.
         verbose: whether to show a progress bar while filling the cache.
 
     Returns:
@@ -87,8 +95,10 @@ def train_batches(
     Raises:
         TypeError: a table, a path or a list of specs is given instead of raw examples or preprocess.
         ValueError: preprocess is not adapted; fewer examples than one batch (of a stream: at the end of an epoch);
-            heads that the labels were not read with; a call within `strategy.scope()`; or a broken file, named with
-            row, modality and cause.
+            heads that the labels were not read with; a call within `strategy.scope()`; a broken file, named with
+            row, modality and cause; a preprocessing that `service` cannot do (videos, whose readers are in Python); or,
+            while the batches are read, no server is left.
+        ConnectionError: no tf.data service answers at an address of `service` within 40 s.
         MemoryError: `cache="memory"` would take more than 80 % of the free memory; a folder needs none.
     """
     _check_scope()
@@ -97,7 +107,7 @@ def train_batches(
     check_learned(heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
     share = share_of_training(raw, batch_size, on_error, drawn_from_all=bool(bucket_by or balance))
-    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share)
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share, check_addresses(service))
     check_headless(heads, feed.weighted)
     if feed.weighted:
         check_unbalanced(balance)
@@ -149,6 +159,7 @@ def eval_batches(
     batch_size: int = 64,
     cache: str | PathLike[str] | None = None,
     on_error: str | None = None,
+    service: str | Sequence[str] | None = None,
     verbose: bool = True,
 ) -> tf.data.Dataset:
     """Batches (inputs, labels) in the order of the examples, the last one smaller; none is lost, none augmented.
@@ -161,7 +172,8 @@ def eval_batches(
     """
     _check_types("eval_batches", raw, preprocess)
     heads = heads_known_to(raw) if heads is None else heads
-    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share_in_order(raw, batch_size, on_error))
+    share = share_in_order(raw, batch_size, on_error)
+    feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share, check_addresses(service))
 
     def finish(key, x, y):
         y = as_targets(heads, y)
@@ -184,7 +196,10 @@ def _in_order(feed, heads, batch_size, finish):
         parted = workers * replicas > 1  # as in `train_batches`
         steps = None if feed.count is None or (feed.drops and not parted) else -(-feed.count // batch_size)
         source = feed.of(worker, workers)
-        part = order.part(source.in_order(batch_size), worker, workers, replicas)
+        keyed = source.in_order(batch_size)
+        if feed.servers:
+            keyed, _ = order.counted(lambda number: source.in_order(batch_size), -(-feed.count // batch_size))
+        part = order.part(keyed, worker, workers, replicas)
         batches = source.ready(part, finish, "keep" if parted else "drop")
         return _finished(batches, steps and steps * replicas, None, feed, heads)
 
