@@ -1,10 +1,10 @@
-"""Do unlabelled pairs help where labels are few? Emojis into Unicode's 9 groups, with 1, 10 and 100 % of the labels.
+"""Do unlabelled examples help where labels are few? Digits from picture, sound and word, 1, 10 and 100 % with labels.
 
-    python recipes/pretrain.py --data emoji
+    python recipes/pretrain.py --data digits3-files
 
-A dual encoder learns from pictures and their names in 16 languages, without groups. Its branches then go into a fusion
-model that learns the groups of some of the emojis; the same model from scratch stands beside it. DIR of --data is that
-of emoji.py.
+A dual encoder learns which picture, sound and word belong to one example, without their digits. Its branches then go
+into a fusion model that learns the digits of some of the examples; the same model from scratch stands beside it. DIR of
+--data is that of digits.py.
 """
 
 import argparse
@@ -19,12 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from retrieval import LANGUAGES, rows
 
 import mmkeras as mm
-from mmkeras.branches import image, text
-
-STEPS = 300  # training steps for each model with labels
+from mmkeras.branches import audio, image, text
 
 
 def main(args):
@@ -32,67 +29,63 @@ def main(args):
     logging.getLogger("tensorflow").setLevel("ERROR")
     out = Path(args.out or ("runs/pretrain-smoke" if args.smoke else "runs/pretrain"))
     out.mkdir(parents=True, exist_ok=True)
-    epochs, steps, shares = (1, 4, (0.5, 1.0)) if args.smoke else (args.epochs, STEPS, (0.01, 0.1, 1.0))
+    epochs, fewest, shares = (1, 4, (0.5, 1.0)) if args.smoke else (args.epochs, 300, (0.01, 0.1, 1.0))
     seeds = [args.seed + i for i in range(1 if args.smoke else args.seeds)]
-    data = Path(args.data or mm.data.generate.lookalikes.emoji(out / "data", seed=args.seed, languages=LANGUAGES))
+    data = Path(args.data or mm.data.generate.lookalikes.digits(out / "data", seed=args.seed))
 
-    # 1. All pairs for training, without groups; some of the English ones have labels.
-    specs = [mm.Text("name", max_tokens=24, vocabulary_size=16_000), mm.Image("picture", size=(32, 32))]
-    pairs, check = rows(data, learn=True), rows(data, learn=False).query("language == 'en'")
-    emoji = mm.heads.classification("id", classes=sorted(set(pairs.id)))
-    group = mm.heads.classification("group", classes=sorted({*pairs.group, *check.group}), dropout=0.2)
-    labelled = pairs[(pairs.language == "en") & pairs.picture.str.startswith("noto")].drop_duplicates("id")
-    raw_pairs = mm.data.from_dataframe(pairs, specs, [emoji], root=data)
-    raw_labelled = mm.data.from_dataframe(labelled.reset_index(drop=True), specs, [group], root=data)
-    raw_test = mm.data.from_dataframe(check.reset_index(drop=True), specs, [group], root=data)
-    preprocess = mm.adapt(mm.preprocessor(specs), raw_pairs)
-    name, picture = specs = preprocess.specs
-    augment = [mm.augment.image(picture, flip=True, zoom=0.2, shift=0.12, rotate=12, fill="nearest"),
-               mm.augment.text(name, drop=0.15, remove=True)]  # fmt: skip
+    # 1. What goes in and what comes out, as in digits.py.
+    picture = mm.Image("image", size=(28, 28), channels=1, optional=True)
+    sound = mm.Audio("audio", seconds=1.024, sample_rate=8000, optional=True)
+    word = mm.Text("text", max_tokens=12, tokenizer="characters", vocabulary_size=200, optional=True)
+    specs = [picture, sound, word]
+    digit = mm.heads.classification("digit", classes=range(10))
+    raw_train, raw_test = (mm.data.from_csv(data / f"{part}.csv", specs, [digit]) for part in ("train", "test"))
+    raw_train = raw_train.subset(np.arange(min(args.examples, len(raw_train.frame))))
+    preprocess = mm.adapt(mm.preprocessor(specs), raw_train)
+    picture, sound, word = specs = preprocess.specs  # with the sizes of the learned vocabularies
 
     def branches():
+        frames = {"mel_bands": 40, "frame_seconds": 0.032, "hop_seconds": 0.016}
         return {
-            "name": text.transformer(name, dim=256, num_layers=0, dropout=0.3, pool="mean"),
-            "picture": image.conv2d(picture, filters=(32, 64, 96, 128), dropout=0.1, pool="max"),
+            "image": image.conv2d(picture, filters=(16, 32), pool="flatten"),
+            "audio": audio.conv2d(sound, filters=(16, 32, 64, 96), **frames, dropout=0.1, pool="mean"),
+            "text": text.transformer(word, dim=64, num_layers=2, dropout=0.0, pool="mean"),
         }
 
-    # 2. Pretraining: names and pictures of the same emoji belong together, as in retrieval.py.
-    def learned_from_pairs():
-        keras.utils.set_random_seed(args.seed)
-        size = 32 if args.smoke else 256
-        train = mm.data.train_batches(
-            raw_pairs, preprocess, batch_size=size, seed=args.seed, cache="memory", augment=augment
-        )
-        model = mm.dual_encoder(specs, branches(), dim=128, temperature=0.1, dropout=0.1)
-        rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(train))
-        model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-4), mm.losses.InfoNCE("id"))
-        run_dir = out / "training" / f"pairs-{len(pairs)}-rows-{epochs}-epochs-seed-{args.seed}"
-        callbacks = mm.train.callbacks(run_dir, train, monitor="loss", patience=None)
-        model.fit(train, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
-        return model
+    # 2. Pretraining without labels: a digit is all that picture, sound and word of an example have in common.
+    keras.utils.set_random_seed(args.seed)
+    size = 32 if args.smoke else 256
+    pairs = mm.data.train_batches(raw_train, preprocess, (), batch_size=size, seed=args.seed, cache="memory")
+    pretrained = mm.dual_encoder(specs, branches(), dim=64, temperature=0.1)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(pairs))
+    pretrained.compile(keras.optimizers.Adam(rate), mm.losses.InfoNCE())
+    run_dir = out / "training" / f"{len(raw_train.frame)}-examples-{epochs}-epochs-seed-{args.seed}"
+    callbacks = mm.train.callbacks(run_dir, pairs, monitor="loss", patience=None)
+    pretrained.fit(pairs, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=2)
 
-    pretrained = mm.load_model(args.pretrained) if args.pretrained else learned_from_pairs()
-
-    # 3. The same model from scratch and fine-tuned, with the same numbers of labels and steps.
-    test = mm.data.eval_batches(raw_test, preprocess, cache="memory")
+    # 3. The same model from scratch and fine-tuned, with the same labels and numbers of steps.
+    test = mm.data.eval_batches(raw_test, preprocess, batch_size=256, cache="memory")
 
     def learned(share, seed, source):
         keras.utils.set_random_seed(seed)
-        chosen = raw_labelled.subset(some(raw_labelled.table["group"], share, seed))
-        size = min(32, len(chosen.frame))
-        batches = mm.data.train_batches(chosen, preprocess, batch_size=size, seed=seed, cache="memory", augment=augment,
-                                        verbose=False)  # fmt: skip
-        model = mm.fusion_model(specs, branches(), mm.fusion.Concatenate(dim=None), [group])
+        chosen = raw_train.subset(some(raw_train.table["digit"], share, seed))
+        labels = len(chosen.frame)
+        batches = mm.data.train_batches(
+            chosen, preprocess, batch_size=min(64, labels), seed=seed, cache="memory", verbose=False
+        )
+        steps = max(fewest, 0 if args.smoke else 4 * len(batches))
+        fusion = mm.fusion.Concatenate(256, dropout=0.3)
+        model = mm.fusion_model(specs, branches(), fusion, [digit], modality_dropout=0.2)
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, steps))
         if source is not None:
             mm.train.transfer(model, source, verbose=share == shares[0] and seed == seeds[0])
-            optimizer = mm.train.discriminative(optimizer, model, {"name": 0.2, "picture": 0.2})
-        model.compile(optimizer, **mm.heads.compile_for([group]))
+            optimizer = mm.train.discriminative(optimizer, model, dict.fromkeys(["image", "audio", "text"], 0.2))
+        model.compile(optimizer, **mm.heads.compile_for([digit]))
         model.fit(batches.repeat(), steps_per_epoch=steps, verbose=0)
-        scores = mm.evaluate.report(model, test)["models"]["model"]["group"]
-        print(f"{len(chosen.frame):5} labels, seed {seed}, {'fine-tuned' if source else 'from scratch'}: "
+        scores = mm.evaluate.report(model, test)["models"]["model"]["digit"]
+        print(f"{labels:6} labels, seed {seed}, {'fine-tuned' if source else 'from scratch'}: "
               f"{scores['accuracy']:.3f}", flush=True)  # fmt: skip
-        return model, scores["accuracy"], len(chosen.frame)
+        return model, scores["accuracy"], labels
 
     curve = {}
     for share in shares:
@@ -109,16 +102,15 @@ def main(args):
         "curve": {str(labels): each for labels, each in curve.items()},
         "parity_max_abs": export["largest_difference"],
         "n": len(raw_test.frame),
-        "n_train": len(raw_labelled.frame),
-        "n_pairs": len(pairs),
-        "skipped": len(raw_pairs.skipped),
+        "n_train": len(raw_train.frame),
+        "skipped": len({*pairs.skipped, *test.skipped}),
         "export": export["path"],
         "seed": args.seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for labels, each in curve.items():
-        print(f"{labels:5} labels: from scratch {np.mean(each['from scratch']):.3f}, "
+        print(f"{labels:6} labels: from scratch {np.mean(each['from scratch']):.3f}, "
               f"fine-tuned {np.mean(each['fine-tuned']):.3f}")  # fmt: skip
     print(f"Written: {out}/report.json, pretrain.png; {export['path']}; {report['seconds']:.0f} s in all")
 
@@ -139,7 +131,7 @@ def draw(curve, path):
         axes.plot(list(curve), [np.mean(each[kind]) for each in curve.values()], color=colour, label=kind)
         for labels, each in curve.items():
             axes.plot([labels] * len(each[kind]), each[kind], "o", ms=4, color=colour, alpha=0.6)
-    axes.set(xscale="log", xlabel="labelled emojis", ylabel="accuracy, 9 groups", title="Emojis of unseen concepts")
+    axes.set(xscale="log", xlabel="labelled examples", ylabel="accuracy", title="Digits from picture, sound and word")
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=130)
@@ -147,9 +139,9 @@ def draw(curve, path):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", help="folder of the set; without it a tiny one is generated")
-    parser.add_argument("--pretrained", help="best.keras of a run of retrieval.py, in place of pretraining")
+    parser.add_argument("--data", help="folder of the set as files; without it a tiny one is generated")
     parser.add_argument("--out", help="folder of the run, runs/pretrain by default; its name is that of the export")
+    parser.add_argument("--examples", type=int, default=12_000, help="to learn from, at most")
     parser.add_argument("--epochs", type=int, default=8, help="of pretraining")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
