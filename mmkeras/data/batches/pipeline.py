@@ -96,8 +96,8 @@ def train_batches(
         TypeError: a table, a path or a list of specs is given instead of raw examples or preprocess.
         ValueError: preprocess is not adapted; fewer examples than one batch (of a stream: at the end of an epoch);
             heads that the labels were not read with; a call within `strategy.scope()`; a broken file, named with
-            row, modality and cause; a preprocessing that `service` cannot do (videos, whose readers are in Python); or,
-            while the batches are read, no server is left.
+            row, modality and cause; a preprocessing that `service` cannot do (of videos, FLAC and Ogg, whose readers or
+            checks are in Python); or, while the batches are read, no server is left.
         ConnectionError: no tf.data service answers at an address of `service` within 40 s.
         MemoryError: `cache="memory"` would take more than 80 % of the free memory; a folder needs none.
     """
