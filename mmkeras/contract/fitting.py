@@ -23,7 +23,11 @@ class Fitting:
     - What is wrong with an example of a data set is a `ValueError`, not an `InvalidArgumentError` of TensorFlow.
     - A table, raw examples and `class_weight` are refused before TensorFlow sees them, with what to do instead.
     - Data without a batch are refused, and so are training batches with fewer examples than the strategy has replicas.
+    - Under a strategy, gradients are clipped after they have been summed over the replicas, not before.
+    - A training step takes its batch in `micro_batches` parts, which `train.micro_batches` sets.
     """
+
+    micro_batches = 1
 
     @functools.wraps(keras.Model.fit)
     def fit(self, x=None, *args, **kwargs):
@@ -32,12 +36,20 @@ class Fitting:
         for data in (x, given.get("validation_data")):
             check_fed("fit", self, data)
         _check_replicas(x, _replicas(self))
-        _check_accumulation(getattr(self, "optimizer", None), _replicas(self))
+        if _replicas(self) > 1:
+            _prepare(getattr(self, "optimizer", None), _replicas(self))
         # Keras warns that it cannot shuffle a `tf.data.Dataset`.
         if hasattr(x, "element_spec") and len(args) < _SHUFFLE:
             kwargs.setdefault("shuffle", False)
         with self._retraced_on_error(), readable_errors():
             return super().fit(x, *args, **_quiet(self, kwargs))
+
+    def train_step(self, *args):
+        if self.micro_batches > 1:
+            from mmkeras.contract.micro_batches import train_step_in_parts  # needs TensorFlow
+
+            return train_step_in_parts(self, self.micro_batches, *args)
+        return super().train_step(*args)
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, x=None, *args, **kwargs):
@@ -108,16 +120,18 @@ def _check_replicas(batches, replicas):
         )
 
 
-def _check_accumulation(optimizer, replicas):
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a `LossScaleOptimizer`
-    steps = getattr(optimizer, "gradient_accumulation_steps", None)
-    if steps and replicas > 1:
+def _prepare(optimizer, replicas):
+    """Checks an optimizer for several replicas, and makes it clip the sum of their gradients."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a `LossScaleOptimizer`
+    if steps := getattr(inner, "gradient_accumulation_steps", None):
         raise ValueError(
             f"Keras accumulates gradients on a single replica only. Received: gradient_accumulation_steps={steps} for "
-            f"{replicas} replicas. Leave it out: with more replicas, each has a smaller part of the same batch, and "
-            "mm.distribute.strategy(mixed_precision=True) halves the memory of activations. If one replica's part "
-            "still does not fit, use a smaller batch_size, and divide the learning rate accordingly."
+            f"{replicas} replicas. Leave it out, give train_batches the {steps}-fold batch_size, and call "
+            f"mm.train.micro_batches(model, parts={steps}): each step then takes its batch in {steps} parts."
         )
+    from mmkeras.contract.gradients import sum_before_clipping  # needs TensorFlow
+
+    sum_before_clipping(optimizer)
 
 
 def _no_batch(method):

@@ -9,9 +9,10 @@ XLA is left to Keras: its default, `jit_compile="auto"`, turns XLA off on CPUs a
 `model.compile(jit_compile=True)` forces it.
 """
 
+from mmkeras.distribute._batch_norm import synchronize_batch_norm
 from mmkeras.distribute._cluster import Cluster, cluster
 from mmkeras.distribute._mirrored import Mirrored
 from mmkeras.distribute._multi_worker import MultiWorker
 from mmkeras.distribute._strategies import STRATEGIES, strategy
 
-__all__ = ["STRATEGIES", "Cluster", "Mirrored", "MultiWorker", "cluster", "strategy"]
+__all__ = ["STRATEGIES", "Cluster", "Mirrored", "MultiWorker", "cluster", "strategy", "synchronize_batch_norm"]

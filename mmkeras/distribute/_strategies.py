@@ -28,8 +28,10 @@ def strategy(
     device only if all replicas have the same number of examples: choose a batch size that is a multiple of the number
     of replicas, and `drop_remainder=True` for training (as `train_batches` does). The last evaluation batch may have
     any size: a replica without examples contributes nothing. A training batch needs at least one example per replica.
-    Second, batch norm normalises by the examples of its own replica only; its moving averages are the mean over the
-    replicas. `gradient_accumulation_steps` of Keras' optimizers works on one replica only.
+    Second, batch norm normalises by the examples of its own replica only, unless `synchronize_batch_norm` says
+    otherwise; its moving averages are the mean over the replicas. Gradients are clipped as on one device, after they
+    have been summed. For batches that do not fit in memory there is `train.micro_batches`, in place of
+    `gradient_accumulation_steps` of Keras' optimizers, which works on one replica only.
 
     Several machines train together where the environment variable TF_CONFIG names their addresses, and which of them a
     process is; launchers such as Ray Train, Kubeflow and Slurm scripts set it. The script stays the same: each worker

@@ -1,4 +1,4 @@
-"""Gathers tensors over all replicas, for losses that compare the examples of a batch with each other."""
+"""Gathers and sums tensors over all replicas, for losses and layers that need the examples of the whole batch."""
 
 import keras
 
@@ -11,6 +11,12 @@ def gather(x):
     """
     context = _context()
     return x if context is None else context.all_gather(x, axis=0)
+
+
+def sum_over_replicas(x):
+    """The sum of a tensor over all replicas. Gradients flow back to each of them; where there is one, the identity."""
+    context = _context()
+    return x if context is None else context.all_reduce("sum", x)
 
 
 def first_row(rows):

@@ -3,6 +3,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from mmkeras.distribute.gather import sum_over_replicas
+
 
 @keras.saving.register_keras_serializable("mmkeras")
 class BatchNorm(keras.layers.BatchNormalization):
@@ -15,7 +17,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     - `momentum` is 0.9, as in PyTorch. With Keras' 0.99, the moving averages still hold a third of their initial
       values after 100 steps, so that validation scores of a short training are far too low.
     - Under `tf.distribute`, the moving averages are the unweighted mean over the replicas. Each replica normalises by
-      its own part of the batch.
+      its own part of the batch, unless `synchronized` is True.
 
     Computed in float32.
 
@@ -23,7 +25,9 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     Args:
         momentum: share of the old moving averages that each training step keeps.
-        **kwargs: of `keras.layers.BatchNormalization`, except `renorm` and `synchronized`.
+        synchronized: whether the statistics are those of the present examples of all replicas, as on one device. See
+            `distribute.synchronize_batch_norm`, which sets it in a whole model.
+        **kwargs: of `keras.layers.BatchNormalization`, except `renorm`.
 
     Call arguments:
         inputs: (B, ..., D) float.
@@ -35,7 +39,7 @@ class BatchNorm(keras.layers.BatchNormalization):
         Same shape as `inputs`.
 
     Raises:
-        ValueError: `renorm` or `synchronized` is True.
+        ValueError: `renorm` is True.
 
     Example:
 
@@ -46,12 +50,12 @@ class BatchNorm(keras.layers.BatchNormalization):
     Source: Ioffe and Szegedy, arXiv 1502.03167, algorithm 1, with a mask.
     """
 
-    def __init__(self, *, momentum: float = 0.9, **kwargs: Any) -> None:
-        super().__init__(momentum=momentum, **kwargs)
-        if self.renorm or self.synchronized:
+    def __init__(self, *, momentum: float = 0.9, synchronized: bool = False, **kwargs: Any) -> None:
+        super().__init__(momentum=momentum, synchronized=synchronized, **kwargs)
+        if self.renorm:
             raise ValueError(
-                "BatchNorm has neither renorm nor synchronized, which do not support masks. Received: "
-                f"renorm={self.renorm}, synchronized={self.synchronized}. Use keras.layers.BatchNormalization."
+                "BatchNorm has no renorm, which does not support masks. Received: renorm=True. Use "
+                "keras.layers.BatchNormalization."
             )
 
     def add_weight(self, *args, trainable=True, **kwargs):
@@ -71,21 +75,25 @@ class BatchNorm(keras.layers.BatchNormalization):
     def _statistics(self, x, mask):
         """Mean and variance (D,) of the present values; the moving averages if there are none."""
         axes = [axis for axis in range(len(x.shape)) if axis != self.axis % len(x.shape)]
-        if mask is None:
+        if mask is None and not self.synchronized:
             return ops.moments(x, axes)
+        mask = ops.ones((ops.shape(x)[0], 1), "bool") if mask is None else mask
         real = ops.reshape(mask, (-1, *ops.shape(mask)[1:], *[1] * (len(x.shape) - len(mask.shape))))
-        count = ops.sum(ops.cast(real, "float32"))
+        count = self._of_all(ops.sum(ops.cast(real, "float32")))
         inner = [axis for axis in axes[1:] if real.shape[axis] == 1]
 
         def average(values, without):
             # Average unmasked axes first, which leaves fewer values to mask.
             values = ops.mean(values, inner, keepdims=True)
-            total = ops.sum(ops.where(real, values, 0.0), axes)
+            total = self._of_all(ops.sum(ops.where(real, values, 0.0), axes))
             return ops.where(count > 0, total / ops.maximum(count, 1.0), without)
 
         mean = average(x, self.moving_mean)
         centred = x - ops.reshape(mean, [-1 if axis not in axes else 1 for axis in range(len(x.shape))])
         return mean, average(ops.square(centred), self.moving_variance)
+
+    def _of_all(self, total):
+        return sum_over_replicas(total) if self.synchronized else total
 
     def compute_mask(self, inputs, previous_mask=None):
         return None

@@ -26,6 +26,7 @@ import keras
 from mmkeras.distribute import cluster
 from mmkeras.train._direction import Direction, direction
 from mmkeras.train._discriminative import Discriminative, discriminative
+from mmkeras.train._micro_batches import micro_batches
 from mmkeras.train._private import PrivateModel, privacy_budget, private
 from mmkeras.train._pseudo_labels import pseudo_labels
 from mmkeras.train._transfer import transfer
@@ -41,7 +42,7 @@ from mmkeras.train.schedule import adamw
 __all__ = [
     "AnswerScores", "Baseline", "BestCheckpoint", "Curves", "Direction", "Discriminative", "Lock", "Log",
     "PrivateModel", "Resume", "RunInUseError", "SampleAnswers", "adamw", "callbacks", "direction", "discriminative",
-    "draw_log", "privacy_budget", "private", "pseudo_labels", "transfer", "whole_epochs",
+    "draw_log", "micro_batches", "privacy_budget", "private", "pseudo_labels", "transfer", "whole_epochs",
 ]  # fmt: skip
 
 
