@@ -12,8 +12,6 @@ from mmkeras.data_checks import check_class_weight, check_fed
 
 _FIT = inspect.signature(keras.Model.fit)
 
-_SHUFFLE = list(_FIT.parameters).index("shuffle") - 2  # its position among the arguments after `self` and `x`
-
 
 class Fitting:
     """Mixin of functional models with dict inputs and outputs, to stand before `keras.Model`.
@@ -32,6 +30,7 @@ class Fitting:
     @functools.wraps(keras.Model.fit)
     def fit(self, x=None, *args, **kwargs):
         given = _FIT.bind(self, x, *args, **kwargs).arguments
+        del given["self"]
         check_class_weight(self, given.get("class_weight"))
         for data in (x, given.get("validation_data")):
             check_fed("fit", self, data)
@@ -39,10 +38,10 @@ class Fitting:
         if _replicas(self) > 1:
             _prepare(getattr(self, "optimizer", None), _replicas(self))
         # Keras warns that it cannot shuffle a `tf.data.Dataset`.
-        if hasattr(x, "element_spec") and len(args) < _SHUFFLE:
-            kwargs.setdefault("shuffle", False)
+        if hasattr(x, "element_spec"):
+            given.setdefault("shuffle", False)
         with self._retraced_on_error(), readable_errors():
-            return super().fit(x, *args, **_quiet(self, kwargs))
+            return super().fit(**_quiet(self, _with_one_iterator(self, given)))
 
     def train_step(self, *args):
         if self.micro_batches > 1:
@@ -97,6 +96,24 @@ class Fitting:
             # Under a strategy, Keras divides the loss by the number of replicas, because their losses are summed.
             value = loss(y[name], y_pred[name], weight) * _replicas(self)
             tracker.update_state(value, sample_weight=ops.shape(y_pred[name])[0] - 1)
+
+
+def _with_one_iterator(model, arguments):
+    """The arguments of `fit`, with batches of this package in the form that has one iterator for all epochs.
+
+    Elsewhere a new one is made for each epoch: under a strategy, where an epoch is not all batches, and where the last
+    execution of several steps would reach into the next epoch.
+    """
+    alone = keras.backend.backend() == "tensorflow" and getattr(model, "_distribute_strategy", None) is None
+    limits = {"x": "steps_per_epoch", "validation_data": "validation_steps"}
+    changed = {}
+    for name, limit in limits.items():
+        through = getattr(arguments.get(name), "through_epochs", None)
+        if through and alone and not arguments.get(limit) and not arguments.get("class_weight"):
+            batches = through()
+            if int(batches.cardinality()) % model.steps_per_execution == 0:
+                changed[name] = batches
+    return arguments | changed
 
 
 def _quiet(model, arguments):

@@ -128,8 +128,21 @@ def counted(batches, steps):
     return _by_epoch(number, batches, steps), epoch
 
 
+def endless(keyed, first):
+    """The batches of `keyed` in all epochs from the number in the `tf.Variable` `first` on."""
+    if not hasattr(keyed, "of_epoch"):
+        return keyed.repeat()
+    start = tf.data.Dataset.from_tensors(0).map(lambda _: first.read_value())
+    numbers = start.flat_map(lambda number: tf.data.Dataset.range(number, tf.int64.max))
+    return _with_parts(numbers.flat_map(keyed.of_epoch), numbers, keyed.of_epoch, keyed.steps)
+
+
 def _by_epoch(number, of_epoch, steps):
     made = number.flat_map(of_epoch).apply(tf.data.experimental.assert_cardinality(steps))
+    return _with_parts(made, number, of_epoch, steps)
+
+
+def _with_parts(made, number, of_epoch, steps):
     made.number, made.of_epoch, made.steps = number, of_epoch, steps
     return made
 

@@ -43,11 +43,14 @@ def found(tmp_path_factory):
         log = open(folder / f"{name}.log", "w")  # noqa: SIM115 - the process writes to it
         return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
-    both = [start(f"worker-{i}", TF_CONFIG=config(workers, i)) for i in range(2)]
+    command = [sys.executable, "-m", "mmkeras.data.service", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    service = server.stdout.readline().split()[-1]
+    both = [start(f"worker-{i}", TF_CONFIG=config(workers, i), SERVICE=service) for i in range(2)]
     try:
         codes = [process.wait(240) for process in both]
     finally:
-        for process in both:
+        for process in (*both, server):
             process.kill()
     alone = start("alone").wait(240)
     names = ["worker-0", "worker-1", "alone"]

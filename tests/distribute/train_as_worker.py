@@ -1,6 +1,8 @@
 """One training, the same script for one process and for several workers; what it ends with goes into OUT.
 
-[TF_CONFIG=...] python train_as_worker.py OUT
+[TF_CONFIG=... SERVICE=grpc://HOST:PORT] python train_as_worker.py OUT
+
+With SERVICE, a server makes the batches of the last epoch, which are taken in parts.
 """
 
 import os
@@ -50,7 +52,19 @@ def main(out):
     found = {f"log_{name}": values for name, values in logs.items()}
     others = mm.data.train_batches(raw, preprocess, batch_size=8, seed=SEED + here.worker)
     found["refusal"] = refusal(strategy, others) if here.workers > 1 else ""
+    weights |= {f"last_{i}": weight for i, weight in enumerate(last_epoch(raw, preprocess, model, strategy))}
     np.savez(out, answers=answers, accuracy=scores["accuracy"], **weights, **found)
+
+
+def last_epoch(raw, preprocess, model, strategy):
+    service = os.environ.get("SERVICE")
+    batches = mm.data.train_batches(raw, preprocess, batch_size=8, seed=SEED, service=service)
+    with strategy.scope():
+        model.compile(keras.optimizers.SGD(0.1, clipnorm=0.05), **mm.heads.compile_for(raw.heads))
+    mm.train.micro_batches(model, parts=2 if service else 1)
+    begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.epoch.assign(epoch))
+    model.fit(batches, epochs=1, verbose=0, callbacks=[begin])
+    return model.get_weights()
 
 
 def refusal(strategy, batches):

@@ -17,6 +17,7 @@ from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
 from mmkeras.data.batches.share import share_in_order, share_of_training
+from mmkeras.data.batches.through_epochs import ThroughEpochs
 from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.service.address import check_addresses
 from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
@@ -138,10 +139,13 @@ def train_batches(
                 return (x, y) if y else x  # labels can come from an augmentation, such as `masking`
             return with_weights(x, y, heads, feed.weighted, training=True, partly=feed.partly)
 
-        keyed_part = order.part(keyed, worker, workers, replicas)
-        batches = feed.of(worker, workers).ready(keyed_part, finish, "refuse" if parted else "drop")
-        batches = never_none(batches, batch_size) if steps is None else batches
-        return _finished(batches, steps and steps * replicas, epoch, feed, heads)
+        def build(first=None):
+            read = keyed if first is None else order.endless(keyed, first)
+            part = order.part(read, worker, workers, replicas)
+            batches = feed.of(worker, workers).ready(part, finish, "refuse" if parted else "drop")
+            return never_none(batches, batch_size) if steps is None else batches
+
+        return _finished(build, steps and steps * replicas, epoch, feed, heads)
 
     made = of_worker()
     settings = seed, batch_size, bucket_by, [head.name for head in balanced]
@@ -199,9 +203,12 @@ def _in_order(feed, heads, batch_size, finish):
         keyed = source.in_order(batch_size)
         if feed.servers:
             keyed, _ = order.counted(lambda number: source.in_order(batch_size), -(-feed.count // batch_size))
-        part = order.part(keyed, worker, workers, replicas)
-        batches = source.ready(part, finish, "keep" if parted else "drop")
-        return _finished(batches, steps and steps * replicas, None, feed, heads)
+
+        def build(first=None):
+            read = keyed if first is None else order.endless(keyed, first)
+            return source.ready(order.part(read, worker, workers, replicas), finish, "keep" if parted else "drop")
+
+        return _finished(build, steps and steps * replicas, None, feed, heads)
 
     made = of_worker()
     made.of_worker = of_worker
@@ -245,12 +252,20 @@ def _cut(ready, name):
     return ready | {key: ready[key][:, :longest] for key in (name, f"{name}_mask")}
 
 
-def _finished(batches, steps, epoch, feed, heads):
-    if steps is not None:
-        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+def _finished(build, steps, epoch, feed, heads):
+    """Batches of one epoch, and their attributes. Args: `build` makes them; of all epochs from a number on, with it."""
     options = tf.data.Options()
     options.deterministic = True
-    batches = batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+    def ahead(batches):
+        return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+    batches = build()
+    if steps is not None:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(steps))
+    batches = ahead(batches)
+    if steps:
+        batches.through_epochs = lambda: ThroughEpochs(lambda first: ahead(build(first)), steps, epoch)
     batches.epoch, batches.skipped, batches.fingerprint, batches.labels = epoch, feed.skipped, None, None
     batches.preprocess, batches.heads = feed.preprocess, heads  # `data.show` needs them to display the batches
     return batches
@@ -274,6 +289,8 @@ def select_inputs(batches: tf.data.Dataset, model: keras.Model) -> tf.data.Datas
     made = batches.map(pick)
     if hasattr(batches, "of_worker"):
         made.of_worker = lambda *which: batches.of_worker(*which).map(pick)
+    if hasattr(batches, "through_epochs"):
+        made.through_epochs = lambda: batches.through_epochs().map(pick)
     for name in ("epoch", "skipped", "fingerprint", "labels", "preprocess", "heads"):
         setattr(made, name, getattr(batches, name, None))
     return made
