@@ -88,6 +88,11 @@ def check_choice(name, argument, value, choices):
     check(value in choices, f"{argument} of '{name}' must be one of {list(choices)}.", f"{argument}={value!r}", near)
 
 
+def plain(value):
+    """A scalar of NumPy as one of Python, which is shown as it was given: 1.0, not np.float64(1.0)."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def did_you_mean(name, choices):
     """' Did you mean ...?' for the nearest of `choices`, or an empty string."""
     near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)

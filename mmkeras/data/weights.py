@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from mmkeras.checks import plain
 from mmkeras.contract import SAMPLE_WEIGHT
 
 
@@ -20,7 +21,7 @@ def weights_of(column):
     numbers = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
     wrong = np.flatnonzero(~((numbers >= 0) & (numbers <= np.finfo("float32").max)))
     if len(wrong):
-        listed = ", ".join(f"{column.iloc[i]!r} in row {column.index[i]}" for i in wrong[:10])
+        listed = ", ".join(f"{plain(column.iloc[i])!r} in row {column.index[i]}" for i in wrong[:10])
         more = f" and {len(wrong) - 10} more" if len(wrong) > 10 else ""
         raise ValueError(
             f"Sample weights must be finite numbers of 0 or more. Received in column {column.name!r}: {listed}{more}. "

@@ -99,7 +99,7 @@ def beam_search(shares, beams):
     At each time step `beams` prefixes are kept, each with the probability of the paths that end in a blank and of those
     that end in its last unit: only after a blank may the same unit follow.
 
-    >>> round(np.exp(beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]), 4)[1]), 2)
+    >>> round(float(np.exp(beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]), 4)[1])), 2)
     0.64
     """
     kept = {(): (0.0, -np.inf)}

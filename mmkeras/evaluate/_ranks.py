@@ -71,7 +71,7 @@ def by_chance(found, items):
 
     Example:
 
-    >>> by_chance({"right": np.array([1])}, 280)["R@10"].round(4)
+    >>> round(float(by_chance({"right": np.array([1])}, 280)["R@10"]), 4)
     0.0357
     """
     right = found["right"][found["right"] > 0]

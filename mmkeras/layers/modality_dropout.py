@@ -33,7 +33,7 @@ class ModalityDropout(keras.layers.Layer):
     Example:
 
     >>> masks = [np.ones((1, 3), bool), np.ones((1, 1), bool)]
-    >>> [mask.numpy().all() for mask in ModalityDropout(0.5)(masks, training=False)]
+    >>> [bool(mask.numpy().all()) for mask in ModalityDropout(0.5)(masks, training=False)]
     [True, True]
 
     Source: Neverova et al., ModDrop, arXiv 1501.00102, section 4.2; there all of them may be dropped.

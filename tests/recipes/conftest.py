@@ -17,6 +17,9 @@ import pytest
 
 import mmkeras as mm
 
+# TensorFlow 2.21 prints it at each start, before anything could hide it.
+_OF_TENSORFLOW = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
+
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 
@@ -29,7 +32,7 @@ def start():
         command = [sys.executable, *_command(recipe, arguments)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr[-3000:]
-        return _run(folder, done.stdout, done.stderr)
+        return _run(folder, done.stdout, done.stderr.replace(_OF_TENSORFLOW, ""))
 
     return start
 

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from mmkeras.checks import plain
 from mmkeras.cli.new.kinds import Column, numbers_of, words
 
 _CLEAR, _NEAR = 0.97, 0.6  # share of the errors of a constant answer that a column alone avoids
@@ -73,14 +74,14 @@ def _classification(name, there, task, missing, lists):
     if task == "classification" and len(counts) > len(there) / 2:
         raise ValueError(
             f"Each class needs several rows. Received: --label {name!r}, {len(counts):,} different values in "
-            f"{len(there):,} rows, such as {there.iloc[0]!r}. For texts as answers see recipes/captions.py; for "
+            f"{len(there):,} rows, such as {plain(there.iloc[0])!r}. For texts as answers see recipes/captions.py; for "
             "numbers give --task regression."
         )
     order = pd.to_numeric(counts.index, errors="coerce")
     classes = [counts.index[i] for i in np.argsort(order)] if order.notna().all() else sorted(counts.index)
     share = counts.iloc[0] / len(there)
     once = int((counts == 1).sum())
-    why = f"{len(counts)} classes; the most frequent, {counts.index[0]!r}, has {share:.1%} of the rows"
+    why = f"{len(counts)} classes; the most frequent, {plain(counts.index[0])!r}, has {share:.1%} of the rows"
     why += f"; {once} have one row only, which cannot be learned and tested" if once else ""
     why += f"; {spellings - len(counts)} further spellings differ in upper and lower case only" if lower else ""
     return Label(name, task, classes, why, missing, share, lists, lower)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmkeras.checks import did_you_mean
+from mmkeras.checks import did_you_mean, plain
 from mmkeras.cli.new import files, kinds, labels, places
 from mmkeras.cli.new.kinds import Column
 from mmkeras.cli.new.labels import Label
@@ -155,7 +155,7 @@ def _root_of(column, values, part, tables):
             return each
     raise ValueError(
         f"The files of '{column.name}' must exist for every table. Received: {tables.names[part]}, whose "
-        f"{values.iloc[0]!r} is in none of {[*places_, root]}."
+        f"{plain(values.iloc[0])!r} is in none of {[*places_, root]}."
     )
 
 
@@ -186,7 +186,9 @@ def _leave_out_new(columns, tables):
         if column.kind == "category":
             values, known = frame[column.name][part == "test"].dropna(), frame[column.name][part == "train"]
             if len(values) and values.isin(known).mean() < 0.1:
-                why = f"its values in the test part, such as {values.iloc[0]!r}, are not in the part to learn from"
+                why = (
+                    f"its values in the test part, such as {plain(values.iloc[0])!r}, are not in the part to learn from"
+                )
                 column.kind, column.why = "out", why
 
 
