@@ -106,7 +106,7 @@ def main(args):
         "seconds": round(time.perf_counter() - began, 1),
     }
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print("\n" + table[["question", "answer", "score", "status"]].fillna("").to_string(max_colwidth=60))
+    print("\n" + table[["question", "answer", "score", "status"]].astype(object).fillna("").to_string(max_colwidth=60))
     print(f"\nThe server answered {report['start_seconds']} s after its start; one row takes {report['p50_ms']} ms, "
           f"{report['p99_ms']} ms at most in 99 of 100 requests.")  # fmt: skip
     print(f"Accuracy {report['accuracy']:.3f} of {report['n']} test questions. Written: {out}/report.json, server.log")
