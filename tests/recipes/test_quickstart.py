@@ -3,9 +3,6 @@
 import csv
 import json
 import math
-import subprocess
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -14,22 +11,19 @@ import tensorflow_text  # noqa: F401  the export holds its ops
 
 from mmkeras import edge
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "quickstart.py"
 OUT = Path("runs/tiny")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(start, tmp_path_factory):
     """The recipe, run once in an empty folder where version 1 of the export is there already."""
     folder = tmp_path_factory.mktemp("quickstart")
     served = folder / "saved_models" / "tiny" / "1"
     served.mkdir(parents=True)
     (served / "saved_model.pb").write_text("loaded by a server")
-    command = [sys.executable, str(RECIPE), "--smoke", "--out", str(OUT), "--seed", "3"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads((folder / OUT / "report.json").read_text())
-    return types.SimpleNamespace(folder=folder, served=served, printed=done.stdout, said=done.stderr, report=report)
+    found = start("quickstart", folder, "--smoke", "--seed", 3)
+    found.served = served
+    return found
 
 
 def test_report_counts_the_examples_and_names_every_baseline(run):
