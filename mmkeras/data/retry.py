@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from mmkeras.data.python_function import python_function
+from mmkeras.data.unoptimised import interleave_unoptimised, map_unoptimised
 
 
 def map_or_retry(dataset, function, retry, workers=None):
@@ -27,8 +28,10 @@ def map_or_retry(dataset, function, retry, workers=None):
 
     def attempt(*element):
         one = tf.data.Dataset.from_tensors(element)
-        fast = one.map(lambda *element: (element, tf.experimental.Optional.from_value(_of(function(*element)))))
-        spec = fast.map(lambda _, made: made.get_value()).element_spec
+        made = map_unoptimised(one, lambda *element: _of(function(*element)))
+        spec = made.element_spec
+        whole = isinstance(spec, tuple)
+        fast = made.map(lambda *parts: (element, tf.experimental.Optional.from_value(parts if whole else parts[0])))
         slow = one.map(lambda *element: (element, tf.experimental.Optional.empty(spec)))
         return fast.ignore_errors().concatenate(slow).take(1)
 
@@ -37,7 +40,7 @@ def map_or_retry(dataset, function, retry, workers=None):
         return tf.cond(made.has_value(), made.get_value, lambda: _eagerly(retry, element, spec))
 
     workers = workers or os.cpu_count()
-    made = dataset.interleave(attempt, workers, 1, num_parallel_calls=workers, deterministic=True)
+    made = interleave_unoptimised(dataset, attempt, workers)
     return made.map(finish)
 
 

@@ -145,6 +145,8 @@ def train_batches(
             batches = feed.of(worker, workers).ready(part, finish, "refuse" if parted else "drop")
             return never_none(batches, batch_size) if steps is None else batches
 
+        # AutoGraph takes half a second, and has something to convert only in augmentations of others.
+        build = build if augment else tf.autograph.experimental.do_not_convert(build)
         return _finished(build, steps and steps * replicas, epoch, feed, heads)
 
     made = of_worker()
@@ -204,6 +206,7 @@ def _in_order(feed, heads, batch_size, finish):
         if feed.servers:
             keyed, _ = order.counted(lambda number: source.in_order(batch_size), -(-feed.count // batch_size))
 
+        @tf.autograph.experimental.do_not_convert
         def build(first=None):
             read = keyed if first is None else order.endless(keyed, first)
             return source.ready(order.part(read, worker, workers, replicas), finish, "keep" if parted else "drop")

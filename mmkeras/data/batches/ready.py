@@ -9,6 +9,7 @@ from mmkeras.data.retry import map_or_retry
 from mmkeras.data.service.address import START, check_answers
 from mmkeras.data.service.client import map_on_servers
 from mmkeras.data.service.portable import check_portable
+from mmkeras.data.unoptimised import inlined
 from mmkeras.preprocess.model import traced
 
 _NONE_LEFT = (
@@ -49,7 +50,8 @@ def ready_batches(
 
     def finish(payload):
         raw = read(payload)
-        ready = call({name: raw[name] for name in preprocess.input})
+        inputs = {name: raw[name] for name in preprocess.input}
+        ready = inlined(call, inputs) if tf.inside_function() else call(inputs)
         return ready, {name: raw[name] for name in labels}
 
     def salvage(payload):

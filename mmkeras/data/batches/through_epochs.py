@@ -30,6 +30,7 @@ class ThroughEpochs(tf.data.Dataset):
         self._batches = build(self._first).map(self._counted).with_options(options)
         super().__init__(self._batches._variant_tensor)
 
+    @tf.autograph.experimental.do_not_convert
     def _counted(self, *batch):
         begun = self._taken.assign_add(1) - 1
         if self._epoch is not None:
