@@ -78,6 +78,15 @@ def test_examples_keep_their_order_in_evaluation(texts, to_ids, service):
     assert equal(far, local) and equal(far, local)
 
 
+@pytest.mark.parametrize("function", [mm.data.train_batches, mm.data.eval_batches])
+def test_fit_reads_its_epochs_with_one_iterator(texts, to_ids, service, function):
+    far = made(function, texts, to_ids, batch_size=8, service=service).through_epochs()
+    local = made(function, texts, to_ids, batch_size=8).through_epochs()
+    steps, iterators = int(local.cardinality()), [iter(far), iter(local)]
+    for _ in range(2 * steps + 1):
+        assert equal(*(each.get_next() for each in iterators))
+
+
 def test_buckets_and_augmentation_are_the_same(texts, to_ids, service):
     def noise(ready, labels, seed):
         return ready, {"row": labels["row"] + tf.random.stateless_uniform(tf.shape(labels["row"]), seed)}
