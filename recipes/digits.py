@@ -2,8 +2,9 @@
 
     python recipes/digits.py --data digits3-files
 
-Share of the 5,000 test digits found (seed 0, some 21 minutes of CPU time, 2.9 GB of memory). The model of all three learned with inputs
-hidden now and then (modality dropout), so that it does without any of them about as well as a model of the others:
+Share of the 5,000 test digits found (seed 0, some 21 minutes of CPU time, 2.9 GB of memory). The model of all three
+learned with inputs hidden now and then (modality dropout), so that it does without any of them about as well as a model
+of the others:
 
                       all three   pic + sound   pic + word   sound + word   picture   sound   word
     the one model         0.981         0.923        0.885          0.955     0.532   0.840  0.723

@@ -5,8 +5,9 @@
         model.compile("adam", **mm.heads.compile_for(heads))
     model.fit(batches)
 
-On several devices or machines, training ends as on one device with the same batches: examples, losses, metrics, clipping
-and, where `synchronize_batch_norm` asks for it, the statistics of batch normalisation are those of the whole batch.
+On several devices or machines, training ends as on one device with the same batches: examples, losses, metrics,
+clipping and, where `synchronize_batch_norm` asks for it, the statistics of batch normalisation are those of the whole
+batch.
 
 XLA is left to Keras: its default, `jit_compile="auto"`, turns XLA off on CPUs and under `tf.distribute`;
 `model.compile(jit_compile=True)` forces it.
