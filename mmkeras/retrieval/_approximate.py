@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_FEW = 10_000
+
 
 def _usearch():
     try:
@@ -38,7 +40,8 @@ class Graph:
         self._index = usearch.Index(ndim=vectors.shape[1], metric="ip", dtype="f32")
         rows = np.flatnonzero(np.any(vectors != 0, axis=1))
         if len(rows):
-            self._index.add(rows.astype("uint64"), vectors[rows])
+            # Several threads may leave an example without a way to it, which is noticed only where there are few.
+            self._index.add(rows.astype("uint64"), vectors[rows], threads=1 if len(rows) < _FEW else 0)
 
     def search(self, queries: Any, *, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Queries (q, D) -> scores (q, k) float32 and rows (q, k) int64, best first; fewer where there are fewer."""

@@ -1,6 +1,7 @@
 """Raw examples -> batches of ready tensors and labels.
 
 pipeline        `train_batches`, `eval_batches`, `select_inputs`
+checks          of their arguments
 feeds           where ready batches come from: a table, shards, a stream, a cache
 ready           raw rows -> ready tensors; errors name the example
 through_epochs  the batches of all epochs of a `fit`, from one iterator

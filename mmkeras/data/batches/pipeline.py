@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from mmkeras.augment import in_turn
 from mmkeras.augment.steps import Augmentation
-from mmkeras.checks import did_you_mean
 from mmkeras.contract.raw_examples import heads_known_to
 from mmkeras.data import order
 from mmkeras.data.batches.balance import check_balance, line
+from mmkeras.data.batches.checks import check_bucket, check_rows, check_scope, check_types
 from mmkeras.data.batches.feeds import feed_of
 from mmkeras.data.batches.fingerprint import fingerprint
 from mmkeras.data.batches.full import check_size, never_none, of_size, shared_out
@@ -21,9 +21,7 @@ from mmkeras.data.batches.through_epochs import ThroughEpochs
 from mmkeras.data.labels import as_targets, heads_of
 from mmkeras.data.service.address import check_addresses
 from mmkeras.data.weights import check_headless, check_learned, check_unbalanced, with_weights
-from mmkeras.data_checks import check_examples, check_preprocess, check_singles
 from mmkeras.distribute import cluster
-from mmkeras.preprocess.model import check_adapted
 
 if TYPE_CHECKING:
     from mmkeras.heads import Head
@@ -104,8 +102,8 @@ def train_batches(
         ConnectionError: no tf.data service answers at an address of `service` within 40 s.
         MemoryError: `cache="memory"` would take more than 80 % of the free memory; a folder needs none.
     """
-    _check_scope()
-    _check_types("train_batches", raw, preprocess)
+    check_scope()
+    check_types("train_batches", raw, preprocess)
     heads = heads_of(raw, heads)
     check_learned(heads)
     augmented, balanced = in_turn(augment or []), check_balance(balance, heads)
@@ -117,11 +115,11 @@ def train_batches(
     rows, epoch = feed.rows, None
     check_size(int(raw.cardinality()) if rows is None else rows, batch_size)
     if rows is None:
-        _check_bucket(bucket_by, None, raw)
-        _check_rows(balance, raw)
+        check_bucket(bucket_by, None, raw)
+        check_rows(balance, raw)
         keyed, epoch = feed.shuffled(batch_size, shuffle_buffer, seed)
     else:
-        _check_bucket(bucket_by, preprocess, raw)
+        check_bucket(bucket_by, preprocess, raw)
         lengths = feed.lengths(bucket_by) if bucket_by else None
         drawn = line(feed.labels, balanced, seed) if balanced else None
         keyed, epoch = order.epochs(rows, batch_size, seed, lengths, drawn)
@@ -178,7 +176,7 @@ def eval_batches(
     `model.evaluate`, `predict` and the validation of `fit`; whoever iterates over the batches otherwise, such as
     `evaluate.report`, gets all of them, and those are decoded anew.
     """
-    _check_types("eval_batches", raw, preprocess)
+    check_types("eval_batches", raw, preprocess)
     heads = heads_known_to(raw) if heads is None else heads
     share = share_in_order(raw, batch_size, on_error)
     feed = feed_of(raw, preprocess, heads, cache, on_error, verbose, share, check_addresses(service))
@@ -218,37 +216,6 @@ def _in_order(feed, heads, batch_size, finish):
     made = of_worker()
     made.of_worker = of_worker
     return made
-
-
-def _check_scope():
-    if tf.distribute.has_strategy():
-        raise ValueError(
-            "train_batches counts its epochs in a variable, which must not be mirrored. Received: a call within "
-            "strategy.scope(). Make the batches outside; only the model belongs inside."
-        )
-
-
-def _check_types(function, raw, preprocess):
-    check_preprocess(function, preprocess, raw)
-    check_examples(function, raw)
-    check_singles(function, raw, preprocess)
-    check_adapted(preprocess)
-
-
-def _check_bucket(name, preprocess, raw):
-    if name and preprocess is None:
-        raise ValueError(f"bucket_by='{name}' needs mm.data.Examples or cache=. Received: {type(raw).__name__}.")
-    texts = [layer.modality for layer in getattr(preprocess, "layers", ()) if getattr(layer, "gives", None) == "tokens"]
-    if name and name not in texts:
-        raise ValueError(f"bucket_by must name a text. Received: {name!r}. {did_you_mean(name, texts)}")
-
-
-def _check_rows(balance, raw):
-    if balance:
-        raise ValueError(
-            f"balance={balance!r} needs all labels in advance, from mm.data.Examples or cache=. Received: "
-            f"{type(raw).__name__}. Set cache='memory' or a folder, or class_weights of the heads."
-        )
 
 
 def _cut(ready, name):
