@@ -101,15 +101,16 @@ class Fitting:
 def _with_one_iterator(model, arguments):
     """The arguments of `fit`, with batches of this package in the form that has one iterator for all epochs.
 
-    Elsewhere a new one is made for each epoch: under a strategy, where an epoch is not all batches, and where the last
-    execution of several steps would reach into the next epoch.
+    Elsewhere a new one is made for each epoch: under a strategy, where an epoch is not all batches, where the last
+    execution of several steps would reach into the next epoch, and for two epochs, where it takes no longer.
     """
+    epochs = arguments.get("epochs", 1) - arguments.get("initial_epoch", 0)
     alone = keras.backend.backend() == "tensorflow" and getattr(model, "_distribute_strategy", None) is None
     limits = {"x": "steps_per_epoch", "validation_data": "validation_steps"}
     changed = {}
     for name, limit in limits.items():
         through = getattr(arguments.get(name), "through_epochs", None)
-        if through and alone and not arguments.get(limit) and not arguments.get("class_weight"):
+        if through and alone and epochs > 2 and not arguments.get(limit) and not arguments.get("class_weight"):
             batches = through()
             if int(batches.cardinality()) % model.steps_per_execution == 0:
                 changed[name] = batches

@@ -48,9 +48,9 @@ def train_batches(
     The order is reproducible: it depends on `seed` and the number of the epoch only. Incomplete batches are dropped
     (different examples in each epoch), so that all replicas of a strategy get equal shares. Keras may read a batch
     before training (under MirroredStrategy it does), which counts as an epoch here; with
-    `train.callbacks(run_dir, batches)` the epochs are those of `fit`. On one device, `fit` reads all its epochs with
-    one iterator, where their number of batches is known (not with `on_error="skip"`): to begin a new one takes a tenth
-    of a second, and some batches of the next epoch are prepared before the last one ends.
+    `train.callbacks(run_dir, batches)` the epochs are those of `fit`. On one device, `fit` reads more than two epochs
+    with one iterator, where their number of batches is known (not with `on_error="skip"`): to begin a new one takes a
+    tenth of a second, and some batches of the next epoch are prepared before the last one ends.
 
     Args:
         raw: `Examples`, which are shuffled as a whole (where there are 200 and more, in up to 48 strata, row numbers
