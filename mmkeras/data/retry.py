@@ -54,8 +54,10 @@ def attempted(function):
 
     def attempt(*element):
         one = tf.data.Dataset.from_tensors(element)
-        fast = one.map(lambda *element: (True, _blank(element), _of(function(*element))))
-        spec = fast.element_spec[-1]
+        made = map_unoptimised(one, lambda *element: _of(function(*element)))
+        spec = made.element_spec
+        whole = isinstance(spec, tuple)
+        fast = made.map(lambda *parts: (True, _blank(element), parts if whole else parts[0]))
         slow = one.map(lambda *element: (False, element, _blank(spec)))
         return fast.ignore_errors().concatenate(slow).take(1).get_single_element()
 
