@@ -16,6 +16,8 @@ def micro_batches(model: NamedModel, *, parts: int) -> None:
     - Batch normalisation uses the statistics of each part (ghost batch normalisation), and its moving averages take
       `parts` steps at a time: a `momentum` of m becomes m ** parts.
     - Dropout and other random numbers are drawn for each part.
+    - The gradients of embeddings are summed as dense ones. Of a whole batch, Keras (3.15) hands Adam and its relatives
+      one gradient for each occurrence of a token, and they square each of them instead of their sum.
 
     Under a strategy each replica takes its own share of the batch in parts, and gradients cross the network once a
     step, unlike with Keras' `gradient_accumulation_steps`, which works on one replica only.
