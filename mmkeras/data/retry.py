@@ -28,10 +28,8 @@ def map_or_retry(dataset, function, retry, workers=None):
 
     def attempt(*element):
         one = tf.data.Dataset.from_tensors(element)
-        made = map_unoptimised(one, lambda *element: _of(function(*element)))
-        spec = made.element_spec
-        whole = isinstance(spec, tuple)
-        fast = made.map(lambda *parts: (element, tf.experimental.Optional.from_value(parts if whole else parts[0])))
+        made, spec = _first_try(one, function)
+        fast = made.map(lambda result: (element, tf.experimental.Optional.from_value(result)))
         slow = one.map(lambda *element: (element, tf.experimental.Optional.empty(spec)))
         return fast.ignore_errors().concatenate(slow).take(1)
 
@@ -54,10 +52,8 @@ def attempted(function):
 
     def attempt(*element):
         one = tf.data.Dataset.from_tensors(element)
-        made = map_unoptimised(one, lambda *element: _of(function(*element)))
-        spec = made.element_spec
-        whole = isinstance(spec, tuple)
-        fast = made.map(lambda *parts: (True, _blank(element), parts if whole else parts[0]))
+        made, spec = _first_try(one, function)
+        fast = made.map(lambda result: (True, _blank(element), result))
         slow = one.map(lambda *element: (False, element, _blank(spec)))
         return fast.ignore_errors().concatenate(slow).take(1).get_single_element()
 
@@ -72,6 +68,12 @@ def settled(retry):
         return tf.cond(succeeded, lambda: made, lambda: _eagerly(retry, element, spec))
 
     return settle
+
+
+def _first_try(one, function):
+    """A data set of (what `function` makes of an element,), not optimised; and the spec of that."""
+    made = map_unoptimised(one, lambda *element: (_of(function(*element)),))
+    return made, made.element_spec[0]
 
 
 def _blank(spec):

@@ -7,7 +7,7 @@ def synchronize_batch_norm(model: keras.Model) -> list[str]:
     """Makes all batch normalisation of a model use the statistics of the whole batch, over all replicas.
 
     By default each replica normalises by its own part of a batch, which is too small if it has only a few examples.
-    Synchronised layers give the results of one device, and need two more reductions for each layer and step.
+    Synchronised layers give the results of one device, and need three more reductions for each layer and step.
 
         with mm.distribute.strategy().scope():
             model = mm.fusion_model(...)

@@ -1,7 +1,8 @@
 """Batches that `fit` reads through all its epochs with one iterator.
 
-TensorFlow optimises the graph of a data set anew for each iterator, which takes half a second for a picture and up to
-two seconds for several modalities; Keras (3.15) makes two iterators in each epoch, and as many for its validation.
+TensorFlow sets the graph of a data set up anew for each iterator, which takes a tenth of a second, and longer where it
+optimises its functions (see `data.unoptimised`); Keras (3.15) makes two iterators in each epoch, and as many for its
+validation.
 """
 
 import tensorflow as tf
